@@ -1,0 +1,54 @@
+# make run: the app.   make test: every check.   Both first install what they need, into .venv and once.
+# make assets, make measure: what is shipped and the tables of docs/, anew: hours.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+
+TRAIN := $(BIN)/python -m pruning train
+
+.PHONY: run test assets measure chromium
+
+run: .venv/installed
+	$(BIN)/python -m streamlit run app.py
+
+# pytest comes last, so that its closing line is the last thing to be read
+test: .venv/installed-dev chromium
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+# each line is recorded in the file that it writes, with the versions and the accuracy
+assets: .venv/installed
+	$(TRAIN) --model resnet20 --data scenes --epochs 14 --lr 0.1 --batch-size 64 --seed 0 --threads 1 --device cpu \
+	    --out assets/resnet20-scenes.safetensors
+	$(TRAIN) --model resnet20 --data digits --epochs 20 --lr 0.1 --batch-size 32 --seed 0 --threads 1 --device cpu \
+	    --out assets/resnet20-digits.safetensors
+	$(BIN)/python -m pruning.wall
+
+# PRUNING_DATA: folder of the public checkpoints and CIFAR-10 images. What is in .measured/ is not measured again.
+measure: .venv/installed
+	$(BIN)/python -m tests.benchmarks.criteria scenes
+	$(BIN)/python -m tests.benchmarks.criteria cifar
+	$(BIN)/python -m tests.benchmarks.criteria choices
+	$(BIN)/python -m tests.benchmarks.criteria write
+	$(BIN)/python -m tests.benchmarks.speed
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@echo "Installing into .venv (once; PyTorch is most of it)"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# The tests drive the system's own browser; where there is none and apt-get cannot bring one, they say so.
+chromium:
+	@if ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null \
+	    && command -v apt-get >/dev/null; then \
+	    [ "$$(id -u)" = 0 ] && apt=apt-get || apt="sudo -n apt-get"; \
+	    { $$apt update -qq && DEBIAN_FRONTEND=noninteractive $$apt install -y -qq chromium; } >/dev/null \
+	    || echo "apt-get could not install Chromium: the browser tests need it"; \
+	fi

@@ -1,0 +1,44 @@
+"""Pruning Explorer: see how a convolutional network can be made smaller, and get the smaller network.
+
+import pruning
+model = pruning.load_model("resnet20", data="scenes")
+graph = pruning.ChannelGraph(model, example)
+scores = pruning.score(graph, "l1")
+plan = pruning.plan(graph, scores, cut=0.5)
+small = pruning.cut(model, plan)
+
+Names are imported when they are first used, so that `import pruning` costs nothing.
+"""
+
+from importlib import import_module
+
+_WHERE = {
+    "ChannelGraph": "pruning.channels.graph",
+    "Plan": "pruning.cost",
+    "Recipe": "pruning.experiment",
+    "Result": "pruning.experiment",
+    "cut": "pruning.surgery",
+    "load": "pruning.export",
+    "load_data": "pruning.data",
+    "load_model": "pruning.models",
+    "masked": "pruning.surgery",
+    "plan": "pruning.allocation",
+    "repair": "pruning.reconstruction",
+    "run": "pruning.experiment",
+    "score": "pruning.criteria.scoring",
+}
+
+__all__ = sorted(_WHERE)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    if name not in _WHERE:
+        raise AttributeError(f"module 'pruning' has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

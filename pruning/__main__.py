@@ -1,0 +1,206 @@
+"""The command line. Flags are the Recipe's fields, derived from the record by cyclopts; nothing is typed
+twice.
+
+Exit code 0; 2 for bad input, with one line on standard error that says what is wrong and what would be right.
+Bars go to standard error, one line of result to standard output.
+"""
+
+import csv
+import json
+import logging
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from pruning.bars import Bars
+from pruning.experiment.recipe import Recipe
+from pruning.flags import flags_of, recipe_of, writable
+
+app = App(
+    name="python -m pruning",
+    help="See how a convolutional network can be made smaller, and get the smaller network.",
+    version_flags=(),
+)
+
+SCORES_FIELDS = (
+    "model data checkpoint normalize size criterion groups calibration seed device threads".split()
+)
+TRAIN_FIELDS = "model data size batch_size seed device threads".split()
+
+
+# ---------------------------------------------------------------------------------------- the commands
+
+
+@app.command(name="list")
+@flags_of(["model", "data", "checkpoint", "size"], options=False)
+def list_(
+    what: Literal["models", "data", "criteria", "groups"],
+    /,
+    *,
+    as_json: Annotated[bool, Parameter(name="--json", help="As JSON, for scripts.", negative="")] = False,
+    **given,
+):
+    """Lists networks, data sets, criteria, or the channel groups of a network."""
+    from pruning import listing
+
+    rows = listing.groups(recipe_of(given)) if what == "groups" else getattr(listing, what)()
+    print(json.dumps(rows, indent=2) if as_json else listing.as_table(rows))
+
+
+@app.command
+@flags_of(SCORES_FIELDS)
+def scores(
+    *, out: Annotated[Path, Parameter(help="The CSV file to write: group, channel, score, tied_to.")], **given
+):
+    """Writes what a criterion says of every channel."""
+    from pruning.experiment.run import scores_of
+    from pruning.experiment.sources import load, use_threads
+
+    recipe = recipe_of({"groups": "all", **given})
+    writable(out, folder=False)
+    use_threads(recipe)
+    with Bars() as watch:
+        loaded = load(recipe, watch)
+        found = scores_of(loaded, watch)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["group", "channel", "score", "tied_to"])
+        for name, values in found.items():
+            tied = ";".join(loaded.graph.structure.by_name[name].tied_to)
+            writer.writerows(
+                (name, channel, repr(float(value)), tied) for channel, value in enumerate(values)
+            )
+    print(
+        f"{sum(map(len, found.values()))} channels in {len(found)} groups scored by {recipe.criterion}: {out}"
+    )
+
+
+@app.command
+@flags_of()
+def run(
+    *,
+    out: Annotated[
+        Path, Parameter(help="Folder for model.safetensors, plan.json, recipe.json, report.json.")
+    ],
+    recipe: Annotated[
+        Path | None, Parameter(help="A recipe.json to do again; flags given beside it change it.")
+    ] = None,
+    **given,
+):
+    """Scores, plans, cuts, repairs, fine-tunes and evaluates, as a recipe says."""
+    from pruning.experiment.run import run as run_recipe
+    from pruning.experiment.sources import replaced_upload, use_threads
+
+    base = None
+    if recipe is not None:
+        if not recipe.is_file():
+            raise ValueError(f"there is no recipe {recipe}; give a recipe.json that run wrote")
+        files = {name: given.pop(name) for name in ("checkpoint", "data") if name in given}
+        base = replaced_upload(read_recipe(recipe), **files)
+    asked = recipe_of(given, base)
+    writable(out, folder=True)
+    use_threads(asked)
+    with Bars() as watch:
+        result = run_recipe(asked, watch)
+    result.save(out)
+    print(in_one_line(result.report, out))
+
+
+def read_recipe(file: Path) -> Recipe:
+    try:
+        return Recipe.from_json(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
+def in_one_line(report: dict, out: Path) -> str:
+    stages = [
+        f"{name} {100 * value:.2f} %" for name, value in report["accuracy"].items() if value is not None
+    ]
+    macs, parameters, latency = report["macs"], report["parameters"], report["latency_ms"]
+    cut = 100 * (1 - macs["final"] / macs["baseline"])
+    return (
+        f"accuracy: {', '.join(stages)}; MACs {macs['baseline'] / 1e6:.2f} M -> {macs['final'] / 1e6:.2f} M "
+        f"({cut:.1f} % cut); parameters {parameters['baseline']:,} -> "
+        f"{parameters['final']:,}; latency {latency['baseline']:.1f} -> {latency['final']:.1f} ms a batch of "
+        f"{latency['batch']}; saved in {out}"
+    )
+
+
+@app.command
+@flags_of(TRAIN_FIELDS, options=False)
+def train(
+    *,
+    out: Annotated[Path, Parameter(help="The safetensors file to write.")],
+    epochs: Annotated[int, Parameter(help="Epochs over the training part, the hold-out left out.")] = 20,
+    lr: Annotated[float, Parameter(help="The highest learning rate of the one-cycle schedule.")] = 0.1,
+    **given,
+):
+    """Trains a listed network from new weights, without the hold-out, and writes it as safetensors."""
+    from pruning.experiment.sources import use_threads
+    from pruning.train import train_network
+
+    asked = recipe_of({"epochs": epochs, "lr": lr, "checkpoint": "none", **given})
+    if asked.epochs < 1:
+        raise ValueError(f"epochs is {epochs}; give a whole number, 1 or more")
+    writable(out, folder=False)
+    use_threads(asked)
+    with Bars() as watch:
+        trained = train_network(
+            asked.model,
+            asked.data,
+            epochs=asked.epochs,
+            out=out,
+            lr=asked.lr,
+            batch_size=asked.batch_size,
+            seed=asked.seed,
+            threads=asked.threads,
+            device=asked.device,
+            watch=watch,
+        )
+    print(
+        f"trained {asked.model} on {asked.data} for {asked.epochs} epochs in {trained.seconds:.0f} s: "
+        f"{100 * trained.accuracy:.2f} % ({trained.correct} of {trained.images} test images); "
+        f"saved in {trained.path}"
+    )
+
+
+def main(words: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    try:
+        app(words, exit_on_error=False, print_error=False)
+        return 0
+    except CycloptsError as error:
+        wanted = {
+            "into float": "; give a number, such as 0.5",
+            "into int": "; give a whole number, such as 1",
+        }
+        message = str(error).rstrip(".")
+        return told(message + "".join(hint for words, hint in wanted.items() if words in message))
+    except ValueError as error:
+        return told(str(error))
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return 130
+    except Exception as error:  # a defect of ours: one sentence for the user, the trace in a file
+        with tempfile.NamedTemporaryFile("w", prefix="pruning-", suffix=".log", delete=False) as log:
+            logging.basicConfig(stream=log)
+            logging.getLogger("pruning").exception("unexpected")
+        print(
+            f"unexpected {type(error).__name__}: {str(error)[:200]} (the trace is in {log.name})",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def told(message: str) -> int:
+    print(" ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Scores, cost and a target become a Plan: pure arithmetic on the cost form, no model and no data.
+
+`uniform` takes the same share of every group; `global` ranks all channels by score / mean |score| of their
+group. Both bisect on the bilinear cost, floor, and then take single channels (or steps of `round_to`) by
+largest remainder until nearest to the target; of equal scores the lower index stays.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from pruning.allocation.limits import Limits, cost_of, limits_of
+from pruning.allocation.shares import cut_order, finite, ranked_globally, settle, uniform
+from pruning.channels.records import ChannelGroup, Structure
+from pruning.cost import Plan, macs_form, parameters_form
+from pruning.criteria.scores import Scores
+from pruning.wording import choose
+
+ALLOCATIONS = ("uniform", "global")
+MEASURES = ("macs", "params", "channels")
+MEASURE_NAMES = {"macs": "MACs", "params": "parameters", "channels": "channels"}
+
+
+def plan(
+    graph,
+    scores: Mapping[str, np.ndarray],
+    *,
+    cut: float = 0.5,
+    measure: str = "macs",
+    allocation: str = "uniform",
+    groups: str = "inner",
+    protect: Iterable[str] = (),
+    cut_group: Mapping[str, float] | Iterable[tuple[str, float]] = (),
+    max_cut_per_group: float = 0.9,
+    min_channels: int = 1,
+    round_to: int = 1,
+) -> Plan:
+    """Which channels stay so that `cut` of `measure` goes, to the nearest channel.
+
+    graph: a ChannelGraph or its Structure.   scores: {group: [C]}, higher = keep.   cut: share, 0 <= cut < 1,
+    of the whole network's MACs or parameters, or of the eligible groups' channels.   groups: inner (one
+    writing layer) or all.
+    protect: groups (or layers of them) that stay whole.   cut_group: {group: share of its channels}, whatever
+    the rest does.
+    max_cut_per_group, min_channels: hold for every group that the allocation decides.   round_to: widths of
+    cut groups are multiples of it.
+    Raises ValueError where a name does not exist or the target is out of reach (the largest reachable cut is
+    named).
+    """
+    structure: Structure = getattr(graph, "structure", graph)
+    _check(cut, measure, allocation)
+    limits = limits_of(structure, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
+    scores = Scores.of(scores)
+    _must_be_scored(structure, scores, limits, groups)
+    cost = cost_of(structure, measure, limits)
+    if allocation == "global":
+        amounts = ranked_globally(structure, scores, cost, limits, cut)
+    else:
+        amounts = uniform(cost, limits, cut, exact=measure == "channels")
+    counts = settle(amounts, cost, limits, cut, exact=measure == "channels")
+    return _made(structure, scores, counts, measure, cut, cost, limits)
+
+
+def _check(cut: float, measure: str, allocation: str):
+    choose(measure, MEASURES, "measure")
+    choose(allocation, ALLOCATIONS, "allocation")
+    if not 0 <= cut < 1:
+        raise ValueError(f"cut is {cut}; give a share from 0 to below 1, such as 0.5")
+
+
+def _must_be_scored(structure: Structure, scores: Scores, limits: Limits, groups: str):
+    missing = [structure.names[g] for g in limits.open if structure.names[g] not in scores]
+    if missing:
+        raise ValueError(
+            f"there are no scores for group {missing[0]!r}; score the network with groups={groups!r}"
+        )
+
+
+def _made(structure, scores, counts, measure, cut, cost, limits) -> Plan:
+    kept = {}
+    for g, group in enumerate(structure.groups):
+        gone = np.zeros(0, int)
+        if counts[g]:
+            at_width = finite(scores.at_width(group.name, group.size - int(counts[g])))
+            gone = cut_order(at_width)[: counts[g]]
+        kept[group.name] = np.setdiff1d(np.arange(group.size), gone)
+    achieved = 1 - cost.of(counts) / cost.whole
+    macs, parameters = macs_form(structure), parameters_form(structure)
+    return Plan(
+        kept=kept,
+        measure=measure,
+        requested=float(cut),
+        achieved=float(achieved),
+        macs=round(macs(limits.sizes - counts)),
+        parameters=round(parameters(limits.sizes - counts)),
+        macs_before=round(macs(limits.sizes)),
+        parameters_before=round(parameters(limits.sizes)),
+        model_digest=structure.model_digest,
+        input_shape=structure.input_shape,
+        messages=tuple(_messages(structure, measure, cut, achieved, limits, counts)),
+        structure=structure,
+    )
+
+
+def _messages(
+    structure: Structure, measure: str, cut: float, achieved: float, limits: Limits, counts
+) -> list[str]:
+    messages = []
+    if abs(achieved - cut) > 0.005:
+        reason = (
+            f", the nearest with widths that are multiples of {limits.round_to}"
+            if limits.round_to > 1
+            else ""
+        )
+        messages.append(
+            f"{cut:.1%} of the {MEASURE_NAMES[measure]} were asked for, {achieved:.1%} go{reason}."
+        )
+    changed = [group.name for group in _renormalised(structure, counts)]
+    if changed:
+        messages.append(
+            f"groups tied under a norm over channels change that norm when cut: {', '.join(changed)}."
+        )
+    return messages
+
+
+def _renormalised(structure: Structure, counts: np.ndarray) -> list[ChannelGroup]:
+    return [group for g, group in enumerate(structure.groups) if counts[g] and group.renormalised]

@@ -1,0 +1,115 @@
+"""What each group may lose, and what losing costs: the bounds inside which channels are shared out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pruning.channels.records import Structure
+from pruning.cost import CostForm, macs_form, parameters_form
+from pruning.wording import choose
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What each group may lose.
+
+    sizes, given, caps, most: [G] channels; given: by `cut_group`; caps: the most that may go, most: that and
+    rounding.
+    open: groups that the allocation decides.   levels: {group: [L] allowed numbers of cut channels, ascending
+    from 0}.
+    """
+
+    sizes: np.ndarray
+    given: np.ndarray
+    caps: np.ndarray
+    most: np.ndarray
+    open: list[int]
+    levels: dict[int, np.ndarray]
+    round_to: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The measure as a function of how many channels each group loses."""
+
+    of: object
+    whole: float
+
+    def target(self, cut: float) -> float:
+        return self.whole * (1 - cut)
+
+
+def limits_of(structure, groups, protect, cut_group, max_cut_per_group, min_channels, round_to) -> Limits:
+    choose(groups, ("inner", "all"), "choice of groups")
+    sizes = np.array([group.size for group in structure.groups])
+    given = np.zeros(len(sizes), int)
+    open_groups = {g for g, group in enumerate(structure.groups) if groups == "all" or group.inner}
+    open_groups -= {_number(structure, name) for name in protect}
+    for name, share in cut_group.items():
+        g = _number(structure, name)
+        given[g] = min(int(np.floor(share * sizes[g] + 1e-9)), sizes[g] - 1)
+        open_groups.discard(g)
+    if not open_groups and not cut_group:
+        raise ValueError(
+            "no channels of this network may be cut: " + _why_nothing(structure, groups, protect)
+        )
+    caps, most, levels = given.copy(), given.copy(), {}
+    for g in sorted(open_groups):
+        caps[g] = max(0, min(int(np.floor(max_cut_per_group * sizes[g] + 1e-9)), sizes[g] - min_channels))
+        levels[g] = np.arange(caps[g] + 1)
+        if round_to > 1:
+            rounded = sizes[g] - np.arange(round_to, sizes[g] + 1, round_to)
+            levels[g] = np.unique(np.append(rounded[(rounded >= 0) & (rounded <= caps[g])], 0))
+        most[g] = levels[g][-1]
+    return Limits(sizes, given, caps, most, sorted(open_groups), levels, round_to)
+
+
+def _number(structure: Structure, name: str) -> int:
+    """The number of the group that has this name, or that this layer writes."""
+    for g, group in enumerate(structure.groups):
+        if name == group.name:
+            return g
+    for g, group in enumerate(structure.groups):
+        if name in group.layers:
+            return g
+    choose(name, structure.names, "group")
+    raise AssertionError(name)
+
+
+def _why_nothing(structure: Structure, groups: str, protect) -> str:
+    if protect:
+        return "all of its groups are protected"
+    if structure.groups and groups == "inner":
+        return "all of its groups are residual streams; groups='all' cuts those too"
+    return next(
+        iter(structure.fixed.values()),
+        "it has no convolution or linear layer whose outputs are read by another",
+    )
+
+
+def cost_of(structure: Structure, measure: str, limits: Limits) -> Cost:
+    if measure == "channels":
+        counted = np.zeros(len(limits.sizes), bool)
+        counted[limits.open] = True
+        counted |= limits.given > 0
+        return Cost(
+            lambda lost: float((limits.sizes - lost)[counted].sum()), float(limits.sizes[counted].sum())
+        )
+    form: CostForm = (macs_form if measure == "macs" else parameters_form)(structure)
+    return Cost(lambda lost: form(limits.sizes - lost), form(limits.sizes))
+
+
+def must_reach(cost: Cost, limits: Limits, cut: float):
+    """Raises ValueError where even the caps leave too much; half of the largest single step counts as
+    reached."""
+    least = cost.of(limits.caps)
+    steps = [
+        cost.of(limits.caps - (np.arange(len(limits.caps)) == g)) - least
+        for g in limits.open
+        if limits.caps[g]
+    ]
+    if least - max(steps, default=0.0) / 2 > cost.target(cut) + 1e-9 * cost.whole:
+        reach = np.floor(1000 * (1 - least / cost.whole)) / 1000
+        raise ValueError(
+            f"a cut of {cut:.3g} is out of reach; the largest that the limits allow is {reach:.3f}"
+        )

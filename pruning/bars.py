@@ -1,0 +1,48 @@
+"""Progress on standard error: one bar a stage, with time left."""
+
+import sys
+
+from tqdm import tqdm
+
+NAMES = {
+    "trace": "loading",
+    "statistics": "statistics",
+    "score": "scoring",
+    "plan": "plan",
+    "cut": "cut",
+    "repair": "repair",
+    "tune": "tune",
+    "evaluate": "evaluate",
+}
+
+
+class Bars:
+    """A watch that draws. A stage that takes under a second is not worth a bar; in a file, under three."""
+
+    def __init__(self):
+        self.bar, self.key = None, None
+        watched = sys.stderr.isatty()
+        self.pace = {"delay": 1.0 if watched else 3.0, "mininterval": 0.2 if watched else 1.0}
+
+    def __enter__(self) -> "Bars":
+        return self
+
+    def __exit__(self, *_):
+        self._close()
+
+    def __call__(self, stage: str, done: int, total: int, **values):
+        key = (stage, values.get("message"), total)
+        if key != self.key:
+            self._close()
+            name = " ".join(filter(None, [NAMES.get(stage, stage), values.get("message")]))
+            self.bar = tqdm(total=total, desc=name, leave=True, **self.pace, file=sys.stderr)
+            self.key = key
+        shown = {name: value for name, value in values.items() if isinstance(value, float)}
+        if shown:
+            self.bar.set_postfix({name: f"{value:.4g}" for name, value in shown.items()}, refresh=False)
+        self.bar.update(done - self.bar.n)
+
+    def _close(self):
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None

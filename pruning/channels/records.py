@@ -1,0 +1,147 @@
+"""What is known of a network's channels, as plain records: picklable, comparable, without torch."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ChannelGroup:
+    """Channels that can only be cut together with what is tied to them.
+
+    size: channels that can be cut one by one.   positions: places in `layers[0]`'s output that one channel
+    stands for (2 for the halves of a gated linear unit, the number of norm groups for a grouped convolution).
+    layers: the layers that write it, in the order they run; the first names the group.   readers: those that
+    read it.
+    inner: written by one dense or grouped layer (gates that multiply it aside); else it is a stream of
+    several.
+    renormalised: some norm is computed over its channels, so that removing any changes the others' scale.
+    """
+
+    name: str
+    size: int
+    layers: tuple[str, ...]
+    readers: tuple[str, ...]
+    inner: bool
+    positions: int = 1
+    renormalised: bool = False
+
+    @property
+    def tied_to(self) -> tuple[str, ...]:
+        return self.layers[1:]
+
+
+@dataclass(frozen=True, eq=False)
+class IndexMap:
+    """What each index of one dimension of one tensor belongs to.
+
+    group: [P], position in `Structure.groups`, -1 where the index cannot be cut.   channel: [P], channel of
+    that group.
+    """
+
+    group: np.ndarray
+    channel: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    def of(self, group: int) -> tuple[np.ndarray, np.ndarray]:
+        """Positions that belong to this group, and the channel at each."""
+        positions = np.flatnonzero(self.group == group)
+        return positions, self.channel[positions]
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """A convolution or linear layer, or a norm, as it ran on the example.
+
+    kind: convolution, depth-wise convolution, grouped convolution, transposed convolution, linear, norm.
+    weight: dotted name of its weight tensor.   output, input: the weight's dimensions indexed by what it
+    writes and reads (None: has none).   macs_each: multiply-accumulates per entry of the weight's first two
+    dimensions, kernel and positions over all its calls, for one image (of a derived weight: all of them).
+    shape: of its last output, without the batch.   groups: a grouped convolution's.
+    """
+
+    name: str
+    kind: str
+    weight: str
+    output: int | None
+    input: int | None
+    macs_each: int
+    shape: tuple[int, ...] = ()
+    groups: int = 1
+
+    @property
+    def dense(self) -> bool:
+        """Whether it makes new channels out of those it reads."""
+        return self.kind not in ("norm", "depth-wise convolution")
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A network's channels: groups, who writes and reads them, and what every tensor's dimensions are indexed
+    by.
+
+    shapes: {tensor name: shape} of every parameter.   maps: {tensor name: {dimension: IndexMap}}, buffers
+    included.
+    fixed: {layer: why its outputs cannot be cut}.   notes: what the trace met that it could not follow.
+    """
+
+    groups: tuple[ChannelGroup, ...]
+    layers: tuple[LayerRecord, ...]
+    shapes: dict[str, tuple[int, ...]]
+    maps: dict[str, dict[int, IndexMap]]
+    fixed: dict[str, str]
+    notes: tuple[str, ...] = ()
+    model_digest: str = ""
+    input_shape: tuple[int, ...] = ()
+    verified: bool = False
+    names: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self):
+        object.__setattr__(self, "names", tuple(group.name for group in self.groups))
+
+    @cached_property
+    def by_name(self) -> dict[str, ChannelGroup]:
+        return {group.name: group for group in self.groups}
+
+    def layers_of(self, group: int, side: str) -> list[LayerRecord]:
+        """The layers on one side of a group: `writers` (dense), `readers` (dense), `norms`."""
+        return self._sides[side].get(group, [])
+
+    @cached_property
+    def occupancy(self) -> dict[str, np.ndarray]:
+        """{parameter: [2, G + 1]}: how many indices of its first and second dimension one channel of each
+        group takes, and in the last column how many belong to none. A missing dimension counts as one
+        constant index."""
+        sizes = np.array([group.size for group in self.groups] + [1], float)
+        found = {}
+        for name, shape in self.shapes.items():
+            rows = np.zeros((2, len(sizes)))
+            for dimension in (0, 1):
+                index = self.maps.get(name, {}).get(dimension)
+                if index is None:
+                    rows[dimension, -1] = shape[dimension] if dimension < len(shape) else 1
+                else:  # group -1 counts into the last column
+                    rows[dimension] = np.bincount(index.group % len(sizes), minlength=len(sizes)) / sizes
+            found[name] = rows
+        return found
+
+    @cached_property
+    def _sides(self) -> dict[str, dict[int, list[LayerRecord]]]:
+        sides = {"writers": {}, "readers": {}, "norms": {}}
+        for layer in self.layers:
+            for side, dimension in self.sides(layer).items():
+                for group in np.unique(self.maps[layer.weight][dimension].group):
+                    if group >= 0:
+                        sides[side].setdefault(int(group), []).append(layer)
+        return sides
+
+    def sides(self, layer: LayerRecord) -> dict[str, int]:
+        """{side: dimension of the weight} on which this layer touches channels."""
+        mapped = self.maps.get(layer.weight, {})
+        if layer.kind == "norm":
+            return {"norms": 0} if 0 in mapped else {}
+        wanted = {"writers": layer.output, "readers": layer.input} if layer.dense else {}
+        return {side: dimension for side, dimension in wanted.items() if dimension in mapped}

@@ -1,0 +1,173 @@
+"""What a network costs at any widths, and the Plan that says which channels stay. NumPy only: no torch, no
+model.
+
+"FLOPs" means multiply-accumulates (MACs) of convolutions and linear layers, as in the papers. The MACs of a
+layer are a * n_in * n_out (depth-wise: a * n), and each n is a constant plus a weighted sum of group widths,
+so the cost of any widths
+is a bilinear form: exact, and microseconds to evaluate.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from pruning.channels.indices import kept_by_tensor
+from pruning.channels.records import Structure
+
+
+class CostForm:
+    """cost(n) = constant + sum over terms of each * (first @ [n, 1]) * (second @ [n, 1]).
+
+    each: [T].   first, second: [T, G + 1], channels of every group in a tensor's two leading dimensions, the
+    last column what does not change.
+    """
+
+    def __init__(self, each: Iterable[float], first: np.ndarray, second: np.ndarray, constant: float = 0):
+        self.each, self.first, self.second = np.asarray(list(each), float), first, second
+        self.constant = constant
+
+    def __call__(self, widths: np.ndarray) -> float:
+        """widths: [G], channels kept in every group; fractions are allowed, for bisection."""
+        n = np.append(np.asarray(widths, float), 1.0)
+        return self.constant + float(self.each @ ((self.first @ n) * (self.second @ n)))
+
+
+def macs_form(structure: Structure) -> CostForm:
+    """MACs of one image. Equal to half of what torch's FLOP counter counts for convolutions and matrix
+    products."""
+    own = [layer for layer in structure.layers if layer.weight in structure.shapes and layer.macs_each]
+    derived = sum(layer.macs_each for layer in structure.layers if layer.weight not in structure.shapes)
+    return _form(structure, [(layer.weight, layer.macs_each) for layer in own], constant=derived)
+
+
+def parameters_form(structure: Structure) -> CostForm:
+    """Number of parameters, those of norms and biases included; buffers are none."""
+    tensors = [(name, int(np.prod(shape[2:]))) for name, shape in structure.shapes.items()]
+    return _form(structure, tensors)
+
+
+def _form(structure: Structure, tensors: list[tuple[str, int]], *, constant: int = 0) -> CostForm:
+    rows = [structure.occupancy[name] for name, _ in tensors]
+    stacked = np.stack(rows) if rows else np.zeros((0, 2, len(structure.groups) + 1))
+    return CostForm([each for _, each in tensors], stacked[:, 0], stacked[:, 1], constant)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Plan:
+    """Which channels stay, in every group, and what that costs.
+
+    kept: {group: [width] channel indices, ascending}.   requested, achieved: shares of `measure` removed, 0
+    to 1.
+    macs, parameters: of the network cut by this plan; `*_before` of the whole one.   expected: accuracy,
+    where predicted.
+    path: which group gave when, for allocations that search.   messages: what a user should know, in
+    sentences.
+    """
+
+    kept: dict[str, np.ndarray]
+    measure: str
+    requested: float
+    achieved: float
+    macs: int
+    parameters: int
+    macs_before: int
+    parameters_before: int
+    model_digest: str
+    input_shape: tuple[int, ...]
+    messages: tuple[str, ...] = ()
+    expected: dict | None = None
+    path: tuple[str, ...] = ()
+    changes: tuple[dict, ...] = ()  # ordered further changes: closed blocks, sliced classes, bits
+    structure: Structure | None = field(default=None, repr=False)  # absent in a plan read from a file
+    stored: dict | None = field(default=None, repr=False)  # {"by_tensor": ..., "reads": ...} of such a plan
+
+    @property
+    def widths(self) -> dict[str, int]:
+        return {name: len(channels) for name, channels in self.kept.items()}
+
+    @cached_property
+    def by_tensor(self) -> dict[str, dict[int, np.ndarray]]:
+        """{tensor: {dimension: indices that stay}} of every tensor that gets smaller."""
+        if self.stored is not None:
+            return self.stored["by_tensor"]
+        return kept_by_tensor(self.structure, dict(enumerate(self.kept.values())))
+
+    @cached_property
+    def reads(self) -> dict[str, int]:
+        """{weight: dimension indexed by the channels that it reads}, for the weights that read cut
+        channels."""
+        if self.stored is not None:
+            return self.stored["reads"]
+        layers = [layer for layer in self.structure.layers if layer.dense]
+        return {x.weight: x.input for x in layers if x.input in self.by_tensor.get(x.weight, {})}
+
+    def table(self) -> pd.DataFrame:
+        """A row a group: group, before, after (channels), share_cut (0 to 1), inner, tied_to (other writing
+        layers)."""
+        rows = []
+        for group in self.structure.groups if self.structure else ():
+            after = len(self.kept[group.name])
+            share = 1 - after / group.size
+            rows.append((group.name, group.size, after, share, group.inner, "; ".join(group.tied_to)))
+        return pd.DataFrame(rows, columns=["group", "before", "after", "share_cut", "inner", "tied_to"])
+
+    def to_json(self) -> str:
+        """Enough to cut a fresh copy of the same network without its example."""
+        tensors = {name: {d: i.tolist() for d, i in dims.items()} for name, dims in self.by_tensor.items()}
+        content = {
+            "version": 1,
+            "model_digest": self.model_digest,
+            "input_shape": list(self.input_shape),
+            "measure": self.measure,
+            "requested": self.requested,
+            "achieved": self.achieved,
+            "macs": [self.macs_before, self.macs],
+            "parameters": [self.parameters_before, self.parameters],
+            "kept": {name: channels.tolist() for name, channels in self.kept.items()},
+            "by_tensor": tensors,
+            "reads": self.reads,
+            "changes": list(self.changes),
+            "messages": list(self.messages),
+        }
+        return json.dumps(content) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Plan":
+        """Raises ValueError where the text is no plan."""
+        try:
+            content = json.loads(text)
+            stored = {
+                "by_tensor": {
+                    name: {int(d): np.asarray(i, int) for d, i in dims.items()}
+                    for name, dims in content["by_tensor"].items()
+                },
+                "reads": {name: int(d) for name, d in content["reads"].items()},
+            }
+            return cls(
+                kept={name: np.asarray(channels, int) for name, channels in content["kept"].items()},
+                measure=content["measure"],
+                requested=content["requested"],
+                achieved=content["achieved"],
+                macs_before=content["macs"][0],
+                macs=content["macs"][1],
+                parameters_before=content["parameters"][0],
+                parameters=content["parameters"][1],
+                model_digest=content["model_digest"],
+                input_shape=tuple(content["input_shape"]),
+                changes=tuple(content["changes"]),
+                messages=tuple(content["messages"]),
+                stored=stored,
+            )
+        except (
+            UnicodeDecodeError,
+            json.JSONDecodeError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            IndexError,
+        ) as error:
+            raise ValueError("that is no plan: give a plan.json written by run") from error

@@ -1,0 +1,8 @@
+"""The criteria, one file a method. Importing them loads NumPy and SciPy, not torch."""
+
+from pruning.criteria import catro, cpot, di, energy, fpgm, l1, l2, random, slimming, taylor
+from pruning.criteria.registry import CRITERIA, Criterion, Option, criterion, resolve_options
+from pruning.criteria.scores import Scores
+
+__all__ = ["CRITERIA", "Criterion", "Option", "Scores", "criterion", "resolve_options"]
+__all__ += ["catro", "cpot", "di", "energy", "fpgm", "l1", "l2", "random", "slimming", "taylor"]

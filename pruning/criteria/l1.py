@@ -1,0 +1,16 @@
+"""L1 norm: small weights add little to what the readers sum (Li et al. 2017, arXiv 1608.08710)."""
+
+import numpy as np
+
+from pruning.criteria.registry import criterion
+from pruning.statistics import LayerStatistics
+
+
+@criterion(
+    "l1",
+    meaning="Keeps the channels whose filters have the largest weights, added up as absolute values.",
+    unit="sum of |weight|",
+)
+def l1(layer: LayerStatistics) -> np.ndarray:
+    """Sum of |weight| per output channel: [P], in the weights' own scale, higher = keep."""
+    return np.abs(layer.rows).sum(axis=1)

@@ -1,0 +1,17 @@
+"""L2 norm: the Euclidean length of each filter (as in soft filter pruning, He et al. 2018, arXiv
+1808.06866)."""
+
+import numpy as np
+
+from pruning.criteria.registry import criterion
+from pruning.statistics import LayerStatistics
+
+
+@criterion(
+    "l2",
+    meaning="Keeps the channels whose filters are longest as vectors.",
+    unit="Euclidean length of the filter",
+)
+def l2(layer: LayerStatistics) -> np.ndarray:
+    """Euclidean length of each output channel's filter: [P], in the weights' own scale, higher = keep."""
+    return np.sqrt((layer.rows**2).sum(axis=1))

@@ -1,0 +1,149 @@
+"""What a criterion owes, and where criteria are listed. Nothing here computes."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from pruning.wording import choose
+
+Side = Literal["writers", "readers", "norms", "groups"]
+Combination = Literal["average", "sum", "scatter"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """A criterion's keyword argument. choices: the texts it may be, or () for a number or a switch."""
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+
+    def read(self, value) -> Any:
+        """The value in its own type; raises ValueError that says what would be right."""
+        if self.choices:
+            return choose(str(value), self.choices, f"{self.name} of this criterion")
+        if self.kind is bool:
+            known = {"true": True, "false": False, "1": True, "0": False}
+            if str(value).lower() not in known:
+                raise ValueError(f"{self.name} is {value!r}; give true or false")
+            return known[str(value).lower()]
+        try:
+            number = self.kind(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not np.isfinite(number) or number < 0 or isinstance(value, bool):
+            raise ValueError(
+                f"{self.name} is {value!r}; give a number, 0 or more, such as {self.default or 1}"
+            )
+        return number
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A way to order channels.
+
+    score: (LayerStatistics, **options) -> [P] (or [P, len(columns)]) for a layer's P positions on `side`,
+    higher = keep.
+    needs: options -> the statistics it reads.   meaning: one sentence for the app.   unit: of the scores.
+    columns: what the numbers are; "score" is what orders.   combine: how several layers' numbers become a
+    group's.
+    again: (table, width, **options) -> [C], where the order depends on how many stay.   resolve: fills in
+    options whose default (None) depends on others.
+    """
+
+    name: str
+    score: Callable[..., np.ndarray]
+    meaning: str
+    unit: str
+    side: Side
+    needs: Callable[[Mapping[str, Any]], tuple]
+    columns: tuple[str, ...]
+    combine: Combination
+    again: Callable[..., np.ndarray] | None
+    options: dict[str, Option]
+    uses_labels: bool
+    resolve: Callable[[dict[str, Any]], dict[str, Any]]
+
+    @property
+    def uses_data(self) -> bool:
+        """Whether it looks at images at all."""
+        return bool(self.needs(dict(resolve_options(self.name, {}))))
+
+
+CRITERIA: dict[str, Criterion] = {}  # filled while pruning.criteria is imported, only read afterwards
+
+LABELS = Option(
+    "labels", str, "true", "Shuffled labels show whether the labels matter at all.", ("true", "shuffled")
+)
+
+
+def criterion(
+    name: str,
+    *,
+    meaning: str,
+    unit: str,
+    side: Side = "writers",
+    needs: Callable[[Mapping[str, Any]], tuple] = lambda options: (),
+    columns: tuple[str, ...] = ("score",),
+    combine: Combination = "average",
+    again: Callable[..., np.ndarray] | None = None,
+    uses_labels: bool = False,
+    resolve: Callable[[dict[str, Any]], dict[str, Any]] = lambda options: options,
+):
+    """Registers a function as a criterion and hands it back unchanged; its keyword arguments become the
+    options."""
+
+    def register(score: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        if name in CRITERIA:
+            raise ValueError(f"criterion {name!r} is taken by {CRITERIA[name].score.__module__}")
+        options = _options(score) | ({"labels": LABELS} if uses_labels else {})
+        CRITERIA[name] = Criterion(
+            name, score, meaning, unit, side, needs, columns, combine, again, options, uses_labels, resolve
+        )
+        return score
+
+    return register
+
+
+def _options(score: Callable) -> dict[str, Option]:
+    """The keyword-only arguments of a criterion: Annotated[type or Literal, help text] = default."""
+    hints = get_type_hints(score, include_extras=True)
+    options = {}
+    for parameter in inspect.signature(score).parameters.values():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        annotation = hints[parameter.name]
+        kind, text = get_args(annotation) if get_origin(annotation) is Annotated else (annotation, "")
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        options[parameter.name] = Option(
+            parameter.name, str if choices else kind, parameter.default, text, tuple(choices)
+        )
+    return options
+
+
+def resolve_options(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Every option of a criterion, given ones read into their types, the others at their defaults; sorted by
+    name.
+
+    Raises ValueError for an option that this criterion does not have, naming the nearest or whose option it
+    is.
+    """
+    options = CRITERIA[name].options
+    for option in given:
+        if option not in options:
+            owners = [other.name for other in CRITERIA.values() if option in other.options]
+            if owners:
+                raise ValueError(f"{option} is an option of {', '.join(owners)}, not of {name}")
+            choose(option, options, f"recipe field or option of {name}") if options else _none(option, name)
+    told = {key: given.get(key, option.default) for key, option in options.items()}
+    read = {key: value if value is None else options[key].read(value) for key, value in told.items()}
+    return tuple(sorted(CRITERIA[name].resolve(read).items()))
+
+
+def _none(option: str, name: str):
+    raise ValueError(f"there is no recipe field {option!r}, and criterion {name} has no options")

@@ -1,0 +1,191 @@
+"""From a network and images to Scores: one pass of statistics, one call a layer, and the one place where what
+several layers say of a group is combined.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from pruning.channels.records import ChannelGroup, LayerRecord, Structure
+from pruning.criteria.registry import CRITERIA, Criterion, resolve_options
+from pruning.criteria.scores import Scores
+from pruning.progress import Watch, silent
+from pruning.statistics.records import LayerStatistics, Statistic
+from pruning.statistics.views import onto_channels, positions, weight_rows
+from pruning.wording import choose
+
+Chosen = tuple[str, tuple[tuple[str, object], ...]]  # a criterion's name and its options, resolved
+
+
+def score(
+    graph,
+    criterion: str,
+    data=None,
+    *,
+    seed: int = 0,
+    calibration: int = 1000,
+    groups: str = "all",
+    watch: Watch = silent,
+    **options,
+) -> Scores:
+    """What a criterion says of every channel group: a mapping {group: [C]}, higher = keep.
+
+    graph: a ChannelGraph.   data: a Dataset, its name or path, or a tuple (images float NCHW as the network
+    takes them, labels int64); needed by criteria that look at images.   calibration: how many images,
+    balanced over classes, by `seed`.
+    groups: all, or only the inner ones.   options: the criterion's own.
+    Raises ValueError for an unknown criterion or option, and where images are needed and none are given.
+    """
+    chosen = (choose(criterion, CRITERIA, "criterion"), resolve_options(criterion, options))
+    scores = score_all(graph, [chosen], data, seed=seed, calibration=calibration, groups=groups, watch=watch)
+    return scores[chosen]
+
+
+def score_all(
+    graph,
+    criteria: Iterable[Chosen],
+    data=None,
+    *,
+    seed: int = 0,
+    calibration: int = 1000,
+    groups: str = "all",
+    watch: Watch = silent,
+) -> dict[Chosen, Scores]:
+    """Several criteria at once: one streaming pass serves all (and one with gradients, where any needs them;
+    one more with shuffled labels, where any asks for those)."""
+    criteria = list(criteria)
+    structure: Structure = graph.structure
+    wanted = [g for g, group in enumerate(structure.groups) if groups == "all" or group.inner]
+    images = _Images(graph.model, data, seed, calibration)
+    scores = {}
+    for shuffled in (False, True):
+        mine = [c for c in criteria if (dict(c[1]).get("labels") == "shuffled") == shuffled]
+        needs = {need for name, options in mine for need in CRITERIA[name].needs(dict(options))}
+        found = images.collect(graph, needs, wanted, shuffled, watch) if needs else {}
+        for chosen in mine:
+            watch("score", 0, 1, message=chosen[0])
+            scores[chosen] = _scores(graph, chosen, found, images, wanted, seed, shuffled)
+    return scores
+
+
+class _Images:
+    """The calibration images, drawn when they are first needed."""
+
+    def __init__(self, model, data, seed: int, number: int):
+        self.model, self.data, self.seed, self.number = model, data, seed, number
+        self.messages: tuple[str, ...] = ()
+        self.labels, self.classes = np.zeros(0, int), 0
+
+    def collect(self, graph, needs: set[Statistic], wanted: Sequence[int], shuffled: bool, watch: Watch):
+        from pruning.statistics.collect import collect
+        from pruning.statistics.images import CalibrationImages
+        from pruning.task import Classification
+
+        if self.data is None:
+            raise ValueError("this criterion looks at images; give data=, such as 'scenes'")
+        drawn = CalibrationImages(self.model, self.data, self.number, self.seed, shuffled=shuffled)
+        self.messages, self.labels, self.classes = drawn.messages, drawn.split.labels, drawn.classes
+        return collect(
+            graph.model,
+            graph.structure,
+            needs,
+            drawn.batches,
+            classes=drawn.classes,
+            loss=Classification().loss,
+            groups=wanted,
+            images=len(drawn),
+            watch=watch,
+        )
+
+
+def _scores(
+    graph, chosen: Chosen, found: Mapping, images: _Images, wanted, seed: int, shuffled: bool
+) -> Scores:
+    name, options = chosen
+    criterion, structure = CRITERIA[name], graph.structure
+    keywords = {key: value for key, value in options if not (key == "labels" and criterion.uses_labels)}
+    weights = {key: tensor.detach().cpu().double().numpy() for key, tensor in graph.model.named_parameters()}
+    layers = _Layers(structure, criterion, keywords, weights, found, images, seed)
+    tables, values = {}, {}
+    again = None
+    if criterion.again:
+        again = _Again(criterion.again, tuple(keywords.items()))
+    for g in wanted:
+        group = structure.groups[g]
+        table = _combined(layers, g, group)
+        if again:
+            table["score"] = again(table, max(1, group.size // 2))
+        score_column = table["score"].to_numpy(float)
+        values[group.name] = np.where(np.isnan(score_column), -np.inf, score_column)
+        table["score"] = values[group.name]
+        tables[group.name] = table
+    return Scores(values, name, criterion.unit, tables, images.messages if layers.needs else (), again)
+
+
+class _Again:
+    """An order that depends on the width, with its options bound; a class so that Scores can travel between
+    processes."""
+
+    def __init__(self, order: Callable, keywords: tuple[tuple[str, object], ...]):
+        self.order, self.keywords = order, keywords
+
+    def __call__(self, table: pd.DataFrame, width: int) -> np.ndarray:
+        return self.order(table, width, **dict(self.keywords))
+
+
+class _Layers:
+    """What the criterion says of each layer's positions, computed once a layer: [P, columns]."""
+
+    def __init__(
+        self, structure: Structure, criterion: Criterion, keywords: dict, weights, found, images, seed
+    ):
+        self.structure, self.criterion, self.keywords = structure, criterion, keywords
+        self.weights, self.found, self.images, self.seed = weights, found, images, seed
+        self.needs = criterion.needs(keywords)
+        self.known: dict[str, np.ndarray] = {}
+
+    def of_group(self, group: ChannelGroup) -> np.ndarray:
+        return self._call(group.name, np.zeros((group.size, 0)))
+
+    def of_layer(self, layer: LayerRecord) -> np.ndarray:
+        if layer.weight not in self.known:
+            dimension = self.structure.sides(layer)[self.criterion.side]
+            rows = weight_rows(self.weights[layer.weight], layer, dimension)
+            self.known[layer.weight] = self._call(layer.weight, rows)
+        return self.known[layer.weight]
+
+    def _call(self, name: str, rows: np.ndarray) -> np.ndarray:
+        found = {need: self.found[need, name] for need in self.needs}
+        view = LayerStatistics(name, rows, self.images.labels, self.images.classes, found, self.seed)
+        said = self.criterion.score(view, **self.keywords)
+        return said.reshape(len(said), -1)
+
+
+def _combined(layers: _Layers, g: int, group: ChannelGroup) -> pd.DataFrame:
+    """The criterion's columns for one group: [C rows].
+
+    One layer speaks for itself. Several: `average` divides each layer's non-negative numbers by their mean
+    over its channels (all zero stays zero) and averages; `sum` adds; `scatter` divides by the layer's summed
+    last column and adds.
+    """
+    criterion = layers.criterion
+    if criterion.side == "groups":
+        return pd.DataFrame(layers.of_group(group), columns=list(criterion.columns))
+    records = layers.structure.layers_of(g, criterion.side)
+    if not records:
+        raise ValueError(
+            f"{criterion.name} needs a norm after {group.name}, and there is none; choose another criterion"
+        )
+    parts = []
+    for record in records:
+        said = layers.of_layer(record)
+        part = onto_channels(said, positions(layers.structure, record, criterion.side), g, group.size)
+        if criterion.combine == "scatter":
+            part = part / (said[:, -1].sum() or 1.0)
+        elif criterion.combine == "average" and len(records) > 1:
+            mean = np.abs(part).mean(axis=0)
+            part = np.divide(part, mean, out=np.zeros_like(part), where=mean > 0)
+        parts.append(part)
+    total = np.sum(parts, axis=0) if criterion.combine != "average" else np.mean(parts, axis=0)
+    return pd.DataFrame(total, columns=list(criterion.columns))

@@ -1,0 +1,25 @@
+"""Data sets: the listed ones, and those at a path. Importing this loads no torch and reads no image."""
+
+# imported to be listed, in this order
+# isort: off
+import pruning.data.scenes
+import pruning.data.digits
+import pruning.data.cifar  # noqa: F401
+
+# isort: on
+from pruning.data.calibration import Calibration, calibration_images, to_tensor
+from pruning.data.load import load_data, names, normalization_of
+from pruning.data.records import Dataset, Split
+from pruning.data.registry import DATA
+
+__all__ = [
+    "DATA",
+    "Calibration",
+    "Dataset",
+    "Split",
+    "calibration_images",
+    "load_data",
+    "names",
+    "normalization_of",
+    "to_tensor",
+]

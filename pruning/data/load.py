@@ -1,0 +1,136 @@
+"""A data set from its name, its path, or arrays at hand."""
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pruning.data.folders import load_folders, load_zip
+from pruning.data.images import fit_to
+from pruning.data.npz import load_npz
+from pruning.data.records import Dataset, Split, digest_of
+from pruning.data.registry import DATA
+from pruning.models import NORMALIZATIONS, Normalization
+from pruning.wording import choose
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def names() -> tuple[str, ...]:
+    """The listed data sets, those that need no download first."""
+    return tuple(DATA)
+
+
+def load_data(
+    data: str | Path | Dataset | tuple,
+    *,
+    seed: int = 0,
+    size: int | None = None,
+    normalize: str | Normalization | None = None,
+) -> Dataset:
+    """Images and labels in three parts, raw uint8; a network is fed them normalised by what it expects.
+
+    data: a listed name; a path to an .npz, to class folders or to a .zip of them; loaded data; or a tuple
+    (images, labels), floats [N, C, H, W] that are taken as normalised.   size: side of the images in pixels:
+    the shorter side is resized and the centre cropped; None is the data's own where all images share one,
+    else 224.   seed: of the split into training and test part where the data has none.   normalize: for a
+    network of your own, which has not recorded what it expects: cifar10, imagenet, none, or a Normalization.
+    Raises ValueError in one sentence on an unknown name, and on files that hold anything but such data.
+    """
+    dataset = given_tensors(*data) if isinstance(data, tuple) else find(data, seed, size)
+    if normalize is None:
+        return dataset
+    if not isinstance(normalize, Normalization):
+        normalize = NORMALIZATIONS[choose(normalize, NORMALIZATIONS, "normalization")]
+    return replace(dataset, normalization=normalize)
+
+
+def find(data: str | Path | Dataset, seed: int, size: int | None) -> Dataset:
+    if isinstance(data, Dataset):
+        return at_size(data, size)
+    if str(data) in DATA:
+        return listed(str(data), size)
+    path = Path(data)
+    if not path.exists():
+        if path.suffix or len(path.parts) > 1:
+            raise ValueError(f"there is no file or folder {path}; give a path, or one of: {', '.join(DATA)}")
+        choose(str(data), DATA, "data set")
+    path = path.resolve()
+    return from_path(path, state_of(path), seed, size)
+
+
+@lru_cache(maxsize=4)
+def listed(name: str, size: int | None) -> Dataset:
+    return at_size(DATA[name].load(), size)
+
+
+@lru_cache(maxsize=2)
+def from_path(path: Path, state: tuple[int, ...], seed: int, size: int | None) -> Dataset:
+    """Reads what a path holds. state: of the files there, so that changed files are read again."""
+    if path.is_dir():
+        return load_folders(path, size=size, seed=seed)
+    if path.suffix.lower() == ".zip":
+        return load_zip(path, size=size, seed=seed)
+    if path.suffix.lower() == ".npz":
+        return load_npz(path, size=size)
+    raise ValueError(f"{path.name} is no data set; give class folders, a .zip of them, or an .npz")
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """What changes when a file there does: how many there are, the newest's time, and their bytes."""
+    files = [file.stat() for file in ([path] if path.is_file() else path.rglob("*"))]
+    return (
+        len(files),
+        max((file.st_mtime_ns for file in files), default=0),
+        sum(file.st_size for file in files),
+    )
+
+
+def at_size(dataset: Dataset, size: int | None) -> Dataset:
+    """The data set with its images at another size; what is known pixel by pixel does not come along."""
+    if size is None or size == dataset.size:
+        return dataset
+    if dataset.normalised:
+        raise ValueError(
+            f"images given as normalised numbers stay as they are: {dataset.size} pixels, not {size}"
+        )
+    parts = [
+        replace(part, images=fit_to(part.images, size))
+        for part in (dataset.train, dataset.holdout, dataset.test)
+    ]
+    train, holdout, test = parts
+    return replace(dataset, train=train, holdout=holdout, test=test, digest=digest_of(*parts), extras={})
+
+
+def given_tensors(images, labels) -> Dataset:
+    """Images as floats [N, C, H, W] and whole-number labels [N], arrays or tensors, as a data set whose
+    three parts are all the same images: whoever gave them knows which they are.
+    """
+    images, labels = (
+        np.asarray(given.detach().cpu() if hasattr(given, "detach") else given) for given in (images, labels)
+    )
+    numbers = images.dtype.kind == "f" and labels.dtype.kind in "iu"
+    if not numbers or images.ndim != 4 or labels.shape != images.shape[:1] or not len(labels):
+        raise ValueError(
+            f"images {images.dtype} {list(images.shape)} and labels {labels.dtype} {list(labels.shape)} "
+            "are no data; give floats [N, C, H, W] and N whole numbers"
+        )
+    part = Split(images.astype(np.float32), labels.astype(np.int64))  # copies: the caller's own stay writable
+    classes = tuple(str(label) for label in range(labels.max() + 1))
+    messages = ("the same images are used for calibration, hold-out and test",)
+    return Dataset("given images", part, part, part, classes, digest_of(part), messages=messages)
+
+
+def normalization_of(model: "nn.Module", dataset: Dataset) -> Normalization:
+    """What the images of `dataset` are normalised by for `model`: what was asked for with the data, else what
+    `load_model` recorded. Raises ValueError where neither is known."""
+    origin = getattr(model, "origin", None)
+    if dataset.normalization is None and origin is None and not dataset.normalised:
+        raise ValueError(
+            "what this network expects its pixels to be normalised by is not known; "
+            "give it with the data: load_data(..., normalize='imagenet')"
+        )
+    return dataset.normalization or (origin.normalization if origin else NORMALIZATIONS["none"])

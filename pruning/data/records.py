@@ -1,0 +1,130 @@
+"""What a data set is once it is loaded: images and labels in three parts, and what is known about them."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pruning.models import Normalization
+
+HOLDOUT_SHARE = 0.1  # of every training part: never trained on, never calibrated on
+HOLDOUT_SEED = 20  # fixed, so that a network trained without the hold-out has not seen it under any seed
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part of a data set. images: uint8 [N, H, W, 3], as in the file; or, where a caller gave them
+    normalised, float32 [N, 3, H, W].   labels: int64 [N], class numbers.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self):
+        for array in (self.images, self.labels):
+            array.flags.writeable = False  # loaded data is shared by all who ask for it
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> "Split":
+        """The images at these row numbers, in this order."""
+        return Split(self.images[rows], self.labels[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A loaded data set.
+
+    train, holdout, test: the three parts; holdout is 10 % of what came as training part.   classes: names.
+    digest: of all images and labels.   flips: whether a mirrored image is of the same class.   shift: pixels
+    by which an image may be moved and still be of its class.   messages: what whoever uses it should know.
+    extras: more about the images where there is more, a mapping {part: array} each.   normalization: what a
+    network that has not recorded it expects, if the caller said so.
+    """
+
+    name: str
+    train: Split
+    holdout: Split
+    test: Split
+    classes: tuple[str, ...]
+    digest: str
+    flips: bool = False
+    shift: int = 4
+    messages: tuple[str, ...] = ()
+    extras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    normalization: Normalization | None = None
+
+    @property
+    def size(self) -> int:
+        """Side of the images, in pixels."""
+        return self.test.images.shape[2]
+
+    @property
+    def normalised(self) -> bool:
+        """Whether the images came as normalised numbers rather than as pixels."""
+        return self.test.images.dtype != np.uint8
+
+
+def assemble(
+    name: str,
+    train: Split,
+    test: Split,
+    classes: tuple[str, ...],
+    *,
+    flips: bool = False,
+    shift: int = 4,
+    messages: tuple[str, ...] = (),
+    extras: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+) -> Dataset:
+    """Takes the hold-out from the training part, checks the classes, and computes the digest.
+
+    extras: {name: {"train": array [N_train, ...], "test": array [N_test, ...]}}, split as the images are.
+    Raises ValueError where there is one class only, or a class has fewer than two training images.
+    """
+    counts = np.bincount(train.labels, minlength=len(classes))
+    if len(classes) < 2:
+        raise ValueError(f"{name} has only one class; give images of at least two")
+    if counts.min() < 2:
+        least = classes[int(counts.argmin())]
+        raise ValueError(
+            f"class {least!r} of {name} has {counts.min()} training images; give each class two or more"
+        )
+    kept, held = split_off(train.labels, HOLDOUT_SHARE, HOLDOUT_SEED)
+    parts = {"train": train.take(kept), "holdout": train.take(held), "test": test}
+    more = {
+        key: {"train": parted["train"][kept], "holdout": parted["train"][held], "test": parted["test"]}
+        for key, parted in (extras or {}).items()
+    }
+    return Dataset(
+        name,
+        **parts,
+        classes=tuple(classes),
+        digest=digest_of(train, test),
+        flips=flips,
+        shift=shift,
+        messages=messages,
+        extras=more,
+    )
+
+
+def split_off(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers kept and taken, each sorted: of every class `share` is taken at random, at least one."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    taken = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        taken.append(random.permutation(rows)[: max(1, round(share * len(rows)))])
+    held = np.sort(np.concatenate(taken))
+    return np.setdiff1d(np.arange(len(labels)), held), held
+
+
+def digest_of(*parts: Split) -> str:
+    """SHA-256 over the parts' images and labels, in hexadecimal."""
+    digest = hashlib.sha256()
+    for array in (array for part in parts for array in (part.images, part.labels)):
+        digest.update(f"{array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

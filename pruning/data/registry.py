@@ -1,0 +1,33 @@
+"""The listed data sets, by name. Being registered is all it takes to be listed, loaded by name and tested."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pruning.data.records import Dataset
+
+Load = Callable[[], Dataset]
+
+
+@dataclass(frozen=True)
+class KnownData:
+    """A listed data set. meaning: one sentence. offline: it needs no download."""
+
+    name: str
+    meaning: str
+    offline: bool
+    load: Load
+
+
+DATA: dict[str, KnownData] = {}  # filled while pruning.data is imported, only read afterwards
+
+
+def dataset(name: str, *, meaning: str, offline: bool) -> Callable[[Load], Load]:
+    """Decorator: lists the loader it stands on under a name of its own, and hands it back unchanged."""
+
+    def listed(load: Load) -> Load:
+        if name in DATA:
+            raise ValueError(f"data set {name!r} is taken by {DATA[name].load.__module__}")
+        DATA[name] = KnownData(name, meaning, offline, load)
+        return load
+
+    return listed

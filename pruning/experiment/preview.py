@@ -1,0 +1,197 @@
+"""What the app shows before anything is run: structure, scores, and the accuracy a cut would have now.
+
+These run in a preview worker, again and again for one network, so each process keeps the last few networks
+and scores it loaded; a lock keeps two threads of one worker from masking the same network at once.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pruning.channels.records import Structure
+from pruning.criteria.scores import Scores
+from pruning.experiment.recipe import Recipe
+from pruning.experiment.run import planned, scores_of
+from pruning.experiment.sources import Loaded, load, use_threads
+from pruning.progress import Watch, silent
+
+PREVIEW_IMAGES = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """A network as the app shows it, without torch.
+
+    layers: a row a convolution or linear layer: layer, kind, group, inputs, outputs, macs, parameters,
+    output_shape, prunable (bool), reason.   macs: of one image.   recipe: with every field resolved.
+    """
+
+    structure: Structure
+    layers: pd.DataFrame
+    macs: int
+    parameters: int
+    classes: tuple[str, ...]
+    normalize: str
+    size: int
+    digest: str
+    recipe: Recipe
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AccuracyNow:
+    """Right answers among `images` images of the hold-out. learned: the network may have been trained on
+    them.
+    repaired: None where the network has nothing to repair."""
+
+    images: int
+    where: str
+    learned: bool
+    baseline: int
+    raw: int
+    repaired: int | None
+    seconds: float
+
+
+class _Kept:
+    """The last few results of slow steps, by key; one at a time."""
+
+    def __init__(self, most: int):
+        self.most, self.values, self.lock = most, OrderedDict(), threading.RLock()
+
+    def get(self, key, make: Callable[[], Any]):
+        with self.lock:
+            if key not in self.values:
+                self.values[key] = make()
+                while len(self.values) > self.most:
+                    self.values.popitem(last=False)
+            self.values.move_to_end(key)
+            return self.values[key]
+
+
+_NETWORKS, _SCORES, _BASELINES = _Kept(3), _Kept(30), _Kept(20)
+
+
+def network_key(recipe: Recipe) -> tuple:
+    """What a loaded network and its data depend on."""
+    fields = ("model", "data", "checkpoint", "normalize", "size", "device", "seed")
+    return tuple(getattr(recipe, name) for name in fields)
+
+
+def score_key(recipe: Recipe) -> tuple:
+    """What a criterion's scores depend on."""
+    return (*network_key(recipe), recipe.criterion, recipe.options, recipe.calibration)
+
+
+def loaded(recipe: Recipe, watch: Watch = silent) -> Loaded:
+    use_threads(recipe)
+    return _NETWORKS.get(network_key(recipe), lambda: load(recipe, watch))
+
+
+def describe(recipe: Recipe, watch: Watch = silent) -> Description:
+    """The network's structure and costs. Raises ValueError in one sentence where the recipe cannot be
+    loaded."""
+    found = loaded(recipe, watch)
+    structure, origin = found.graph.structure, found.model.origin
+    return Description(
+        structure=structure,
+        layers=layer_table(structure),
+        macs=found.graph.macs,
+        parameters=found.graph.parameters,
+        classes=tuple(found.data.classes),
+        normalize=origin.normalization.name,
+        size=origin.size,
+        digest=origin.digest,
+        recipe=found.recipe,
+        messages=(*found.data.messages, *structure.notes),
+    )
+
+
+def layer_table(structure: Structure) -> pd.DataFrame:
+    """A row a convolution or linear layer, in the order they run."""
+    rows = []
+    for layer in structure.layers:
+        if layer.kind == "norm" or layer.weight not in structure.shapes:
+            continue
+        shape = structure.shapes[layer.weight]
+        module = layer.weight.removesuffix("weight")
+        parameters = sum(
+            int(np.prod(s)) for name, s in structure.shapes.items() if name.rpartition(".")[0] + "." == module
+        )
+        outputs = shape[layer.output] if layer.output is not None else shape[1] * layer.groups
+        index = structure.maps.get(layer.weight, {}).get(layer.output)
+        owners = [] if index is None else [structure.names[g] for g in np.unique(index.group) if g >= 0]
+        rows.append(
+            {
+                "layer": layer.name,
+                "kind": layer.kind,
+                "group": "; ".join(owners),
+                "inputs": shape[layer.input] * layer.groups if layer.input is not None else outputs,
+                "outputs": outputs,
+                "macs": layer.macs_each * shape[0] * shape[1],
+                "parameters": parameters,
+                "output_shape": " x ".join(map(str, layer.shape)),
+                "prunable": bool(owners),
+                "reason": structure.fixed.get(layer.name, ""),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def scored(recipe: Recipe, watch: Watch = silent) -> Scores:
+    """The recipe's criterion on every group, streams included, so that all choices of groups can be planned
+    from it."""
+
+    def make() -> Scores:
+        found = loaded(recipe, watch)  # kept for other recipes too, so the recipe's own criterion is put in
+        return scores_of(replace(found, recipe=recipe), watch, groups="all")
+
+    return _SCORES.get(score_key(recipe), make)
+
+
+def accuracy_now(recipe: Recipe, watch: Watch = silent) -> AccuracyNow:
+    """What the recipe's cut would leave, before and after recalibrating norms, on up to 500 hold-out images.
+
+    The baseline is on the same images. The hold-out, never the test part: a slider that is dragged until the
+    test part looks good would have chosen on it.
+    """
+    from pruning.reconstruction import recalibrate
+    from pruning.statistics.images import CalibrationImages
+    from pruning.surgery import cut
+
+    start = time.perf_counter()
+    found = loaded(recipe, watch)
+    plan = planned(recipe, found.graph, scored(recipe, watch))
+    images = found.data.holdout.take(np.arange(min(PREVIEW_IMAGES, len(found.data.holdout))))
+
+    def right(model, stage: str) -> int:
+        from pruning.train import evaluate
+
+        def told(_, done, total, **values):
+            watch("evaluate", done, total, message=stage)
+
+        return evaluate(
+            model, images, normalization=found.model.origin.normalization, device=recipe.device, watch=told
+        ).correct
+
+    baseline = _BASELINES.get(network_key(recipe), lambda: right(found.model, "baseline"))
+    small = cut(found.model, plan)
+    raw = right(small, "raw")
+    watch("evaluate", len(images), len(images), raw=raw, baseline=baseline, images=len(images))
+    calibration = CalibrationImages(small, found.data, recipe.calibration, recipe.seed)
+    nothing = recalibrate(small, calibration, watch=watch)
+    repaired = None if nothing else right(small, "repaired")
+    learned = recipe.checkpoint not in (None, "none")
+    seconds = round(time.perf_counter() - start, 2)
+    return AccuracyNow(len(images), "hold-out", learned, baseline, raw, repaired, seconds)
+
+
+def with_criterion(recipe: Recipe, name: str) -> Recipe:
+    """The same question asked of another criterion, at its own default options."""
+    return recipe if name == recipe.criterion else replace(recipe, criterion=name, options=())

@@ -1,0 +1,267 @@
+"""The Recipe: everything about one pruning experiment, as one flat, frozen, comparable record.
+
+The command line's flags, the app's link, a downloaded model's `recipe.json` and `run`'s argument are all this
+record. Help texts live here once, in the fields' metadata: the command line and the app show the same words.
+"""
+
+import hashlib
+import json
+import math
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, get_args
+
+from pruning.criteria import CRITERIA, resolve_options
+from pruning.wording import choose
+
+Measure = Literal["macs", "params", "channels"]
+Allocation = Literal["uniform", "global"]
+Groups = Literal["inner", "all"]
+Repair = Literal["none", "recalibrate"]
+Normalize = Literal["auto", "cifar10", "imagenet", "none"]
+
+
+def setting(default, help_text: str):
+    return field(default=default, metadata={"help": help_text})
+
+
+def default_threads() -> int:
+    """One core is left for whatever else the machine does, such as serving the app."""
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that `run` needs for one experiment, and nothing that it finds out.
+
+    Lists arrive as tuples (JSON's lists are turned into them), so a recipe compares and hashes. Every field
+    is checked here, wherever the recipe comes from; a wrong one raises ValueError that says what would be
+    right.
+    """
+
+    model: str = setting("resnet20", "A listed network, or torchvision:NAME.")
+    data: str = setting(
+        "scenes", "scenes, digits, cifar10, cifar100, or a path: class folders, a .zip of them, an .npz."
+    )
+    checkpoint: str | None = setting(
+        None,
+        "Weights: safetensors or a PyTorch state dict; 'none' takes random ones. Unsaid: the bundled ones.",
+    )
+    normalize: Normalize = setting("auto", "What the network expects its pixels to be normalised by.")
+    size: int | None = setting(None, "Side of the input images in pixels. Unsaid: what the network expects.")
+    criterion: str = setting("l1", "How channels are ordered; 'list criteria' names them.")
+    options: tuple[tuple[str, Any], ...] = setting((), "The criterion's own options.")
+    cut: float = setting(0.5, "Share of the measure to remove, from 0 to below 1.")
+    measure: Measure = setting(
+        "macs", "What the cut is a share of: multiply-accumulates, parameters or channels."
+    )
+    allocation: Allocation = setting(
+        "uniform", "The same share of every group, or one ranking over all groups."
+    )
+    groups: Groups = setting(
+        "inner", "Which groups may be cut: those inside blocks, or residual streams as well."
+    )
+    protect: tuple[str, ...] = setting((), "Groups that stay whole.")
+    cut_group: tuple[tuple[str, float], ...] = setting(
+        (), "NAME=SHARE: this share of that group's channels goes."
+    )
+    max_cut_per_group: float = setting(0.9, "No group loses more than this share of its channels.")
+    min_channels: int = setting(1, "Every group keeps at least this many channels.")
+    round_to: int = setting(1, "Keep a multiple of this many channels in every group that is cut.")
+    repair: Repair = setting(
+        "none", "What follows the cut before any training; recalibrate re-estimates norms."
+    )
+    epochs: int = setting(0, "Epochs of fine-tuning after the cut.")
+    lr: float = setting(0.05, "Learning rate of fine-tuning, at its start; it falls to 0 along a cosine.")
+    batch_size: int = setting(64, "Images a step of fine-tuning.")
+    calibration: int = setting(1000, "Training images that data-driven criteria and the repair look at.")
+    seed: int = setting(0, "Seed of calibration images, shuffling, augmentation and splits.")
+    device: str = setting("cpu", "Where torch computes: cpu, cuda, cuda:0 ...")
+    threads: int = setting(default_threads(), "Threads torch computes with; they change the last digits.")
+
+    def __post_init__(self):
+        self._freeze()
+        choose(self.criterion, CRITERIA, "criterion")
+        for name in ("normalize", "measure", "allocation", "groups", "repair"):
+            choose(getattr(self, name), get_args(self.__annotations__[name]), name)
+        self._check_numbers()
+        object.__setattr__(self, "options", resolve_options(self.criterion, dict(self.options)))
+
+    def _freeze(self):
+        """Lists and dicts, as JSON and callers hand them over, become sorted or ordered tuples."""
+        options = self.options.items() if isinstance(self.options, Mapping) else self.options
+        shares = self.cut_group.items() if isinstance(self.cut_group, Mapping) else self.cut_group
+        try:
+            object.__setattr__(self, "options", tuple(sorted((str(k), v) for k, v in options)))
+            object.__setattr__(self, "cut_group", tuple(sorted((str(k), float(v)) for k, v in shares)))
+        except (TypeError, ValueError):
+            raise ValueError("options and cut_group are mappings, such as {'layer1.0.conv1': 0.3}") from None
+        if isinstance(self.protect, str) or not all(isinstance(name, str) for name in self.protect):
+            raise ValueError(f"protect is {self.protect!r}; give a list of group names")
+        object.__setattr__(self, "protect", tuple(self.protect))
+
+    def _check_numbers(self):
+        for name in ("model", "data", "device"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; give a name")
+        share(self.cut, "cut")
+        share(self.max_cut_per_group, "max_cut_per_group", least=0.0, most=1.0)
+        for name, value in self.cut_group:
+            share(value, f"cut_group of {name}")
+        for name, least in (
+            ("min_channels", 1),
+            ("round_to", 1),
+            ("epochs", 0),
+            ("batch_size", 1),
+            ("seed", 0),
+        ):
+            whole(getattr(self, name), name, least)
+        whole(self.calibration, "calibration", 2)
+        whole(self.threads, "threads", 1)
+        if self.size is not None:
+            whole(self.size, "size", 8)
+        if not isinstance(self.lr, (int, float)) or not math.isfinite(self.lr) or not 0 < self.lr <= 10:
+            raise ValueError(f"lr is {self.lr}; give a learning rate above 0, such as 0.05")
+
+    # --------------------------------------------------------------------------------------------- as JSON
+
+    def to_dict(self) -> dict:
+        """Every field, resolved, in plain JSON types."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        plain["options"] = dict(self.options)
+        plain["cut_group"] = dict(self.cut_group)
+        plain["protect"] = list(self.protect)
+        return plain
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> "Recipe":
+        """Raises ValueError naming a field that no recipe has, with the nearest that it has."""
+        if not isinstance(given, Mapping):
+            raise ValueError('a recipe is a JSON object of its fields, such as {"model": "resnet20"}')
+        known = [f.name for f in fields(cls)]
+        for name in given:
+            choose(name, known, "recipe field")
+        return cls(**given)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Recipe":
+        try:
+            given = json.loads(text)
+        except (UnicodeDecodeError, json.JSONDecodeError):
+            raise ValueError("that is no recipe: give a recipe.json written by run (a JSON object)") from None
+        return cls.from_dict(given)
+
+    def digest(self) -> str:
+        """Ten hexadecimal digits of everything the numbers depend on."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:10]
+
+    # ---------------------------------------------------------------------------------- as a link, as text
+
+    def differences(self) -> dict[str, Any]:
+        """The fields that differ from the defaults; of the options those that differ from the criterion's
+        own."""
+        plain, default = self.to_dict(), Recipe(criterion=self.criterion).to_dict()
+        told = {name: value for name, value in plain.items() if name != "options" and value != default[name]}
+        if self.criterion != DEFAULT_CRITERION:
+            told["criterion"] = self.criterion
+        told["options"] = {k: v for k, v in plain["options"].items() if v != default["options"][k]}
+        return told
+
+    def to_query(self) -> dict[str, str]:
+        """The link's keys: only what differs from the default, options as keys of their own, lists joined by
+        commas."""
+        told = self.differences()
+        query = {name: as_text(value) for name, value in told.items() if name != "options"}
+        return query | {name: as_text(value) for name, value in told["options"].items()}
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> "Recipe":
+        """Reads a link's keys; those that are no field and no option of the criterion are an error."""
+        criterion = choose(query.get("criterion", DEFAULT_CRITERION), CRITERIA, "criterion")
+        kinds = {f.name: f.type for f in fields(cls)}
+        given: dict[str, Any] = {"options": {}}
+        for name, text in query.items():
+            if name in kinds and name != "options":
+                given[name] = from_text(name, text)
+            else:
+                given["options"][name] = text
+        return cls(**(given | {"criterion": criterion}))
+
+    def flags(self) -> list[str]:
+        """The command line's flags for this recipe, without the subcommand: only what differs from the
+        defaults."""
+        told, words = self.differences(), []
+        told = {"model": self.model, "data": self.data, "criterion": self.criterion} | told
+        for name, value in (told | told.pop("options")).items():
+            flag = "--" + name.replace("_", "-")
+            if isinstance(value, dict):
+                value = [f"{key}={part}" for key, part in value.items()]
+            if value is True or value is False:
+                words.append(flag if value else flag.replace("--", "--no-", 1))
+            else:
+                words += [flag, *(str(part) for part in (value if isinstance(value, list) else [value]))]
+        return words
+
+    def command_line(self, out: str = "pruned") -> str:
+        return shlex.join(["python", "-m", "pruning", "run", *self.flags(), "--out", out])
+
+    def python(self, out: str = "pruned") -> str:
+        told = self.differences()
+        told = {"model": self.model, "data": self.data, "criterion": self.criterion} | told
+        arguments = ", ".join(f"{name}={value!r}" for name, value in told.items() if value not in ({}, []))
+        lines = ["import torch", "import pruning", "", f"torch.set_num_threads({self.threads})"]
+        lines += [f"result = pruning.run(pruning.Recipe({arguments}))", f"result.save({out!r})"]
+        return "\n".join([*lines, 'print(result.report["accuracy"])']) + "\n"
+
+    def but(self, **changes) -> "Recipe":
+        """A copy with these fields changed; another criterion starts from its own options' defaults."""
+        if changes.get("criterion", self.criterion) != self.criterion:
+            changes.setdefault("options", ())
+        return replace(self, **changes)
+
+
+DEFAULT_CRITERION = "l1"
+
+
+def share(value, name: str, *, least: float = 0.0, most: float | None = None):
+    """A finite number in [0, 1), or up to `most` where that is given; NaN, texts and booleans are refused."""
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or value < least or (value >= 1 if most is None else value > most):
+        top = "below 1" if most is None else f"{most:g}"
+        raise ValueError(f"{name} is {value}; give a share from {least:g} to {top}, such as 0.5")
+
+
+def whole(value, name: str, least: int):
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is {value}; give a whole number, {least} or more")
+
+
+def as_text(value) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}={part}" for name, part in value.items())
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def from_text(name: str, text: str):
+    """One field's value from a link's text; raises ValueError that says which kind of value the field
+    takes."""
+    if name == "protect":
+        return tuple(part for part in text.split(",") if part)
+    if name == "cut_group":
+        pairs = [part.rpartition("=") for part in text.split(",") if part]
+        return tuple((key, number(value, name, float)) for key, _, value in pairs)
+    kind = type(Recipe.__dataclass_fields__[name].default)
+    kind = int if name == "size" else kind
+    return number(text, name, kind) if kind in (int, float) else text
+
+
+def number(text: str, name: str, kind: type):
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}; give a {'whole ' if kind is int else ''}number") from None

@@ -1,0 +1,223 @@
+"""`run`: does what a recipe says, and leaves a Result behind."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pruning import export
+from pruning.allocation import plan as make_plan
+from pruning.cost import Plan
+from pruning.criteria.scores import Scores
+from pruning.criteria.scoring import score_all
+from pruning.experiment.recipe import Recipe
+from pruning.experiment.report import report_of
+from pruning.experiment.sources import Loaded, load
+from pruning.progress import Watch, silent
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What `run` found. model: the smaller network.   report: as report.json.   predictions: as
+    predictions.npz.
+    history: a row an epoch of fine-tuning {epoch, loss, holdout_loss, holdout_accuracy,
+    images_per_second}."""
+
+    recipe: Recipe
+    model: "nn.Module"
+    plan: Plan
+    report: dict[str, Any]
+    predictions: dict[str, np.ndarray]
+    history: tuple[dict, ...] = ()
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes model.safetensors, plan.json, recipe.json, report.json and predictions.npz."""
+        return export.save(
+            folder, self.model, self.plan, self.recipe.to_json(), self.report, self.predictions
+        )
+
+    def zip(self, path: str | Path) -> Path:
+        """One zip of these files, which `pruning.load` opens."""
+        with tempfile.TemporaryDirectory(prefix="pruning-") as scratch:
+            Path(path).write_bytes(export.packed(self.save(scratch)))
+        return Path(path)
+
+
+def run(recipe: Recipe, watch: Watch = silent) -> Result:
+    """Does what the recipe says: load, score, plan, cut, repair, fine-tune, evaluate after each.
+
+    Touches nothing but what it loads; torch's number of threads is the caller's to set (the command line and
+    the workers set it to the recipe's). Raises ValueError in one sentence where the recipe cannot be done,
+    and lets a watch's Cancelled through.
+    """
+    from pruning.surgery import cut
+
+    clock = _Clock()
+    with clock.stage("trace"):
+        loaded = load(recipe, watch)
+    recipe = loaded.recipe
+    with clock.stage("statistics"):
+        scores = scores_of(loaded, watch)
+    watch("plan", 0, 1)
+    with clock.stage("plan"):
+        plan = planned(recipe, loaded.graph, scores)
+    watch("plan", 1, 1, macs=plan.macs, macs_before=plan.macs_before)
+    stages = _Stages(loaded, watch)  # not before the plan: a target out of reach should be said at once
+    stages.evaluate("baseline", loaded.model)
+    watch("cut", 0, 1)
+    with clock.stage("cut"):
+        small = cut(loaded.model, plan)
+        _must_run(small, loaded.graph.example)
+    stages.evaluate("cut", small)
+    messages = [*loaded.data.messages, *scores.messages, *plan.messages]
+    if recipe.repair != "none":
+        with clock.stage("repair"):
+            messages += _repair(loaded, small, plan, watch)
+        stages.evaluate("repaired", small)
+    history: list[dict] = []
+    if recipe.epochs:
+        with clock.stage("tune"):
+            history = _tune(loaded, small, watch)
+        stages.evaluate("tuned", small)
+    report = report_of(loaded, small, plan, stages, clock, list(dict.fromkeys(messages)), watch)
+    return Result(recipe, small, plan, report, stages.predictions(), tuple(history))
+
+
+def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = None) -> Scores:
+    """What the recipe's criterion says of the recipe's groups (or of other ones)."""
+    recipe = loaded.recipe
+    chosen = (recipe.criterion, recipe.options)
+    found = score_all(
+        loaded.graph,
+        [chosen],
+        loaded.data,
+        seed=recipe.seed,
+        calibration=recipe.calibration,
+        groups=groups or recipe.groups,
+        watch=watch,
+    )
+    return found[chosen]
+
+
+def planned(recipe: Recipe, graph, scores) -> Plan:
+    """The recipe's plan, from scores: milliseconds. graph: a ChannelGraph or its Structure."""
+    return make_plan(
+        graph,
+        scores,
+        cut=recipe.cut,
+        measure=recipe.measure,
+        allocation=recipe.allocation,
+        groups=recipe.groups,
+        protect=recipe.protect,
+        cut_group=recipe.cut_group,
+        max_cut_per_group=recipe.max_cut_per_group,
+        min_channels=recipe.min_channels,
+        round_to=recipe.round_to,
+    )
+
+
+# ------------------------------------------------------------------------------------------ the stages
+
+
+class _Clock:
+    """Seconds of every stage."""
+
+    def __init__(self):
+        self.seconds: dict[str, float | None] = dict.fromkeys(
+            ("trace", "statistics", "score", "plan", "cut", "repair", "gates", "tune")
+        )
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 4)
+
+
+class _Stages:
+    """What the network says of every test image at each stage."""
+
+    def __init__(self, loaded: Loaded, watch: Watch):
+        self.loaded, self.watch = loaded, watch
+        self.found: dict[str, Any] = {}
+
+    def evaluate(self, stage: str, model):
+        from pruning.train import evaluate
+
+        def told(_, done, total, **values):
+            self.watch("evaluate", done, total, message=stage, **values)
+
+        test, origin = self.loaded.data.test, self.loaded.model.origin
+        device = self.loaded.recipe.device
+        found = evaluate(model, test, normalization=origin.normalization, device=device, watch=told)
+        self.found[stage] = found
+        self.watch("evaluate", len(test), len(test), message=stage, accuracy=found.correct / len(test))
+
+    @property
+    def last(self) -> str:
+        return list(self.found)[-1]
+
+    def predictions(self) -> dict[str, np.ndarray]:
+        arrays = {"labels": self.loaded.data.test.labels}
+        for stage, found in self.found.items():
+            arrays[f"{stage}_classes"] = found.classes
+            arrays[f"{stage}_probabilities"] = found.probabilities
+        return arrays
+
+
+def _must_run(small, example):
+    """Sizes written into the user's code show only when the cut network runs."""
+    import torch
+
+    was_training = small.training
+    try:
+        with torch.no_grad():
+            small.eval()(*example)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise ValueError(
+            f"the cut network does not run, since its code has literal sizes: {reason}"
+        ) from error
+    finally:
+        small.train(was_training)
+
+
+def _repair(loaded: Loaded, small, plan: Plan, watch: Watch) -> list[str]:
+    from pruning.reconstruction import repair
+
+    recipe = loaded.recipe
+    return repair(
+        small,
+        plan,
+        loaded.model,
+        loaded.data,
+        recipe.repair,
+        calibration=recipe.calibration,
+        seed=recipe.seed,
+        watch=watch,
+    )
+
+
+def _tune(loaded: Loaded, small, watch: Watch) -> list[dict]:
+    from pruning.train import fit
+
+    recipe = loaded.recipe
+    return fit(
+        small,
+        loaded.data,
+        epochs=recipe.epochs,
+        lr=recipe.lr,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        normalization=loaded.model.origin.normalization,
+        device=recipe.device,
+        watch=watch,
+    )

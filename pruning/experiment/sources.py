@@ -1,0 +1,134 @@
+"""From a recipe's names to what they stand for: data, network, graph. The one place where uploads are found
+again."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pruning.data import Dataset, load_data, to_tensor
+from pruning.data.registry import DATA
+from pruning.experiment.recipe import Recipe
+from pruning.models import default_size, load_model
+from pruning.progress import Watch, silent
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pruning.channels.graph import ChannelGraph
+
+UPLOADS = "PRUNING_UPLOADS"  # a folder that holds <digest>/<name> of what the app was given
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """What a recipe stands for. recipe: with every field resolved; nobody else holds `model`."""
+
+    recipe: Recipe
+    data: Dataset
+    model: "nn.Module"
+    graph: "ChannelGraph"
+
+
+def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
+    """Loads the data and the network of a recipe and traces the network. Raises ValueError in one
+    sentence."""
+    import torch
+
+    from pruning.channels.graph import ChannelGraph
+
+    device = usable_device(recipe.device)
+    watch("trace", 0, 3, message="data")
+    size = recipe.size or default_size(recipe.model)
+    data = load_data(located(recipe.data, "data"), seed=recipe.seed, size=size)
+    watch("trace", 1, 3, message="network")
+    model = load_model(
+        recipe.model,
+        data,
+        located(recipe.checkpoint, "checkpoint") if recipe.checkpoint else None,
+        normalize=recipe.normalize,
+        size=recipe.size,
+    )
+    if data.size != model.origin.size:
+        data = load_data(located(recipe.data, "data"), seed=recipe.seed, size=model.origin.size)
+    model.to(device)
+    watch("trace", 2, 3, message="channel groups")
+    example = to_tensor(data.train.images[:1], model.origin.normalization, device)
+    graph = ChannelGraph(model, example)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    watch("trace", 3, 3)
+    return Loaded(resolved(recipe, model), data, model, graph)
+
+
+def resolved(recipe: Recipe, model: "nn.Module") -> Recipe:
+    """The recipe with what was left open filled in, and its paths made absolute."""
+    found = {"size": model.origin.size, "normalize": model.origin.normalization.name}
+    if recipe.data not in DATA and not recipe.data.startswith("sha256:"):
+        found["data"] = str(Path(recipe.data).resolve())
+    if recipe.checkpoint not in (None, "none") and not recipe.checkpoint.startswith("sha256:"):
+        found["checkpoint"] = str(Path(recipe.checkpoint).resolve())
+    return recipe.but(**found)
+
+
+def located(field: str, flag: str) -> str:
+    """A field as a name or path; for an upload (sha256:DIGEST#NAME) the file that was kept, its digest
+    checked.
+
+    Raises ValueError that asks for the file by its name where it is gone."""
+    if not field.startswith("sha256:"):
+        return field
+    digest, _, name = field.removeprefix("sha256:").partition("#")
+    folder = os.environ.get(UPLOADS)
+    path = Path(folder) / digest / Path(name).name if folder and digest.isalnum() else None
+    if path is None or not path.is_file() or file_digest(path) != digest:
+        raise ValueError(f"this recipe was made with the file {name}; give it again with --{flag} FILE")
+    return str(path)
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def replaced_upload(recipe: Recipe, **files: str | None) -> Recipe:
+    """The recipe with its checkpoint or data read from the given files; where it names an upload by digest,
+    the file has to be that very one (ValueError otherwise)."""
+    changes = {}
+    for field, file in files.items():
+        if file is None:
+            continue
+        asked = getattr(recipe, field)
+        if asked and asked.startswith("sha256:"):
+            digest, _, name = asked.removeprefix("sha256:").partition("#")
+            if not Path(file).is_file() or file_digest(file) != digest:
+                raise ValueError(
+                    f"{file} is not the file {name} that this recipe was made with; give that file"
+                )
+        changes[field] = file
+    return recipe.but(**changes)
+
+
+def use_threads(recipe: Recipe):
+    """Sets torch's and the linear algebra library's threads for this process: part of "the same numbers"."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(recipe.threads)
+    threadpool_limits(recipe.threads, user_api="blas")
+
+
+def usable_device(name: str):
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"there is no device {name!r}; give cpu, cuda or cuda:0") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("there is no CUDA device on this machine; give --device cpu")
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"{name} is not supported; give cpu or cuda")
+    return device

@@ -1,0 +1,158 @@
+"""What a pruned network is saved as, and how it comes back: safetensors, the plan and the recipe; no
+pickle."""
+
+import io
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pruning.cost import Plan
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NEEDED = ("model.safetensors", "plan.json", "recipe.json")
+LARGEST_UNPACKED = 4 * 2**30  # bytes, of all files of a zip together
+
+
+def save(
+    folder: str | Path,
+    network: "nn.Module",
+    plan: Plan,
+    recipe_json: str,
+    report: Mapping,
+    predictions: Mapping[str, np.ndarray],
+) -> Path:
+    """Writes model.safetensors, plan.json, recipe.json, report.json and predictions.npz into a folder.
+
+    Everything is written beside it first and then moved in, so that nothing half-made is ever left.
+    """
+    from safetensors.torch import save_file
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
+        made = Path(scratch)
+        tensors = {
+            name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()
+        }
+        save_file(tensors, made / "model.safetensors", metadata=_origin(network))
+        (made / "plan.json").write_text(plan.to_json())
+        (made / "recipe.json").write_text(recipe_json)
+        (made / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+        np.savez_compressed(made / "predictions.npz", **predictions)
+        for file in sorted(made.iterdir()):
+            os.replace(file, folder / file.name)
+    return folder
+
+
+def _origin(network: "nn.Module") -> dict[str, str]:
+    """What `load` needs to build the network that was cut: texts for the safetensors header."""
+    origin = getattr(network, "origin", None)
+    if origin is None:
+        return {}
+    told = {"model": origin.model, "data": origin.data, "classes": origin.classes, "size": origin.size}
+    normalization = {
+        "mean": origin.normalization.mean,
+        "std": origin.normalization.std,
+        "name": origin.normalization.name,
+    }
+    return {key: str(value) for key, value in told.items()} | {"normalization": json.dumps(normalization)}
+
+
+def packed(folder: str | Path) -> bytes:
+    """The folder's files as one zip, stored without time stamps: the same files give the same bytes."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(Path(folder).iterdir()):
+            if file.is_file() and not file.name.startswith("."):
+                archive.writestr(zipfile.ZipInfo(file.name, (1980, 1, 1, 0, 0, 0)), file.read_bytes())
+    return target.getvalue()
+
+
+def load(source: str | Path, model: "nn.Module | None" = None) -> "nn.Module":
+    """The smaller network that `run --out DIR` saved, in evaluation mode.
+
+    source: the folder, or the zip of it that the app hands out.   model: the whole network (any weights),
+    needed where the recipe names no registered network.   Raises ValueError where something is missing or
+    does not fit.
+    """
+    source = Path(source)
+    if source.is_dir():
+        return _from_folder(source, model)
+    if not source.is_file():
+        raise ValueError(
+            f"there is no folder or zip {source}; give what run --out DIR wrote, or the app's download"
+        )
+    with tempfile.TemporaryDirectory(prefix="pruning-load-") as scratch:
+        _unpack(source, Path(scratch))
+        return _from_folder(Path(scratch), model)
+
+
+def _unpack(source: Path, folder: Path):
+    """Only the files that `save` writes, by their plain names: no path of the archive is ever used."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            for name in NEEDED:
+                if archive.getinfo(name).file_size > LARGEST_UNPACKED:
+                    raise ValueError(f"{name} in {source.name} is larger than a network is")
+                with archive.open(name) as packed_file, (folder / name).open("wb") as file:
+                    shutil.copyfileobj(packed_file, file)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(
+            f"{source.name} is no saved network ({error}); give the app's download or a folder of run"
+        ) from None
+
+
+def _from_folder(folder: Path, model: "nn.Module | None") -> "nn.Module":
+    from safetensors import SafetensorError, safe_open
+
+    from pruning.surgery import cut
+
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise ValueError(f"{folder} lacks {', '.join(missing)}; give a folder that run --out wrote")
+    plan = Plan.from_json((folder / "plan.json").read_bytes())
+    try:
+        with safe_open(folder / "model.safetensors", framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            told = dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise ValueError(f"{folder / 'model.safetensors'} is no whole safetensors file ({error})") from None
+    small = cut(model if model is not None else _whole(told), plan)
+    try:
+        small.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(
+            f"the saved weights do not fit the plan: {str(error).splitlines()[-1].strip()}"
+        ) from None
+    return small.eval()
+
+
+def _whole(told: Mapping[str, str]) -> "nn.Module":
+    """The network that was cut, with random weights, by what the header of model.safetensors says of it."""
+    from pruning.models import Normalization, load_model
+
+    if "model" not in told:
+        raise ValueError(
+            "this network is of no listed kind; give the whole one: pruning.load(folder, model=yours)"
+        )
+    normalization = json.loads(told["normalization"])
+    normalization = Normalization(
+        tuple(normalization["mean"]), tuple(normalization["std"]), normalization["name"]
+    )
+    return load_model(
+        told["model"],
+        told["data"],
+        "none",
+        normalize=normalization,
+        classes=int(told["classes"]),
+        size=int(told["size"]),
+    )

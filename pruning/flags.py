@@ -1,0 +1,122 @@
+"""From the Recipe's fields to the command line's flags, and from what was typed back to a Recipe.
+
+cyclopts reads flags from a function's signature; here that signature is made from the record, so that names,
+types and help texts stand in one place.
+"""
+
+import dataclasses
+import inspect
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from pruning.criteria import CRITERIA
+from pruning.experiment.recipe import DEFAULT_CRITERION, Recipe
+
+PLURAL = ("protect", "cut_group")
+
+
+def flags_of(names: Iterable[str] | None = None, *, options: bool = True) -> Callable:
+    """Gives a command the flags of these Recipe fields (all if None) and of every criterion's options.
+
+    The command gets what was typed as keyword arguments, and only that: defaults are the record's business.
+    """
+
+    def decorate(command: Callable) -> Callable:
+        own = [
+            p
+            for p in inspect.signature(command).parameters.values()
+            if p.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        fields = [
+            f
+            for f in dataclasses.fields(Recipe)
+            if f.name != "options" and (names is None or f.name in names)
+        ]
+        parameters = [_flag(f.name, f.type, _help(f)) for f in fields]
+        parameters += [_option_flag(name) for name in _option_names()] if options else []
+
+        def typed(*words, **given):
+            return command(*words, **{name: value for name, value in given.items() if value is not None})
+
+        typed.__name__, typed.__doc__ = command.__name__, command.__doc__
+        typed.__signature__ = inspect.Signature([*own, *parameters])
+        return typed
+
+    return decorate
+
+
+def _flag(name: str, kind: Any, text: str) -> inspect.Parameter:
+    if name in PLURAL:  # NAME=SHARE is read by `shares`
+        kind, parameter = tuple[str, ...], Parameter(help=text, consume_multiple=True, negative="")
+    else:
+        parameter = Parameter(help=text, negative="")
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, parameter]
+    )
+
+
+def _help(field: dataclasses.Field) -> str:
+    shown = {(): "", None: ""}.get(field.default, f" [default: {field.default}]")
+    return field.metadata["help"] + shown
+
+
+def _option_names() -> list[str]:
+    return sorted({option for criterion in CRITERIA.values() for option in criterion.options})
+
+
+def _option_flag(name: str) -> inspect.Parameter:
+    """A criterion's option as a flag; its criterion reads it, so that one name may be two methods' own."""
+    owners = [criterion for criterion in CRITERIA.values() if name in criterion.options]
+    option = owners[0].options[name]
+    kind = bool if option.kind is bool else str
+    choices = f" ({'|'.join(option.choices)})" if option.choices else ""
+    text = f"{', '.join(owner.name for owner in owners)}: {option.help}{choices} [default: {option.default}]"
+    parameter = Parameter(help=text, group="Options of criteria")
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, parameter]
+    )
+
+
+def recipe_of(given: dict[str, Any], base: Recipe | None = None) -> Recipe:
+    """The recipe that typed flags make, on top of another one or of the defaults."""
+    criterion = given.get("criterion", base.criterion if base else DEFAULT_CRITERION)
+    fields = {f.name for f in dataclasses.fields(Recipe)}
+    options = {name: value for name, value in given.items() if name not in fields}
+    told = {name: value for name, value in given.items() if name in fields}
+    if "cut_group" in told:
+        told["cut_group"] = shares(told["cut_group"])
+    if base is None:
+        return Recipe(**told, options=options)
+    kept = dict(base.options) if criterion == base.criterion else {}
+    return base.but(**told, options=kept | options)
+
+
+def shares(words: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    pairs = []
+    for word in words:
+        name, equals, value = word.rpartition("=")
+        try:
+            pairs.append((name, float(value)))
+        except ValueError:
+            equals = ""
+        if not equals or not name:
+            raise ValueError(f"--cut-group got {word!r}; give NAME=SHARE, such as layer1.0.conv1=0.3")
+    return tuple(pairs)
+
+
+def writable(out: Path, *, folder: bool) -> Path:
+    """Refuses before any work what could not be written after it."""
+    parent = out if folder and out.exists() else out.absolute().parent
+    if folder and out.exists() and not out.is_dir():
+        raise ValueError(f"--out {out} is a file; give a folder, or a name that is not taken")
+    if not folder and out.is_dir():
+        raise ValueError(f"--out {out} is a folder; give a file's name")
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ValueError(f"--out {out} cannot be written, since {parent} is not writable; give another place")
+    return out

@@ -1,0 +1,25 @@
+"""Networks: the listed ones, torchvision's by name, and weights from files. Importing this loads no torch."""
+
+from pruning.models import cifar  # noqa: F401  (imported to be listed)
+from pruning.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pruning.models.load import Origin, bundled, default_size, load_model, names, weights_digest
+from pruning.models.normalization import CIFAR10, IMAGENET, NONE, NORMALIZATIONS, Normalization
+from pruning.models.registry import MODELS
+
+__all__ = [
+    "CIFAR10",
+    "IMAGENET",
+    "MODELS",
+    "NONE",
+    "NORMALIZATIONS",
+    "Checkpoint",
+    "Normalization",
+    "Origin",
+    "bundled",
+    "default_size",
+    "load_model",
+    "names",
+    "read_checkpoint",
+    "weights_digest",
+    "write_checkpoint",
+]

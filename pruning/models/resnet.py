@@ -1,0 +1,87 @@
+"""ResNets for 32 x 32 images (He et al. 2016, arXiv 1512.03385, section 4.2), with either shortcut.
+
+Option A pads the shortcut with zero channels and has no weights in it: the networks of CPOT's own
+experiments. Option B has a 1 x 1 convolution. Parameter names are those of the public CIFAR-10 checkpoints.
+No forward knows a size: modules follow their tensors, so a cut network runs as it is.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ZeroPadShortcut(nn.Module):
+    """Shortcut A: takes every `stride`-th pixel and puts zero channels before and after the image's own.
+
+    The zeros are buffers, one number a channel, so that a cut of the residual stream finds them like any
+    other tensor indexed by channels. They are no part of the state dict: the public checkpoints have none.
+    """
+
+    def __init__(self, before: int, after: int, stride: int):
+        super().__init__()
+        self.stride = stride
+        self.register_buffer("pad_before", torch.zeros(before), persistent=False)
+        self.register_buffer("pad_after", torch.zeros(after), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[:, :, :: self.stride, :: self.stride]
+        n, _, h, w = x.shape
+        before, after = (
+            pad.view(1, -1, 1, 1).expand(n, -1, h, w) for pad in (self.pad_before, self.pad_after)
+        )
+        return torch.cat([before, x, after], 1)  # [n, before + channels + after, h, w]
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut; `conv1`'s outputs are the channels inside the block."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, option: str):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if option == "A" and (stride != 1 or inputs != outputs):
+            before = (outputs - inputs) // 2
+            self.shortcut = ZeroPadShortcut(before, outputs - inputs - before, stride)
+        elif stride != 1 or inputs != outputs:
+            projection = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+            self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        return F.relu(out + self.shortcut(x))
+
+
+class CifarResNet(nn.Module):
+    """6 n + 2 layers: three stages of n blocks, 16, 32 and 64 channels, each at half the side of the last."""
+
+    def __init__(self, depth: int, *, classes: int = 10, in_channels: int = 3, option: str = "A"):
+        super().__init__()
+        if depth < 8 or (depth - 2) % 6 or option not in ("A", "B"):
+            raise ValueError(
+                f"there is no such ResNet of depth {depth}, option {option}; depth is 6 n + 2, option A or B"
+            )
+        self.conv1 = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        blocks = (depth - 2) // 6
+        self.layer1 = stage(16, 16, blocks, 1, option)
+        self.layer2 = stage(16, 32, blocks, 2, option)
+        self.layer3 = stage(32, 64, blocks, 2, option)
+        self.linear = nn.Linear(64, classes)
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_normal_(module.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        x = F.adaptive_avg_pool2d(x, 1).flatten(1)  # [N, channels]
+        return self.linear(x)
+
+
+def stage(inputs: int, outputs: int, blocks: int, stride: int, option: str) -> nn.Sequential:
+    first = BasicBlock(inputs, outputs, stride, option)
+    return nn.Sequential(first, *(BasicBlock(outputs, outputs, 1, option) for _ in range(blocks - 1)))

@@ -1,0 +1,83 @@
+"""Repair: what brings a cut network back without training and without labels."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from pruning.cost import Plan
+from pruning.progress import Watch, silent
+from pruning.statistics.images import CalibrationImages
+from pruning.wording import choose
+
+BATCH = 128
+
+
+def recalibrate(small: nn.Module, images: CalibrationImages, *, watch: Watch = silent) -> list[str]:
+    """Re-estimates the batch norms' running statistics on the calibration images; changes `small`.
+
+    Each norm's mean and variance become the average over batches of what its inputs now are. All other
+    modules stay in evaluation mode. Returns messages; cancelled in the middle, the old statistics are put
+    back.
+    """
+    norms = [m for m in small.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms = [norm for norm in norms if norm.track_running_stats]
+    if not norms:
+        return ["the network has no batch norm, so there is nothing to recalibrate"]
+    done = 0
+    with _estimating(small, norms), torch.no_grad():
+        for inputs, _ in images.batches(BATCH):
+            if len(inputs) > 1 or not done:  # a single left-over image has no variance of its own
+                small(inputs)
+            done += len(inputs)
+            watch("repair", done, len(images))
+    return []
+
+
+@contextmanager
+def _estimating(model: nn.Module, norms: list[nn.Module]) -> Iterator[None]:
+    """Inside, only the norms train, with statistics begun anew; an exception puts the old ones back."""
+    saved = [(norm.state_dict(), norm.momentum) for norm in norms]
+    saved = [({name: t.clone() for name, t in state.items()}, momentum) for state, momentum in saved]
+    modes = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.train()
+            norm.momentum = None  # a plain average over all batches
+        yield
+    except BaseException:
+        for norm, (state, _) in zip(norms, saved, strict=True):
+            norm.load_state_dict(state)
+        raise
+    finally:
+        for norm, (_, momentum) in zip(norms, saved, strict=True):
+            norm.momentum = momentum
+        for module, training in modes.items():
+            module.training = training
+
+
+REPAIRS: dict[str, Callable] = {"recalibrate": recalibrate}
+
+
+def repair(
+    small: nn.Module,
+    plan: Plan,
+    model: nn.Module,
+    data,
+    how: str = "recalibrate",
+    *,
+    calibration: int = 1000,
+    seed: int = 0,
+    watch: Watch = silent,
+) -> list[str]:
+    """Repairs a cut network in place from unlabelled training images; returns messages.
+
+    small: what `cut(model, plan)` gave; changed.   model: the whole network, not changed.   data: a Dataset,
+    its name or path, or a tuple of normalised tensors.   how: recalibrate.   Raises ValueError for another
+    `how`.
+    """
+    choose(how, REPAIRS, "repair")
+    return REPAIRS[how](small, CalibrationImages(small, data, calibration, seed), watch=watch)

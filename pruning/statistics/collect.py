@@ -1,0 +1,187 @@
+"""One streaming pass over the calibration images, for every statistic that was asked for.
+
+Layers are found by their weights, in the middle of the pass: a convolution that a module calls as a function,
+or twice, is seen like any other.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from pruning.channels.records import LayerRecord, Structure
+from pruning.progress import Watch, silent
+from pruning.statistics.accumulators import ACCUMULATORS, BATCH
+from pruning.statistics.records import GradientTimesActivation, Statistic
+from pruning.statistics.views import positions
+
+READING = frozenset("conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d linear".split())
+
+Found = dict[tuple[Statistic, str], np.ndarray]  # (statistic, layer's weight or group) -> array
+
+
+def collect(
+    model: nn.Module,
+    structure: Structure,
+    statistics: Iterable[Statistic],
+    batches: Callable[[int], Iterable[tuple[torch.Tensor, torch.Tensor]]],
+    *,
+    classes: int,
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    groups: Sequence[int],
+    images: int,
+    watch: Watch = silent,
+) -> Found:
+    """Runs the model over the images once (and once more, with a backward pass, if gradients are asked for).
+
+    batches: size -> (inputs, labels), normalised and on the model's device, the same images in the same order
+    each time.
+    loss: mean over a batch.   groups: numbers of the groups whose layers are looked at.   images: how many
+    will come.
+    The model comes out as it went in: weights, gradients, mode, hooks, also after an exception or a cancel.
+    """
+    statistics = set(statistics)
+    streamed = [s for s in statistics if not isinstance(s, GradientTimesActivation)]
+    found: Found = {}
+    if streamed:
+        found |= _forward(model, structure, streamed, batches(BATCH), classes, groups, images, watch)
+    if len(streamed) < len(statistics):
+        found |= _backward(model, structure, batches(BATCH), loss, groups, images, watch)
+    return found
+
+
+class _Observer(TorchFunctionMode):
+    """Shows every dense layer's input and output to `read` and `written` as the model runs. read: (weight
+    name, input) -> the input to use."""
+
+    def __init__(self, model: nn.Module, read: dict[str, Any], written: dict[str, Any]):
+        super().__init__()
+        self.names = {id(p): name for name, p in model.named_parameters()}
+        self.read, self.written = read, written
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") not in READING:
+            return func(*args, **kwargs)
+        weight = args[1] if len(args) > 1 else kwargs["weight"]
+        name = self.names.get(id(weight), "")
+        if name in self.read:
+            source = args[0] if args else kwargs["input"]
+            shown = self.read[name](source)
+            args, kwargs = ((shown, *args[1:]), kwargs) if args else (args, kwargs | {"input": shown})
+        output = func(*args, **kwargs)
+        if name in self.written:
+            self.written[name](output)
+        return output
+
+
+def _layers(structure: Structure, side: str, groups: Sequence[int]) -> list[LayerRecord]:
+    """The layers that write or read any of the groups, each once, in the order they run."""
+    wanted = {layer.weight for g in groups for layer in structure.layers_of(g, side)}
+    return [layer for layer in structure.layers if layer.weight in wanted]
+
+
+def maps_of(tensor: torch.Tensor, kind: str) -> torch.Tensor:
+    """[N, P, places], whatever the layer: a linear layer's channels come last, a convolution's second."""
+    if kind == "linear":
+        return tensor.unsqueeze(-1) if tensor.dim() == 2 else tensor.movedim(-1, 1).flatten(2)
+    return tensor.flatten(2)
+
+
+def _forward(model, structure, statistics, batches, classes, groups, images, watch) -> Found:
+    states: dict[tuple[Statistic, str], Any] = {}
+    now: dict[str, torch.Tensor] = {}  # the batch's labels, for the layers that run next
+    read, written = {}, {}
+
+    def listen(layer: LayerRecord, side: str):
+        mine = [s for s in statistics if s.side == side]
+        for statistic in mine:
+            states[statistic, layer.weight] = ACCUMULATORS[type(statistic)](statistic, classes)
+
+        def see(tensor: torch.Tensor) -> torch.Tensor:
+            for statistic in mine:
+                states[statistic, layer.weight].add(maps_of(tensor.detach(), layer.kind), now["labels"])
+            return tensor
+
+        if mine:
+            (written if side == "writers" else read)[layer.weight] = see
+
+    for side in ("writers", "readers"):
+        for layer in _layers(structure, side, groups):
+            listen(layer, side)
+    done = 0
+    with as_it_was(model), torch.no_grad():
+        for inputs, now["labels"] in batches:
+            with _Observer(model, read, written):
+                model(inputs)
+            done += len(inputs)
+            watch("statistics", done, images)
+    return {key: state.finish() for key, state in states.items()}
+
+
+def _backward(model, structure, batches, loss, groups, images, watch) -> Found:
+    totals = {g: np.zeros(structure.groups[g].size) for g in groups}
+    of_batch: dict[int, torch.Tensor] = {}  # group -> [N, C], gradient x activation of each image so far
+    layers = _layers(structure, "readers", groups)
+    read = {layer.weight: _slope_reader(structure, layer, set(groups), of_batch) for layer in layers}
+    done = 0
+    with as_it_was(model, freeze=True), torch.enable_grad():
+        for inputs, labels in batches:
+            of_batch.clear()
+            with _Observer(model, read, {}):
+                total = loss(model(inputs), labels) * len(inputs)  # a sum: each image's gradient is its own
+            total.backward()
+            for g, values in of_batch.items():
+                totals[g] += values.abs().sum(0).double().cpu().numpy()
+            done += len(inputs)
+            watch("statistics", done, images, message="gradients")
+    slopes = GradientTimesActivation()
+    return {(slopes, structure.groups[g].name): total / max(1, done) for g, total in totals.items()}
+
+
+def _slope_reader(structure: Structure, layer: LayerRecord, groups: set[int], of_batch: dict) -> Callable:
+    """Shown a layer's input, it adds each image's gradient x activation to `of_batch` when gradients come."""
+    index = positions(structure, layer, "readers")
+    wanted = groups & set(index.group.tolist())
+    places = {g: tuple(map(torch.from_numpy, index.of(g))) for g in wanted}
+
+    def read(tensor: torch.Tensor) -> torch.Tensor:
+        # A view of its own for each reader: the gradient of this reading alone, not of the shortcut too.
+        seen = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
+        seen.register_hook(lambda gradient: note(seen.detach(), gradient))
+        return seen
+
+    def note(values: torch.Tensor, gradient: torch.Tensor):
+        product = maps_of(values * gradient, layer.kind).sum(2)  # [N, P]
+        for g, (found, channels) in places.items():
+            if g not in of_batch:
+                of_batch[g] = product.new_zeros(len(product), structure.groups[g].size)
+            of_batch[g].index_add_(1, channels.to(product.device), product[:, found.to(product.device)])
+
+    return read
+
+
+@contextmanager
+def as_it_was(model: nn.Module, *, freeze: bool = False):
+    """Evaluation mode inside; every module's mode and every parameter's requires_grad are put back, whatever
+    happens.
+
+    freeze: no gradients for weights inside, which saves a third of a backward pass.
+    """
+    modes = {module: module.training for module in model.modules()}
+    wanted = {parameter: parameter.requires_grad for parameter in model.parameters()}
+    try:
+        model.eval()
+        if freeze:
+            for parameter in wanted:
+                parameter.requires_grad_(False)
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+        for parameter, requires in wanted.items():
+            parameter.requires_grad_(requires)

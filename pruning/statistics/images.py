@@ -1,0 +1,44 @@
+"""The calibration images of a network: which ones, and how they reach it. Shared by statistics and repair."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pruning.data import Dataset, Split, calibration_images, load_data, normalization_of, to_tensor
+
+if TYPE_CHECKING:
+    import torch
+
+
+class CalibrationImages:
+    """Class-balanced training images, never of the hold-out, drawn by a seed, normalised as the network wants
+    them.
+
+    data: a Dataset, its name or path, or a tuple of normalised tensors.   shuffled: labels are dealt anew at
+    random, by the
+    same seed: the control for criteria that use labels.   messages: what could not be had as asked.
+    """
+
+    def __init__(self, model, data, number: int, seed: int, *, shuffled: bool = False):
+        dataset = data if isinstance(data, Dataset) else load_data(data)
+        drawn = calibration_images(dataset, number, seed)
+        labels = drawn.split.labels
+        self.split = Split(
+            drawn.split.images, np.random.default_rng(seed).permutation(labels) if shuffled else labels
+        )
+        self.messages, self.classes = drawn.messages, len(dataset.classes)
+        self.normalization = normalization_of(model, dataset)
+        self.device = next((p.device for p in model.parameters()), "cpu")
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def batches(self, size: int) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
+        """(inputs [N, C, H, W] float32, labels [N] int64) on the network's device, the same at every call."""
+        import torch
+
+        for start in range(0, len(self.split), size):
+            part = slice(start, start + size)
+            labels = torch.from_numpy(np.array(self.split.labels[part])).to(self.device)
+            yield to_tensor(self.split.images[part], self.normalization, self.device), labels

@@ -1,0 +1,27 @@
+"""What a task is: the loss that is trained, the prediction that is looked at, and the metric that is told."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Classification:
+    """One class an image; the metric is the share of images whose class is right."""
+
+    metric: str = "accuracy"
+
+    def loss(self, outputs: "Tensor", labels: "Tensor") -> "Tensor":
+        """Mean cross-entropy in nats.   outputs: [N, K], logits.   labels: int64 [N]."""
+        from torch.nn import functional as F
+
+        return F.cross_entropy(outputs, labels)
+
+    def predictions(self, outputs: "Tensor") -> tuple[np.ndarray, np.ndarray]:
+        """The class and its probability, of logits [N, K]: int64 [N] and float32 [N], 1 / K to 1."""
+        probability, chosen = outputs.detach().float().softmax(1).max(1)
+        return chosen.cpu().numpy(), probability.cpu().numpy()

@@ -1,0 +1,199 @@
+"""Stochastic gradient descent with momentum, over images moved and mirrored as far as the data allows.
+
+The state that the hold-out likes best is kept; the test part is never looked at here.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from pruning.data import Dataset, Split, to_tensor
+from pruning.models import Normalization
+from pruning.progress import Watch, silent
+from pruning.task import Classification
+from pruning.train.augment import augmented
+from pruning.train.predictions import Predictions, evaluate, mode_kept
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+MOMENTUM = 0.9
+WEIGHT_DECAY = 5e-4
+CLIP = 5.0  # length of the gradient at most: the first steps after a deep cut are far longer
+Schedule = Literal["cosine", "one-cycle"]
+
+
+def fit(
+    model: "nn.Module",
+    dataset: Dataset,
+    *,
+    epochs: int,
+    lr: float,
+    batch_size: int = 64,
+    seed: int = 0,
+    normalization: Normalization,
+    device: str = "cpu",
+    watch: Watch = silent,
+    schedule: Schedule = "cosine",
+) -> list[dict]:
+    """Trains `model` in place; leaves in it the state, the first one included, with the least hold-out loss.
+
+    lr: the highest learning rate; `cosine` begins there (after a warm-up of 5 % of the steps), `one-cycle`
+    climbs to it over the first 30 %; both fall to 0.   Returns a row an epoch: epoch (from 1), loss,
+    holdout_loss (nats), holdout_accuracy (0 to 1), images_per_second, kept (whether this is the state left in
+    the model). No gradients are left. The same seed and thread count give the same network. An exception, a
+    watch's too, leaves the model as it came. Raises ValueError if the loss stops being a number.
+    """
+    check(epochs, lr, batch_size)
+    import torch
+
+    came = copied(model)
+    with mode_kept(model), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            run = Run(model, dataset, epochs, lr, batch_size, seed, normalization, device, watch, schedule)
+            rows, best = run.train(came)
+        except BaseException:
+            model.load_state_dict(came)
+            raise
+        finally:
+            model.zero_grad()
+    model.load_state_dict(best)
+    return rows
+
+
+def check(epochs: int, lr: float, batch_size: int) -> None:
+    if epochs < 0 or batch_size < 2 or not (math.isfinite(lr) and lr > 0):
+        raise ValueError(
+            f"epochs {epochs}, lr {lr}, batch_size {batch_size} cannot be trained with; "
+            "give 0 epochs or more, a rate above 0 and batches of 2 images or more"
+        )
+
+
+@dataclass(eq=False)
+class Run:
+    """One training under way: what `fit` was given, and how far it is."""
+
+    model: "nn.Module"
+    dataset: Dataset
+    epochs: int
+    lr: float
+    batch_size: int
+    seed: int
+    normalization: Normalization
+    device: str
+    watch: Watch
+    schedule: Schedule
+
+    def __post_init__(self):
+        import torch
+
+        self.random = np.random.Generator(np.random.PCG64(self.seed))
+        images = len(self.dataset.train)
+        self.batches = max(1, math.ceil((images - 1) / self.batch_size))  # a last single image is left out
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=self.lr, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
+        )
+        self.step = 0
+        self.seen = 0  # images
+        self.busy = 0.0  # seconds of training, evaluations aside
+        self.began = time.perf_counter()
+
+    def train(self, came: dict) -> tuple[list[dict], dict]:
+        """Returns the rows and the best state. came: the state at the start, which competes."""
+        rows, best = [], came
+        least = self.holdout().loss if self.epochs else math.inf
+        for epoch in range(1, self.epochs + 1):
+            loss = self.one_epoch(epoch)
+            holdout = self.holdout()
+            row = {
+                "epoch": epoch,
+                "loss": loss,
+                "holdout_loss": holdout.loss,
+                "holdout_accuracy": holdout.accuracy,
+            }
+            rows.append(row | {"images_per_second": self.seen / self.busy, "kept": False})
+            if holdout.loss < least:
+                least, best = holdout.loss, copied(self.model)
+                for other in rows:
+                    other["kept"] = other is rows[-1]
+            self.tell(epoch, loss, accuracy=holdout.accuracy, holdout_loss=holdout.loss)
+        return rows, best
+
+    def one_epoch(self, epoch: int) -> float:
+        """Mean loss over the epoch's batches."""
+        self.model.train()
+        order, total = self.random.permutation(len(self.dataset.train)), 0.0
+        for batch in range(self.batches):
+            start = time.perf_counter()
+            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            loss = self.one_step(self.dataset.train.take(rows))
+            self.seen += len(rows)
+            self.busy += time.perf_counter() - start
+            total += loss
+            self.tell(epoch, total / (batch + 1))
+        return total / self.batches
+
+    def one_step(self, batch: Split) -> float:
+        import torch
+
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * share_of_rate(self.step / (self.batches * self.epochs), self.schedule)
+        images = to_tensor(
+            augmented(batch.images, self.dataset, self.random), self.normalization, self.device
+        )
+        labels = torch.from_numpy(np.array(batch.labels)).to(self.device)
+        self.optimizer.zero_grad()
+        loss = Classification().loss(self.model(images), labels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
+        self.optimizer.step()
+        self.step += 1
+        if not math.isfinite(value := loss.item()):
+            raise ValueError(
+                f"the loss was no number after {self.step} steps at rate {self.lr}; give a smaller rate"
+            )
+        return value
+
+    def holdout(self) -> Predictions:
+        def still_wanted(stage, done, total, **values):
+            self.watch("tune", self.step, self.batches * self.epochs)
+
+        return evaluate(
+            self.model,
+            self.dataset.holdout,
+            normalization=self.normalization,
+            device=self.device,
+            watch=still_wanted,
+        )
+
+    def tell(self, epoch: int, loss: float, **values) -> None:
+        steps = self.batches * self.epochs
+        passed = time.perf_counter() - self.began
+        self.watch(
+            "tune",
+            self.step,
+            steps,
+            epoch=epoch,
+            epochs=self.epochs,
+            loss=loss,
+            images_per_second=self.seen / self.busy,
+            seconds_left=passed / self.step * (steps - self.step),
+            **values,
+        )
+
+
+def share_of_rate(passed: float, schedule: Schedule) -> float:
+    """The learning rate's share of the highest one, 0 to 1, when `passed` (0 to 1) of the steps are done."""
+    climb = {"cosine": 0.05, "one-cycle": 0.3}[schedule]
+    if passed < climb:
+        return 0.04 + 0.96 * passed / climb
+    return (1 + math.cos(math.pi * (passed - climb) / (1 - climb))) / 2
+
+
+def copied(model: "nn.Module") -> "dict[str, torch.Tensor]":
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

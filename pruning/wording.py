@@ -1,0 +1,20 @@
+"""How an error about a name is worded, everywhere: what came, the nearest name that exists, and the
+others."""
+
+import difflib
+import os
+from collections.abc import Iterable
+
+
+def choose(name: str, known: Iterable[str], kind: str) -> str:
+    """Returns `name` if it is one of `known`; raises ValueError that offers the nearest and lists what there
+    is."""
+    known = list(known)
+    if name in known:
+        return name
+    near = difflib.get_close_matches(str(name), known, n=5, cutoff=0.5)
+    # of equally near names the one that begins alike: resnet21 is nearer to resnet20 than to resnet32
+    near.sort(key=lambda other: -len(os.path.commonprefix([str(name), other])))
+    offer = f"did you mean {near[0]!r}? " if near else ""
+    listed = ", ".join(known) if len(known) <= 24 else ", ".join(known[:20]) + f" and {len(known) - 20} more"
+    raise ValueError(f"there is no {kind} {name!r}; {offer}There is: {listed}")

@@ -1,0 +1,125 @@
+"""How long the engine and the scores take, and how their memory grows: docs/speed.md.
+
+python -m tests.benchmarks.speed [--threads N]      needs PRUNING_DATA (the public ResNet-56 and its images)
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+import pruning
+from pruning.criteria import CRITERIA, resolve_options
+from pruning.criteria.scoring import score_all
+from pruning.statistics.images import CalibrationImages
+
+ROOT = Path(__file__).resolve().parents[2]
+FREE_OF_DATA = [name for name, criterion in CRITERIA.items() if not criterion.uses_data]
+STREAMED = [
+    name for name, criterion in CRITERIA.items() if criterion.uses_data and name not in ("taylor", "di")
+]
+
+
+def public_network():
+    folder = Path(os.environ["PRUNING_DATA"])
+    data = pruning.load_data(folder / "cifar10_subset.npz")
+    weights = folder / "resnet56-4bfd9763.th"
+    return pruning.load_model("resnet56", data, weights, normalize="imagenet"), data
+
+
+def seconds(work, repeat: int = 3) -> float:
+    """The median of a few runs."""
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[repeat // 2]
+
+
+def peak_memory(images: int) -> int:
+    """MiB that scoring adds to a process of its own, at its highest, over the loaded network and data."""
+    code = (
+        "import resource, sys, torch, pruning\n"
+        "from tests.benchmarks.speed import public_network, score_streamed\n"
+        "torch.set_num_threads(1)\n"
+        "model, data = public_network()\n"
+        "graph = pruning.ChannelGraph(model, torch.zeros(1, 3, 32, 32))\n"
+        "score_streamed(graph, data, 256)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"score_streamed(graph, data, {images})\n"
+        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+def score_streamed(graph, data, images: int):
+    chosen = [(name, resolve_options(name, {})) for name in CRITERIA]
+    return score_all(graph, chosen, data, calibration=images, groups="inner")
+
+
+def rows(threads: int) -> list[tuple[str, str]]:
+    torch.set_num_threads(threads)
+    model, data = public_network()
+    images = CalibrationImages(model, data, 1000, 0)
+
+    @torch.no_grad()
+    def forward():
+        for inputs, _ in images.batches(128):
+            model(inputs)
+
+    forward()
+    once = seconds(forward)
+    trace = seconds(lambda: pruning.ChannelGraph(model, torch.zeros(1, 3, 32, 32)))
+    graph = pruning.ChannelGraph(model, torch.zeros(1, 3, 32, 32))
+    scores = pruning.score(graph, "l1", groups="inner")
+    pruning.plan(graph, scores)  # the cost form is made once a network
+    told = [
+        ("one forward pass over 1,000 images", f"{once:.2f} s"),
+        ("trace and verify", f"{1000 * trace:.0f} ms"),
+        ("plan, uniform", f"{1000 * seconds(lambda: pruning.plan(graph, scores), 15):.1f} ms"),
+        (
+            "plan, global",
+            f"{1000 * seconds(lambda: pruning.plan(graph, scores, allocation='global'), 15):.1f} ms",
+        ),
+    ]
+    for title, names in [
+        ("scores without images: " + ", ".join(FREE_OF_DATA), FREE_OF_DATA),
+        ("streamed in one pass: " + ", ".join(STREAMED), STREAMED),
+        ("di (the pass and its solves)", ["di"]),
+        ("taylor (the pass with gradients)", ["taylor"]),
+        ("all ten together", list(CRITERIA)),
+    ]:
+        chosen = [(name, resolve_options(name, {})) for name in names]
+        took = seconds(lambda chosen=chosen: score_all(graph, chosen, data, groups="inner"), 3)
+        told.append((title, f"{took:.2f} s = {took / once:.2f} forward passes"))
+    for number in (500, 4000):
+        told.append((f"memory that all ten add, {number:,} images", f"{peak_memory(number)} MiB"))
+    return told
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    threads = parser.parse_args().threads
+    lines = [
+        "# How fast, and how much memory",
+        "",
+        f"`python -m tests.benchmarks.speed --threads {threads}`, public ResNet-56, groups `inner`; "
+        f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}. Medians.",
+        "",
+        "| what | measured |",
+        "|---|---|",
+        *(f"| {what} | {measured} |" for what, measured in rows(threads)),
+    ]
+    (ROOT / "docs").mkdir(exist_ok=True)
+    (ROOT / "docs" / "speed.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))

@@ -1,0 +1,27 @@
+"""What every test shares: one torch thread, a cache of its own, the public checkpoints where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in every process a test starts
+
+
+def pytest_configure(config):
+    """Made data sets are kept between runs of the suite, in this clone, and never in the user's own cache."""
+    os.environ["PRUNING_CACHE"] = str(config.cache.mkdir("pruning"))
+
+
+def pytest_collection_modifyitems(items):
+    """The walks through the app come last: what fails fast, fails first."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """Folder of public checkpoints (resnet20-12fca82f.th, resnet56-4bfd9763.th) and cifar10_subset.npz."""
+    folder = os.environ.get("PRUNING_DATA")
+    if not folder:
+        pytest.skip("PRUNING_DATA is not set: give the folder of the public checkpoints and CIFAR-10 images")
+    return Path(folder).resolve()

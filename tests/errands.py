@@ -1,0 +1,53 @@
+"""Plain functions that tests hand to the workers: importable there, and free of torch."""
+
+import os
+import time
+from pathlib import Path
+
+
+def count(to: int, seconds: float = 0.0, *, watch) -> int:
+    """Counts, looking at its watch at every step."""
+    for done in range(1, to + 1):
+        time.sleep(seconds)
+        watch("trace", done, to, loss=1 / done)
+    return to
+
+
+def count_and_note(note: str, to: int, seconds: float, *, watch) -> int:
+    """As `count`, but leaves a line in the file `note` first: so often it was begun."""
+    with Path(note).open("a") as file:
+        file.write("begun\n")
+    return count(to, seconds, watch=watch)
+
+
+def sleep(seconds: float, *, watch):
+    """Never looks at its watch."""
+    time.sleep(seconds)
+
+
+def fail(message: str, *, watch):
+    raise ValueError(message)
+
+
+def divide(by: int, *, watch) -> float:
+    return 1 / by
+
+
+def process(*, watch) -> tuple[int, int]:
+    """Process number and niceness."""
+    return os.getpid(), os.nice(0)
+
+
+def need_memory(*, watch):
+    """Takes 64 MiB a tenth of a second, until it is stopped."""
+    kept = []
+    while True:
+        kept.append(bytearray(os.urandom(1)) * (64 << 20))
+        time.sleep(0.1)
+
+
+def values(*, watch):
+    """Tells values of NumPy's types, as a training loop may."""
+    import numpy as np
+
+    watch("tune", np.int64(1), 2, loss=np.float32(0.5), right=np.int64(7), message="half")

@@ -1,0 +1,89 @@
+"""What a finished run tells image by image, and the job function that brings it to a page."""
+
+import json
+
+import numpy as np
+import pytest
+
+import pruning
+from pruning.experiment import Recipe, changes
+from pruning.train import evaluate
+
+PREDICTIONS = {
+    "labels": np.array([0, 1, 2, 0, 1]),
+    "baseline_classes": np.array([0, 1, 0, 0, 2]),
+    "baseline_probabilities": np.array([0.9, 0.8, 0.5, 0.7, 0.6], np.float32),
+    "cut_classes": np.array([2, 2, 2, 2, 2]),
+    "cut_probabilities": np.array([0.3, 0.3, 0.3, 0.3, 0.3], np.float32),
+    "tuned_classes": np.array([1, 0, 2, 0, 2]),
+    "tuned_probabilities": np.array([0.55, 0.95, 0.6, 0.9, 0.9], np.float32),
+}
+
+
+def test_images_whose_answer_turned_the_most_certain_first():
+    table = changes.changes(PREDICTIONS, ("a", "b", "c"))
+    assert table[["change", "image", "label", "before", "after"]].values.tolist() == [
+        ["broken", 1, "b", "b", "a"],
+        ["broken", 0, "a", "a", "b"],
+        ["mended", 2, "c", "a", "c"],
+    ]
+    assert table["probability_after"].tolist() == pytest.approx([0.95, 0.55, 0.6])
+
+
+def test_the_difference_is_between_the_last_stage_and_the_full_network():
+    assert changes.difference(PREDICTIONS).mean == pytest.approx((2 - 3) / 5)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    recipe = Recipe(
+        data="digits", criterion="random", cut=0.6, repair="recalibrate", calibration=100, threads=1
+    )
+    folder, told = tmp_path_factory.mktemp("run"), []
+    found = changes.run_and_report(recipe, str(folder), lambda *step, **values: told.append((step, values)))
+    return found, folder, told
+
+
+def test_a_run_reports_the_numbers_that_it_saved(done):
+    found, folder, _ = done
+    report = json.loads((folder / "report.json").read_text())
+    assert found.report["correct"] == report["correct"] and found.recipe.to_dict() == report["recipe"]
+    assert found.stages["stage"].tolist() == ["baseline", "cut", "repaired"]
+    assert found.stages["macs"].iloc[[0, -1]].tolist() == [
+        report["macs"]["baseline"],
+        report["macs"]["final"],
+    ]
+    widths = {
+        group: [before, after] for group, before, after in found.widths.iloc[:, :3].itertuples(index=False)
+    }
+    assert widths == report["widths"]
+    kinds = found.changes["change"].value_counts()
+    assert {kind: int(kinds.get(kind, 0)) for kind in report["flips"]} == report["flips"]
+    assert found.history.empty and "loss" in found.history
+
+
+def test_its_pictures_are_those_test_images(done):
+    found, _, _ = done
+    test = pruning.load_data("digits").test
+    assert 1 <= len(found.pictures) <= 2 * changes.PICTURES
+    for image, picture in found.pictures.items():
+        assert np.array_equal(picture, test.images[image])
+        row = found.changes[found.changes["image"] == image].iloc[0]
+        assert row["label"] == str(test.labels[image])
+
+
+def test_the_saved_network_has_the_accuracy_that_is_shown(done):
+    found, folder, _ = done
+    small, data = pruning.load(folder), pruning.load_data("digits")
+    counted = evaluate(small, data.test, normalization=small.origin.normalization).correct
+    assert counted == found.stages["correct"].iloc[-1]
+
+
+def test_it_tells_the_plan_s_macs_and_every_stage_s_accuracy(done):
+    _, _, told = done
+    plan = [values for (stage, *_), values in told if stage == "plan" and "macs" in values]
+    assert len(plan) == 1 and plan[0]["macs"] < plan[0]["macs_before"]
+    counted = [
+        values["message"] for (stage, *_), values in told if stage == "evaluate" and "accuracy" in values
+    ]
+    assert counted == ["baseline", "cut", "repaired"]

@@ -1,0 +1,149 @@
+"""One experiment from its recipe: what is reported, saved, loaded again and previewed."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+import pruning
+from pruning.experiment import Recipe, accuracy_now, describe, run, scored
+from pruning.experiment.run import planned
+from pruning.experiment.sources import UPLOADS, located, replaced_upload
+from pruning.models.load import bundled_file
+from pruning.progress import Cancelled
+from pruning.train import evaluate
+
+RECIPE = Recipe(data="digits", criterion="catro", repair="recalibrate", calibration=300, threads=1)
+
+
+@pytest.fixture(scope="module")
+def result():
+    torch.set_num_threads(1)
+    return run(RECIPE)
+
+
+def test_every_stage_is_told_and_adds_up(result):
+    report = result.report
+    assert report["accuracy"]["tuned"] is None and report["accuracy"]["quantized"] is None
+    assert report["accuracy"]["repaired"] > report["accuracy"]["cut"]
+    assert report["macs"]["final"] == pytest.approx(report["macs"]["baseline"] / 2, rel=0.02)
+    assert report["parameters"]["final"] == sum(p.numel() for p in result.model.parameters())
+    assert report["seconds"]["tune"] is None and report["seconds"]["repair"] > 0
+    assert report["recipe"]["size"] == 32 and report["recipe"]["normalize"] == "cifar10"
+    hits = result.predictions["repaired_classes"] == result.predictions["labels"]
+    by_class = [hits[result.predictions["labels"] == k].mean() for k in range(10)]
+    assert list(report["per_class"]["final"].values()) == pytest.approx(by_class)
+    json.dumps(report)  # plain types alone
+
+
+def test_what_is_saved_loads_in_a_folder_and_in_a_zip(result, tmp_path):
+    result.save(tmp_path / "out")
+    shutil.copytree(tmp_path / "out", tmp_path / "moved")
+    test = pruning.load_data("digits").test
+    for source in (tmp_path / "moved", result.zip(tmp_path / "network.zip")):
+        small = pruning.load(source)
+        found = evaluate(small, test, normalization=small.origin.normalization)
+        assert np.array_equal(found.classes, result.predictions["repaired_classes"])
+
+
+def test_what_is_no_saved_network_is_one_sentence(result, tmp_path):
+    (tmp_path / "noise.zip").write_bytes(np.random.default_rng(0).bytes(999))
+    for source, told in [
+        (tmp_path / "noise.zip", "no saved network"),
+        (tmp_path / "nowhere", "there is no folder"),
+        (tmp_path, "lacks model.safetensors"),
+    ]:
+        with pytest.raises(ValueError, match=told):
+            pruning.load(source)
+    result.save(tmp_path / "broken")
+    (tmp_path / "broken" / "model.safetensors").write_bytes(b"noise")
+    with pytest.raises(ValueError, match="no whole safetensors"):
+        pruning.load(tmp_path / "broken")
+
+
+def test_previews_agree_with_what_run_does(result):
+    description, scores = describe(RECIPE), scored(RECIPE)
+    plan = planned(RECIPE, description.structure, scores)
+    assert plan.macs == result.plan.macs and plan.widths == result.plan.widths
+    assert all(np.array_equal(plan.kept[name], kept) for name, kept in result.plan.kept.items())
+    assert description.macs == plan.macs_before and description.layers["macs"].sum() == plan.macs_before
+    assert description.layers["parameters"].sum() <= description.parameters
+    now = accuracy_now(RECIPE)
+    assert now.images == len(pruning.load_data("digits").holdout) and now.where == "hold-out"
+    assert now.raw < now.repaired <= now.baseline and not now.learned
+
+
+def test_what_the_app_holds_needs_no_torch(result):
+    import pickle
+    import subprocess
+    import sys
+
+    content = pickle.dumps((describe(RECIPE), scored(RECIPE)))
+    code = (
+        "import pickle, sys\n"
+        "description, scores = pickle.load(sys.stdin.buffer)\n"
+        "from pruning.experiment.run import planned\n"
+        "print(planned(description.recipe, description.structure, scores).macs, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, timeout=60)
+    assert done.stdout.decode().split() == [str(result.plan.macs), "False"], done.stderr.decode()
+
+
+def test_a_watch_hears_of_every_stage_and_can_stop_it():
+    heard = []
+
+    def watch(stage, done, total, **values):
+        heard.append(stage)
+        assert 0 <= done <= total
+        if stage == "repair" and done:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run(RECIPE, watch)
+    assert list(dict.fromkeys(heard)) == [
+        "trace",
+        "statistics",
+        "score",
+        "plan",
+        "evaluate",
+        "cut",
+        "repair",
+    ]
+
+
+def test_fewer_images_than_asked_for_is_a_message():
+    recipe = RECIPE.but(calibration=5000, criterion="energy", repair="none")
+    report = run(recipe).report
+    assert any("5000" in message for message in report["messages"])
+    assert report["calibration_images"] == len(pruning.load_data("digits").train)
+
+
+def test_an_upload_is_found_by_its_digest_and_asked_for_by_its_name(tmp_path, monkeypatch):
+    content = bundled_file("resnet20", "digits").read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    recipe = Recipe(data="digits", checkpoint=f"sha256:{digest}#mine.safetensors")
+    with pytest.raises(ValueError, match=r"the file mine.safetensors; give it again with --checkpoint FILE"):
+        located(recipe.checkpoint, "checkpoint")
+    monkeypatch.setenv(UPLOADS, str(tmp_path))
+    (tmp_path / digest).mkdir()
+    (tmp_path / digest / "mine.safetensors").write_bytes(content)
+    assert describe(recipe).macs > 40e6
+    (tmp_path / digest / "mine.safetensors").write_bytes(content[:-1])
+    with pytest.raises(ValueError, match="give it again"):
+        located(recipe.checkpoint, "checkpoint")
+    with pytest.raises(ValueError, match="is not the file mine.safetensors"):
+        replaced_upload(recipe, checkpoint=str(tmp_path / digest / "mine.safetensors"), data=None)
+
+
+def test_two_recipes_at_once_keep_their_own_numbers(result):
+    from concurrent.futures import ThreadPoolExecutor
+
+    other = Recipe(data="digits", criterion="l1", cut=0.3, threads=1)
+    alone = run(other)
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(run, [RECIPE, other]))
+    assert together[0].report["accuracy"] == result.report["accuracy"]
+    assert together[1].report["accuracy"] == alone.report["accuracy"]

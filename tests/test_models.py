@@ -1,0 +1,119 @@
+"""The listed networks, and what load_model records on them. Tests run over the registry."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+import pruning
+from pruning.data import DATA
+from pruning.models import CIFAR10, IMAGENET, MODELS, NONE, bundled, load_model, names, weights_digest
+from pruning.train import evaluate
+from tests.front_door import REPOSITORY
+
+PUBLISHED = {"resnet20": 0.27, "resnet32": 0.46, "resnet44": 0.66, "resnet56": 0.85, "resnet110": 1.7}
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_listed_network_answers_for_any_number_of_classes(name):
+    model = load_model(name, "digits", "none", classes=7)
+    with torch.no_grad():
+        outputs = model(torch.randn(2, 3, 32, 32))
+    assert outputs.shape == (2, 7) and outputs.isfinite().all() and not model.training
+    assert (model.origin.model, model.origin.classes, model.origin.size) == (name, 7, MODELS[name].size)
+    assert model.origin.digest == weights_digest(model)
+
+
+@pytest.mark.parametrize(("name", "millions"), PUBLISHED.items())
+def test_sizes_are_those_of_the_paper(name, millions):
+    """He et al. 2016, table 6."""
+    parameters = sum(p.numel() for p in load_model(name, "cifar10", "none").parameters())
+    assert parameters / 1e6 == pytest.approx(millions, rel=0.025)  # the table has two digits
+
+
+def test_names_sort_as_people_count():
+    assert names()[:5] == tuple(PUBLISHED)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet20_b"])
+def test_other_channels_come_in(name):
+    assert MODELS[name].build(classes=3, in_channels=1)(torch.randn(2, 1, 32, 32)).shape == (2, 3)
+
+
+def test_the_zero_padding_shortcut_is_a_padding():
+    block = load_model("resnet20", "digits", "none").layer2[0]
+    x = torch.randn(2, 16, 8, 8)
+    assert torch.equal(block.shortcut(x), F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 8, 8)))
+    assert not any("pad" in key for key in block.state_dict())
+
+
+def test_random_weights_are_always_the_same_and_disturb_no_random_state():
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    first, second = (load_model("resnet20", "digits", "none") for _ in range(2))
+    assert torch.rand(1) == expected
+    assert first.origin.digest == second.origin.digest
+    with torch.no_grad():
+        second.bn1.running_mean[0] += 1e-6
+    assert weights_digest(second) != first.origin.digest
+
+
+@pytest.mark.parametrize(("data", "least"), [("scenes", 0.92), ("digits", 0.98)])
+def test_bundled_networks_are_as_good_as_they_say(data, least):
+    model, test = load_model("resnet20", data), pruning.load_data(data).test
+    said = evaluate(model, test, normalization=model.origin.normalization)
+    assert ("resnet20", data) in bundled() and said.accuracy >= least
+
+
+def test_a_pair_without_bundled_weights_names_those_that_are():
+    with pytest.raises(ValueError, match="resnet56 on scenes.*resnet20 on scenes"):
+        load_model("resnet56", "scenes")
+
+
+def test_an_unknown_network_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match="'resnet_20'.*did you mean 'resnet20'"):
+        load_model("resnet_20")
+    with pytest.raises(ValueError, match="did you mean 'resnet18'"):
+        load_model("torchvision:resnet_18", "digits", "none")
+
+
+@pytest.mark.parametrize(
+    ("normalize", "expected"), [("auto", CIFAR10), ("imagenet", IMAGENET), ("none", NONE), (NONE, NONE)]
+)
+def test_normalize_is_recorded(normalize, expected):
+    assert load_model("resnet20", "digits", "none", normalize=normalize).origin.normalization == expected
+
+
+def test_an_unknown_normalisation_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'imagenet'"):
+        load_model("resnet20", "digits", "none", normalize="image-net")
+
+
+def test_torchvision_comes_by_name_at_the_size_that_it_accepts():
+    data = pruning.load_data("digits")
+    small = load_model("torchvision:squeezenet1_1", data, "none")
+    assert (small.origin.size, small.origin.normalization, small.origin.classes) == (32, CIFAR10, 10)
+    large = load_model("torchvision:alexnet", data, "none")  # its pools leave nothing of 32 pixels
+    assert (large.origin.size, large.origin.normalization) == (224, IMAGENET)
+
+
+def test_unknown_data_is_asked_for_its_classes():
+    with pytest.raises(ValueError, match="classes="):
+        load_model("resnet20", "mine.npz", "none")
+
+
+@pytest.mark.parametrize("name", [name for name, known in DATA.items() if known.offline])
+def test_a_listed_data_set_may_stand_by_name_alone(name):
+    by_name, loaded = (
+        load_model("resnet20", data, "none").origin for data in (name, pruning.load_data(name))
+    )
+    assert by_name == loaded
+
+
+def test_the_list_needs_no_torch():
+    code = "import sys, pruning.models, pruning.data; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr

@@ -1,0 +1,130 @@
+"""The Recipe: checked when made, and the same record as JSON, link, flags and Python."""
+
+import json
+import shlex
+
+import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import booleans, builds, floats, integers, just, sampled_from, tuples
+
+from pruning.criteria import CRITERIA
+from pruning.experiment import Recipe
+from pruning.flags import recipe_of
+
+OPTIONS = {
+    "cpot": {"temperature": 2.0, "distribution": "weights"},
+    "di": {"form": "exact", "one_shot": True},
+    "catro": {"gamma": 0.0, "pooled": True, "labels": "shuffled"},
+}
+recipes = builds(
+    lambda criterion, own, **fields: Recipe(
+        criterion=criterion, options=OPTIONS.get(criterion, {}) if own else {}, **fields
+    ),
+    criterion=sampled_from(sorted(CRITERIA)),
+    own=booleans(),
+    cut=floats(0, 0.99),
+    measure=sampled_from(["macs", "params", "channels"]),
+    allocation=sampled_from(["uniform", "global"]),
+    groups=sampled_from(["inner", "all"]),
+    repair=sampled_from(["none", "recalibrate"]),
+    protect=sampled_from([(), ("layer1.0.conv1",), ("conv1", "layer2.0.conv2#2")]),
+    cut_group=sampled_from([(), (("layer1.0.conv1", 0.25),), (("a", 0.5), ("b", 0.0))]),
+    size=sampled_from([None, 32, 224]),
+    epochs=integers(0, 5),
+    seed=integers(0, 3),
+    lr=floats(1e-4, 1.0),
+    threads=integers(1, 4),
+    checkpoint=sampled_from([None, "none", "some file.pth"]),
+)
+
+
+@settings(deadline=None)
+@given(recipes)
+def test_json_and_link_bring_back_the_same_recipe(recipe):
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert Recipe.from_query(recipe.to_query()) == recipe
+    assert hash(Recipe.from_json(recipe.to_json())) == hash(recipe)
+    assert set(json.loads(recipe.to_json())) == set(Recipe.__dataclass_fields__)
+
+
+@settings(deadline=None)
+@given(recipes)
+def test_python_text_makes_the_same_recipe(recipe):
+    import pruning
+
+    line = next(line for line in recipe.python().splitlines() if "Recipe(" in line)
+    made = eval(
+        line.partition("pruning.run(")[2][:-1], {"pruning": pruning}
+    )  # the text that a user would paste
+    assert made == recipe
+
+
+@settings(deadline=None, max_examples=40)
+@given(recipes)
+def test_the_command_line_makes_the_same_recipe(recipe):
+    from pruning.__main__ import app
+
+    words = shlex.split(recipe.command_line())[3:]
+    command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+    typed = {name: value for name, value in bound.arguments.items() if value is not None}
+    assert typed.pop("out").name == "pruned"
+    assert recipe_of(typed) == recipe
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"cut": 1.5}, "0.5"),
+        ({"cut": -0.1}, "0.5"),
+        ({"cut": float("nan")}, "0.5"),
+        ({"cut": "half"}, "0.5"),
+        ({"cut": True}, "0.5"),
+        ({"criterion": "l3"}, "'l2'|'l1'"),
+        ({"measure": "mac"}, "'macs'"),
+        ({"epochs": -1}, "0 or more"),
+        ({"epochs": 1.5}, "whole number"),
+        ({"seed": -1}, "seed"),
+        ({"calibration": 1}, "2 or more"),
+        ({"lr": 0}, "above 0"),
+        ({"protect": "conv1"}, "list"),
+        ({"cut_group": (("conv1", 1.5),)}, "conv1"),
+        ({"cut_group": ("conv1",)}, "mappings"),
+        ({"options": {"gamma": 1}}, "option of catro"),
+        ({"max_cut_per_group": 1.2}, "max_cut_per_group"),
+        ({"size": 4}, "8 or more"),
+        ({"model": ""}, "model"),
+    ],
+)
+def test_a_wrong_field_is_one_sentence(fields, told):
+    with pytest.raises(ValueError, match=told):
+        Recipe(**fields)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "not json", b"\xff\x00", '{"cutt": 0.5}', '{"criterion": "l3"}'])
+def test_a_wrong_file_is_one_sentence(text):
+    with pytest.raises(ValueError):
+        Recipe.from_json(text)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"cut": "much"},
+        {"cut": "2"},
+        {"epochs": "1.5"},
+        {"critreion": "l1"},
+        {"gamma": "1"},
+        {"cut_group": "a"},
+    ],
+)
+def test_a_wrong_link_is_one_sentence(query):
+    with pytest.raises(ValueError):
+        Recipe.from_query(query)
+
+
+@given(tuples(just("l1"), sampled_from(["cpot", "di"])))
+def test_another_criterion_starts_from_its_own_options(pair):
+    before, after = pair
+    recipe = Recipe(criterion=after, options=OPTIONS[after]).but(criterion=before).but(criterion=after)
+    assert recipe == Recipe(criterion=after)
+    assert recipe.but(cut=0.3).cut == 0.3 and recipe.digest() != recipe.but(cut=0.3).digest()

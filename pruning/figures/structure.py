@@ -1,0 +1,70 @@
+"""How wide every channel group was and is: what a plan or a finished run does to the network's structure."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from pruning.figures.look import CUT, KEPT, QUIET
+
+WIDE = 25  # groups; more of them take thinner bars
+
+
+def structure(widths: pd.DataFrame) -> go.Figure:
+    """A bar a group: channels that stay, then those that go.
+
+    widths: as `Plan.table()`: group, before, after (counts), share_cut (0 to 1), tied_to ("" for none).
+    """
+    row = 22 if len(widths) <= WIDE else 15  # pixels
+    figure = go.Figure(
+        layout={
+            "xaxis_title": "channels",
+            "yaxis": {"autorange": "reversed", "ticksuffix": " ", "type": "category"},
+            "barmode": "stack",
+            "bargap": 0.25,
+            "height": 110 + row * max(4, len(widths)),
+            "margin": {"t": 30, "b": 50},
+            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0, "traceorder": "normal"},
+        }
+    )
+    gone = widths["before"] - widths["after"]
+    whole = widths[gone == 0]
+    for rows, name, column, colour, pattern in (
+        (whole, "untouched", whole["after"], QUIET, ""),
+        (widths[gone > 0], "stays", widths["after"][gone > 0], KEPT, ""),
+        (widths[gone > 0], "is cut", gone[gone > 0], CUT, "/"),
+    ):
+        figure.add_bar(
+            x=column.to_numpy("float32"),
+            y=rows["group"],
+            name=name,
+            orientation="h",
+            marker={"color": colour, "pattern": {"shape": pattern}},
+            customdata=rows[["before", "after", "share_cut", "tied_to"]].to_numpy(object),
+            hovertext=[tied(names) for names in rows["tied_to"]],
+            hovertemplate="%{y}: %{customdata[1]} of %{customdata[0]} channels stay "
+            "(%{customdata[2]:.1%} cut)<br>%{hovertext}<extra></extra>",
+        )
+    figure.update_yaxes(categoryorder="array", categoryarray=widths["group"].tolist())
+    if widths.empty:
+        figure.add_annotation(text="No group of this network can be cut", showarrow=False)
+    return figure
+
+
+def tied(names: str) -> str:
+    return f"cut as one with {names.replace(';', ',')}" if names else "tied to no other layer"
+
+
+def structure_in_words(widths: pd.DataFrame) -> str:
+    """What the bars show, in a sentence or two."""
+    if widths.empty:
+        return "This network has no channel group that can be cut."
+    cut = widths[widths["after"] < widths["before"]]
+    if cut.empty:
+        return f"Nothing is cut: all {widths['before'].sum():,} channels of {len(widths)} groups stay."
+    gone, before = int((cut["before"] - cut["after"]).sum()), int(cut["before"].sum())
+    most = cut.loc[cut["share_cut"].idxmax()]
+    words = f"{gone:,} of {before:,} channels go in {len(cut)} groups, the largest share in "
+    words += f"{most['group']} ({most['after']} of {most['before']} stay)."
+    untouched = len(widths) - len(cut)
+    if untouched:
+        words += f" {untouched} {'group stays' if untouched == 1 else 'groups stay'} whole."
+    return words

@@ -1,0 +1,16 @@
+"""Work that takes longer than a page's rerun: two worker processes beside the server, jobs and previews, on
+Dask.
+
+    lanes = Lanes()                                          # returns at once; the processes start in the
+    background job = lanes.submit("job", function, *arguments, title="ResNet-20 on scenes", session="...")
+    job.status, job.position, job.events, job.error          # to be read at any time, from any thread
+    job.result()                                             # waits
+
+`function` is importable and is called in the worker as `function(*arguments, watch=watch)`; what it tells its
+watch arrives here as events, and its watch raises `Cancelled` when nobody wants the result any more.
+"""
+
+from pruning.jobs.job import LANES, Event, Job, Outcome
+from pruning.jobs.lanes import Lanes
+
+__all__ = ["LANES", "Event", "Job", "Lanes", "Outcome"]

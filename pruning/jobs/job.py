@@ -1,0 +1,113 @@
+"""One piece of work handed to the workers: where it stands, what it told on the way, and what came of it."""
+
+import pickle
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Lane = Literal["job", "preview"]
+# Each has a worker of its own, so that a preview never waits behind a job.
+LANES: tuple[Lane, ...] = ("job", "preview")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the work told its watch at one moment; `time` is the worker's clock, in seconds since 1970."""
+
+    stage: str
+    done: int
+    total: int
+    values: Mapping[str, Any]
+    time: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended. `error` is one sentence for a page; `details`, for the log, holds the traceback."""
+
+    status: Literal["done", "failed", "cancelled", "lost"]
+    value: Any = None
+    error: str = ""
+    details: str = ""
+
+
+@dataclass(eq=False)
+class Job:
+    """A call on its way through a lane. Lanes changes it; anybody reads it, from any thread.
+
+    id:       short, fit for a link, and known to the server until it ends: a job outlives the session that
+              asked for it.
+    session:  who asked; a newer preview of the same session ends the older ones.
+    about:    what a preview is about; previews of one session about the same thing live side by side.
+    folder:   where its result is saved, if it is; removed when the job is forgotten.
+    call:     function and arguments, pickled (so the function is importable where the worker runs).
+    events:   in the order in which they were told; only ever appended to.
+    """
+
+    lane: Lane
+    call: bytes = field(repr=False)
+    title: str
+    session: str = ""
+    about: str = ""
+    folder: Path | None = None
+    id: str = field(default_factory=lambda: secrets.token_hex(4))
+    events: list[Event] = field(default_factory=list, repr=False)
+    submitted: float = field(default_factory=time.time)
+    began: Event | None = None  # told by the worker itself: the process that runs it and the worker's name
+    wound_down: bool = False  # the worker's thread is free again: a cancelled job first ends its batch
+    outcome: Outcome | None = None
+    attempts: int = 0  # times it was handed to Dask; it begins once at most
+    future: Any = field(default=None, repr=False)
+    ahead_of: Callable[["Job"], int] = field(default=lambda job: 0, repr=False)
+    ended: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def status(self) -> Literal["queued", "running", "done", "failed", "cancelled", "lost"]:
+        if self.outcome:
+            return self.outcome.status
+        return "running" if self.began else "queued"
+
+    @property
+    def arguments(self) -> tuple:
+        """What the function was handed, read anew each time."""
+        return pickle.loads(self.call)[1]
+
+    @property
+    def finished(self) -> bool:
+        return self.outcome is not None
+
+    @property
+    def position(self) -> int:
+        """How many jobs of its lane come before it: 0 when it runs, is next, or has ended."""
+        return 0 if self.finished or self.began else self.ahead_of(self)
+
+    @property
+    def error(self) -> str:
+        """One sentence that says why there is no result; empty while there may still be one."""
+        return self.outcome.error if self.outcome else ""
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Returns whether it has ended, after that long at most."""
+        return self.ended.wait(seconds)
+
+    def result(self, seconds: float | None = None) -> Any:
+        """Waits for what the function returned. Raises RuntimeError with the job's sentence if there is no
+        result.
+        """
+        if not self.wait(seconds):
+            raise TimeoutError(f"{self.title} has not ended within {seconds:g} s; wait longer or cancel it")
+        if self.outcome.status != "done":
+            raise RuntimeError(self.outcome.error)
+        return self.outcome.value
+
+    def settle(self, outcome: Outcome) -> bool:
+        """Ends the job, once: returns False if it had ended before, and then changes nothing."""
+        if self.outcome:
+            return False
+        self.outcome = outcome
+        self.ended.set()
+        return True

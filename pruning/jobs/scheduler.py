@@ -1,0 +1,100 @@
+"""The child process `python -m pruning.jobs.scheduler FOLDER`: a TLS scheduler and one worker process a lane.
+
+It is a process of its own because Dask spawns workers, and a spawn out of Streamlit's process would run
+app.py again. Its standard input is its lifeline: closed by the app, or by the app's death however it came,
+and everything here ends. Its standard output carries one line of JSON: where the scheduler listens and the
+temporary keys to it.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import sys
+import threading
+
+from pruning.jobs.job import LANES
+
+HOST = "127.0.0.1"
+MEMORY_SHARE = 0.4  # of the machine's memory, a worker; the rest is the server's
+
+CONFIG = {
+    "distributed.scheduler.allowed-failures": 0,  # "more than this many": 1 would run a killer a second time
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.dashboard.status.task-stream-length": 0,
+    "distributed.scheduler.http.routes": [],  # dashboard=False alone still serves them, on port 8787
+    "distributed.worker.http.routes": [],
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.target": False,  # results leave at once: there is nothing to spill
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.95,
+    # Dask would set OMP_NUM_THREADS=1. Threads are the recipe's: the same digits here as on the command line.
+    "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": 65536},
+    "distributed.admin.low-level-log-length": 100,
+    "distributed.comm.retry.count": 0,
+}
+
+
+async def serve(folder: str, memory: int | None):
+    """Runs until standard input closes. `memory`: bytes a worker may use; None takes MEMORY_SHARE of the
+    machine's.
+    """
+    from distributed import Nanny, Scheduler, Security
+    from distributed.system import MEMORY_LIMIT
+
+    keys = Security.temporary()
+    shared = {"security": keys, "host": HOST, "protocol": "tls", "dashboard": False}
+    async with Scheduler(port=0, dashboard_address=f"{HOST}:0", **shared) as scheduler:
+        async with contextlib.AsyncExitStack() as stack:
+            nannies = [
+                Nanny(
+                    scheduler.address,
+                    name=lane,
+                    nthreads=1,
+                    resources={lane: 1},
+                    memory_limit=memory or int(MEMORY_LIMIT * MEMORY_SHARE),
+                    death_timeout=30,
+                    local_directory=folder,
+                    **shared,
+                )
+                for lane in LANES
+            ]
+            await asyncio.gather(*(stack.enter_async_context(nanny) for nanny in nannies))
+            announce(scheduler.address, keys)
+            await end_of_lifeline()
+
+
+def announce(address: str, keys):
+    """Hands address and keys to the app. Later prints, by whatever library, go to the log."""
+    names = ("tls_ca_file", "tls_client_cert", "tls_client_key")
+    told = {"address": address, "keys": {name: getattr(keys, name) for name in names}}
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+    os.dup2(2, 1)
+
+
+async def end_of_lifeline():
+    loop, closed = asyncio.get_running_loop(), asyncio.Event()
+
+    def read():
+        sys.stdin.buffer.read()
+        loop.call_soon_threadsafe(closed.set)
+
+    threading.Thread(target=read, daemon=True).start()
+    await closed.wait()
+
+
+def main(folder: str, memory: str = ""):
+    import dask
+
+    dask.config.set(CONFIG)
+    try:
+        asyncio.run(serve(folder, int(memory) if memory else None))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # the app, if killed, can't
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,108 @@
+"""What a link opens, what is handed over, and what is refused; sessions side by side."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.walk import metric, picture, rest, wall, wrong
+from tests.faults import FAULTY
+
+DIGITS = "?data=digits&calibration=200"
+PAGES = {"start": "/", "channels": "/Channels" + DIGITS, "prune": "/Prune" + DIGITS}
+WRONG_LINKS = {
+    "/?cut=1.5": "give a share",
+    "/?model=resnet21": "resnet20",
+    "/Channels?criterion=l3": "l1",
+    "/Channels?criterion=l1&rho=0.1": "rho",
+    "/Prune?data=nowhere.npz": "nowhere.npz",
+}
+
+
+def test_channels_opens_by_its_link_on_a_server_just_started(visit):
+    page = visit("/Channels" + DIGITS + "&criterion=fpgm&group=layer2.1.conv1")
+    expect(page.get_by_role("heading", name="Which channels go?")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("layer2.1.conv1").first).to_be_visible(timeout=90_000)
+    rest(page)
+    assert "criterion=fpgm" in page.url and "group=layer2.1.conv1" in page.url
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_dark_for_those_who_like_it_dark(name, visit):
+    page = visit(PAGES[name], color_scheme="dark")
+    expect(page.get_by_role("heading").first).to_be_visible()
+    shade = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", shade)[:3])) < 60
+    picture(page, f"{name}-dark")
+
+
+@pytest.mark.parametrize("link", WRONG_LINKS)
+def test_a_link_that_is_wrong_is_a_sentence(link, visit):
+    page = visit(link)
+    expect(page.get_by_text("This link cannot be opened")).to_contain_text(WRONG_LINKS[link])
+    page.get_by_role("button", name="Go on without it").click()
+    expect(page.get_by_text("This link cannot be opened")).to_have_count(0)
+
+
+def test_two_visitors_see_each_their_own_network(visit):
+    small = visit("/Prune" + DIGITS + "&cut=0.3")
+    large = visit("/Prune" + DIGITS + "&model=resnet56&checkpoint=none&cut=0.7")
+    for page, macs, cut in ((small, "of 40.6 M", "-30"), (large, "of 125 M", "-70")):
+        expect(metric(page, "MACs")).to_contain_text(macs, timeout=90_000)
+        expect(metric(page, "MACs")).to_contain_text(cut)
+        expect(metric(page, "Full network")).to_contain_text("%", timeout=90_000)
+    assert "97." in metric(small, "Full network").inner_text()
+    assert not re.search("[4-9][0-9].[0-9]%", metric(large, "Full network").inner_text())  # never trained
+
+
+def choose(page: Page, box: Locator, text: str):
+    """Picks from a list; one that closed while the page ran again is opened again, as anybody would."""
+    option = page.get_by_role("option", name=text, exact=True)
+    for _ in range(15):
+        box.click()
+        page.wait_for_timeout(1000)
+        if option.count():
+            option.click()
+            expect(page.get_by_role("option")).to_have_count(0)
+            page.wait_for_timeout(400)
+            return
+    pytest.fail(f"the list never offered {text}")
+
+
+def open_own(page: Page, **given) -> Page:
+    """Fills the form for one's own network and data, and opens it."""
+    page.get_by_text("Your own network, data or seed", exact=True).click()
+    form = page.get_by_test_id("stForm")
+    for label in ("Network", "Pixels are normalised by"):
+        if label in given:
+            choose(page, form.get_by_role("combobox", name=label), given[label])
+    for place, kind in enumerate(("weights", "data")):
+        if kind in given:
+            form.locator("input[type=file]").nth(place).set_input_files(given[kind])
+            expect(form.get_by_test_id("stFileChipName").last).to_contain_text(given[kind].name)
+    form.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
+    return rest(page)
+
+
+def test_a_network_and_pictures_of_ones_own(visit, public_data, tmp_path):
+    with np.load(public_data / "cifar10_subset.npz") as all_pictures:
+        few = {name: all_pictures[name][: 400 if "train" in name else 100] for name in all_pictures.files}
+    np.savez(tmp_path / "few.npz", **few)
+    own = {"Network": "ResNet-56", "Pixels are normalised by": "imagenet"}
+    own |= {"weights": public_data / "resnet56-4bfd9763.th", "data": tmp_path / "few.npz"}
+    page = open_own(visit("/?cut=0&calibration=200"), **own)
+    expect(metric(page, "MACs of one picture")).to_contain_text("125", timeout=120_000)
+    expect(page.get_by_text("few.npz").first).to_be_visible()
+    expect(wall(page)).to_be_visible(timeout=120_000)
+    assert wrong(page) <= 8  # it has 92.7 % of the test images
+    picture(page, "start-own")
+
+
+@pytest.mark.parametrize("name", ["noise.pth", "code.pth", "noise.npz", "climbs-out.zip", "no-image.zip"])
+def test_a_file_that_is_none_is_a_sentence(name, visit, tmp_path):
+    FAULTY[name](tmp_path / name)
+    page = open_own(visit("/" + DIGITS), **{"weights" if "pth" in name else "data": tmp_path / name})
+    expect(page.get_by_test_id("stAlert").first).to_contain_text(re.compile(r"\w+ \w+ \w+"), timeout=90_000)
+    assert "Traceback" not in page.inner_text("body")
+    assert not (tmp_path / "ran").exists()

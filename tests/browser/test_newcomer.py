@@ -1,0 +1,84 @@
+"""Somebody who has never seen the app: from the first paint to a network that runs elsewhere."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+from playwright.sync_api import Page, expect
+
+from tests.browser.walk import metric, picture, rest, wall, wrong
+from tests.front_door import REPOSITORY
+
+LOADED = """
+import sys, torch, pruning
+from pruning.train import evaluate
+small = pruning.load(sys.argv[1])
+data = pruning.load_data("digits")
+told = evaluate(small, data.test, normalization=small.origin.normalization)
+print(told.correct, len(data.test), sum(p.numel() for p in small.parameters()))
+"""
+
+
+def drag(page: Page, share: float) -> tuple[set[str], list[float]]:
+    """Drags the slider to a share of its way; the cuts drawn and the milliseconds taken, before release."""
+    slider = page.get_by_role("slider", name=re.compile("work cut"))
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    at = int(slider.input_value()) / int(slider.get_attribute("max"))
+    page.mouse.move(box["x"] + box["width"] * at, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    drawn, took = set(), []
+    for step in np.linspace(at, share, 20):
+        page.mouse.move(box["x"] + box["width"] * step, box["y"] + box["height"] / 2)
+        drawn.add(wall(page).get_attribute("data-cut"))
+        took.append(float(page.locator(".walls").get_attribute("data-draw-ms")))
+    page.mouse.up()
+    return drawn, took
+
+
+def test_the_wall_follows_the_hand_and_repair_turns_pictures_back(visit):
+    page = visit("/")
+    expect(wall(page)).to_be_visible()
+    picture(page, "start")
+    assert wrong(page) > 40  # at first sight half of the work is cut
+    drawn, took = drag(page, 0.02)
+    assert len(drawn) > 5 and np.median(took) < 16  # a frame, while the button is still down
+    expect(page.locator(".count")).to_contain_text("full network")
+    full = wrong(page)
+    assert full <= 8
+    drag(page, 0.5)
+    raw = wrong(page)
+    page.get_by_text("Repair (no labels)").click()
+    expect(wall(page)).to_have_attribute("data-state", "repaired")
+    assert full <= wrong(page) < raw - 20
+    expect(page).to_have_url(re.compile("repair=recalibrate"))  # the link opens exactly this
+    rest(page)
+    picture(page, "start-repaired")
+
+
+def test_from_the_wall_to_a_smaller_network_that_runs_elsewhere(visit, tmp_path):
+    page = visit("/")
+    card = page.get_by_test_id("stVerticalBlock").filter(has_text="ResNet-20 on digits").last
+    card.get_by_role("button", name="Open", exact=True).click()
+    expect(page.get_by_text("ResNet-20 on digits looks at 60 test pictures")).to_be_visible()
+    rest(page)
+    page.get_by_role("button", name="See which channels").click()
+    expect(page.get_by_role("heading", name="Which channels go?")).to_be_visible()
+    expect(page.get_by_text("ResNet-20 on digits: each row is a group")).to_be_visible()
+    page.go_back()
+    page.get_by_role("button", name="Prune it").click()
+    page.get_by_role("button", name="Prune and fine-tune").click()
+    expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible(timeout=180_000)
+    rest(page)
+    picture(page, "prune-done")
+    shown = float(re.search(r"([\d.]+)%", metric(page, "Fine-tuned").inner_text())[1])
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Network (zip)").click()
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    command = [sys.executable, "-c", LOADED, str(file)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    correct, images, parameters = map(int, done.stdout.split())
+    assert f"{correct / images:.2%}" == f"{shown:.2f}%"
+    assert parameters < 150_000  # of 270,000

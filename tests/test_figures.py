@@ -1,0 +1,198 @@
+"""Figures by their values: what a table becomes, what the sentence says, and what an empty one shows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pruning.criteria import CRITERIA
+from pruning.figures import agreement, group, layers, ranks
+from pruning.figures.look import LOOKS, PALETTE, colour, look, title
+
+SCORES = {"a": np.array([3.0, 1.0, 2.0, 2.0]), "b": np.array([-np.inf, 5.0])}
+KEPT = {"a": np.array([0, 2, 3]), "b": np.array([1])}
+LAYERS = pd.DataFrame(
+    {
+        "layer": ["stem", "block.conv1", "block.conv2", "head"],
+        "macs": [100, 300, 500, 100],
+        "parameters": [10, 30, 50, 110],
+        "prunable": [True, True, True, False],
+    }
+)
+
+
+def channels(criterion: str = "l1", kept: dict | None = None) -> pd.DataFrame:
+    return ranks.channel_table(SCORES, KEPT if kept is None else kept, criterion)
+
+
+def three() -> pd.DataFrame:
+    """l1 cuts a1 and b0, l2 cuts a1 and b1, di cuts a0 and b1."""
+    l2, di = {"a": [0, 2, 3], "b": [0]}, {"a": [1, 2, 3], "b": [0]}
+    return pd.concat([channels(), channels("l2", l2), channels("di", di)])
+
+
+def said(figure) -> list[str]:
+    return [annotation.text for annotation in figure.layout.annotations]
+
+
+# ------------------------------------------------------------------------------------------------- looks
+
+
+def test_every_criterion_has_a_look_of_its_own():
+    assert set(CRITERIA) <= set(LOOKS)
+    assert (
+        len({colour(name) for name in CRITERIA})
+        == len({LOOKS[name][2] for name in CRITERIA})
+        == len(CRITERIA)
+    )
+    assert len(PALETTE) == len(set(PALETTE)) == 10
+    assert look("cpot") == {
+        "line": {"color": "#3f90da", "dash": "solid"},
+        "marker": {"color": "#3f90da", "symbol": "circle"},
+    }
+    assert title("l1") == "L1 norm" and title("unheard of") == "unheard of"
+    assert colour("unheard of") in PALETTE
+
+
+# ------------------------------------------------------------------------------------------------- ranks
+
+
+def test_a_channel_is_ranked_within_its_group():
+    table = channels()
+    assert table["rank"].tolist() == [1, 0, 0.5, 0.5, 0, 1]
+    assert table["cut"].tolist() == [False, True, False, False, True, False]
+    assert ranks.ranks(np.array([7.0])).tolist() == [1.0]
+
+
+def test_the_map_outlines_what_is_cut_and_tells_the_group_of_a_square():
+    figure = ranks.rank_map(channels(), {"a": "sum of |weight|", "b": "share"}, opened="b")
+    stays, cut = (trace for trace in figure.data if trace.customdata is not None)
+    assert list(zip(cut.y, cut.x, strict=True)) == [("a", 1), ("b", 0)]
+    assert cut.marker.line.width > stays.marker.line.width == 0
+    assert [point[0] for point in stays.customdata] == ["a", "a", "a", "b"]
+    assert "channel 1" in cut.hovertemplate[0] and "1 sum of |weight|" in cut.hovertemplate[0]
+    assert figure.layout.yaxis.categoryarray == ("b", "a")  # the first group on top
+    assert "<b>b</b>" in figure.layout.yaxis.ticktext
+
+
+def test_a_wide_group_is_drawn_in_fewer_squares():
+    table = ranks.channel_table({"wide": np.arange(300.0)}, {"wide": np.arange(2, 300)}, "l1")
+    drawn = ranks.squares(table, widest=100)
+    assert len(drawn) == 100
+    assert drawn.iloc[0][["first", "last", "cut", "score"]].tolist() == [0, 2, 2, 1.0]
+    assert "2 of 3 are cut" in ranks.hover(drawn[:1], {"wide": "units"}, "is cut")[0]
+
+
+def test_ranks_in_words():
+    assert "cuts 2 of 6 channels in 2 groups, the most in b (50%)" in ranks.ranks_in_words(channels())
+    assert ranks.ranks_in_words(channels(kept={})).startswith("Nothing is cut: all 6 channels of 2 groups")
+
+
+# ------------------------------------------------------------------------------------------------- one group
+
+
+def test_bars_stand_in_the_order_in_which_channels_go():
+    figure = group.ranked_bars(channels().query("group == 'a'"), "units")
+    assert figure.layout.xaxis.categoryarray == ("1", "3", "2", "0")
+    cut, stays = figure.data
+    assert list(cut.x) == ["1"] and list(stays.x) == ["3", "2", "0"]  # of equals the lower stays
+    assert cut.marker.pattern.shape and not stays.marker.pattern.shape
+
+
+def test_a_histogram_counts_every_channel_once_in_shared_bins():
+    cut, stays = group.score_histogram(channels().query("group == 'a'"), "units").data
+    assert sorted([*cut.x, *stays.x]) == [1, 2, 2, 3]
+    assert cut.xbins == stays.xbins
+
+
+def test_a_group_in_words():
+    words = group.group_in_words(channels().query("group == 'a'"))
+    assert (
+        words.startswith("a: 1 of 4 channels go, tied to no other layer.") and "a clear step (50.0%" in words
+    )
+    words = group.group_in_words(channels().query("group == 'b'"), "conv2; conv4")
+    assert "tied to conv2, conv4: cut as one" in words and "first to go: 1" in words
+    assert group.spread_in_words(channels().query("group == 'a'"), "units") == (
+        "From 1 to 3 units, half of the channels below 2."
+    )
+
+
+# ------------------------------------------------------------------------------------------------- agreement
+
+
+def test_differences_count_what_the_other_would_keep():
+    table = agreement.differences(three(), "l1")
+    assert table.to_dict("records") == [
+        {"criterion": "l2", "differ": 1, "of": 2},
+        {"criterion": "di", "differ": 2, "of": 2},
+    ]
+    assert agreement.disagreement_in_words(table, "l1").startswith(
+        "If L2 norm decided, 1 of your 2 cut channels would differ; if DI decided, 2."
+    )
+    bars = agreement.disagreement(table, "l1", chosen="di").data[0]
+    assert list(bars.x) == [1, 2] and [point[0] for point in bars.customdata] == ["l2", "di"]
+    assert bars.text == ("1", "<b>2</b>") and bars.marker.color == (colour("l2"), colour("di"))
+
+
+def test_swaps_are_the_channels_cut_by_one_of_two():
+    table = agreement.swaps(three(), "l1", "di")
+    found = set(zip(table["group"], table["channel"], table["cut_by"], strict=True))
+    assert found == {("a", 0, "DI"), ("a", 1, "L1 norm"), ("b", 0, "L1 norm"), ("b", 1, "DI")}
+    assert "2 channels go by L1 norm only and 2 by DI only" in agreement.swaps_in_words(table, "l1", "di")
+    drawn = {trace.name: len(trace.x) for trace in agreement.swap_map(three(), "l1", "di").data}
+    assert drawn == {"both keep": 2, "both cut": 0, "only L1 norm cuts": 2, "only DI cuts": 2}
+
+
+def test_spearman_is_scipys_averaged_over_groups():
+    from scipy.stats import spearmanr
+
+    random = np.random.default_rng(0)
+    one = {"a": random.normal(size=20), "b": random.normal(size=7)}
+    two = {"a": random.normal(size=20), "b": -one["b"]}
+    both = pd.concat([ranks.channel_table(one, {}, "l1"), ranks.channel_table(two, {}, "di")])
+    matrix = agreement.spearman(both)
+    expected = np.mean([spearmanr(one[name], two[name]).statistic for name in one])
+    assert matrix.loc["l1", "di"] == matrix.loc["di", "l1"] == pytest.approx(expected, abs=1e-12)
+    assert matrix.loc["l1", "l1"] == pytest.approx(1)
+    assert "L1 norm and DI" in agreement.spearman_in_words(matrix)
+    assert agreement.spearman_map(matrix).data[0].z.shape == (2, 2)
+
+
+def test_a_criterion_that_calls_all_channels_equal_has_no_correlation():
+    flat = {"a": np.ones(4)}
+    both = pd.concat([channels().query("group == 'a'"), ranks.channel_table(flat, {}, "random")])
+    assert np.isnan(agreement.spearman(both).loc["l1", "random"])
+    assert agreement.spearman_map(agreement.spearman(both)).data[0].text[0][1] == ""
+
+
+# ------------------------------------------------------------------------------------------------- layers
+
+
+def test_a_treemap_adds_up():
+    trace = layers.treemap(LAYERS, "macs").data[0]
+    boxes = dict(zip(trace.ids, trace["values"], strict=True))
+    assert boxes == {"stem": 100, "block": 800, "block.conv1": 300, "block.conv2": 500, "head": 100}
+    assert dict(zip(trace.ids, trace.parents, strict=True))["block.conv1"] == "block"
+    colours = dict(zip(trace.ids, trace.marker.colors, strict=True))
+    assert colours["stem"] == colours["block.conv1"] != colours["head"]  # the head cannot be cut
+    assert layers.treemap_in_words(LAYERS, "macs").startswith("block holds 80% of the 1,000 MACs")
+    assert "head with 55.0%" in layers.treemap_in_words(LAYERS, "parameters")
+
+
+# ------------------------------------------------------------------------------------------------- nothing
+
+
+def test_an_empty_table_says_why():
+    none, nothing = ranks.channel_table({}, {}), LAYERS[:0]
+    assert said(ranks.rank_map(none, {})) == ["No group of this network can be cut"]
+    assert said(group.ranked_bars(none, "units")) == said(group.score_histogram(none, "units"))
+    assert said(agreement.disagreement(agreement.differences(none, "l1"), "l1"))[0].startswith(
+        "No other criterion"
+    )
+    assert said(agreement.swap_map(none, "l1", "di")) == ["Two criteria are needed"]
+    assert said(agreement.spearman_map(agreement.spearman(none))) == ["No criterion has been asked yet"]
+    assert said(layers.treemap(nothing)) == ["This network has no convolution or linear layer"]
+    words = [ranks.ranks_in_words(none), group.group_in_words(none), group.spread_in_words(none, "units")]
+    words += [agreement.disagreement_in_words(agreement.differences(none, "l1"), "l1")]
+    words += [agreement.swaps_in_words(agreement.swaps(none, "l1", "di"), "l1", "di")]
+    words += [agreement.spearman_in_words(agreement.spearman(none)), layers.treemap_in_words(nothing)]
+    assert all(sentence.endswith(".") for sentence in words)

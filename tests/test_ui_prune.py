@@ -1,0 +1,125 @@
+"""The Prune page as it comes out of real workers; no browser, so no timer: a test looks again by itself."""
+
+import time
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pruning.ui import jobs
+from tests.front_door import REPOSITORY
+
+LINK = {"data": "digits", "calibration": "100", "threads": "1"}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """One set of workers for all tests here."""
+    yield
+    st.cache_resource.clear()
+
+
+def open_page(**link) -> AppTest:
+    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=60)
+    app.switch_page("pages/2_Prune.py")
+    for key, value in link.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def look_until(app: AppTest, true, seconds: float = 90) -> AppTest:
+    """Looks again and again, as the page's timer does in a browser."""
+    end = time.monotonic() + seconds
+    while not true(app):
+        assert time.monotonic() < end and not app.exception, said(app)
+        time.sleep(0.2)
+        app.run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    parts = (app.caption, app.markdown, app.error, app.info, app.success, app.warning)
+    return "\n".join(element.value for kind in parts for element in kind)
+
+
+def figures(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def counted(app: AppTest) -> bool:
+    return "before any training" in said(app) and "Counting" not in said(app)
+
+
+def test_costs_widths_and_accuracy_follow_the_recipe(server):
+    app = look_until(open_page(**LINK, cut="0.5"), counted)
+    before = figures(app)
+    assert before["MACs"] == "20.3 M" and before["Full network"].endswith("%")
+    assert "channels go in 9 groups" in said(app)
+    app.slider(key="widget cut").set_value(20)
+    look_until(app.run(), counted)
+    assert figures(app)["MACs"].startswith("32.") and figures(app)["Full network"] == before["Full network"]
+    assert app.query_params["cut"] in ("0.2", ["0.2"])
+
+
+def test_a_target_out_of_reach_is_one_sentence_and_the_controls_stay(server):
+    app = look_until(open_page(**LINK, cut="0.95"), lambda app: app.error)
+    assert len(app.error) == 1 and "out of reach" in app.error[0].value
+    app.slider(key="widget cut").set_value(30)
+    look_until(app.run(), counted)
+    assert not app.error
+
+
+def test_a_link_is_followed_to_the_letter_and_a_first_visit_finds_fine_tuning(server):
+    assert "Prune" in [button.label for button in open_page(**LINK).button]
+    fresh = open_page()
+    assert "Prune and fine-tune" in [button.label for button in fresh.button]
+    assert fresh.query_params["epochs"] in ("2", ["2"])
+
+
+def test_a_protected_group_and_a_share_of_its_own_are_taken_from_the_link(server):
+    app = open_page(**LINK, cut="0.3", protect="layer1.0.conv1", cut_group="layer1.1.conv1=0.75")
+    look_until(app, counted)
+    assert "the largest share in layer1.1.conv1 (4 of 16 stay)" in said(app)
+    assert app.multiselect(key="widget protect").value == ["layer1.0.conv1"]
+
+
+def test_a_job_is_in_the_link_and_outlives_its_session(server):
+    app = look_until(open_page(**LINK, cut="0.4", criterion="l2", repair="recalibrate", epochs="1"), counted)
+    press(app, "Prune and fine-tune")
+    (id,) = [job.id for job in jobs.lanes().jobs("job")][:1]
+    assert app.query_params["job"] in (id, [id])
+    again = open_page(**LINK, cut="0.4", criterion="l2", job=id)  # a reload is a new session
+    look_until(again, lambda app: "Done, L2 norm" in said(app))
+    assert {"Recalibrated", "Fine-tuned", "Measured time", "Same answers"} <= set(figures(again))
+    assert "What changed" in [heading.value for heading in again.subheader]
+    report = jobs.lanes().job(id).result().report
+    assert figures(again)["Fine-tuned"] == f"{report['accuracy']['tuned']:.2%}"
+    assert "python -m pruning run --model resnet20 --data digits --criterion l2" in again.code[-1].value
+    press(again, "Take up its settings")
+    assert again.query_params["epochs"] in ("1", ["1"])
+
+
+def test_a_job_is_cancelled(server):
+    app = press(open_page(**LINK, epochs="50"), "Prune and fine-tune")
+    look_until(app, lambda app: any(button.label == "Cancel" for button in app.button))
+    press(app, "Cancel")
+    look_until(app, lambda app: "This job was cancelled." in said(app))
+    assert not [button for button in app.button if button.label == "Cancel"]
+
+
+def test_a_job_that_fails_is_one_sentence(server):
+    app = press(open_page(**LINK, cut="0.95"), "Prune")
+    look_until(app, lambda app: any("(ResNet-20 on digits" in error.value for error in app.error))
+    assert not app.exception
+
+
+def test_an_old_link_s_job_is_unknown_and_can_be_closed(server):
+    app = open_page(**LINK, job="0badcafe")
+    assert "knows no job 0badcafe" in app.warning[0].value
+    press(app, "Close")
+    assert "job" not in app.query_params and "Nothing has been run yet" in said(app)

@@ -1,0 +1,117 @@
+"""The link and the session: what a link opens, what changes it, and how a wrong one is refused."""
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pruning import Recipe
+from pruning.ui import names, state, uploads
+from tests.front_door import REPOSITORY
+
+LINK = {"data": "digits", "criterion": "cpot", "cut": "0.35", "temperature": "2.0", "beside": "random"}
+
+
+@pytest.fixture(autouse=True)
+def fresh_server():
+    """AppTest shares cached resources between tests: workers and uploads of one are gone before the next."""
+    yield
+    st.cache_resource.clear()
+
+
+def start_page(**link) -> AppTest:
+    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=60)
+    for key, value in link.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def link_of(app: AppTest) -> dict[str, str]:
+    return {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
+
+
+def test_a_link_is_a_recipe_and_what_is_looked_at():
+    recipe, opened = state.read_link(
+        LINK | {"group": "layer1.0.conv1", "job": "abc", "lesson": "1", "tour": "off"}
+    )
+    assert recipe == Recipe(data="digits", criterion="cpot", cut=0.35, options={"temperature": 2.0})
+    assert opened == {
+        "group": "layer1.0.conv1",
+        "beside": "random",
+        "job": "abc",
+        "lesson": "1",
+        "tour": "off",
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ({"cut": "1.5"}, "below 1"),
+        ({"cut": "nan"}, "share"),
+        ({"cut": "much"}, "number"),
+        ({"model": "resnet21"}, "resnet20"),
+        ({"data": "scense"}, "scenes"),
+        ({"criterion": "l3"}, "l1"),
+        ({"temperature": "2"}, "cpot"),
+        ({"beside": "catros"}, "catro"),
+        ({"sead": "1"}, "seed"),
+    ],
+    ids=lambda case: (
+        "&".join(f"{key}={value}" for key, value in case.items()) if isinstance(case, dict) else ""
+    ),
+)
+def test_a_wrong_link_is_refused_in_one_sentence(wrong, right):
+    app = start_page(**wrong)
+    assert not app.exception and not app.title
+    (error,) = app.error
+    assert right in error.value and "\n" not in error.value
+    app.button[0].click().run()  # "Go on without it"
+    assert not app.exception and not app.error and app.title
+    assert link_of(app) == {}
+
+
+def test_a_link_opens_what_it_says_and_survives_a_change_of_page():
+    app = start_page(**LINK)
+    assert not app.exception
+    assert link_of(app) == LINK
+    assert app.selectbox(key="widget criterion").value == "cpot"
+    assert app.selectbox(key="widget beside").value == "random"
+    app.query_params.clear()  # as Streamlit does when the page is switched
+    app.run()
+    assert link_of(app) == LINK
+
+
+def test_a_widget_changes_the_recipe_and_the_link():
+    app = start_page(data="digits", criterion="cpot", temperature="2.0")
+    app.selectbox(key="widget criterion").select("di").run()
+    assert link_of(app) == {"data": "digits", "criterion": "di"}  # cpot's option went with it
+    app.selectbox(key="widget beside").select("l2").run()
+    assert link_of(app)["beside"] == "l2"
+    app.selectbox(key="widget beside").select("").run()
+    assert "beside" not in link_of(app)
+    app.toggle(key="widget lesson").set_value(True).run()
+    assert link_of(app)["lesson"] == "1" and not app.exception
+
+
+def test_a_link_on_its_way_does_not_undo_what_was_done():
+    app = start_page(data="digits")
+    app.selectbox(key="widget criterion").select("di").run()
+    app.query_params.clear()
+    app.query_params["data"] = "digits"  # the run was started before the browser had the new link
+    app.run()
+    assert link_of(app) == {"data": "digits", "criterion": "di"}
+
+
+def test_a_link_whose_upload_is_gone_asks_for_that_file():
+    app = start_page(checkpoint="sha256:" + "0" * 64 + "#mine.th", model="resnet56")
+    assert not app.exception and not app.title
+    assert "mine.th" in app.info[0].value
+
+
+def test_names_as_they_are_written():
+    assert names.network("resnet20") == "ResNet-20" and names.network("resnet110_b") == "ResNet-110 B"
+    assert names.network("torchvision:vgg11_bn") == "vgg11_bn"
+    assert names.data("scenes") == "scenes" and names.data("/some/where/birds.npz") == "birds.npz"
+    assert names.data("sha256:" + "0" * 64 + "#birds.npz") == uploads.name_of("birds.npz") == "birds.npz"
+    assert [names.count(n) for n in (9_999, 269_722, 40_551_040)] == ["9,999", "270 k", "40.6 M"]
+    assert [names.percent(share) for share in (0.5, 0.375, 0.9804)] == ["50 %", "37.5 %", "98 %"]

@@ -1,0 +1,98 @@
+"""The wall's parts: its pictures, the one that ships, and one that is filled while somebody looks."""
+
+import base64
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pruning import Recipe
+from pruning.ui.wall import live, pictures, shown
+from pruning.wall import CUTS, SHIPPED, Wall
+
+
+def wall(*cuts: float) -> Wall:
+    """A made-up wall of three pictures: at a cut of c the raw network says class 100 c, the repaired one
+    0."""
+    said = [[round(100 * cut)] * 3 for cut in cuts]
+    return Wall(
+        images=np.zeros((3, 8, 8, 3), np.uint8),
+        labels=np.array([0, 5, 0]),
+        cuts=np.array(cuts),
+        predictions=np.array([said, [[0] * 3 for _ in cuts]]).reshape(2, len(cuts), 3),
+        correct=np.array([[0] * len(cuts), [2] * len(cuts)]).reshape(2, len(cuts)),
+        test_images=3,
+        classes=("a",) * 101,
+        weights_digest="",
+    )
+
+
+def test_a_duotone_keeps_apart_what_differs_in_colour_alone():
+    image = np.full((16, 16, 3), (120, 60, 60), np.uint8)
+    image[4:12, 4:12] = (60, 120, 60)  # as bright as the rest
+    red = pictures.duotone(image).astype(int)
+    assert np.abs(red[8, 8] - red[0, 0]).max() > 100
+    assert (red[..., 0] >= red[..., 1]).all()  # reds only
+
+
+def test_the_sheet_holds_every_picture_and_below_them_their_duotones():
+    images = np.random.default_rng(0).integers(0, 256, (14, 8, 8, 3), np.uint8)
+    url, side = pictures.sheet(images)
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+    assert side == 8 and sheet.shape == (4 * 8, 12 * 8, 3)  # two rows, twice
+    assert (sheet[8:16, 8:16] == images[13]).all()
+    assert (sheet[24:32, 8:16] == pictures.duotone(images[13])).all()
+
+
+def test_large_and_oblong_pictures_become_small_squares():
+    assert pictures.fit(np.zeros((300, 200, 3), np.uint8)).shape == (96, 96, 3)
+    assert pictures.fit(np.zeros((32, 40, 3), np.uint8)).shape == (32, 32, 3)
+
+
+def test_a_wall_known_in_part_says_so():
+    known = shown.combine([wall(0.0, 0.5), wall(0.25)], cuts=(0.0, 0.25, 0.5, 0.75))
+    assert known.predictions[0] == ([0, 0, 0], [25, 25, 25], [50, 50, 50], None)
+    assert known.correct[1] == (2, 2, 2, None) and not known.complete
+    assert shown.combine([wall(*CUTS)]).complete
+
+
+def test_a_live_wall_asks_for_every_cut_once_and_for_the_full_network_first():
+    places = [place for step in live.STEPS for place in step]
+    assert sorted(places) == list(range(len(CUTS))) and places[0] == 0
+    assert all(list(step) == sorted(step) for step in live.STEPS)
+
+
+def test_the_shipped_wall_is_of_the_first_screen_and_of_nothing_else():
+    first = shown.shipped_for(Recipe())
+    assert first.complete and first.images.shape == (60, 32, 32, 3) and first.asked > 60
+    assert shown.shipped_for(Recipe(cut=0.3, repair="recalibrate", epochs=2, threads=1)) is not None
+    others = [
+        *({"data": "digits"}, {"model": "resnet56"}, {"seed": 1}, {"allocation": "global"}),
+        *(
+            {"checkpoint": "none"},
+            {"measure": "params"},
+            {"protect": ("layer1.0.conv1",)},
+            {"criterion": "fpgm"},
+        ),
+    ]
+    assert [shown.shipped_for(Recipe(**other)) for other in others] == [None] * len(others)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_wall_shows_what_it_is_for(name):
+    """Nothing cut: raw and repaired agree, and most are right. Half cut: repair mends more than half of what
+    broke."""
+    told = shown.shipped_for(Recipe(criterion=name))
+    half = told.cuts.index(0.5)
+    assert told.predictions[0][0] == told.predictions[1][0] and told.correct[0][0] > 0.9 * told.asked
+    broken = told.correct[0][0] - told.correct[0][half]
+    mended = told.correct[1][half] - told.correct[0][half]
+    assert broken > 0.3 * told.asked
+    assert name == "random" or mended > broken / 2
+
+
+def test_a_wall_depends_on_no_cut():
+    recipe = Recipe(data="digits", cut=0.2, repair="recalibrate", epochs=3, lr=0.1)
+    assert shown.apart_from_cut(recipe) == shown.apart_from_cut(replace(recipe, cut=0.7, repair="none"))

@@ -1,0 +1,15 @@
+"""The Channels page: how a criterion ranks every channel, what the cut takes, and what others would take."""
+
+import streamlit as st
+
+from pruning.ui import channels, names, page
+
+recipe = page.begin("Channels")
+st.title("Which channels go?", anchor=False)
+st.markdown(f"{names.subject(recipe)}: each row is a group of channels that can only be cut together.")
+channels.controls(recipe)
+table = channels.table_of(recipe)
+channels.rank_map(recipe, table)
+channels.one_group(recipe, table)
+channels.others(recipe, table)
+channels.fixed(recipe)

@@ -1,0 +1,212 @@
+"""What the preview worker has found out: asked for once, kept for every session of the server, read and never
+changed.
+
+    structure(recipe), scores(recipe)      wait, with the worker's progress in place, and return the value
+    plan(recipe)                           milliseconds, here, from those two
+    accuracy(recipe)                       does not wait: an Answer, to be asked again from a fragment
+
+Waiting looks up every 0.15 s, and there Streamlit ends the run when the person has moved on: a page is never
+stuck. Keys are digests of the recipe's fields that the value depends on, and of the stamp of every file they
+name.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pruning import experiment
+from pruning.experiment import Recipe
+from pruning.experiment.run import planned
+from pruning.jobs import Job
+from pruning.ui import jobs, page, state
+
+NETWORK = ("model", "data", "checkpoint", "normalize", "size", "seed", "device")
+SCORING = (*NETWORK, "criterion", "options", "calibration", "threads")
+CUTTING = (
+    *("cut", "measure", "allocation", "groups", "protect", "cut_group"),
+    *("max_cut_per_group", "min_channels", "round_to"),
+)
+STAGES = {
+    "trace": "Finding out which channels belong together",
+    "statistics": "Looking at the images",
+    "score": "Scoring channels",
+    "evaluate": "Counting right answers",
+    "repair": "Re-estimating the norms",
+}
+PATIENCE = 0.15  # seconds between two looks at a computation; what is quicker shows no progress at all
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question to the preview worker has come to. value: None until it is there. error: one sentence,
+    or empty."""
+
+    value: Any = None
+    error: str = ""
+    job: Job | None = None
+
+    @property
+    def pending(self) -> bool:
+        return self.value is None and not self.error
+
+
+@st.cache_resource(max_entries=300, show_spinner=False)
+def _kept(kind: str, key: str) -> dict[str, Any]:
+    """The place of one value; empty until the worker has answered."""
+    return {}
+
+
+@st.cache_resource(show_spinner=False)
+def _server() -> dict[str, bool]:
+    """asked: whether anything has been asked yet, which starts scheduler and workers."""
+    return {"asked": False}
+
+
+def asked() -> bool:
+    """Whether the worker processes were started. They and their torch come up after the server's first paint,
+    so that they do not hold it up."""
+    return _server()["asked"]
+
+
+def digest(recipe: Recipe, fields: tuple[str, ...]) -> str:
+    """Of these fields, and of the size and time of a file that one of them names."""
+    told = {name: getattr(recipe, name) for name in fields}
+    paths = [Path(told[name]) for name in ("data", "checkpoint") if told.get(name)]
+    stamps = [(path.stat().st_mtime_ns, path.stat().st_size) for path in paths if path.exists()]
+    return hashlib.sha256(json.dumps([told, stamps], sort_keys=True).encode()).hexdigest()[:24]
+
+
+def ask(
+    function: Callable, recipe: Recipe, *more, key: str, title: str = "", about: str = "", again: bool = False
+) -> Answer:
+    """The kept value, or the preview that will bring it. Does not wait.
+
+    function: importable, called in the worker as function(recipe, *more, watch=watch). key: what the value
+    depends on. about: a newer preview ends this session's older ones, but for those about the same; unsaid it
+    is the recipe's network. again: ask once more after a failure.
+    """
+    kept = _kept(function.__qualname__, key)
+    if "value" in kept:
+        return Answer(kept["value"])
+    asked = st.session_state.setdefault("previews", {})
+    place = (function.__qualname__, key)
+    job = asked.get(place)
+    if job is None or job.status == "cancelled" or (again and job.finished):
+        _server()["asked"] = True
+        how = {"title": title, "session": state.session_id(), "about": about or digest(recipe, NETWORK)}
+        job = asked[place] = jobs.lanes().submit("preview", function, recipe, *more, **how)
+    if not job.finished:
+        return Answer(job=job)
+    if job.status == "done":
+        kept["value"] = asked.pop(place).result()
+        return Answer(kept["value"])
+    return Answer(error=job.error, job=job)
+
+
+def wait(question: Callable[..., Answer]) -> Any:
+    """Asks until there is a value, with the progress in place; ends the page with a sentence and a button if
+    it failed."""
+    answer, shown = question(), st.empty()
+    while answer.pending:
+        if not answer.job.wait(PATIENCE):
+            share, text = progress(answer.job)
+            shown.progress(share, text)
+        answer = question()
+    shown.empty()
+    if answer.error:
+        settle(answer, question, draw=lambda value: None)
+        st.stop()
+    return answer.value
+
+
+def follow(question: Callable[..., Answer], draw: Callable[[Any], None]):
+    """Draws the value, now or when it comes, without holding up the page; a failure is a sentence and a
+    button."""
+    if not asked():
+        st.fragment(ask_later, run_every=0.3)(question, [])
+    elif (answer := question()).pending:
+        st.fragment(look_again, run_every=0.5)(question)
+    else:
+        settle(answer, question, draw)
+
+
+def ask_later(question: Callable[..., Answer], painted: list[bool]):
+    """Asks as soon as the browser comes back for this part of the page, which is after its first paint."""
+    st.progress(0.0, "Starting")
+    if painted:
+        question()
+        st.rerun()
+    painted.append(True)
+
+
+def look_again(question: Callable[..., Answer]):
+    """The part of a page that waits: its progress, then one run of the whole page."""
+    answer = question()
+    if not answer.pending:
+        st.rerun()
+    st.progress(*progress(answer.job))
+
+
+def settle(answer: Answer, question: Callable[..., Answer], draw: Callable[[Any], None]):
+    if answer.error:
+        st.error(answer.error)
+        st.button("Try again", on_click=question, kwargs={"again": True}, key=f"again {answer.job.id}")
+    else:
+        draw(answer.value)
+
+
+def progress(job: Job) -> tuple[float, str]:
+    """How far a job is, 0 to 1, and what it does, in words."""
+    if not job.events:
+        if job.position:
+            return 0.0, "Waiting for what was asked before"
+        late = job.status == "queued" and time.time() - job.submitted > 1.5
+        return 0.0, "The worker processes are starting" if late else "Starting"
+    event = job.events[-1]
+    return min(1.0, event.done / max(1, event.total)), STAGES.get(event.stage, event.stage.capitalize())
+
+
+# ------------------------------------------------------------------------------------------------- the values
+
+
+def structure(recipe: Recipe):
+    """experiment.Description of the recipe's network: groups, layers, MACs and parameters."""
+    return wait(lambda **how: ask_structure(recipe, **how))
+
+
+def ask_structure(recipe: Recipe, **how) -> Answer:
+    return ask(experiment.describe, recipe, key=digest(recipe, NETWORK), title="Structure", **how)
+
+
+def scores(recipe: Recipe):
+    """Scores by the recipe's criterion: a mapping {group: [C]}."""
+    return wait(lambda **how: ask_scores(recipe, **how))
+
+
+def ask_scores(recipe: Recipe, **how) -> Answer:
+    title = f"Scores by {recipe.criterion}"
+    return ask(experiment.scored, recipe, key=digest(recipe, SCORING), title=title, **how)
+
+
+def plan(recipe: Recipe):
+    """Which channels stay. Ends the page with a sentence where the target is out of reach."""
+    described, scored = structure(recipe), scores(recipe)
+    try:
+        return planned(recipe, described.structure, scored)
+    except ValueError as error:
+        page.stop(error)
+
+
+def accuracy(recipe: Recipe, *, about: str = "", **how) -> Answer:
+    """experiment.AccuracyNow of the cut network and of the whole one on the same images; does not wait.
+
+    A newer one ends this session's older ones, unless `about` says that they belong together."""
+    recipe = replace(recipe, epochs=0)
+    key = digest(recipe, (*SCORING, *CUTTING))
+    return ask(experiment.accuracy_now, recipe, key=key, title="Accuracy now", about=about or key, **how)

@@ -1,0 +1,213 @@
+"""The panels of the Channels page: the map of ranks, one group, and what other criteria would do."""
+
+import pandas as pd
+import streamlit as st
+
+from pruning.channels.records import ChannelGroup, Structure
+from pruning.criteria import CRITERIA
+from pruning.experiment import Description, Recipe
+from pruning.experiment.preview import with_criterion
+from pruning.experiment.run import planned
+from pruning.figures import agreement, group, ranks
+from pruning.figures.look import title
+from pruning.ui import caches, choices, show, state
+
+SPEARMAN = "Rank correlation of every two criteria"
+
+
+def controls(recipe: Recipe):
+    """The criterion with its meaning and options, and how much is cut."""
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        choices.criterion(recipe)
+    with right:
+        choices.cut(recipe)
+    choices.options(recipe)
+
+
+def table_of(recipe: Recipe) -> pd.DataFrame:
+    """A row a channel: its score, its rank within its group, and whether the recipe cuts it."""
+    scores = caches.scores(recipe)
+    return ranks.channel_table(scores, caches.plan(recipe).kept, recipe.criterion)
+
+
+def rank_map(recipe: Recipe, table: pd.DataFrame):
+    """The map of all channels; a click opens a group."""
+    structure = caches.structure(recipe).structure
+    units = {name: unit_of(recipe, structure, name) for name in structure.names}
+    show.chart(
+        ranks.rank_map(table, units, opened(table)),
+        ranks.ranks_in_words(table),
+        key="ranks",
+        alt=f"Rank of every channel within its group, by {title(recipe.criterion)}",
+        click=lambda point: state.look_at(group=point["customdata"][0]),
+        table=as_csv(table, caches.structure(recipe)),
+    )
+
+
+def unit_of(recipe: Recipe, structure: Structure, group: str) -> str:
+    """The unit of a group's scores; where several layers have a say, each is measured by its own mean
+    first."""
+    criterion = CRITERIA[recipe.criterion]
+    asked = structure.layers_of(structure.names.index(group), criterion.side)
+    relative = criterion.combine == "average" and criterion.side != "groups" and len(asked) > 1
+    return f"{criterion.unit} / its layer's mean" if relative else criterion.unit
+
+
+def as_csv(table: pd.DataFrame, described: Description) -> pd.DataFrame:
+    """The columns that `python -m pruning scores` writes, and the rank and fate beside them."""
+    tied = {known.name: ";".join(known.tied_to) for known in described.structure.groups}
+    return table.assign(tied_to=table["group"].map(tied))[
+        ["group", "channel", "score", "tied_to", "rank", "cut"]
+    ]
+
+
+def opened(table: pd.DataFrame) -> str | None:
+    """The group that is looked at; the first that loses channels if none has been opened yet."""
+    groups = list(dict.fromkeys(table["group"]))
+    wanted = state.looking_at("group")
+    if wanted in groups:
+        return wanted
+    return next(iter(table.loc[table["cut"].astype(bool), "group"]), groups[0] if groups else None)
+
+
+def one_group(recipe: Recipe, table: pd.DataFrame):
+    """One group's channels in their order, how their scores spread, and what is cut with them."""
+    st.subheader("One group")
+    name = opened(table)
+    if name is None:
+        return
+    groups = list(dict.fromkeys(table["group"]))
+    st.selectbox(
+        "Group",
+        groups,
+        help="Or click a square of its row above.",
+        width=320,
+        **state.bound_look("group", name, options=groups),
+    )
+    structure = caches.structure(recipe).structure
+    known, unit = structure.by_name[name], unit_of(recipe, structure, name)
+    channels = table[table["group"] == name]
+    st.markdown(ties_in_words(known))
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        show.chart(
+            group.ranked_bars(channels, unit),
+            group.group_in_words(channels, "; ".join(known.tied_to)),
+            key="group-ranked",
+            alt=f"Scores of {name}, the lowest first",
+            table=channels,
+        )
+    with right:
+        show.chart(
+            group.score_histogram(channels, unit),
+            group.spread_in_words(channels, unit),
+            key="group-histogram",
+            alt=f"Histogram of the scores of {name}",
+        )
+
+
+def ties_in_words(known: ChannelGroup) -> str:
+    """Who writes and who reads a group's channels."""
+    readers = ", ".join(f"`{name}`" for name in known.readers) or "nothing that is cut with them"
+    if not known.tied_to:
+        return f"Written by `{known.name}` alone, read by {readers}: both lose what belongs to a channel."
+    others = ", ".join(f"`{name}`" for name in known.tied_to)
+    return (
+        f"Written by `{known.name}` and, into the same channels, by {others}: cut as one. Read by {readers}."
+    )
+
+
+def others(recipe: Recipe, table: pd.DataFrame):
+    """If another criterion decided: how many of the cut channels would differ, and which. Fills while one
+    looks."""
+    st.subheader("If another criterion decided")
+    known, pending = ask_others(recipe, table)
+    if pending is None:
+        draw_others(recipe, known)
+    else:
+        st.fragment(fill_others, run_every=1.0)(recipe, table)
+
+
+def ask_others(recipe: Recipe, table: pd.DataFrame) -> tuple[pd.DataFrame, caches.Answer | None]:
+    """The channel tables known so far, one below another, and the answer that is still to come, if any."""
+    structure, tables = caches.structure(recipe).structure, [table]
+    others = [name for name in CRITERIA if name != recipe.criterion]
+    others.sort(key=lambda name: CRITERIA[name].uses_data)  # those of the weights take no time
+    for name in others:
+        other = with_criterion(recipe, name)
+        answer = caches.ask_scores(other)
+        if answer.pending:
+            return pd.concat(tables), answer
+        if answer.error:
+            st.caption(f"{title(name)} is missing here: {answer.error}")
+        else:
+            kept = planned(other, structure, answer.value).kept
+            tables.append(ranks.channel_table(answer.value, kept, name))
+    return pd.concat(tables), None
+
+
+def fill_others(recipe: Recipe, table: pd.DataFrame):
+    """What is known; the rest of the section comes with the last of them, or with a click on one."""
+    known, pending = ask_others(recipe, table)
+    if pending is None or state.moved_on():
+        st.rerun()
+    draw_bars(recipe, known)
+    st.progress(*caches.progress(pending.job))
+
+
+def draw_bars(recipe: Recipe, known: pd.DataFrame):
+    """Other criteria, the most agreeing first; a click puts one beside the recipe's own and shows its
+    channels."""
+    own, beside = recipe.criterion, state.looking_at("beside")
+    differing = agreement.differences(known, own)
+    show.chart(
+        agreement.disagreement(differing, own, beside),
+        agreement.disagreement_in_words(differing, own),
+        key="others",
+        alt=f"Channels cut by {title(own)} that each other criterion would keep",
+        table=differing,
+        click=lambda point: state.look_at(beside=point["customdata"][0]),
+    )
+    if beside in set(differing["criterion"]):
+        draw_swaps(known, own, beside)
+
+
+def draw_others(recipe: Recipe, known: pd.DataFrame):
+    """All of the section: the rank correlations are folded below the bars."""
+    draw_bars(recipe, known)
+    if state.lesson():
+        return
+    folded = st.expander("Rank correlation of all criteria (Spearman)", key="correlation", on_change="rerun")
+    if folded.open:
+        matrix = agreement.spearman(known)
+        words = agreement.spearman_in_words(matrix)
+        with folded:
+            show.chart(agreement.spearman_map(matrix), words, key="spearman", alt=SPEARMAN, table=matrix)
+
+
+def draw_swaps(known: pd.DataFrame, own: str, chosen: str):
+    """The channels on which the two criteria differ."""
+    swaps = agreement.swaps(known, own, chosen)
+    show.chart(
+        agreement.swap_map(known, own, chosen),
+        agreement.swaps_in_words(swaps, own, chosen),
+        key="swaps",
+        alt=f"Which channels {title(own)} and {title(chosen)} cut",
+        table=swaps,
+    )
+
+
+def fixed(recipe: Recipe):
+    """The layers whose outputs stay, each with the reason."""
+    described = caches.structure(recipe)
+    whole = described.layers[~described.layers["prunable"]]
+    with st.expander(f"What cannot be cut: {len(whole)} {'layer' if len(whole) == 1 else 'layers'}"):
+        st.dataframe(
+            whole[["layer", "kind", "outputs", "reason"]],
+            hide_index=True,
+            key="fixed",
+            alt="Layers that cannot be cut",
+        )
+        for note in (*described.messages, *caches.plan(recipe).messages):
+            st.caption(note)

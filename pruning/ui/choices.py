@@ -1,0 +1,52 @@
+"""The controls of a recipe that several pages share."""
+
+import streamlit as st
+
+from pruning.criteria import CRITERIA, Option
+from pruning.experiment import Recipe
+from pruning.figures.look import title
+from pruning.ui import state
+
+
+def criterion(recipe: Recipe):
+    """Which criterion orders the channels, and below it in one sentence what that means."""
+    names = list(CRITERIA)
+    st.selectbox("Criterion", names, format_func=title, **state.bound("criterion", options=names))
+    known = CRITERIA[recipe.criterion]
+    labels = " It looks at the labels." if known.uses_labels else ""
+    looks = "" if known.uses_data else " It looks at the weights alone."
+    st.caption(known.meaning + looks + labels)
+
+
+def options(recipe: Recipe, across: int = 5):
+    """The criterion's own options, folded, `across` in a row; nothing if it has none, or in a lesson."""
+    known = CRITERIA[recipe.criterion].options
+    if known and not state.lesson():
+        with st.expander(f"Options of {title(recipe.criterion)}"):
+            listed = list(known.values())
+            for row in range(0, len(listed), across):
+                columns = st.columns(min(across, max(2, len(listed))))
+                for column, option in zip(columns, listed[row : row + across], strict=False):
+                    with column:
+                        one_option(option)
+
+
+def one_option(option: Option):
+    """A widget for one option, by its kind."""
+    bound = state.bound_option(option.name, options=option.choices or None) | {"help": option.help}
+    label = option.name.replace("_", " ").capitalize()
+    if option.choices:
+        st.selectbox(label, option.choices, **bound)
+    elif option.kind is bool:
+        st.toggle(label, **bound)
+    elif option.kind is int:
+        st.number_input(label, min_value=0, step=1, **bound)
+    else:
+        st.number_input(label, min_value=0.0, format="%g", **bound)
+
+
+def cut(recipe: Recipe):
+    """How much goes. The slider moves in steps of a hundredth; a link may say more digits."""
+    st.slider(
+        "Cut (%)", 0, 95, **state.bound("cut", show=lambda cut: round(100 * cut), read=lambda cut: cut / 100)
+    )

@@ -1,0 +1,37 @@
+"""Networks, data sets and counts as they are written on a page."""
+
+import re
+
+from pruning.experiment import Recipe
+from pruning.ui.uploads import name_of
+
+
+def network(name: str) -> str:
+    """resnet20 -> ResNet-20, resnet20_b -> ResNet-20 B; torchvision's keep theirs."""
+    known = re.fullmatch(r"resnet(\d+)(?:_(\w+))?", name)
+    if not known:
+        return name.removeprefix("torchvision:")
+    return f"ResNet-{known[1]}" + (f" {known[2].upper()}" if known[2] else "")
+
+
+def data(name: str) -> str:
+    """A listed data set by its name, an upload or a path by that of its file."""
+    return name_of(name).rpartition("/")[2]
+
+
+def subject(recipe: Recipe) -> str:
+    """What is looked at: "ResNet-20 on scenes"."""
+    return f"{network(recipe.model)} on {data(recipe.data)}"
+
+
+def count(number: int) -> str:
+    """40,813,184 -> 40.8 M; below ten thousand every digit is written."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= max(size, 10**4):
+            return f"{number / size:.3g} {unit}"
+    return f"{number:,}"
+
+
+def percent(share: float) -> str:
+    """0.5 -> 50 %, 0.375 -> 37.5 %."""
+    return f"{100 * share:.3g} %"

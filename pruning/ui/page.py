@@ -1,0 +1,90 @@
+"""What every page begins with: its configuration, the recipe from the link, and the sidebar."""
+
+import logging
+from pathlib import Path
+
+import streamlit as st
+
+from pruning.allocation import MEASURE_NAMES
+from pruning.experiment import Recipe
+from pruning.figures.look import title
+from pruning.ui import copy_link, names, state, tour, uploads
+
+ROOT = Path(__file__).resolve().parents[2]
+ICON = ROOT / "assets" / "icon.svg"
+SPACING = """<style>
+.stMainBlockContainer {padding-top: 2.6rem; padding-bottom: 4rem; max-width: 1280px}
+.stMainBlockContainer h1 {font-size: clamp(1.9rem, 3vw, 2.75rem)}
+[data-testid="stSidebarHeader"] {height: 2.2rem}
+</style>"""
+log = logging.getLogger(__name__)
+
+
+def begin(title: str) -> Recipe:
+    """The first call of every page. Returns the recipe, or says in one sentence what is wrong with the link
+    and stops."""
+    st.set_page_config(page_title=f"{title} · Pruning Explorer", page_icon=str(ICON), layout="wide")
+    st.html(SPACING)
+    try:
+        recipe = state.follow_link()
+    except ValueError as error:
+        refuse_link(error)
+    uploads.store()  # before the workers start, which inherit where it is
+    sidebar(recipe)
+    if sentence := state.take_refusal():
+        st.warning(sentence)
+    uploads.ask_again(recipe)
+    return recipe
+
+
+def stop(error: Exception | str):
+    """Ends the page with one sentence; the trace goes to the log."""
+    log.warning("page stopped: %s", error, exc_info=isinstance(error, Exception))
+    st.error(str(error))
+    st.stop()
+
+
+def refuse_link(error: ValueError):
+    log.info("link refused: %s", error)
+    st.error(f"This link cannot be opened: {error}")
+    st.button("Go on without it", on_click=state.forget_link)
+    st.stop()
+
+
+def sidebar(recipe: Recipe):
+    """Where one can go, what is being looked at, and the link to exactly this."""
+    with st.sidebar:
+        st.markdown("#### Pruning Explorer")
+        with st.container(gap="xxsmall"):
+            for label, file in places().items():
+                st.page_link(file, label=label, query_params=state.link(), width="stretch")
+        st.divider()
+        with st.container(gap="small"):
+            for name, value in summary(recipe).items():
+                st.markdown(f":small[:gray[{name}]]  \n{value}")
+        copy_link.button()
+        tour.offer()
+        st.toggle(
+            "Lesson view",
+            help="Hides what a first lesson does not need.",
+            **state.bound_look("lesson", state.lesson(), none=False, read=lambda on: "1"),
+        )
+
+
+def places() -> dict[str, str]:
+    """{name: file} of the pages there are, in their order."""
+    pages = sorted((ROOT / "pages").glob("*.py"))
+    return {"Start": "app.py"} | {path.stem.partition("_")[2]: f"pages/{path.name}" for path in pages}
+
+
+def summary(recipe: Recipe) -> dict[str, str]:
+    """What a recipe is about, in a few words."""
+    weights = {"Weights": uploads.name_of(recipe.checkpoint)} if recipe.checkpoint else {}
+    cut = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
+    return {
+        "Network": names.network(recipe.model),
+        **weights,
+        "Data": names.data(recipe.data),
+        "Criterion": title(recipe.criterion),
+        "Cut": cut,
+    }

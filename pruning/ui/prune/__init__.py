@@ -1,0 +1,1 @@
+"""The panels of the Prune page: what to cut, what is left, the job that does it, and what came of it."""

@@ -1,0 +1,228 @@
+"""What came of a job: metrics against the full network, what changed, the structure, and all to take away."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from pruning import export
+from pruning.allocation import MEASURE_NAMES
+from pruning.experiment import Recipe
+from pruning.experiment.changes import RunReport
+from pruning.figures import changed, look, structure, tradeoff, training
+from pruning.jobs import Job
+from pruning.ui import jobs, names, show
+from pruning.ui.prune import gallery
+from pruning.ui.prune.now import MACS, against
+
+SHOWN = 12  # pictures of each kind
+KINDS = {"broken": "Right before, wrong now", "mended": "Wrong before, right now"}
+
+
+def in_short(job: Job) -> str:
+    """The figures that matter, in one line."""
+    found: RunReport = job.result()
+    whole, last = found.stages.iloc[0], found.stages.iloc[-1]
+    words = f"Done, {settings(found.recipe)}: {last['correct']:,} of {last['test_images']:,} test images are "
+    words += f"right ({last['accuracy']:.2%}), {whole['correct']:,} with the full network; "
+    return words + f"{1 - last['macs'] / whole['macs']:.1%} of the MACs are gone. Everything stands below."
+
+
+def panel(job: Job):
+    """Everything about a job that is done."""
+    found: RunReport = job.result()
+    accuracies(found)
+    savings(found)
+    for message in found.report["messages"]:
+        st.info(message)
+    left, right = st.columns(2, gap="large")
+    with left:
+        against_macs(found)
+    with right:
+        curve(found)
+    what_changed(found)
+    widths(found)
+    take_away(found, job.folder)
+
+
+def accuracies(found: RunReport):
+    """Accuracy on the test images after each stage, the full network's first."""
+    columns = st.columns(4)
+    whole = found.stages.iloc[0]
+    for column, stage in zip(columns, found.stages.itertuples(), strict=False):
+        points = 100 * (stage.accuracy - whole["accuracy"])
+        column.metric(
+            tradeoff.STAGES[stage.stage][0].capitalize(),
+            f"{stage.accuracy:.2%}",
+            f"{points:+.2f} points" if stage.Index else f"{stage.test_images:,} test images",
+            delta_color="off",
+            delta_arrow="off",
+            help=f"{stage.correct:,} of {stage.test_images:,} test images are right.",
+            border=True,
+        )
+    words = found.difference.in_words("the pruned network", "the full network")
+    st.markdown(words[0].upper() + words[1:])
+
+
+def savings(found: RunReport):
+    """MACs, parameters and measured time, before and after."""
+    columns, report = st.columns(4), found.report
+    against(columns[0], "MACs", *pair(report["macs"]), MACS)
+    against(columns[1], "Parameters", *pair(report["parameters"]), "Weights, biases and norms.")
+    took, before = report["latency_ms"]["final"], report["latency_ms"]["baseline"]
+    how = report["latency_ms"]
+    plural = "thread" if how["threads"] == 1 else "threads"
+    measured = (
+        f"the median of 20 batches of {how['batch']} images, on {how['threads']} {plural}, {how['device']}"
+    )
+    columns[2].metric(
+        "Measured time",
+        f"{took:.1f} ms",
+        f"{took / before - 1:+.1%} of {before:.1f} ms",
+        delta_color="off",
+        delta_arrow="off",
+        help=f"After 5 warm-ups: {measured}.",
+        border=True,
+    )
+    columns[3].metric(
+        "Same answers",
+        f"{report['agreement']:.1%}",
+        "as the full network",
+        delta_color="off",
+        delta_arrow="off",
+        help="Test images on which both networks give the same class, right or wrong.",
+        border=True,
+    )
+    st.caption(f"Time is {measured}. Fewer MACs are not always faster.")
+
+
+def pair(counts: dict[str, int]) -> tuple[int, int]:
+    return counts["final"], counts["baseline"]
+
+
+def against_macs(found: RunReport):
+    """This run among the server's other finished runs of the same network and data."""
+    runs = comparable(found)
+    show.chart(
+        tradeoff.tradeoff(runs),
+        tradeoff.tradeoff_in_words(runs),
+        key="tradeoff",
+        alt="Accuracy against MACs",
+        table=runs,
+    )
+
+
+def comparable(found: RunReport) -> pd.DataFrame:
+    """A row a run and stage, this run's last."""
+    tables = [labelled(found)]
+    for job in jobs.lanes().jobs("job"):
+        if job.status == "done" and isinstance(other := job.result(), RunReport) and other is not found:
+            if subject(other.recipe) == subject(found.recipe):
+                tables.append(labelled(other))
+    return pd.concat(tables[::-1], ignore_index=True)
+
+
+def subject(recipe: Recipe) -> tuple:
+    """What two runs have in common that may stand in one chart."""
+    return tuple(getattr(recipe, name) for name in ("model", "data", "checkpoint", "normalize", "size"))
+
+
+def labelled(found: RunReport) -> pd.DataFrame:
+    run = f"{settings(found.recipe)} ({found.recipe.digest()})"
+    return found.stages.assign(run=run, criterion=found.recipe.criterion)
+
+
+def settings(recipe: Recipe) -> str:
+    """What a run was asked to do, in a few words."""
+    share = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
+    epochs = f", {recipe.epochs} epochs" if recipe.epochs else ""
+    return f"{look.title(recipe.criterion)}, {share}, {recipe.allocation}{epochs}"
+
+
+def curve(found: RunReport):
+    """How fine-tuning went."""
+    if found.history.empty:
+        st.caption(training.training_in_words(found.history))
+        return
+    show.chart(
+        training.training(found.history),
+        training.training_in_words(found.history),
+        key="training",
+        alt="Loss and hold-out accuracy by epoch",
+        table=found.history,
+    )
+
+
+def what_changed(found: RunReport):
+    """The same accuracy can be made of other errors: which images, and which class."""
+    st.subheader("What changed", anchor=False)
+    report = found.report
+    words = changed.changed_in_words(
+        **report["flips"], images=report["test_images"], agreement=report["agreement"]
+    )
+    st.markdown(words)
+    for column, (kind, label) in zip(st.columns(2, gap="large"), KINDS.items(), strict=True):
+        rows = found.changes[found.changes["change"] == kind]
+        with column:
+            st.markdown(f"**{label}** ({len(rows):,}), the pruned network's most certain answers first")
+            if rows.empty:
+                st.caption("None.")
+            gallery.pictures(rows.head(SHOWN), found.pictures)
+    show.csv(found.changes, "changed", "All changed images as CSV")
+    classes = per_class(report)
+    show.chart(
+        changed.by_class(classes),
+        changed.by_class_in_words(classes),
+        key="classes",
+        alt="Accuracy of every class before and after",
+        table=classes,
+    )
+
+
+def per_class(report: dict) -> pd.DataFrame:
+    table = pd.DataFrame(report["per_class"])
+    return table.rename_axis("class").reset_index()
+
+
+def widths(found: RunReport):
+    """Structure before and after."""
+    st.subheader("Structure before and after", anchor=False)
+    show.chart(
+        structure.structure(found.widths),
+        structure.structure_in_words(found.widths),
+        key="structure",
+        alt="Channels of every group before and after",
+        table=found.widths,
+    )
+    with st.expander("As a table"):
+        st.dataframe(found.widths, hide_index=True, key="structure table", alt="Channels of every group")
+
+
+def take_away(found: RunReport, folder: Path):
+    """The network, and the run as text that can be run again."""
+    st.subheader("Take it away", anchor=False)
+    name = "-".join((found.recipe.model, names.data(found.recipe.data), found.recipe.criterion)).replace(
+        ":", "-"
+    )
+    if not (folder / "report.json").exists():
+        st.warning(f"The workers saved the network where this server cannot see it: {folder}")
+        return as_text(found.recipe)
+    with st.container(horizontal=True):
+        show.button("Network (zip)", lambda: export.packed(folder), f"{name}.zip", "application/zip")
+        show.button("Recipe", found.recipe.to_json, f"{name}-recipe.json", "application/json")
+        show.button("Report", (folder / "report.json").read_text, f"{name}-report.json", "application/json")
+    st.caption(
+        f'The zip holds weights (safetensors), recipe and plan: `pruning.load("{name}.zip")` opens it.'
+    )
+    as_text(found.recipe)
+
+
+def as_text(recipe: Recipe):
+    """The same experiment without this app: both give the same numbers on this machine."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**The same in Python**")
+        st.code(recipe.python(), language="python", wrap_lines=True)
+    with right:
+        st.markdown("**The same on the command line**")
+        st.code(recipe.command_line(), language="bash", wrap_lines=True)

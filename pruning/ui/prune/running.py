@@ -1,0 +1,191 @@
+"""The one primary button, and the job it starts: waiting, at work, ended. The job's id is in the link."""
+
+import time
+from dataclasses import fields
+
+import streamlit as st
+
+from pruning.experiment import Recipe
+from pruning.experiment.changes import run_and_report
+from pruning.figures import training
+from pruning.figures.look import QUIET
+from pruning.figures.tradeoff import stage_points
+from pruning.jobs import Event, Job
+from pruning.ui import caches, jobs, names, state
+from pruning.ui.prune import result
+
+STAGES = caches.STAGES | {"plan": "Choosing channels", "cut": "Cutting", "tune": "Fine-tuning"}
+HEIGHT = 210  # pixels of a live chart
+
+
+def button(recipe: Recipe):
+    """Hands the recipe to a job; computes nothing here."""
+    st.button(
+        "Prune and fine-tune" if recipe.epochs else "Prune",
+        type="primary",
+        width="stretch",
+        help="Cuts the network, repairs and fine-tunes it, and measures it on the test images.",
+        on_click=start,
+    )
+
+
+def start():
+    """A click's callback: the job is on its way, and in the link, before the page is drawn again."""
+    recipe, lanes = state.recipe_now(), jobs.lanes()
+    folder = lanes.results_folder()
+    words = f"{names.subject(recipe)}: {result.settings(recipe)}"
+    job = lanes.submit("job", run_and_report, recipe, str(folder), title=words, folder=folder)
+    state.look_at(job=job.id)
+
+
+def shown() -> Job | None:
+    """The job that the link names, if this server knows it."""
+    id = state.looking_at("job")
+    return jobs.lanes().job(id) if id else None
+
+
+def status():
+    """How far the job is, in a few lines; what to do next where there is none."""
+    id, job = state.looking_at("job"), shown()
+    if id is None:
+        st.caption("Nothing has been run yet. A run takes about a minute, and you can watch it here.")
+    elif job is None:
+        st.warning(
+            f"This server knows no job {id}: it was started before the server last was. Start it again."
+        )
+        st.button("Close", on_click=state.look_at, kwargs={"job": None})
+    elif not job.finished:
+        st.caption(job.title)
+        st.fragment(live, run_every=0.5)(job)
+    elif job.status == "done":
+        st.success(result.in_short(job))
+    elif job.status == "cancelled":
+        st.info(f"This job was cancelled. {job.title}")
+    else:
+        st.error(f"{job.error} ({job.title})")
+
+
+def details():
+    """What came of the job, where it is done; and the server's other jobs."""
+    job = shown()
+    if job and job.status == "done":
+        st.divider()
+        st.subheader(job.title, anchor=False)
+        settings(job)
+        result.panel(job)
+    others(job)
+
+
+def settings(job: Job):
+    """Offers a job's settings where the page shows others by now."""
+    recipe = job.arguments[0]
+    if recipe != state.recipe_now():
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        left.caption("The controls above have changed since: this is the run as it was started.")
+        right.button("Take up its settings", on_click=take_up, args=(recipe,), key=f"settings {job.id}")
+
+
+def take_up(recipe: Recipe):
+    """Makes the page's recipe that of a job."""
+    state.edit(**{field.name: getattr(recipe, field.name) for field in fields(recipe)})
+
+
+# ------------------------------------------------------------------------------------------- while it works
+
+
+def live(job: Job):
+    """Progress, curves and log, drawn again every half second; then one run of the whole page."""
+    if job.finished:
+        st.rerun()
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    left.progress(*progress(job))
+    right.button("Cancel", on_click=jobs.lanes().cancel, args=(job,), key=f"cancel {job.id}", width="stretch")
+    events = list(job.events)
+    curves(events, job.arguments[0].epochs, log(events))
+
+
+def progress(job: Job) -> tuple[float, str]:
+    """How far it is, 0 to 1, and what it does, in words."""
+    if not job.events:
+        return 0.0, jobs.standing(job).capitalize()
+    event = job.events[-1]
+    words = STAGES.get(event.stage, event.stage.capitalize())
+    tuning = next((e.values for e in reversed(job.events) if "epochs" in e.values), None)
+    if event.stage == training.TUNING and tuning:
+        speed, left = tuning["images_per_second"], jobs.duration(tuning["seconds_left"])
+        words += (
+            f": epoch {tuning['epoch']} of {tuning['epochs']}, about {left} left, {speed:.0f} images a second"
+        )
+    elif "message" in event.values:
+        words += f": {event.values['message']}"
+    return min(1.0, event.done / max(1, event.total)), words
+
+
+def curves(events: list[Event], epochs: int, log: str):
+    """Loss, hold-out accuracy, accuracy against MACs: native charts, which stay in place as they grow."""
+    first, second = st.columns(2), st.columns(2)
+    x = {"field": "epoch", "type": "quantitative", "title": "epoch"} | scale(domain=[0, max(1, epochs)])
+    loss = {"field": "loss", "type": "quantitative", "title": "training loss (nats)"}
+    spec = {"mark": "line", "encoding": {"x": x, "y": loss}}
+    native(first[0], training.loss_curve(events), spec, "Training loss")
+    right = {"field": "accuracy", "type": "quantitative", "title": "right of the hold-out (%)"}
+    right |= scale(domain=[0, 100])
+    spec = {"mark": {"type": "line", "point": True}, "encoding": {"x": x, "y": right}}
+    native(first[1], training.accuracy_curve(events), spec, "Hold-out accuracy")
+    macs = {"field": "macs", "type": "quantitative", "title": "MACs (millions)"} | scale(domainMin=0)
+    place = {"x": macs, "y": right | {"title": "right of the test images (%)"}}
+    name = {"mark": {"type": "text", "dy": -12, "color": QUIET}, "encoding": {"text": {"field": "stage"}}}
+    spec = {"layer": [{"mark": {"type": "point", "filled": True, "size": 80}}, name], "encoding": place}
+    native(second[0], stage_points(events), spec, "Accuracy against MACs")
+    with second[1].container(height=HEIGHT, border=False):
+        st.code(log, language=None, wrap_lines=True)
+    st.caption(
+        "The loss is the mean of the epoch so far. After each epoch the hold-out says which state is best. "
+        "The test images are only counted after each stage."
+    )
+
+
+def scale(**how) -> dict:
+    return {"scale": how}
+
+
+def native(column, table, spec: dict, name: str):
+    column.vega_lite_chart(table, spec, height=HEIGHT, key=name, alt=name)
+
+
+def log(events: list[Event]) -> str:
+    """A line for each stage, each of its messages and each epoch, the newest first."""
+    lines: dict[tuple[str, str], tuple[float, str]] = {}
+    for event in events:
+        what, came = told(event)
+        at, before = lines.get((event.stage, what), (event.time, ""))
+        lines[event.stage, what] = (at, came or before)
+    texts = []
+    for (stage, what), (at, came) in lines.items():
+        clock = time.strftime("%H:%M:%S", time.localtime(at))
+        texts.append("  ".join(part for part in (clock, stage, what, came) if part))
+    return "\n".join(texts[::-1]) or "Nothing has happened yet."
+
+
+def told(event: Event) -> tuple[str, str]:
+    """What an event is about, and what came of it; empty where it only says that work goes on."""
+    if event.stage == training.TUNING:
+        if "accuracy" not in event.values:
+            return "", ""
+        loss, accuracy = event.values["loss"], event.values["accuracy"]
+        return f"epoch {event.values['epoch']}", f"loss {loss:.4f}, hold-out {accuracy:.2%}"
+    came = f"{event.values['accuracy']:.2%}" if "accuracy" in event.values else ""
+    return event.values.get("message", ""), came
+
+
+def others(shown: Job | None):
+    """The server's other jobs, folded."""
+    known = [job for job in jobs.lanes().jobs("job") if job is not shown]
+    if not known:
+        return
+    with st.expander(f"Other jobs ({len(known)})"):
+        for job in known[:20]:
+            left, middle, right = st.columns([6, 2, 1], vertical_alignment="center")
+            left.markdown(job.title)
+            middle.caption(jobs.standing(job))
+            right.button("Show", on_click=state.look_at, kwargs={"job": job.id}, key=f"open {job.id}")

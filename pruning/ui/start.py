@@ -1,0 +1,209 @@
+"""The panels of the Start page below its wall."""
+
+from functools import lru_cache
+
+import streamlit as st
+from safetensors import safe_open
+
+from pruning import models
+from pruning.data import DATA
+from pruning.experiment import Description, Recipe
+from pruning.figures import layers
+from pruning.models import NORMALIZATIONS
+from pruning.models.load import bundled_file
+from pruning.ui import caches, jobs, names, page, show, state, uploads
+from pruning.ui.wall.shown import apart_from_cut
+
+OWN_DATA = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
+MACS = "multiply-accumulates of convolutions and linear layers, which papers call FLOPs."
+AREAS = {"MACs": "macs", "parameters": "parameters"}
+
+
+def words(recipe: Recipe):
+    """What is to be seen, in two sentences."""
+    st.markdown(
+        f"{names.subject(recipe)} looks at 60 test pictures. Cut into its channels: a picture turns red when "
+        "the smaller network gets it wrong, and its corner says what it is and what it was taken for."
+    )
+
+
+def next_steps():
+    """Where to go from here; a page that is not there has no button."""
+    places = page.places()
+    with st.container(horizontal=True):
+        if "Channels" in places and st.button("See which channels"):
+            st.switch_page(places["Channels"], query_params=state.link())
+        if "Prune" in places and st.button("Prune it", type="primary"):
+            st.switch_page(places["Prune"], query_params=state.link())
+
+
+def cards(recipe: Recipe):
+    """A card for each pair of network and data whose trained weights come along."""
+    st.subheader("Choose what to look at", anchor=False)
+    pairs = models.bundled()
+    for column, (model, data) in zip(st.columns(max(3, len(pairs))), pairs, strict=False):
+        here = (recipe.model, recipe.data, recipe.checkpoint) == (model, data, None)
+        correct, images = bundled_accuracy(model, data)
+        with column.container(border=True, height="stretch", vertical_alignment="distribute"):
+            st.markdown(f"**{names.network(model)} on {names.data(data)}**")
+            st.caption(f"{DATA[data].meaning} {correct:,} of {images:,} test pictures right.")
+            st.button(
+                "Open now" if here else "Open",
+                key=f"card {model} {data}",
+                disabled=here,
+                on_click=open_bundled,
+                args=(model, data),
+            )
+
+
+@lru_cache
+def bundled_accuracy(model: str, data: str) -> tuple[int, int]:
+    """Right answers and test pictures, as measured when the bundled weights were trained."""
+    with safe_open(bundled_file(model, data), framework="np") as file:
+        told = file.metadata()
+    return int(told["test_correct"]), int(told["test_images"])
+
+
+def open_bundled(model: str, data: str):
+    state.edit(model=model, data=data, checkpoint=None, normalize="auto", size=None, protect=(), cut_group=())
+    state.look_at(group=None, job=None)
+
+
+def own(recipe: Recipe):
+    """Weights and data of one's own, opened together: half of a pair is rarely something to look at."""
+    if state.lesson():
+        return
+    with st.expander("Your own network, data or seed"), st.form("own", border=False):
+        left, right = st.columns(2, gap="large")
+        with left:
+            model = st.selectbox(
+                "Network",
+                names_with(models.names(), recipe.model),
+                key="own model",
+                format_func=names.network,
+            )
+            weights = st.file_uploader(
+                "Weights",
+                type=uploads.KINDS["checkpoint"],
+                help="A safetensors file or a PyTorch state dict.",
+            )
+            normalize = st.selectbox(
+                "Pixels are normalised by", ["auto", *NORMALIZATIONS], help=help_of("normalize")
+            )
+        with right:
+            data = st.selectbox(
+                "Data", names_with(tuple(DATA), recipe.data), key="own data", format_func=names.data
+            )
+            images = st.file_uploader(
+                "or data of your own",
+                type=uploads.KINDS["data"],
+                help=OWN_DATA,
+            )
+            seed = st.number_input("Seed", min_value=0, step=1, value=recipe.seed, help=help_of("seed"))
+        if st.form_submit_button("Open", type="secondary"):
+            open_own(recipe, model, data, weights, images, normalize=normalize, seed=int(seed))
+
+
+def names_with(listed: tuple[str, ...], chosen: str) -> list[str]:
+    """What is chosen first, then the others."""
+    return [chosen, *(name for name in listed if name != chosen)]
+
+
+def help_of(field: str) -> str:
+    return Recipe.__dataclass_fields__[field].metadata["help"]
+
+
+def open_own(recipe: Recipe, model: str, data: str, weights, images, **fields):
+    """Takes over what the form says; without a file the weights are those already there, or the bundled
+    ones."""
+    if images is not None:
+        data = uploads.held().keep(images.name, images.getvalue())
+    checkpoint = recipe.checkpoint if model == recipe.model else None
+    if weights is not None:
+        checkpoint = uploads.held().keep(weights.name, weights.getvalue())
+    elif checkpoint is None and (model, data) not in models.bundled():
+        pairs = ", ".join(f"{names.network(m)} on {d}" for m, d in models.bundled())
+        pair = f"{names.network(model)} on {names.data(data)}"
+        st.error(f"No trained weights come along for {pair}, only for {pairs}; give a file")
+        return
+    state.edit(model=model, data=data, checkpoint=checkpoint, size=None, protect=(), cut_group=(), **fields)
+    state.look_at(group=None, job=None)
+    st.rerun()
+
+
+def running():
+    """The server's jobs, the newest first, each with its link; nothing where there are none."""
+    if caches.asked() and jobs.lanes().jobs("job"):
+        st.subheader("Jobs", anchor=False)
+        busy = any(not job.finished for job in jobs.lanes().jobs("job"))
+        st.fragment(job_rows, run_every=1.0 if busy else None)(busy)
+
+
+def job_rows(busy: bool):
+    known = jobs.lanes().jobs("job")
+    if busy and all(job.finished for job in known):
+        st.rerun()
+    for job in known[:8]:
+        title, share, place = st.columns([5, 3, 1], vertical_alignment="center")
+        title.markdown(job.title)
+        if job.status == "running":
+            share.progress(*caches.progress(job))
+        else:
+            share.caption(jobs.standing(job))
+        link = job.arguments[0].to_query() | {"job": job.id}
+        place.page_link(page.places()["Prune"], label="Open", query_params=link)
+
+
+def structure(recipe: Recipe, said: str):
+    """Accuracy, parameters and MACs, in total and layer by layer. said: what the page has said already."""
+    if said and caches.ask_structure(recipe).error == said:
+        return
+    st.subheader("Where its work is", anchor=False)
+    caches.follow(
+        lambda **how: caches.ask_structure(recipe, **how), lambda told: draw_structure(recipe, told)
+    )
+
+
+def draw_structure(recipe: Recipe, described: Description):
+    columns = st.columns(4)
+    with columns[0]:
+        accuracy(recipe)
+    columns[1].metric("Parameters", names.count(described.parameters), help=f"{described.parameters:,}")
+    macs = names.count(described.macs)
+    columns[2].metric("MACs of one picture", macs, help=f"{described.macs:,} {MACS}")
+    columns[3].metric(
+        "Picture", f"{described.size} x {described.size}", help="Pixels that the network is fed."
+    )
+    choice = st.segmented_control(
+        "Areas show", list(AREAS), default="MACs", required=True, key="areas", label_visibility="collapsed"
+    )
+    show.chart(
+        layers.treemap(described.layers, AREAS[choice]),
+        layers.treemap_in_words(described.layers, AREAS[choice]),
+        key=f"layers-{AREAS[choice]}",
+        alt=f"Treemap of the layers by {choice}",
+        table=described.layers,
+    )
+    if not state.lesson():
+        st.expander("Every layer").dataframe(
+            described.layers, hide_index=True, key="layers", alt="MACs and parameters of every layer"
+        )
+
+
+def accuracy(recipe: Recipe):
+    """Right answers of the full network: as measured in training, or on hold-out images of what was given."""
+    if recipe.checkpoint is None and (recipe.model, recipe.data) in models.bundled():
+        correct, images = bundled_accuracy(recipe.model, recipe.data)
+        return accuracy_metric(correct, images, "test pictures, as measured when it was trained")
+    whole = apart_from_cut(recipe).but(cut=0.0)
+    about = caches.digest(recipe, caches.NETWORK)
+
+    def draw(told):
+        learned = "; it may have learned them, so expect less on new ones" if told.learned else ""
+        accuracy_metric(told.baseline, told.images, f"{told.where} pictures{learned}")
+
+    caches.follow(lambda **how: caches.accuracy(whole, about=about, **how), draw)
+
+
+def accuracy_metric(correct: int, images: int, where: str):
+    st.metric("Accuracy", names.percent(correct / images), help=f"{correct:,} of {images:,} {where}.")

@@ -1,0 +1,214 @@
+"""A session's recipe and what it looks at: kept across pages and rerun after rerun, and written into the
+link.
+
+The link is the recipe (what differs from the defaults) and the keys of LOOKING_AT. The session's own record
+is what counts; the link is read when it is one that this session has not written itself. Streamlit drops a
+page's query parameters when the page is switched, and a run started while the last link was still on its way
+arrives with the one before: both would undo what the person has just done if the address bar were believed
+every time."""
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pruning import data, models
+from pruning.criteria import CRITERIA
+from pruning.experiment import Recipe
+from pruning.wording import choose
+
+LOOKING_AT = {
+    "group": "the channel group that is opened",
+    "beside": "the criterion that stands beside the recipe's own",
+    "job": "the job whose progress or result is shown",
+    "lesson": "1 hides what a first lesson does not need",
+    "tour": "off: the tour is not offered",
+}
+UPLOADED = "sha256:"
+log = logging.getLogger(__name__)
+
+
+# ------------------------------------------------------------------------------------------------- the link
+
+
+def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
+    """A link's keys as a recipe and what is looked at; raises ValueError in one sentence for a link of
+    another kind."""
+    options = {option for known in CRITERIA.values() for option in known.options}
+    for key in query:
+        choose(key, {*Recipe.__dataclass_fields__, *LOOKING_AT, *options} - {"options"}, "key of a link")
+    opened = {key: query[key] for key in LOOKING_AT if key in query}
+    recipe = Recipe.from_query({key: value for key, value in query.items() if key not in LOOKING_AT})
+    if "beside" in opened:
+        choose(opened["beside"], CRITERIA, "criterion")
+    if not recipe.model.startswith("torchvision:"):
+        choose(recipe.model, models.names(), "network")
+    if not recipe.data.startswith(UPLOADED) and not Path(recipe.data).exists():
+        choose(recipe.data, data.names(), "data set, file or folder")
+    return recipe, opened
+
+
+def link() -> dict[str, str]:
+    """The query keys that open exactly this."""
+    return recipe_now().to_query() | _looking_at()
+
+
+def follow_link() -> Recipe:
+    """The session's recipe, from a newly opened link if there is one; the address bar says the same
+    afterwards.
+
+    Raises ValueError in one sentence for a link that is wrong; the session then stays as it is.
+    """
+    query, written = st.query_params.to_dict(), st.session_state.setdefault("links written", set())
+    new = query and frozenset(query.items()) not in written
+    if new:
+        recipe, opened = read_link(query)
+        st.session_state.update({"recipe": recipe, "looking at": opened, "opened by link": True})
+    written.add(frozenset(link().items()))
+    if query != link():
+        st.query_params.from_dict(link())
+    return recipe_now()
+
+
+def moved_on() -> bool:
+    """Whether something was changed in a part of the page that runs by itself: then the whole page has to
+    run."""
+    return st.query_params.to_dict() != link()
+
+
+def forget_link():
+    """Gives up a link that could not be read: the session goes on with the recipe it had, at first the
+    default one."""
+    written = st.session_state.setdefault("links written", set())
+    written.add(frozenset(st.query_params.to_dict().items()))
+
+
+# ------------------------------------------------------------------------------------- what the session holds
+
+
+def recipe_now() -> Recipe:
+    return st.session_state.setdefault("recipe", Recipe())
+
+
+def edit(**fields):
+    """Changes recipe fields. To be called from a widget's callback, before the page runs again.
+
+    A value that no recipe takes is told in one sentence at the top of the page, and the recipe stays as it
+    was."""
+    try:
+        st.session_state["recipe"] = recipe_now().but(**fields)
+    except ValueError as error:
+        refuse(error)
+
+
+def edit_option(name: str, value):
+    """Changes one of the criterion's own options, as `edit` does a field."""
+    edit(options=dict(recipe_now().options) | {name: value})
+
+
+def refuse(error: Exception | str):
+    """Keeps one sentence for the top of the page; the trace goes to the log."""
+    log.info("refused: %s", error, exc_info=isinstance(error, Exception))
+    st.session_state["refused"] = str(error)
+
+
+def take_refusal() -> str | None:
+    return st.session_state.pop("refused", None)
+
+
+def looking_at(key: str) -> str | None:
+    return _looking_at().get(choose(key, LOOKING_AT, "part of a link"))
+
+
+def look_at(**keys: str | None):
+    """Opens a group, a job ...: look_at(group="layer1.0.conv1"); None closes it."""
+    held = _looking_at()
+    for key, value in keys.items():
+        choose(key, LOOKING_AT, "part of a link")
+        held.pop(key, None)
+        if value is not None:
+            held[key] = str(value)
+
+
+def lesson() -> bool:
+    """Whether what a first lesson does not need stays hidden."""
+    return looking_at("lesson") == "1"
+
+
+def session_id() -> str:
+    """A name for this session among the server's others: a newer preview ends only its own older ones."""
+    return st.session_state.setdefault("session", secrets.token_hex(8))
+
+
+def _looking_at() -> dict[str, str]:
+    return st.session_state.setdefault("looking at", {})
+
+
+# -------------------------------------------------------------------------------------------------- widgets
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+def bound(
+    field: str,
+    *,
+    by: str = "value",
+    options: Sequence | None = None,
+    show: Callable[[Any], Any] = same,
+    read: Callable[[Any], Any] = same,
+) -> dict[str, Any]:
+    """What ties a widget to a recipe field: st.slider("Cut (%)", 0, 95, **bound("cut", show=percent,
+    read=share)).
+
+    by: the parameter that takes the widget's value, "value" or "default". options: of a widget that takes an
+    index instead. show: the field's value as the widget's. read: the widget's value as the field's. The
+    widget always shows the recipe, wherever it was changed, and its help text is the field's own, the one
+    that the command line shows.
+    """
+    shown = show(getattr(recipe_now(), field))
+    text = Recipe.__dataclass_fields__[field].metadata["help"]
+    kept = tied(f"widget {field}", shown, lambda value: edit(**{field: read(value)}), by, options)
+    return kept | {"help": text}
+
+
+def bound_option(name: str, *, by: str = "value", options: Sequence | None = None) -> dict[str, Any]:
+    """As `bound`, for one of the criterion's own options."""
+    shown = dict(recipe_now().options)[name]
+    return tied(f"widget option {name}", shown, lambda value: edit_option(name, value), by, options)
+
+
+def bound_look(
+    key: str,
+    shown: Any,
+    *,
+    none: Any = None,
+    by: str = "value",
+    options: Sequence | None = None,
+    read: Callable[[Any], str] = str,
+) -> dict[str, Any]:
+    """As `bound`, for a widget that chooses what is looked at.
+
+    shown: the widget's value now. none: the value that looks at nothing, and stays out of the link. read: the
+    widget's value as the link's.
+    """
+
+    def changed(value):
+        look_at(**{key: None if value == none else read(value)})
+
+    return tied(f"widget {key}", shown, changed, by, options)
+
+
+def tied(
+    key: str, shown: Any, changed: Callable[[Any], None], by: str, options: Sequence | None
+) -> dict[str, Any]:
+    """A widget's key, value and callback. The value is said twice, on every run, as the widget's default and
+    as its state: what a run says is dropped when the next one begins before it was sent, and a browser that
+    has heard of no value answers with one of its own, which would become the recipe's."""
+    st.session_state[key] = shown
+    first = {by: shown} if options is None else {"index": list(options).index(shown)}
+    return {"key": key, "on_change": lambda: changed(st.session_state[key]), **first}

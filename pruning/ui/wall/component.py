@@ -1,0 +1,57 @@
+"""The wall on the page: one slider, one switch, a wall a criterion, drawn in the browser while the slider
+moves."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from pruning.experiment import Recipe
+from pruning.figures.look import title
+from pruning.ui import state
+from pruning.ui.wall.pictures import COLUMNS, sheet
+from pruning.ui.wall.shown import Shown
+
+HERE = Path(__file__).parent
+KEY = "wall"
+_wall = st.components.v2.component(
+    "wall", **{part: (HERE / f"wall.{part}").read_text(encoding="utf-8") for part in ("html", "css", "js")}
+)
+
+
+def draw(recipe: Recipe, walls: dict[str, Shown]):
+    """Shows one or two walls of the same pictures, by criterion. What is chosen there becomes the recipe's
+    own."""
+    first = next(iter(walls.values()))
+    sprite, side = sprite_of(first.images.tobytes(), first.images.shape)
+    data = {
+        "sprite": sprite,
+        "side": side,
+        "columns": COLUMNS,
+        "truth": list(first.truth),
+        "classes": list(first.classes),
+        "cuts": list(first.cuts),
+        "calibration": recipe.calibration,
+        "cut": recipe.cut,
+        "repair": recipe.repair != "none",
+        "walls": [{"name": name, "title": title(name), **told(wall)} for name, wall in walls.items()],
+    }
+    _wall(key=KEY, data=data, on_cut_change=take_cut, on_repair_change=take_repair)
+
+
+def told(wall: Shown) -> dict:
+    return {"predictions": wall.predictions, "correct": wall.correct, "asked": wall.asked}
+
+
+def take_cut():
+    state.edit(cut=float(st.session_state[KEY]["cut"]))
+
+
+def take_repair():
+    state.edit(repair="recalibrate" if st.session_state[KEY]["repair"] else "none")
+
+
+@lru_cache(maxsize=8)
+def sprite_of(pixels: bytes, shape: tuple[int, ...]) -> tuple[str, int]:
+    return sheet(np.frombuffer(pixels, np.uint8).reshape(shape))

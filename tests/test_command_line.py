@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.faults import FAULTY
-from tests.front_door import REPOSITORY, TINY, cli
+from tests.front_door import REPOSITORY, TINY, cli, forked
 
 
 def run(**changed) -> list[str]:
@@ -79,7 +79,7 @@ def refused(words, folder) -> str:
     """The one line of answer to bad input, after seeing that nothing else is left of it."""
     (folder / "temporary").mkdir()
     before = sorted(folder.rglob("*"))
-    done = cli(*words, cwd=folder, env={"TMPDIR": str(folder / "temporary")})
+    done = forked(*words, cwd=folder, env={"TMPDIR": str(folder / "temporary")})
     assert done.returncode == 2, done.stderr
     assert done.stdout == "" and len(done.stderr.splitlines()) == 1, done.stderr
     assert sorted(folder.rglob("*")) == before

@@ -79,8 +79,10 @@ def open_own(page: Page, **given) -> Page:
             choose(page, form.get_by_role("combobox", name=label), given[label])
     for place, kind in enumerate(("weights", "data")):
         if kind in given:
-            form.locator("input[type=file]").nth(place).set_input_files(given[kind])
+            with page.expect_response(lambda answer: "upload_file" in answer.url):  # it has arrived
+                form.locator("input[type=file]").nth(place).set_input_files(given[kind])
             expect(form.get_by_test_id("stFileChipName").last).to_contain_text(given[kind].name)
+            page.wait_for_timeout(500)  # until then the button sends the form as it was before the file
     form.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
     return rest(page)
 

@@ -26,12 +26,13 @@ assets: .venv/installed
 	$(BIN)/python -m pruning.wall
 
 # PRUNING_DATA: folder of the public checkpoints and CIFAR-10 images. What is in .measured/ is not measured again.
-measure: .venv/installed
+measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.criteria scenes
 	$(BIN)/python -m tests.benchmarks.criteria cifar
 	$(BIN)/python -m tests.benchmarks.criteria choices
 	$(BIN)/python -m tests.benchmarks.criteria write
 	$(BIN)/python -m tests.benchmarks.speed
+	$(BIN)/python -m tests.benchmarks.page
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'

@@ -24,6 +24,13 @@ def cli(*words, env: dict[str, str] | None = None, cwd: Path | None = None) -> s
     )
 
 
+def typed(command: list[str], folder: Path) -> subprocess.CompletedProcess:
+    """Runs in `folder`, where `python` is the one that runs the tests and knows the package."""
+    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
+
+
 def forked(*words, env: dict[str, str] | None = None, cwd: Path) -> subprocess.CompletedProcess:
     """As `cli`, but forked from a process that has imported torch: what dozens of cases can afford."""
     context = multiprocessing.get_context("forkserver")

@@ -1,11 +1,9 @@
 """What the README shows, done as it stands there."""
 
-import os
 import re
-import subprocess
 import sys
 
-from tests.front_door import REPOSITORY
+from tests.front_door import REPOSITORY, typed
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -16,16 +14,9 @@ def blocks(language: str, heading: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
 
 
-def done(command: list[str], folder) -> subprocess.CompletedProcess:
-    """Runs in `folder`, where `python` is the one that runs the tests and knows the package."""
-    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
-
-
 def test_the_lines_for_the_command_line_run(tmp_path):
     (lines,) = blocks("sh", "Five lines on the command line")
-    ran = done(["bash", "-euc", lines], tmp_path)
+    ran = typed(["bash", "-euc", lines], tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "weights.safetensors").exists() and (tmp_path / "scores.csv").exists()
     pruned, again = ((tmp_path / name / "predictions.npz").read_bytes() for name in ("pruned", "again"))
@@ -33,7 +24,7 @@ def test_the_lines_for_the_command_line_run(tmp_path):
 
 
 def test_the_lines_of_python_run(tmp_path):
-    ran = done([sys.executable, "-c", "\n".join(blocks("python", "Five lines of Python"))], tmp_path)
+    ran = typed([sys.executable, "-c", "\n".join(blocks("python", "Five lines of Python"))], tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert "multiply-accumulates, (1, 10)" in ran.stdout
 
@@ -44,7 +35,7 @@ def test_the_criterion_that_is_added_scores(tmp_path):
     use = "import linf, pruning; model = pruning.load_model('resnet20', 'digits')\n"
     use += "import torch; graph = pruning.ChannelGraph(model, torch.zeros(1, 3, 32, 32))\n"
     use += "print(len(pruning.score(graph, 'linf')['layer1.0.conv1']))"
-    ran = done([sys.executable, "-c", use], tmp_path)
+    ran = typed([sys.executable, "-c", use], tmp_path)
     assert ran.stdout.split() == ["16"], ran.stderr
 
 

@@ -1,11 +1,15 @@
 """Statistics of one streaming pass, against the definitions computed by hand."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
 
 import pruning
+from pruning.criteria import CRITERIA, resolve_options
 from pruning.criteria.di import scaled_labels
+from pruning.criteria.scoring import score_all
 from tests.zoo import images_and_inside
 
 
@@ -63,3 +67,27 @@ def test_a_flattened_channel_is_all_its_pixels(small):
         flat = model[:5](inputs).double()
     told = (flat.var(0, unbiased=False) * model[5].weight.double().square().sum(0)).reshape(5, 9).sum(1)
     assert pruning.score(graph, "energy", data)["2"] == pytest.approx(told.detach().numpy(), rel=1e-4)
+
+
+def test_no_batch_outlives_its_turn(small):
+    """Whatever the criterion, nothing of a batch waits for the garbage collector: memory is flat in N."""
+    model, graph, data, *_ = small
+
+    def alive() -> int:
+        found = (thing for thing in gc.get_objects() if type(thing) is torch.Tensor)
+        return sum(tensor.numel() for tensor in found)
+
+    def score(number: int) -> int:
+        chosen = [(name, resolve_options(name, {})) for name in CRITERIA if name != "slimming"]  # no norm
+        images = tuple(part.repeat_interleave(number, 0) for part in data)
+        before = alive()
+        score_all(graph, chosen, images, calibration=len(images[0]))
+        return alive() - before
+
+    gc.collect()
+    gc.disable()
+    try:
+        score(1)
+        assert score(2) <= score(1)
+    finally:
+        gc.enable()

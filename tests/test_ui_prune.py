@@ -1,5 +1,6 @@
 """The Prune page as it comes out of real workers; no browser, so no timer: a test looks again by itself."""
 
+import json
 import time
 
 import pytest
@@ -7,7 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pruning.ui import jobs
-from tests.front_door import REPOSITORY
+from tests.front_door import REPOSITORY, typed
 
 LINK = {"data": "digits", "calibration": "100", "threads": "1"}
 
@@ -88,7 +89,7 @@ def test_a_protected_group_and_a_share_of_its_own_are_taken_from_the_link(server
     assert app.multiselect(key="widget protect").value == ["layer1.0.conv1"]
 
 
-def test_a_job_is_in_the_link_and_outlives_its_session(server):
+def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run(server, tmp_path):
     app = look_until(open_page(**LINK, cut="0.4", criterion="l2", repair="recalibrate", epochs="1"), counted)
     press(app, "Prune and fine-tune")
     (id,) = [job.id for job in jobs.lanes().jobs("job")][:1]
@@ -99,7 +100,13 @@ def test_a_job_is_in_the_link_and_outlives_its_session(server):
     assert "What changed" in [heading.value for heading in again.subheader]
     report = jobs.lanes().job(id).result().report
     assert figures(again)["Fine-tuned"] == f"{report['accuracy']['tuned']:.2%}"
-    assert "python -m pruning run --model resnet20 --data digits --criterion l2" in again.code[-1].value
+    command = again.code[-1].value
+    assert "python -m pruning run --model resnet20 --data digits --criterion l2" in command
+    ran = typed(["bash", "-euc", command.replace("--out pruned", "--out mine")], tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    mine = json.loads((tmp_path / "mine" / "report.json").read_text())
+    for part in ("accuracy", "correct", "macs", "parameters", "widths", "flips", "agreement", "recipe"):
+        assert mine[part] == report[part]  # to the last digit
     press(again, "Take up its settings")
     assert again.query_params["epochs"] in ("1", ["1"])
 

@@ -190,8 +190,3 @@ def accuracy_now(recipe: Recipe, watch: Watch = silent) -> AccuracyNow:
     learned = recipe.checkpoint not in (None, "none")
     seconds = round(time.perf_counter() - start, 2)
     return AccuracyNow(len(images), "hold-out", learned, baseline, raw, repaired, seconds)
-
-
-def with_criterion(recipe: Recipe, name: str) -> Recipe:
-    """The same question asked of another criterion, at its own default options."""
-    return recipe if name == recipe.criterion else replace(recipe, criterion=name, options=())

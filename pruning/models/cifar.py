@@ -1,4 +1,5 @@
-"""Lists the networks for 32 x 32 images: ResNet-20 to -110 with either shortcut."""
+"""Lists the networks for 32 x 32 images: ResNet-20 to -110 with either shortcut, VGG-16 and MobileNetV2, and
+these two narrow."""
 
 from pruning.models.registry import Build, model
 
@@ -22,3 +23,30 @@ for option, shortcut in SHORTCUTS.items():
             meaning=f"ResNet-{depth} for 32 x 32 images with {shortcut}.",
             size=32,
         )(cifar_resnet(depth, option))
+
+
+def plain(width: float) -> Build:
+    def build(classes: int = 10, in_channels: int = 3):
+        from pruning.models.small_images import vgg16
+
+        return vgg16(classes, in_channels, width)
+
+    return build
+
+
+def inverted(width: float) -> Build:
+    def build(classes: int = 10, in_channels: int = 3):
+        from pruning.models.small_images import mobilenet_v2
+
+        return mobilenet_v2(classes, in_channels, width)
+
+    return build
+
+
+for name, title, build, slim in (
+    ("vgg16", "VGG-16 with batch norm", plain, 0.25),
+    ("mobilenet_v2", "MobileNetV2", inverted, 0.5),
+):
+    model(name, meaning=f"{title} for 32 x 32 images.", size=32)(build(1.0))
+    narrow = f"{title} for 32 x 32 images, {slim:g} of its width."
+    model(f"{name}_slim", meaning=narrow, size=32)(build(slim))

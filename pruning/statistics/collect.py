@@ -152,7 +152,8 @@ def _slope_reader(structure: Structure, layer: LayerRecord, groups: set[int], of
     def read(tensor: torch.Tensor) -> torch.Tensor:
         # A view of its own for each reader: the gradient of this reading alone, not of the shortcut too.
         seen = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
-        seen.register_hook(lambda gradient: note(seen.detach(), gradient))
+        values = seen.detach()  # not `seen`: a hook that holds its own tensor keeps every batch's graph alive
+        seen.register_hook(lambda gradient: note(values, gradient))
         return seen
 
     def note(values: torch.Tensor, gradient: torch.Tensor):

@@ -6,7 +6,6 @@ import streamlit as st
 from pruning.channels.records import ChannelGroup, Structure
 from pruning.criteria import CRITERIA
 from pruning.experiment import Description, Recipe
-from pruning.experiment.preview import with_criterion
 from pruning.experiment.run import planned
 from pruning.figures import agreement, group, ranks
 from pruning.figures.look import title
@@ -135,7 +134,7 @@ def ask_others(recipe: Recipe, table: pd.DataFrame) -> tuple[pd.DataFrame, cache
     others = [name for name in CRITERIA if name != recipe.criterion]
     others.sort(key=lambda name: CRITERIA[name].uses_data)  # those of the weights take no time
     for name in others:
-        other = with_criterion(recipe, name)
+        other = recipe.but(criterion=name)
         answer = caches.ask_scores(other)
         if answer.pending:
             return pd.concat(tables), answer

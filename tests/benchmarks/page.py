@@ -1,0 +1,94 @@
+"""How quickly the pages answer a hand: first paint, the wall while dragged, Prune after a release.
+
+python -m tests.benchmarks.page      needs PRUNING_DATA (the public ResNet-56 and its images) and Chromium
+"""
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.benchmarks.speed import machine, write_table
+from tests.browser.server import Server, serving
+from tests.browser.test_newcomer import drag
+from tests.browser.walk import metric, rest, wall
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+POINTS = re.compile(r"points")
+
+
+def public_link(**fields) -> str:
+    folder = Path(os.environ["PRUNING_DATA"]).resolve()
+    public = {"data": folder / "cifar10_subset.npz", "checkpoint": folder / "resnet56-4bfd9763.th"}
+    return "/Prune?" + urlencode({"model": "resnet56", "normalize": "imagenet", **public, **fields})
+
+
+def first_paint(server: Server, page: Page) -> float:
+    """Seconds from the server's start to the wall's pictures in the window."""
+    begun = time.monotonic()
+    page.goto(server.url)
+    expect(wall(page)).to_be_visible(timeout=60_000)
+    return server.seconds + time.monotonic() - begun
+
+
+def after_release(page: Page, share: float) -> tuple[float, float]:
+    """Drags the slider to a share of its way and lets go; seconds until the MACs, and until the accuracy."""
+    slider = page.get_by_role("slider").first
+    slider.scroll_into_view_if_needed()
+    box, macs = slider.bounding_box(), metric(page, "MACs").inner_text()
+    rail = page.get_by_test_id("stSlider").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(rail["x"] + rail["width"] * share, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    released = time.monotonic()
+    expect(metric(page, "MACs")).not_to_have_text(macs, use_inner_text=True, timeout=60_000)
+    counted = time.monotonic() - released
+    stale = page.locator("[class*=st-key-stale]")
+    expect(stale).to_have_count(0, timeout=60_000)
+    expect(metric(page, "Cut")).to_contain_text(POINTS, timeout=60_000)
+    return counted, time.monotonic() - released
+
+
+def rows(page: Page, other: Page, server: Server) -> list[tuple[str, str]]:
+    told = [("first paint of Start after the server's start", f"{first_paint(server, page):.1f} s")]
+    drag(page, 0.8)
+    _, took = drag(page, 0.02)
+    told.append(("one redraw of the wall under the dragged slider", f"{sorted(took)[len(took) // 2]:.1f} ms"))
+    page.goto(server.url + public_link(cut=0.5))
+    expect(metric(rest(page), "Repaired")).to_contain_text(POINTS, timeout=120_000)
+    idle = [after_release(page, share) for share in (0.3, 0.45, 0.6)]
+    other.goto(server.url + "/Prune?data=scenes&cut=0.5&epochs=20&threads=1")
+    rest(other).get_by_role("button", name="Prune and fine-tune").click()
+    expect(other.get_by_text(re.compile("Fine-tuning: epoch"))).to_be_visible(timeout=120_000)
+    busy = [after_release(page, share) for share in (0.25, 0.4, 0.55)]
+    other.get_by_role("button", name="Cancel").click()
+    for where, measured in (("idle", idle), ("beside a fine-tune", busy)):
+        counted, seen = (
+            ", ".join(f"{value:.1f}" for value in column) for column in zip(*measured, strict=True)
+        )
+        told += [
+            (f"Prune, ResNet-56, {where}: MACs, widths after release (three cuts)", f"{counted} s"),
+            (f"Prune, ResNet-56, {where}: raw accuracy after release", f"{seen} s"),
+        ]
+    return told
+
+
+if __name__ == "__main__":
+    with (
+        tempfile.TemporaryDirectory() as home,
+        serving(Path(home)) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page, other = (browser.new_page(viewport={"width": 1280, "height": 900}) for _ in range(2))
+        told = rows(page, other, server)
+        browser.close()
+    write_table(
+        "pages.md", "How quickly the pages answer", f"`python -m tests.benchmarks.page`; {machine()}.", told
+    )

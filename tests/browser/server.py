@@ -1,0 +1,74 @@
+"""The app as `make run` starts it: a process of its own, on a free port, with a home folder of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.front_door import REPOSITORY
+
+# an opener of its own: the process-wide one keeps whatever proxy another test named when it was first used
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app: where it listens, its process, its home folder, the seconds until it listened."""
+
+    url: str
+    process: psutil.Process
+    home: Path
+    seconds: float
+
+    def alive(self) -> bool:
+        with OPENER.open(f"{self.url}/_stcore/health", timeout=10) as answer:
+            return answer.read() == b"ok"
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[Server]:
+    """Serves inside, and ends the server by its id."""
+    port, begun = free_port(), time.monotonic()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    with (home / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--server.headless", "true"],
+            cwd=REPOSITORY,
+            env={**os.environ, "HOME": str(home), "TMPDIR": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_it_listens(url, process, home / "server.log")
+        yield Server(url, psutil.Process(process.pid), home, time.monotonic() - begun)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_it_listens(url: str, process: subprocess.Popen, log: Path):
+    for _ in range(600):
+        if process.poll() is not None:
+            raise AssertionError(log.read_text())
+        try:
+            with OPENER.open(f"{url}/_stcore/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError("the server did not listen within 30 s: " + log.read_text())

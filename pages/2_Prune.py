@@ -21,7 +21,7 @@ with right:
     running.button(recipe)
     running.status()
     picture = st.container()
-now.follow(recipe, numbers, picture, lambda p: controls.limits(limits, recipe, p.described.structure.names))
+now.follow(recipe, numbers, picture, lambda p: controls.limits(limits, recipe, p.described.structure))
 with st.expander("The same in Python and on the command line"):
     result.as_text(recipe)
 running.details()

@@ -18,6 +18,7 @@ _WHERE = {
     "Recipe": "pruning.experiment",
     "Result": "pruning.experiment",
     "cut": "pruning.surgery",
+    "cut_optimizer": "pruning.surgery",
     "load": "pruning.export",
     "load_data": "pruning.data",
     "load_model": "pruning.models",

@@ -9,7 +9,7 @@ is a bilinear form: exact, and microseconds to evaluate.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -104,6 +104,35 @@ class Plan:
             return self.stored["reads"]
         layers = [layer for layer in self.structure.layers if layer.dense]
         return {x.weight: x.input for x in layers if x.input in self.by_tensor.get(x.weight, {})}
+
+    def then(self, second: "Plan") -> "Plan":
+        """One plan that does what this one and, on the network that it leaves, the second do together.
+
+        Raises ValueError where the second is not of such a network, or where the first cut has given it other
+        groups: a grouped convolution with one channel a group is a depth-wise one."""
+        found, wanted = (second.macs_before, second.parameters_before), (self.macs, self.parameters)
+        sizes = (
+            {group.name: group.size for group in second.structure.groups} if second.structure else self.widths
+        )
+        if found != wanted or sizes != self.widths or second.kept.keys() != self.kept.keys():
+            raise ValueError("the second plan is not of the network that the first leaves, group by group")
+        kept = {name: channels[second.kept[name]] for name, channels in self.kept.items()}
+        by_tensor = {name: dict(dims) for name, dims in self.by_tensor.items()}
+        for name, dims in second.by_tensor.items():
+            for dimension, stay in dims.items():
+                mine = by_tensor.setdefault(name, {})
+                mine[dimension] = mine[dimension][stay] if dimension in mine else stay
+        share = 1 - (1 - self.achieved) * (1 - second.achieved)
+        return replace(
+            self,
+            kept=kept,
+            macs=second.macs,
+            parameters=second.parameters,
+            requested=share,
+            achieved=share,
+            messages=(*self.messages, *second.messages),
+            stored={"by_tensor": by_tensor, "reads": {**second.reads, **self.reads}},
+        )
 
     def table(self) -> pd.DataFrame:
         """A row a group: group, before, after (channels), share_cut (0 to 1), inner, tied_to (other writing

@@ -1,7 +1,17 @@
 """What `list` tells, as rows: plain dicts, so that the table and the JSON say the same."""
 
+import textwrap
+from itertools import zip_longest
+
+from pruning.channels.records import Structure
 from pruning.criteria import CRITERIA
 from pruning.experiment.recipe import Recipe
+
+LINE = 44  # letters of a list in one cell's line
+GROUPS = {  # what the table of groups shows of a row, and as what
+    **{"name": "group", "size": "channels", "kind": "kind", "positions": "outputs each"},
+    **{"tied_to": "cut as one with", "readers": "read by"},
+}
 
 
 def models() -> list[dict]:
@@ -40,8 +50,8 @@ def criteria() -> list[dict]:
 
 
 def groups(recipe: Recipe) -> list[dict]:
-    """The network's channel groups, then its layers that cannot be cut, each with the reason. Needs no
-    weights."""
+    """The network's channel groups, then its layers that cannot be cut, each with the reason as `fixed`.
+    Needs no weights."""
     import torch
 
     from pruning.channels.graph import ChannelGraph
@@ -51,41 +61,74 @@ def groups(recipe: Recipe) -> list[dict]:
     checkpoint = located(recipe.checkpoint, "checkpoint") if recipe.checkpoint else "none"
     model = load_model(recipe.model, recipe.data, checkpoint, size=recipe.size)
     graph = ChannelGraph(model, torch.rand(1, 3, model.origin.size, model.origin.size))
+    return group_rows(graph.structure)
+
+
+def group_rows(structure: Structure) -> list[dict]:
+    """A row a group, named as in ChannelGroup, then a row a layer that stays whole, with its reason."""
     rows = [
         {
             "name": group.name,
-            "channels": group.size,
-            "inner": group.inner,
+            "size": group.size,
+            "kind": "inner" if group.inner else "stream",
+            "positions": group.positions,
+            "layers": list(group.layers),
             "tied_to": list(group.tied_to),
-            "read_by": list(group.readers),
-            "reason": "",
+            "readers": list(group.readers),
+            "fixed": None,
         }
-        for group in graph.groups
+        for group in structure.groups
     ]
-    fixed = [
-        {"name": layer, "channels": 0, "inner": False, "tied_to": [], "read_by": [], "reason": why}
-        for layer, why in graph.fixed.items()
-    ]
-    return rows + fixed
+    empty = {"size": 0, "kind": "fixed", "positions": 0, "tied_to": [], "readers": []}
+    stays = whole(structure).items()
+    return rows + [{"name": layer, **empty, "layers": [layer], "fixed": why} for layer, why in stays]
+
+
+def whole(structure: Structure) -> dict[str, str]:
+    """{layer: why none of its channels can be cut}, in the order they run, depth-wise convolutions too."""
+    found = {}
+    for layer in structure.layers:
+        if layer.name in structure.fixed:
+            found[layer.name] = structure.fixed[layer.name]
+        elif layer.kind == "depth-wise convolution" and not structure.maps.get(layer.weight):
+            found[layer.name] = "it hands on the channels that it reads, and those stay"
+    return found
 
 
 def as_table(rows: list[dict]) -> str:
-    """Columns as wide as what they hold; lists joined by commas."""
+    """Columns as wide as what they hold; lists joined by commas. Of groups the table, and below it what
+    cannot be cut."""
     if not rows:
         return "nothing"
+    if "fixed" not in rows[0]:
+        return columns(rows)
+    cut = [{head: row[name] for name, head in GROUPS.items()} for row in rows if row["fixed"] is None]
+    stays = [f"  {row['name']}: {row['fixed']}" for row in rows if row["fixed"] is not None]
+    parts = [columns(cut)] if cut else ["no group of channels can be cut"]
+    return "\n\n".join([*parts, *(["\n".join(["cannot be cut:", *stays])] if stays else [])])
+
+
+def columns(rows: list[dict]) -> str:
+    """A line a row, or several where a list is long."""
     names = list(rows[0])
-    cells = [[_text(row[name]) for name in names] for row in rows]
-    widths = [min(60, max(len(row[c]) for row in [names, *cells])) for c in range(len(names))]
+    cells = [[_lines(row[name]) for name in names] for row in rows]
+    cells.insert(0, [[name] for name in names])
+    widths = [min(60, max(len(line) for row in cells for line in row[c])) for c in range(len(names))]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [names, *cells]
+        "  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()
+        for row in cells
+        for parts in zip_longest(*row, fillvalue="")
     ]
     return "\n".join(lines)
 
 
-def _text(value) -> str:
+def _lines(value) -> list[str]:
+    """A cell's text; that of a list in lines of a readable length."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return ["yes" if value else "no"]
     if isinstance(value, dict):
-        return ", ".join(f"{name}={part}" for name, part in value.items()) or "-"
-    return ", ".join(map(str, value)) or "-" if isinstance(value, list) else str(value)
+        return [", ".join(f"{name}={part}" for name, part in value.items()) or "-"]
+    if isinstance(value, list):
+        joined = ", ".join(map(str, value)) or "-"
+        return textwrap.wrap(joined, LINE, break_long_words=False, break_on_hyphens=False)
+    return [str(value)]

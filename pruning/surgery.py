@@ -1,13 +1,16 @@
 """Masking for a preview, cutting for real. Both go by the plan alone: no example, no graph."""
 
+import copy
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import torch
 from torch import nn
 
 from pruning.channels.graph import digest
-from pruning.channels.slices import copy_with, named_tensors, silenced
+from pruning.channels.slices import copy_with, named_tensors, selected, silenced
 from pruning.cost import Plan
 
 
@@ -38,6 +41,45 @@ def cut(model: nn.Module, plan: Plan) -> nn.Module:
     """
     _must_fit(model, plan)
     return copy_with(model, plan.by_tensor)
+
+
+def cut_optimizer(
+    optimizer: torch.optim.Optimizer, model: nn.Module, small: nn.Module, plan: Plan
+) -> torch.optim.Optimizer:
+    """The same optimizer for the smaller network, its state (momentum, moments) following the kept channels.
+
+    small: `cut(model, plan)`.   Settings of every parameter group come along; `optimizer` is left as it was.
+    A schedule is bound to its optimizer, so make a new one. Raises ValueError where the optimizer holds
+    parameters that are not the network's, or `small` was not cut by this plan.
+    """
+    _must_fit(model, plan)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    smaller = dict(small.named_parameters())
+    if any(id(p) not in names for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError("the optimizer holds parameters of another network; give the one that trains this")
+    found = copy.copy(optimizer)  # settings alone: its state and parameter groups are set anew
+    found.state, found.param_groups = defaultdict(dict), []
+    for group in optimizer.param_groups:
+        mine = [smaller[names[id(parameter)]] for parameter in group["params"]]
+        found.param_groups.append({**group, "params": mine})
+        for parameter, own in zip(group["params"], mine, strict=True):
+            kept = plan.by_tensor.get(names[id(parameter)], {})
+            if own.shape != selected(parameter, kept).shape:
+                raise ValueError(f"{names[id(parameter)]} is not as the plan cuts it; give cut(model, plan)")
+            if parameter in optimizer.state:
+                found.state[own] = _state_of(optimizer.state[parameter], parameter.shape, kept)
+    return found
+
+
+def _state_of(state: dict, shape: torch.Size, kept: dict) -> dict:
+    """What an optimizer keeps for one parameter; what has its shape is cut as it is."""
+    followed = {}
+    for key, value in state.items():
+        if isinstance(value, torch.Tensor):
+            followed[key] = selected(value, kept if value.shape == shape else {})
+        else:
+            followed[key] = copy.deepcopy(value)
+    return followed
 
 
 def _must_fit(model: nn.Module, plan: Plan):

@@ -16,8 +16,17 @@ class Classification:
     metric: str = "accuracy"
 
     def loss(self, outputs: "Tensor", labels: "Tensor") -> "Tensor":
-        """Mean cross-entropy in nats.   outputs: [N, K], logits.   labels: int64 [N]."""
+        """Mean cross-entropy in nats.   outputs: [N, K], logits.   labels: int64 [N].
+
+        Raises ValueError where the network answers anything else."""
+        from torch import Tensor
         from torch.nn import functional as F
+
+        if not isinstance(outputs, Tensor) or outputs.dim() != 2:
+            told = f"shape {list(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
+            raise ValueError(
+                f"a loss needs a network that answers [images, classes]; this one answers {told}"
+            )
 
         return F.cross_entropy(outputs, labels)
 

@@ -14,9 +14,14 @@ from tests.front_door import REPOSITORY, cli
 ORDER = (
     *("progress", "bars", "wording", "task", "models", "data", "channels", "cost", "statistics", "surgery"),
     *("reconstruction", "criteria", "allocation", "train", "export", "experiment", "wall", "jobs"),
-    *("listing", "flags", "figures", "ui", "__main__"),
+    *("listing", "flags", "figures", "ui", "bench", "__main__"),
 )
-ABOVE_ALL = {"jobs", "ui", "__main__"}  # only these use the package by its front, as anyone outside does
+ABOVE_ALL = {
+    "jobs",
+    "ui",
+    "bench",
+    "__main__",
+}  # only these use the package by its front, as anyone outside does
 DRAWING = {"pandas", "numpy", "plotly"}  # all that a figure is made of
 SOURCES = sorted((REPOSITORY / "pruning").rglob("*.py"))
 PAGES = [REPOSITORY / "app.py", *sorted((REPOSITORY / "pages").glob("*.py"))]
@@ -79,6 +84,9 @@ def test_every_pinned_library_is_used_and_every_used_one_is_pinned():
     distribution = {"ot": "pot", "sklearn": "scikit-learn", "PIL": "pillow"}  # where the names differ
     used = {name for path in [*SOURCES, *PAGES] for name in libraries(path)}
     used -= {"pruning", "__future__"} | set(sys.stdlib_module_names)
+    used -= {
+        "torch_pruning"
+    }  # the benchmark's peer: a development dependency, told about where it is missing
     elsewhere = {"cryptography"}  # distributed makes the workers' temporary keys with it
     elsewhere |= {"captum", "pot"}  # asked for by methods that come next; tests compare with pot already
     assert {distribution.get(name, name) for name in used} | elsewhere == pinned
@@ -121,4 +129,4 @@ def test_a_file_holds_one_idea_and_a_page_and_a_function_fit_a_screen():
 
 
 def test_help_names_the_commands():
-    assert all(word in cli("--help").stdout for word in ("list", "scores", "run", "train"))
+    assert all(word in cli("--help").stdout for word in ("list", "scores", "run", "train", "bench"))

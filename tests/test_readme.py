@@ -3,6 +3,8 @@
 import re
 import sys
 
+import pytest
+
 from tests.front_door import REPOSITORY, typed
 
 README = (REPOSITORY / "README.md").read_text()
@@ -26,7 +28,20 @@ def test_the_lines_for_the_command_line_run(tmp_path):
 def test_the_lines_of_python_run(tmp_path):
     ran = typed([sys.executable, "-c", "\n".join(blocks("python", "Five lines of Python"))], tmp_path)
     assert ran.returncode == 0, ran.stderr
-    assert "multiply-accumulates, (1, 10)" in ran.stdout
+    assert "repaired" in ran.stdout and (tmp_path / "pruned" / "model.safetensors").exists()
+
+
+def test_a_network_of_ones_own_loses_half_its_work_exactly(tmp_path):
+    """What a newcomer writes, and what the README says it prints."""
+    network, five_lines, check = blocks("python", "Your own network")
+    ran = typed([sys.executable, "-c", network + five_lines + check], tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    first, second, *reasons = ran.stdout.splitlines()
+    before, after = (int(number.replace(",", "")) for number in re.findall(r"[\d,]+", first))
+    assert after / before == pytest.approx(0.5, abs=0.01)
+    assert 0 <= float(second.removeprefix("largest difference: ")) <= 2e-6
+    (shown,) = blocks("text", "Your own network")
+    assert [first, *reasons] == [line for line in shown.splitlines() if "difference" not in line]
 
 
 def test_the_criterion_that_is_added_scores(tmp_path):

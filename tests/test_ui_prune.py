@@ -7,7 +7,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pruning import Recipe
+from pruning.experiment import describe
 from pruning.ui import jobs
+from pruning.ui.prune import controls
 from tests.front_door import REPOSITORY, typed
 
 LINK = {"data": "digits", "calibration": "100", "threads": "1"}
@@ -87,6 +90,21 @@ def test_a_protected_group_and_a_share_of_its_own_are_taken_from_the_link(server
     look_until(app, counted)
     assert "the largest share in layer1.1.conv1 (4 of 16 stay)" in said(app)
     assert app.multiselect(key="widget protect").value == ["layer1.0.conv1"]
+    (table,) = [table.value for table in app.dataframe if "own" in table.value]
+    own = table.set_index("group")["own"]
+    assert own["layer1.1.conv1"] == 75 and own.count() == 1 and len(own) == 12
+
+
+def test_the_table_of_own_shares_is_the_recipe_s_before_and_after_an_edit():
+    structure = describe(Recipe(data="digits", threads=1)).structure
+    given = (("gone", 0.5), ("layer1.0.conv1", 1 / 3), ("layer1.0.conv2", 0.2))  # the last writes conv1's
+    table = controls.override_table(structure, given)
+    rows = {name: row for row, name in enumerate(table["group"])}
+    assert table["own"][rows["conv1"]] == 20 and table["channels"][rows["layer3.0.conv1"]] == 64
+    assert controls.overridden(table, {}) == given  # to the last digit, under the names that it came with
+    edits = {rows["gone"]: {"own": None}, rows["conv1"]: {"own": 30}, rows["layer3.0.conv1"]: {"own": 12.5}}
+    after = (("conv1", 0.3), ("layer1.0.conv1", 1 / 3), ("layer3.0.conv1", 0.125))
+    assert controls.overridden(table, edits) == after == Recipe(cut_group=after).cut_group
 
 
 def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run(server, tmp_path):

@@ -79,11 +79,11 @@ def _must_be_scored(structure: Structure, scores: Scores, limits: Limits, groups
 def _made(structure, scores, counts, measure, cut, cost, limits) -> Plan:
     kept = {}
     for g, group in enumerate(structure.groups):
-        gone = np.zeros(0, int)
+        stays = np.ones(group.size, bool)
         if counts[g]:
             at_width = finite(scores.at_width(group.name, group.size - int(counts[g])))
-            gone = cut_order(at_width)[: counts[g]]
-        kept[group.name] = np.setdiff1d(np.arange(group.size), gone)
+            stays[cut_order(at_width)[: counts[g]]] = False
+        kept[group.name] = np.flatnonzero(stays)
     achieved = 1 - cost.of(counts) / cost.whole
     macs, parameters = macs_form(structure), parameters_form(structure)
     return Plan(

@@ -1,7 +1,6 @@
 """ChannelGraph: from the ids of one traced forward pass to groups of channels that can be cut together."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,36 +10,34 @@ from scipy.sparse.csgraph import connected_components
 from torch import nn
 
 from pruning.channels.ids import MULTIPLY, TIE, Trace, flat
+from pruning.channels.input import must_be_traceable
 from pruning.channels.records import ChannelGroup, IndexMap, LayerRecord, Structure
 from pruning.channels.tracer import run_traced
 from pruning.channels.verification import verified
 
 OUTSIDE = "its channels are tied to others that cannot be cut"
+BOTH_WAYS = "its weight is used both ways round, to write and to read the same channels"
 UNREAD = "no convolution or linear layer reads its channels"
 
 
 class ChannelGraph:
     """Which channels of a network live and die together, found by running it once on an example.
 
-    model: any nn.Module that runs on `example` (a tensor or a tuple of tensors, batch first); not changed.
+    model: any nn.Module that runs on `example`; not changed.   example: a tensor, batch first; a tuple
+    of what `model` takes in that order; or a dict of what it takes by name.
     verify: compare a masked with a cut network once, and fix what they do not agree on.
-    Raises ValueError where the network does not run on the example or holds scripted modules.
+    Raises ValueError where the network does not run on the example, and where no channel could ever be cut
+    rightly: lazy or meta parameters, quantized layers, norms that use the batch's own statistics.
     """
 
-    def __init__(
-        self, model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor], *, verify: bool = True
-    ):
+    def __init__(self, model: nn.Module, example: torch.Tensor | tuple | dict, *, verify: bool = True):
         self.model = model
-        self.example = tuple(example) if isinstance(example, (tuple, list)) else (example,)
-        try:
-            trace = run_traced(model, self.example)
-        except ValueError:
-            raise
-        except Exception as error:
-            shape = [tuple(t.shape) for t in flat(self.example) if isinstance(t, torch.Tensor)]
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-            raise ValueError(f"the network does not run on an example of shape {shape}: {reason}") from error
-        structure = _structure(model, trace, tuple(self.example[0].shape[1:]))
+        alone = not isinstance(example, (dict, tuple, list))
+        self.example = (example,) if alone else example if isinstance(example, dict) else tuple(example)
+        tensors = [t for t in flat(self.example) if isinstance(t, torch.Tensor)]
+        must_be_traceable(model, tensors)
+        trace = run_traced(model, self.example)
+        structure = _structure(model, trace, tuple(tensors[0].shape[1:]))
         self.structure = verified(model, self.example, structure) if verify else structure
 
     groups = property(lambda self: self.structure.groups)
@@ -102,13 +99,13 @@ def _structure(model: nn.Module, trace: Trace, input_shape: tuple[int, ...]) -> 
         name: {d: IndexMap(group_of[r], channel_of[r]) for d, r in dims.items() if (group_of[r] >= 0).any()}
         for name, dims in slots.items()
     }
-    groups = _named_groups(members, roots, trace, records, slots)
+    groups = _named_groups(members, group_of, roots, trace, records, slots)
     return Structure(
         groups=groups,
         layers=records,
         shapes=shapes,
         maps={name: dims for name, dims in maps.items() if dims},
-        fixed=_fixed_layers(records, slots, group_of, roots),
+        fixed=_fixed_layers(records, slots, group_of, roots, trace),
         notes=tuple(dict.fromkeys(trace.notes)),
         model_digest=digest(model),
         input_shape=input_shape,
@@ -159,29 +156,22 @@ def _group_members(roots: _Roots, records, slots, shapes) -> list[np.ndarray]:
     return [np.array(ids) for ids in gathered.values()]
 
 
-def _named_groups(members, roots: _Roots, trace: Trace, records, slots) -> tuple[ChannelGroup, ...]:
+def _named_groups(members, group_of, roots: _Roots, trace: Trace, records, slots) -> tuple[ChannelGroup, ...]:
+    touching = {side: _touching(len(members), group_of, records, slots, side) for side in ("output", "input")}
+    shared = _written_by_several(roots, trace, records)
     groups, taken = [], {}
-    hard_of = {}  # class -> its classes without gates, by id
-    for root, hard in zip(roots.root.tolist(), roots.hard.tolist(), strict=True):
-        hard_of.setdefault(root, set()).add(hard)
-    writers_of_hard = _writers_of_hard(roots, trace, records)
-    for ids in members:
-        writers, readers = _touching(records, slots, ids, "output"), _touching(records, slots, ids, "input")
-        first = next(r for r in records if r.dense and r.name == writers[0])
-        sample = int(ids[0])
-        inner = sample not in roots.tied and all(
-            len(writers_of_hard.get(h, ())) <= 1 for h in hard_of[sample]
-        )
-        taken[writers[0]] = taken.get(writers[0], 0) + 1
-        number = taken[writers[0]]
-        places = int(np.isin(slots[first.weight][first.output], ids).sum())
+    for number, ids in enumerate(members):
+        writers, readers = touching["output"][number], touching["input"][number]
+        first, sample = writers[0].name, int(ids[0])
+        taken[first] = taken.get(first, 0) + 1
+        places = int((group_of[slots[writers[0].weight][writers[0].output]] == number).sum())
         groups.append(
             ChannelGroup(
-                name=writers[0] if number == 1 else f"{writers[0]}#{number}",
+                name=first if taken[first] == 1 else f"{first}#{taken[first]}",
                 size=len(ids),
-                layers=tuple(writers),
-                readers=tuple(readers),
-                inner=inner,
+                layers=tuple(record.name for record in writers),
+                readers=tuple(record.name for record in readers),
+                inner=sample not in roots.tied and not shared[sample],
                 positions=places // len(ids),
                 renormalised=sample in roots.renormalised,
             )
@@ -189,38 +179,48 @@ def _named_groups(members, roots: _Roots, trace: Trace, records, slots) -> tuple
     return tuple(groups)
 
 
-def _writers_of_hard(roots: _Roots, trace: Trace, records) -> dict[int, set[str]]:
-    """Which dense layers write each class, multiplicative gates not counted as ties."""
-    writers: dict[int, set[str]] = {}
+def _touching(number: int, group_of: np.ndarray, records, slots, side: str) -> list[list[LayerRecord]]:
+    """For every group the dense layers that touch it on one side, in the order they run."""
+    found = [[] for _ in range(number)]
     for record in records:
-        if record.dense and record.output in trace.slots.get(record.weight, {}):
-            for hard in np.unique(roots.hard[trace.slots[record.weight][record.output]]).tolist():
-                writers.setdefault(hard, set()).add(record.weight)
-    return writers
+        ids = slots.get(record.weight, {}).get(getattr(record, side)) if record.dense else None
+        if ids is not None:
+            for group in np.unique(group_of[ids]):
+                if group >= 0:
+                    found[group].append(record)
+    return found
 
 
-def _touching(records, slots, ids: np.ndarray, side: str) -> list[str]:
-    names = []
-    for record in records:
-        dimension = getattr(record, side)
-        if record.dense and dimension in slots.get(record.weight, {}):
-            if np.isin(slots[record.weight][dimension], ids[:1]).any():
-                names.append(record.name)
-    return names
+def _written_by_several(roots: _Roots, trace: Trace, records) -> np.ndarray:
+    """[classes]: whether several dense layers write a class, multiplicative gates not counted as ties."""
+    writer = np.full(roots.hard_number, -1)
+    several = np.zeros(roots.hard_number, bool)
+    for number, record in enumerate(records):
+        ids = trace.slots.get(record.weight, {}).get(record.output) if record.dense else None
+        if ids is not None:
+            hard = roots.hard[ids]
+            several[hard] |= (writer[hard] >= 0) & (writer[hard] != number)
+            writer[hard] = number
+    shared = np.zeros(roots.number, bool)
+    shared[roots.root[several[roots.hard]]] = True
+    return shared
 
 
-def _fixed_layers(records, slots, group_of: np.ndarray, roots: _Roots) -> dict[str, str]:
+def _fixed_layers(records, slots, group_of: np.ndarray, roots: _Roots, trace: Trace) -> dict[str, str]:
     """Why each layer's outputs cannot be cut, for those that cannot."""
     fixed = {}
+    ways = {(call.weight, call.output) for call in trace.calls if call.output is not None}
+    both_ways = {weight for weight, _ in ways if sum(weight == other for other, _ in ways) > 1}
     for record in records:
-        if not record.dense:
+        if not record.dense or record.output is None:
             continue
         written = slots.get(record.weight, {}).get(record.output)
         if written is None:
             fixed[record.name] = "derived weight: it is computed from other tensors"
         elif (group_of[written] < 0).all():
             reasons = [roots.reasons[r] for r in np.unique(written).tolist() if r in roots.reasons]
-            fixed[record.name] = reasons[0] if reasons else UNREAD
+            unread = BOTH_WAYS if record.weight in both_ways else UNREAD
+            fixed[record.name] = reasons[0] if reasons else unread
     return fixed
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pruning.channels.records import IndexMap, Structure
+from pruning.channels.records import Structure
 
 
 def kept_by_tensor(structure: Structure, kept: Mapping[int, np.ndarray]) -> dict[str, dict[int, np.ndarray]]:
@@ -14,9 +14,9 @@ def kept_by_tensor(structure: Structure, kept: Mapping[int, np.ndarray]) -> dict
     """
     stays = _stays(structure, kept)
     found: dict[str, dict[int, np.ndarray]] = {}
-    for name, dimensions in structure.maps.items():
-        for dimension, index in dimensions.items():
-            keep = _per_index(index, stays)
+    for name, dimensions in structure.places.items():
+        for dimension, places in dimensions.items():
+            keep = stays[places]
             if not keep.all():
                 found.setdefault(name, {})[dimension] = np.flatnonzero(keep)
     return found
@@ -27,27 +27,20 @@ def cut_where_read(structure: Structure, kept: Mapping[int, np.ndarray]) -> dict
     stays = _stays(structure, kept)
     found: dict[str, dict[int, np.ndarray]] = {}
     for layer in structure.layers:
-        index = structure.maps.get(layer.weight, {}).get(layer.input) if layer.dense else None
-        if index is not None:
-            gone = np.flatnonzero(~_per_index(index, stays))
+        places = structure.places.get(layer.weight, {}).get(layer.input) if layer.dense else None
+        if places is not None:
+            gone = np.flatnonzero(~stays[places])
             if len(gone):
                 found.setdefault(layer.weight, {})[layer.input] = gone
     return found
 
 
-def _stays(structure: Structure, kept: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
-    """{group number: [C] bool} of the groups named in `kept`."""
-    stays = {}
+def _stays(structure: Structure, kept: Mapping[int, np.ndarray]) -> np.ndarray:
+    """[all channels of all groups, one below another, and a last one for what belongs to none]: whether it
+    stays."""
+    stays = np.ones(structure.starts[-1] + 1, bool)
     for group, channels in kept.items():
-        stays[group] = np.zeros(structure.groups[group].size, bool)
-        stays[group][channels] = True
+        first, end = structure.starts[group], structure.starts[group + 1]
+        stays[first:end] = False
+        stays[first + np.asarray(channels, int)] = True
     return stays
-
-
-def _per_index(index: IndexMap, stays: Mapping[int, np.ndarray]) -> np.ndarray:
-    keep = np.ones(len(index), bool)
-    for group in np.unique(index.group):
-        if int(group) in stays:
-            positions, channels = index.of(group)
-            keep[positions] = stays[int(group)][channels]
-    return keep

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from pruning.channels.ids import STRUCTURE, Call, along, unite_rows
 
@@ -45,8 +46,10 @@ def _convolve(tracer, output, input, weight, bias, groups: int, *, transposed: b
         tracer.slot(weight, in_dim, read)
         tracer.slot(weight, out_dim, written)
     tracer.slot(bias, 0, written)
+    if not output.numel():
+        tracer.trace.fix(written, f"the example gives {tracer.where()} nothing to compute")
     tracer.put(output, along(written, output.dim() - weight.dim() + 1, output.shape))
-    places = math.prod((input if transposed else output).shape[output.dim() - weight.dim() + 2 :])
+    places = _places(tracer, input if transposed else output, output.dim() - weight.dim() + 1)
     kind = "depth-wise convolution" if depthwise else "grouped convolution" if groups > 1 else "convolution"
     kind = "transposed convolution" if transposed and not depthwise else kind
     out_dim, in_dim = (0, None) if depthwise else (out_dim, in_dim)
@@ -62,8 +65,22 @@ def _linear(tracer, output, input, weight, bias=None):
     tracer.slot(weight, 0, written)
     tracer.slot(bias, 0, written)
     tracer.put(output, along(written, output.dim() - 1, output.shape))
-    batch = output.shape[0] if output.dim() > 1 else 1
-    _called(tracer, "linear", weight, 0, 1, output.numel() // output.shape[-1] // batch, output.shape[1:])
+    _called(tracer, "linear", weight, 0, 1, _places(tracer, output, -1), output.shape[1:])
+
+
+def matrix_product(tracer, output, input, other):
+    """A product with a matrix of the network's is a linear layer, its weight the other way round."""
+    read = tracer.channel_ids(tracer.ids_of(input), input.dim() - 1)
+    written = _written(tracer, other, 1, output.shape[-1])
+    tracer.slot(other, 0, read)
+    tracer.slot(other, 1, written)
+    tracer.put(output, along(written, output.dim() - 1, output.shape))
+    _called(tracer, "linear", other, 1, 0, _places(tracer, output, -1), output.shape[1:])
+
+
+def _places(tracer: "Tracer", tensor: torch.Tensor, dimension: int) -> int:
+    """At how many places of one image a layer works, wherever its windows or regions are kept."""
+    return tensor.numel() // max(1, tensor.shape[dimension]) // tracer.batch
 
 
 def _written(tracer: "Tracer", weight: torch.Tensor, dimension: int | None, width: int) -> torch.Tensor:
@@ -84,6 +101,23 @@ def _called(tracer: "Tracer", kind: str, weight, output, input, macs_each: int, 
         else (weight_name or tracer.stack[-1])
     )
     tracer.trace.calls.append(Call(module, kind, weight_name, output, input, macs_each, tuple(shape), groups))
+
+
+def constant_cost(
+    tracer: "Tracer", name: str, func: Callable, args: tuple, kwargs: dict, output: torch.Tensor
+):
+    """Counts what an operation that cannot be cut costs by running it once more; products of two activations
+    (attention) are left out."""
+    with FlopCounterMode(display=False) as counter:
+        func(*args, **kwargs)
+    counts = counter.get_flop_counts().get("Global", {})
+    attention = "attention" in name
+    flops = sum(
+        n for op, n in counts.items() if not (attention and ("bmm" in str(op) or "attention" in str(op)))
+    )
+    if flops:
+        module, shape = tracer.stack[-1], tuple(output.shape[1:])
+        tracer.trace.calls.append(Call(module, name, "", None, None, flops // 2 // tracer.batch, shape))
 
 
 def _normalise(tracer, output, input, tensors, dimension: int) -> torch.Tensor:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from pruning.channels.ids import ADD, MULTIPLY, TIE, along, compact, constant, flat, unite_rows
-from pruning.channels.layers import PARAMETRIC
+from pruning.channels.layers import PARAMETRIC, constant_cost, matrix_product
 
 if TYPE_CHECKING:
     from pruning.channels.tracer import Tracer
@@ -61,10 +61,13 @@ def follow(
     if plain in PARAMETRIC:
         PARAMETRIC[plain](tracer, outputs[0], *args, **kwargs)
         return
+    if plain in ("matmul", "__matmul__", "mm") and args[1].dim() == 2 and id(args[1]) in tracer.owners:
+        matrix_product(tracer, outputs[0], *args)
+        return
     tensors = [t for t in flat((args, kwargs)) if isinstance(t, torch.Tensor)]
     ids = [tracer.ids_of(t) for t in tensors]
     alive = any(bool(compact(i).any()) for i in ids)
-    if not alive or plain in MAKING:
+    if plain in MAKING or (not alive and not _counts(plain, tensors, tracer)):
         for output in outputs:
             tracer.put(output, constant(output.shape))
     elif plain in KEEP and outputs[0].shape == tensors[0].shape:
@@ -72,19 +75,34 @@ def follow(
     elif plain in POOL:
         _pool(tracer, ids[0], outputs)
     elif plain in ADDING or plain in MULTIPLYING:
-        _combine(tracer, ids, outputs[0], ADD if plain in ADDING else MULTIPLY)
+        # a learned scale is no gate: nobody else writes it
+        gated = plain in MULTIPLYING and not any(id(tensor) in tracer.owners for tensor in tensors)
+        _combine(tracer, ids, outputs[0], MULTIPLY if gated else ADD)
     elif plain in REDUCING:
         _reduce(tracer, plain, ids[0], outputs, args, kwargs)
     elif plain in LAYOUT:
         _layout(tracer, plain, func, args, kwargs, outputs)
     else:
-        where = tracer.stack[-1] or "the network"
-        why = f"{where} applies {plain}, which is not known to keep channels apart"
+        _unknown(tracer, plain, func, args, kwargs, ids, outputs)
+
+
+def _counts(name: str, tensors: list[torch.Tensor], tracer: "Tracer") -> bool:
+    """Whether an operation in no table may multiply by a matrix of the network's: then it has a cost."""
+    known = KEEP | POOL | ADDING | MULTIPLYING | REDUCING | LAYOUT
+    return name not in known and any(id(t) in tracer.owners and t.dim() > 1 for t in tensors)
+
+
+def _unknown(tracer: "Tracer", name: str, func: Callable, args, kwargs, ids, outputs):
+    """Fixes what an operation in no table touches, and counts what it costs, which stays as it is."""
+    why = f"{tracer.where()} applies {name}, which is not known to keep channels apart"
+    if any(bool(compact(i).any()) for i in ids):
         tracer.trace.notes.append(why)
-        for touched in ids:
-            tracer.trace.fix(touched, why)
-        for output in outputs:
-            tracer.put(output, constant(output.shape))
+    for touched in ids:
+        tracer.trace.fix(touched, why)
+    for output in outputs:
+        tracer.put(output, constant(output.shape))
+    if _counts(name, [t for t in flat((args, kwargs)) if isinstance(t, torch.Tensor)], tracer):
+        constant_cost(tracer, name, func, args, kwargs, outputs[0])
 
 
 def _pool(tracer: "Tracer", ids: torch.Tensor, outputs: list[torch.Tensor]):
@@ -133,7 +151,7 @@ def _reduce(
             for output in outputs:
                 tracer.put(output, kept)
             return
-    tracer.trace.fix(ids, f"{tracer.stack[-1] or 'the network'} takes the {name} over channels")
+    tracer.trace.fix(ids, f"{tracer.where()} takes the {name} over channels")
     for output in outputs:
         tracer.put(output, constant(output.shape))
 
@@ -160,12 +178,19 @@ def _layout(
         rows = tracer.channel_ids(tracer.ids_of(source), 1).view(groups, -1)
         unite_rows(tracer.trace, rows, TIE)
     shadow = _shadow(tracer, name, func, args, kwargs, outputs)
-    if name in ("__getitem__", "narrow", "select", "index_select"):
+    if name in ("__getitem__", "index_select") and _picks(args[1:], kwargs):
+        tracer.trace.fix(tracer.ids_of(source), f"{tracer.where()} picks its channels by an index tensor")
+    elif name in ("__getitem__", "narrow", "select", "index_select"):
         was, now = tracer.ids_of(source), shadow[0]
         if set(torch.unique(compact(was)).tolist()) != set(torch.unique(compact(now)).tolist()):
-            tracer.trace.fix(was, f"fixed by a literal slice in {tracer.stack[-1] or 'the network'}")
+            tracer.trace.fix(was, f"fixed by a literal slice in {tracer.where()}")
     for output, ids in zip(outputs, shadow, strict=True):
         tracer.put(output, ids)
+
+
+def _picks(args: tuple, kwargs: dict) -> bool:
+    """Whether an index among these holds positions: a mask or list of several that no cut would follow."""
+    return any(isinstance(t, torch.Tensor) and t.numel() > 1 for t in flat((args, kwargs)))
 
 
 def _shadow(
@@ -194,9 +219,10 @@ def _shadow(
 
 def _pad(tracer: "Tracer", output, source, pad, mode="constant", value=None):
     ids = tracer.ids_of(source)
-    places = 2 * (source.dim() - 2)  # entries of `pad` that speak of places, not of channels or the batch
-    if mode != "constant" or not any(pad[places:]):
-        tracer.put(output, compact(ids))
+    shadow = compact(ids)
+    padded = {source.dim() - 1 - place // 2 for place, amount in enumerate(pad) if amount}
+    if (all(shadow.shape[d] == 1 for d in padded) and shadow.numel() > 1) or not shadow.any():
+        tracer.put(output, shadow)  # places are padded, not channels
         return
     tracer.trace.fix(ids, "channel padding with literal sizes keeps both sides")
     padding = tracer.trace.mint(1)
@@ -247,6 +273,4 @@ def _tie_parts(tracer: "Tracer", name: str, source, outputs, args, kwargs):
     if name == "chunk" and len({output.shape[dimension] for output in outputs}) == 1:
         unite_rows(tracer.trace, channels.view(len(outputs), -1), TIE)
     else:
-        tracer.trace.fix(
-            channels, f"{tracer.stack[-1] or 'the network'} splits it into parts of literal sizes"
-        )
+        tracer.trace.fix(channels, f"{tracer.where()} splits it into parts of literal sizes")

@@ -106,6 +106,23 @@ class Structure:
     def by_name(self) -> dict[str, ChannelGroup]:
         return {group.name: group for group in self.groups}
 
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """[G + 1]: where each group's channels begin when all are counted through, and their number."""
+        return np.concatenate([[0], np.cumsum([group.size for group in self.groups])]).astype(int)
+
+    @cached_property
+    def places(self) -> dict[str, dict[int, np.ndarray]]:
+        """{tensor: {dimension: [P]}}: each index's channel, counted through all groups; the last place, which
+        is no channel's, where it belongs to none."""
+        return {
+            name: {
+                d: np.where(index.group >= 0, self.starts[index.group] + index.channel, self.starts[-1])
+                for d, index in dims.items()
+            }
+            for name, dims in self.maps.items()
+        }
+
     def layers_of(self, group: int, side: str) -> list[LayerRecord]:
         """The layers on one side of a group: `writers` (dense), `readers` (dense), `norms`."""
         return self._sides[side].get(group, [])

@@ -1,8 +1,10 @@
 """Cutting and silencing by index, one tensor at a time: what every cut, mask and verification is made of."""
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import torch
@@ -22,32 +24,79 @@ def copy_with(model: nn.Module, kept: Kept) -> nn.Module:
     The structure is copied without its tensors and then filled, so no full copy ever exists. Gradients,
     requires_grad, hooks, dtype, device and memory format come along.
     """
-    copies = {}
+    memo = {}
     for name, tensor in named_tensors(model).items():
-        copies[id(tensor)] = _selected(tensor, kept.get(name, {}))
-    small = copy.deepcopy(model, copies)
+        memo[id(tensor)] = _smaller(tensor, kept.get(name, {}))
+    small = _skeleton(model, memo)
     modules = dict(small.named_modules())
     for name in kept:
         _follow(modules[name.rpartition(".")[0]], name.rpartition(".")[2])
     return small
 
 
-def _selected(tensor: torch.Tensor, kept: Mapping[int, np.ndarray]) -> torch.Tensor:
-    def select(values: torch.Tensor) -> torch.Tensor:
-        for dimension, indices in kept.items():
-            if len(indices) < values.shape[dimension]:
-                values = values.index_select(dimension, torch.as_tensor(indices, device=values.device))
-        if values.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last):
-            return values.contiguous(memory_format=torch.channels_last)
-        return values
+def _skeleton(model: nn.Module, memo: dict[int, object]) -> nn.Module:
+    """A deep copy of the modules, the tensors of which stand in `memo` already.
 
+    As copy.deepcopy makes it, but for numbers, names and empty dictionaries, which most of a module is.
+    """
+    plain = [module for module in model.modules() if _ordinary(type(module)) and id(module) not in memo]
+    for module in plain:
+        memo[id(module)] = object.__new__(type(module))
+    for module in plain:
+        attributes = memo[id(module)].__dict__
+        for name, value in vars(module).items():
+            attributes[name] = _copied(value, memo)
+    return copy.deepcopy(model, memo)
+
+
+def _copied(value, memo: dict[int, object]):
+    kind = type(value)
+    if kind in _IMMUTABLE or (kind is tuple and all(type(part) is int for part in value)):
+        return value
+    if kind in (dict, OrderedDict, set) and not value:
+        return kind()
+    if kind is dict and all(id(part) in memo for part in value.values()):  # parameters, buffers, modules
+        return {name: memo[id(part)] for name, part in value.items()}
+    return copy.deepcopy(value, memo)
+
+
+_IMMUTABLE = frozenset((int, float, str, bool, type(None), torch.dtype))
+_OWN_COPY = {"__deepcopy__", "__getstate__", "__reduce__", "__reduce_ex__", "__slots__"}
+
+
+@cache
+def _ordinary(kind: type) -> bool:
+    """Whether a module is copied as any: its class says nothing of its own on that."""
+    own = kind.__mro__[: kind.__mro__.index(nn.Module)]
+    return not any(_OWN_COPY & vars(base).keys() for base in own)
+
+
+def selected(values: torch.Tensor, kept: Mapping[int, np.ndarray]) -> torch.Tensor:
+    """The entries that stay, in a tensor of their own, laid out in memory as the whole one was.
+
+    kept: {dimension: indices}; a dimension that is not named stays whole.
+    """
     with torch.no_grad():
-        chosen = select(tensor.detach())
-        chosen = chosen.clone() if chosen.data_ptr() == tensor.data_ptr() else chosen
-        if isinstance(tensor, nn.Parameter):
-            chosen = nn.Parameter(chosen, requires_grad=tensor.requires_grad)
-        if tensor.grad is not None:
-            chosen.grad = select(tensor.grad).clone()
+        chosen = values.detach()
+        for dimension, indices in kept.items():
+            if len(indices) < chosen.shape[dimension]:
+                chosen = chosen.index_select(dimension, torch.as_tensor(indices, device=chosen.device))
+        for layout in _LAYOUTS.get(values.dim(), ()):
+            if values.is_contiguous(memory_format=layout) and not values.is_contiguous():
+                chosen = chosen.contiguous(memory_format=layout)
+        return chosen.clone() if chosen.data_ptr() == values.data_ptr() else chosen
+
+
+_LAYOUTS = {4: (torch.channels_last,), 5: (torch.channels_last_3d,)}
+
+
+def _smaller(tensor: torch.Tensor, kept: Mapping[int, np.ndarray]) -> torch.Tensor:
+    """A cut parameter or buffer, its gradient with it."""
+    chosen = selected(tensor, kept)
+    if isinstance(tensor, nn.Parameter):
+        chosen = nn.Parameter(chosen, requires_grad=tensor.requires_grad)
+    if tensor.grad is not None:
+        chosen.grad = selected(tensor.grad, kept)
     return chosen
 
 

@@ -1,25 +1,33 @@
 """The tracer: watches one forward pass and keeps every tensor's channel ids up to date."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from pruning.channels.ids import TIE, Trace, along, compact, constant, flat
+from pruning.channels.ids import TIE, Trace, along, answer, compact, constant, flat
 from pruning.channels.operations import follow
+
+OUTPUT = "it is the network's output"
+LEAVING = frozenset("numpy __array__ tolist item __dlpack__".split())
 
 
 class Tracer(TorchFunctionMode):
     """Runs while the model does, and keeps `trace` up to date. One forward pass a tracer."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, batch: int = 1):
         super().__init__()
-        self.trace = Trace()
+        self.trace, self.batch = Trace(), batch
         self.ids = WeakTensorKeyDictionary()
         self.owners: dict[int, tuple[str, torch.Tensor]] = {}  # id(parameter or buffer) -> its dotted name
         self.stack: list[str] = [""]
         for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
             self.owners.setdefault(id(tensor), (name, tensor))
+        self.constants = {id(tensor): tensor for tensor in plain_tensors(model)}
+        self.opaque = 0  # how many modules that cannot be seen into are running now
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -28,9 +36,18 @@ class Tracer(TorchFunctionMode):
             return self._attribute(func, args, kwargs)
         result = func(*args, **kwargs)
         outputs = [t for t in flat(result) if isinstance(t, torch.Tensor)]
-        if outputs:
+        if self.opaque:
+            pass
+        elif outputs:
             follow(self, name, func, args, kwargs, outputs)
+        elif name in LEAVING:
+            why = f"{self.where()} takes its values out of PyTorch by {name}(), where they cannot be followed"
+            self.trace.fix(self.ids_of(args[0]), why)
         return result
+
+    def where(self) -> str:
+        """The module that runs now, as messages call it."""
+        return self.stack[-1] or "the network"
 
     def _attribute(self, func, args, kwargs):
         result = func(*args, **kwargs)
@@ -54,6 +71,8 @@ class Tracer(TorchFunctionMode):
             return known
         if id(tensor) in self.owners:
             return self._ids_of_parameter(tensor)
+        if id(tensor) in self.constants:
+            return constant(tensor.shape)
         self.blind()
         return self.put(tensor, constant(tensor.shape))
 
@@ -72,8 +91,7 @@ class Tracer(TorchFunctionMode):
 
     def blind(self):
         """A tensor came from where no operation was seen: nothing that is alive may be cut."""
-        where = self.stack[-1] or "the network"
-        why = f"a tensor in {where} came from outside torch's operations, so its channels cannot be followed"
+        why = f"a tensor in {self.where()} came from outside PyTorch's operations, and cannot be followed"
         for ids in list(self.ids.values()):
             self.trace.fix(ids, why)
         self.trace.notes.append(why)
@@ -83,10 +101,10 @@ class Tracer(TorchFunctionMode):
         size = ids.shape[dimension]
         rows = compact(ids).movedim(dimension, 0)
         rows = rows.reshape(rows.shape[0], -1)
+        if not rows.numel():
+            return torch.zeros(size, dtype=torch.long)  # nothing came by, so nothing is known
         if rows.shape[1] > 1:
-            rows = torch.unique(rows, dim=1)
-            for column in rows[:, 1:].T:
-                self.trace.unite(rows[:, 0], column, TIE)
+            self.trace.unite(rows[:, :1], rows, TIE)
         return rows[:, 0].expand(size).clone()
 
     def leave(self) -> None:
@@ -98,8 +116,7 @@ class Tracer(TorchFunctionMode):
         if tensor is None:
             return
         if id(tensor) not in self.owners:
-            where = self.stack[-1] or "the network"
-            self.trace.fix(ids, f"derived weight: {where} computes its weight from other tensors")
+            self.trace.fix(ids, f"derived weight: {self.where()} computes its weight from other tensors")
             return
         slots = self.trace.slots.setdefault(self.owners[id(tensor)][0], {})
         if dimension in slots:
@@ -108,30 +125,104 @@ class Tracer(TorchFunctionMode):
             slots[dimension] = ids.numpy()
 
 
-def run_traced(model: nn.Module, example: tuple) -> Trace:
-    """One forward pass in eval mode; the model comes out in the mode it came in, also after an exception."""
-    tracer = Tracer(model)
-    handles, was_training = [], {module: module.training for module in model.modules()}
-    for name, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule) or type(module).__name__ == "TopLevelTracedModule":
-            raise ValueError(
-                f"{name or 'the network'} is a scripted or traced module; give the original nn.Module"
-            )
-        handles.append(module.register_forward_pre_hook(lambda *_, name=name: tracer.stack.append(name)))
-        handles.append(module.register_forward_hook(lambda *_: tracer.leave(), always_call=True))
+def answered(model: nn.Module, example: tuple | dict):
+    """The network's answer; whatever it raises becomes one sentence."""
     try:
-        model.eval()
+        return answer(model, example)
+    except Exception as error:
+        shape = [tuple(t.shape) for t in flat(example) if isinstance(t, torch.Tensor)]
+        said = str(error).strip().splitlines()
+        reason = said[0][:200] if said else type(error).__name__
+        raise ValueError(f"the network does not run on an example of shape {shape}: {reason}") from error
+
+
+def plain_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
+    """Tensors that a module holds as plain attributes, neither parameters nor buffers: constants to a cut."""
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if name not in ("_parameters", "_buffers", "_modules"):
+                yield from (leaf for leaf in flat(value) if isinstance(leaf, torch.Tensor))
+
+
+def run_traced(model: nn.Module, example: tuple | dict) -> Trace:
+    """One forward pass in eval mode; the model comes out in the mode it came in, also after an exception."""
+    tracer = Tracer(model, batch_of(example))
+    handles = []
+    for name, module in model.named_modules():
+        why = hidden(module)
+        if why:
+            handles += watched_from_outside(tracer, module, f"{name or 'the network'} {why}")
+        elif not isinstance(module, torch.jit.ScriptModule):
+            handles.append(module.register_forward_pre_hook(lambda *_, name=name: tracer.stack.append(name)))
+            handles.append(module.register_forward_hook(lambda *_: tracer.leave(), always_call=True))
+    try:
         for tensor in flat(example):
             if isinstance(tensor, torch.Tensor):
                 tracer.put(tensor, constant(tensor.shape))
-        with torch.no_grad(), tracer:
-            output = model(*example)
+        with evaluating(model), torch.no_grad(), tracer:
+            output = answered(model, example)
         for tensor in flat(output):
             if isinstance(tensor, torch.Tensor):
-                tracer.trace.fix(tracer.ids_of(tensor), "it is the network's output")
+                tracer.trace.fix(tracer.ids_of(tensor), OUTPUT)
     finally:
         for handle in handles:
             handle.remove()
+    return tracer.trace
+
+
+def batch_of(example: tuple | dict) -> int:
+    """Images in an example: the first tensor's leading dimension, or how many tensors a list holds."""
+    leading = next(iter(example.values() if isinstance(example, dict) else example), None)
+    if isinstance(leading, (list, tuple)):
+        return max(1, len(leading))
+    first = next((t for t in flat(example) if isinstance(t, torch.Tensor) and t.dim()), None)
+    return 1 if first is None else max(1, first.shape[0])
+
+
+def hidden(module: nn.Module) -> str:
+    """Why the operations inside a module cannot be seen; empty where they can."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return "is scripted or traced, and cannot be looked into"
+    code = getattr(type(module).forward, "__code__", None)
+    known = getattr(type(module).forward, "__globals__", {})
+    for name in code.co_names if code else ():
+        named = known.get(name)
+        if isinstance(named, type) and issubclass(named, torch.autograd.Function):
+            return f"computes with its own autograd function {name}, which cannot be looked into"
+    return ""
+
+
+def watched_from_outside(tracer: Tracer, module: nn.Module, why: str) -> list:
+    """Hooks that fix what goes into a module, and take what comes out as constant."""
+
+    def before(_, inputs, named):
+        with torch._C.DisableTorchFunction():  # else the tracer would see its own work
+            for tensor in flat((inputs, named)):
+                if isinstance(tensor, torch.Tensor):
+                    tracer.trace.fix(tracer.ids_of(tensor), why)
+        tracer.trace.notes.append(why)
+        tracer.opaque += 1
+
+    def after(_, inputs, output):
+        tracer.opaque -= 1
+        for tensor in flat(output):
+            if isinstance(tensor, torch.Tensor):
+                tracer.put(tensor, constant(tensor.shape))
+
+    # by the class: a scripted module refuses the same call on itself
+    return [
+        nn.Module.register_forward_pre_hook(module, before, with_kwargs=True),
+        nn.Module.register_forward_hook(module, after),
+    ]
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; every module comes back to the mode it was in, also after an exception."""
+    was_training = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        yield
+    finally:
         for module, training in was_training.items():
             module.training = training
-    return tracer.trace

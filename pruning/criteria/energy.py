@@ -18,4 +18,4 @@ from pruning.statistics import LayerStatistics, Spread
 def energy(layer: LayerStatistics) -> np.ndarray:
     """Variance of a channel where it is read times the squared weights that read it: [P], squared units of
     the reader's output, higher = keep. Readers add up. Source: a baseline of ours."""
-    return layer[Spread()] * (layer.rows**2).sum(axis=1)
+    return layer[Spread()] * layer.row_sums(np.square)

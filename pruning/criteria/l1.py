@@ -13,4 +13,4 @@ from pruning.statistics import LayerStatistics
 )
 def l1(layer: LayerStatistics) -> np.ndarray:
     """Sum of |weight| per output channel: [P], in the weights' own scale, higher = keep."""
-    return np.abs(layer.rows).sum(axis=1)
+    return layer.row_sums(np.abs)

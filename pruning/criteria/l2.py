@@ -14,4 +14,4 @@ from pruning.statistics import LayerStatistics
 )
 def l2(layer: LayerStatistics) -> np.ndarray:
     """Euclidean length of each output channel's filter: [P], in the weights' own scale, higher = keep."""
-    return np.sqrt((layer.rows**2).sum(axis=1))
+    return np.sqrt(layer.row_sums(np.square))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pruning.channels.records import ChannelGroup, LayerRecord, Structure
 from pruning.criteria.registry import CRITERIA, Criterion, resolve_options
-from pruning.criteria.scores import Scores
+from pruning.criteria.scores import Scores, Tables
 from pruning.progress import Watch, silent
 from pruning.statistics.records import LayerStatistics, Statistic
 from pruning.statistics.views import onto_channels, positions, weight_rows
@@ -105,22 +105,29 @@ def _scores(
     name, options = chosen
     criterion, structure = CRITERIA[name], graph.structure
     keywords = {key: value for key, value in options if not (key == "labels" and criterion.uses_labels)}
-    weights = {key: tensor.detach().cpu().double().numpy() for key, tensor in graph.model.named_parameters()}
-    layers = _Layers(structure, criterion, keywords, weights, found, images, seed)
-    tables, values = {}, {}
+    layers = _Layers(
+        structure, criterion, keywords, dict(graph.model.named_parameters()), found, images, seed
+    )
+    tables, values = Tables(criterion.columns), {}
     again = None
     if criterion.again:
         again = _Again(criterion.again, tuple(keywords.items()))
     for g in wanted:
         group = structure.groups[g]
-        table = _combined(layers, g, group)
+        said = _combined(layers, g, group)
         if again:
-            table["score"] = again(table, max(1, group.size // 2))
-        score_column = table["score"].to_numpy(float)
-        values[group.name] = np.where(np.isnan(score_column), -np.inf, score_column)
-        table["score"] = values[group.name]
-        tables[group.name] = table
+            column = again(pd.DataFrame(said, columns=list(criterion.columns)), max(1, group.size // 2))
+        else:
+            column = said[:, criterion.columns.index("score")]
+        values[group.name] = np.where(np.isnan(column), -np.inf, column).astype(float)
+        tables.add(group.name, said, values[group.name])
     return Scores(values, name, criterion.unit, tables, images.messages if layers.needs else (), again)
+
+
+def as_array(tensor) -> np.ndarray:
+    """A parameter as NumPy has it; half precisions, which it mostly lacks, as float32."""
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.element_size() < 4 else tensor).numpy()
 
 
 class _Again:
@@ -151,7 +158,7 @@ class _Layers:
     def of_layer(self, layer: LayerRecord) -> np.ndarray:
         if layer.weight not in self.known:
             dimension = self.structure.sides(layer)[self.criterion.side]
-            rows = weight_rows(self.weights[layer.weight], layer, dimension)
+            rows = weight_rows(as_array(self.weights[layer.weight]), layer, dimension)
             self.known[layer.weight] = self._call(layer.weight, rows)
         return self.known[layer.weight]
 
@@ -162,8 +169,8 @@ class _Layers:
         return said.reshape(len(said), -1)
 
 
-def _combined(layers: _Layers, g: int, group: ChannelGroup) -> pd.DataFrame:
-    """The criterion's columns for one group: [C rows].
+def _combined(layers: _Layers, g: int, group: ChannelGroup) -> np.ndarray:
+    """The criterion's columns for one group: [C, columns].
 
     One layer speaks for itself. Several: `average` divides each layer's non-negative numbers by their mean
     over its channels (all zero stays zero) and averages; `sum` adds; `scatter` divides by the layer's summed
@@ -171,7 +178,7 @@ def _combined(layers: _Layers, g: int, group: ChannelGroup) -> pd.DataFrame:
     """
     criterion = layers.criterion
     if criterion.side == "groups":
-        return pd.DataFrame(layers.of_group(group), columns=list(criterion.columns))
+        return layers.of_group(group)
     records = layers.structure.layers_of(g, criterion.side)
     if not records:
         raise ValueError(
@@ -187,5 +194,4 @@ def _combined(layers: _Layers, g: int, group: ChannelGroup) -> pd.DataFrame:
             mean = np.abs(part).mean(axis=0)
             part = np.divide(part, mean, out=np.zeros_like(part), where=mean > 0)
         parts.append(part)
-    total = np.sum(parts, axis=0) if criterion.combine != "average" else np.mean(parts, axis=0)
-    return pd.DataFrame(total, columns=list(criterion.columns))
+    return np.sum(parts, axis=0) if criterion.combine != "average" else np.mean(parts, axis=0)

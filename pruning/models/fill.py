@@ -1,6 +1,6 @@
 """Putting a state dict into a network, or saying in one sentence why it does not belong there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pruning.models.registry import MODELS
@@ -19,8 +19,7 @@ def fill(model: "nn.Module", state: "Mapping[str, Tensor]", name: str, *, source
     Raises ValueError naming the first parameter that is missing, unknown or of another shape.
     """
     wanted = model.state_dict()
-    state = with_classifier_of(wanted, state)
-    state = {key: tensor for key, tensor in state.items() if key in wanted or not key.startswith(UNUSED)}
+    state = as_named_in(wanted, state)
     problem = first_difference(wanted, state)
     if problem:
         others = [other for other in MODELS if other != name and fits(other, state)]
@@ -29,12 +28,18 @@ def fill(model: "nn.Module", state: "Mapping[str, Tensor]", name: str, *, source
     model.load_state_dict(state, strict=False)  # only counters can be missing here
 
 
+def as_named_in(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """The state with its classifier named as the network names it, without what the network never uses."""
+    state = with_classifier_of(wanted, state)
+    return {key: tensor for key, tensor in state.items() if key in wanted or not key.startswith(UNUSED)}
+
+
 def with_classifier_of(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
     """The state with its classifier named as the network names it: fc or linear."""
     for own, other in (CLASSIFIERS, CLASSIFIERS[::-1]):
         if f"{own}.weight" in wanted and f"{own}.weight" not in state:
             return {
-                f"{own}.{key.split('.')[1]}" if key.split(".")[0] == other else key: t
+                own + key.removeprefix(other) if key.split(".")[0] == other else key: t
                 for key, t in state.items()
             }
     return dict(state)
@@ -49,20 +54,41 @@ def first_difference(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor
         return f"it lacks {missing[0]!r}{instead}"
     if unknown:
         return f"it also has {unknown[0]!r}"
-    for key in (key for key in wanted if key in state and state[key].shape != wanted[key].shape):
+    for key in resized(wanted, state)[:1]:
         has, needs = (" x ".join(map(str, tensor.shape)) or "1" for tensor in (state[key], wanted[key]))
-        if key.split(".")[0] in CLASSIFIERS:
-            classes = f"{state[key].shape[0]} classes and {wanted[key].shape[0]} are needed"
+        if classes_in(wanted, state):
+            classes = f"{classes_in(wanted, state)} classes and {wanted[key].shape[0]} are needed"
             return f"it has {classes} ({key!r} is {has})"
         return f"{key!r} is {has} where {needs} is needed"
     return ""
+
+
+def resized(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> list[str]:
+    """The names that both have, with tensors of different shapes."""
+    return [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
+
+
+def classes_in(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> int | None:
+    """How many classes the weights are for, where that is all in which their shapes differ from the wanted
+    ones: one layer has another number of outputs, and only a classifier's are read by no other layer."""
+    state = as_named_in(wanted, state)
+    keys = resized(wanted, state)
+    one_layer = len({key.rpartition(".")[0] for key in keys}) == 1
+    if one_layer and all(rows_apart(wanted[key].shape, state[key].shape) for key in keys):
+        return state[keys[0]].shape[0]
+    return None
+
+
+def rows_apart(one: "Sequence[int]", other: "Sequence[int]") -> bool:
+    """Whether two shapes differ in their first number alone."""
+    return len(one) == len(other) > 0 and one[1:] == other[1:]
 
 
 def fits(name: str, state: "Mapping[str, Tensor]") -> bool:
     """Whether the state dict is that of a listed network, for whatever number of classes."""
     import torch
 
-    rows = next((state[f"{own}.weight"].shape for own in CLASSIFIERS if f"{own}.weight" in state), ())
-    with torch.random.fork_rng(devices=[]):
-        wanted = MODELS[name].build(classes=rows[0] if rows else 10).state_dict()
-    return not first_difference(wanted, with_classifier_of(wanted, state))
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # names and shapes are enough
+        wanted = MODELS[name].build().state_dict()
+        wanted = MODELS[name].build(classes=classes_in(wanted, state) or 10).state_dict()
+    return not first_difference(wanted, as_named_in(wanted, state))

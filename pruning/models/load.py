@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pruning.models.checkpoint import Checkpoint, read_checkpoint
-from pruning.models.fill import fill
+from pruning.models.fill import classes_in, fill
 from pruning.models.normalization import Normalization, resolve_normalization
 from pruning.models.registry import MODELS
 from pruning.wording import choose
@@ -87,7 +87,7 @@ def load_model(
     known_size = default_size(name)  # raises on an unknown name
     label = data if isinstance(data, str) else getattr(data, "name", None) or str(data)
     weights = find_weights(name, label, checkpoint)
-    classes = classes or count_classes(data, weights)
+    classes = classes or count_classes(name, data, weights)
     model = new_model(name, classes)
     if weights is not None:
         fill(model, weights.state, name, source=Path(checkpoint or bundled_file(name, label)).name)
@@ -115,20 +115,22 @@ def find_weights(name: str, data: str, checkpoint: str | Path | None) -> Checkpo
     return read_checkpoint(bundled_file(name, data))
 
 
-def count_classes(data: str | Path | HasClasses, weights: Checkpoint | None) -> int:
-    """Classes of loaded or listed data; for a path, the rows of the checkpoint's last tensor (its
-    classifier's).
-    """
+def count_classes(name: str, data: str | Path | HasClasses, weights: Checkpoint | None) -> int:
+    """Classes of loaded or listed data; for a path, as many as the weights are for."""
+    import torch
+
     if hasattr(data, "classes"):
         return len(data.classes)
     if data in KNOWN_CLASSES:
         return KNOWN_CLASSES[data]
-    last = [tensor for tensor in weights.state.values() if tensor.ndim] if weights else []
-    if not last:
+    if weights is None:
         raise ValueError(
             f"how many classes {data} has is not known yet; give classes=, or data=load_data({str(data)!r})"
         )
-    return last[-1].shape[0]
+    guess = 10
+    with torch.device("meta"):  # names and shapes are enough
+        wanted = new_model(name, guess).state_dict()
+    return classes_in(wanted, weights.state) or guess  # of another network's weights `fill` will say so
 
 
 def new_model(name: str, classes: int) -> "nn.Module":

@@ -19,7 +19,12 @@ from pruning.statistics.accumulators import ACCUMULATORS, BATCH
 from pruning.statistics.records import GradientTimesActivation, Statistic
 from pruning.statistics.views import positions
 
-READING = frozenset("conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d linear".split())
+# operation -> the weight's dimension that reads; another one is the same weight used the other way round
+READING = {
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "linear"), 1),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 0),
+    **dict.fromkeys(("matmul", "__matmul__", "mm"), 0),
+}
 
 Found = dict[tuple[Statistic, str], np.ndarray]  # (statistic, layer's weight or group) -> array
 
@@ -58,17 +63,19 @@ class _Observer(TorchFunctionMode):
     """Shows every dense layer's input and output to `read` and `written` as the model runs. read: (weight
     name, input) -> the input to use."""
 
-    def __init__(self, model: nn.Module, read: dict[str, Any], written: dict[str, Any]):
+    def __init__(self, model: nn.Module, structure: Structure, read: dict[str, Any], written: dict[str, Any]):
         super().__init__()
-        self.names = {id(p): name for name, p in model.named_parameters()}
+        reading = {layer.weight: layer.input for layer in structure.layers if layer.dense}
+        self.names = {(id(p), reading.get(name)): name for name, p in model.named_parameters()}
         self.read, self.written = read, written
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if getattr(func, "__name__", "") not in READING:
+        dimension = READING.get(getattr(func, "__name__", ""))
+        if dimension is None:
             return func(*args, **kwargs)
         weight = args[1] if len(args) > 1 else kwargs["weight"]
-        name = self.names.get(id(weight), "")
+        name = self.names.get((id(weight), dimension), "")
         if name in self.read:
             source = args[0] if args else kwargs["input"]
             shown = self.read[name](source)
@@ -116,7 +123,7 @@ def _forward(model, structure, statistics, batches, classes, groups, images, wat
     done = 0
     with as_it_was(model), torch.no_grad():
         for inputs, now["labels"] in batches:
-            with _Observer(model, read, written):
+            with _Observer(model, structure, read, written):
                 model(inputs)
             done += len(inputs)
             watch("statistics", done, images)
@@ -132,7 +139,7 @@ def _backward(model, structure, batches, loss, groups, images, watch) -> Found:
     with as_it_was(model, freeze=True), torch.enable_grad():
         for inputs, labels in batches:
             of_batch.clear()
-            with _Observer(model, read, {}):
+            with _Observer(model, structure, read, {}):
                 total = loss(model(inputs), labels) * len(inputs)  # a sum: each image's gradient is its own
             total.backward()
             for g, values in of_batch.items():

@@ -195,18 +195,3 @@ def draw_swaps(known: pd.DataFrame, own: str, chosen: str):
         alt=f"Which channels {title(own)} and {title(chosen)} cut",
         table=swaps,
     )
-
-
-def fixed(recipe: Recipe):
-    """The layers whose outputs stay, each with the reason."""
-    described = caches.structure(recipe)
-    whole = described.layers[~described.layers["prunable"]]
-    with st.expander(f"What cannot be cut: {len(whole)} {'layer' if len(whole) == 1 else 'layers'}"):
-        st.dataframe(
-            whole[["layer", "kind", "outputs", "reason"]],
-            hide_index=True,
-            key="fixed",
-            alt="Layers that cannot be cut",
-        )
-        for note in (*described.messages, *caches.plan(recipe).messages):
-            st.caption(note)

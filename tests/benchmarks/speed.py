@@ -72,6 +72,22 @@ def score_streamed(graph, data, images: int):
     return score_all(graph, chosen, data, calibration=images, groups="inner")
 
 
+def scoring_times(graph, data) -> dict[str, float]:
+    """Seconds for scores of 1,000 images, by which criteria are asked for together."""
+    asked = {
+        "scores without images: " + ", ".join(FREE_OF_DATA): FREE_OF_DATA,
+        "streamed in one pass: " + ", ".join(STREAMED): STREAMED,
+        DI: ["di"],
+        "taylor (the pass with gradients)": ["taylor"],
+        TOGETHER: list(CRITERIA),
+    }
+    took = {}
+    for title, names in asked.items():
+        chosen = [(name, resolve_options(name, {})) for name in names]
+        took[title] = seconds(lambda chosen=chosen: score_all(graph, chosen, data, groups="inner"), 3)
+    return took
+
+
 def rows(threads: int) -> list[tuple[str, str]]:
     torch.set_num_threads(threads)
     model, data = public_network()
@@ -97,34 +113,18 @@ def rows(threads: int) -> list[tuple[str, str]]:
         ("one forward pass over 1,000 images", f"{once:.2f} s"),
         ("the same with gradients", f"{gradients:.2f} s = {gradients / once:.2f} forward passes"),
         ("trace and verify", f"{1000 * trace:.0f} ms"),
-        ("plan, uniform", f"{1000 * seconds(lambda: pruning.plan(graph, scores), 15):.1f} ms"),
-        (
-            "plan, global",
-            f"{1000 * seconds(lambda: pruning.plan(graph, scores, allocation='global'), 15):.1f} ms",
-        ),
     ]
-    took = {}
-    for title, names in [
-        ("scores without images: " + ", ".join(FREE_OF_DATA), FREE_OF_DATA),
-        ("streamed in one pass: " + ", ".join(STREAMED), STREAMED),
-        (DI, ["di"]),
-        ("taylor (the pass with gradients)", ["taylor"]),
-        (TOGETHER, list(CRITERIA)),
-    ]:
-        chosen = [(name, resolve_options(name, {})) for name in names]
-        took[title] = seconds(lambda chosen=chosen: score_all(graph, chosen, data, groups="inner"), 3)
-        told.append((title, f"{took[title]:.2f} s = {took[title] / once:.2f} forward passes"))
+    for allocation in ("uniform", "global"):
+        took = seconds(lambda how=allocation: pruning.plan(graph, scores, allocation=how), 15)
+        told.append((f"plan, {allocation}", f"{1000 * took:.1f} ms"))
+    took = scoring_times(graph, data)
+    told += [(title, f"{each:.2f} s = {each / once:.2f} forward passes") for title, each in took.items()]
     rest = took[TOGETHER] - gradients - (took[DI] - once)
-    told.append(
-        (f"{TOGETHER}, less the pass with gradients and di's solves", f"{rest / once:.2f} forward passes")
-    )
+    what = f"{TOGETHER}, less the pass with gradients and di's solves"
+    told.append((what, f"{rest / once:.2f} forward passes"))
     for number in (500, 4000):
-        told.append(
-            (
-                f"memory that all ten add to the loaded network, {number:,} images",
-                f"{peak_memory(number)} MiB",
-            )
-        )
+        what = f"memory that all ten add to the loaded network, {number:,} images"
+        told.append((what, f"{peak_memory(number)} MiB"))
     return told
 
 

@@ -1,15 +1,19 @@
 """What the recipe says of cutting and fine-tuning, as widgets."""
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
+from pruning.channels.records import Structure
 from pruning.experiment import Recipe
 from pruning.ui import choices, state
 
 ALLOCATIONS = {"uniform": "Same share", "global": "One ranking"}
 GROUPS = {"inner": "Inside blocks", "all": "Residual streams too"}
 REPAIRS = {"none": "None", "recalibrate": "Recalibrate norms"}
+Shares = tuple[tuple[str, float], ...]  # the recipe's cut_group: (group, share of its channels)
+SIZE = "Channels of the group that can be cut one by one."
 FIRST_EPOCHS, FIRST_REPAIR = 2, "recalibrate"
 
 
@@ -40,13 +44,13 @@ def one_of(field: str, label: str, names: dict[str, str]):
     st.segmented_control(label, list(names), format_func=names.get, required=True, width="stretch", **bound)
 
 
-def limits(place, recipe: Recipe, groups: tuple[str, ...]):
-    """What the allocation has to respect, folded; nothing in a lesson. groups: names of all there are."""
+def limits(place, recipe: Recipe, structure: Structure):
+    """What the allocation has to respect, folded; nothing in a lesson."""
     if state.lesson():
         return
     with place, st.expander("Which groups, and how far"):
         one_of("groups", "Groups that may be cut", GROUPS)
-        known = list(dict.fromkeys([*groups, *recipe.protect]))
+        known = list(dict.fromkeys([*structure.names, *recipe.protect]))
         bound = state.bound("protect", by="default", show=list, read=tuple)
         st.multiselect("Protected", known, placeholder="none", **bound)
         share = {"show": lambda most: round(100 * most), "read": lambda most: most / 100}
@@ -54,31 +58,63 @@ def limits(place, recipe: Recipe, groups: tuple[str, ...]):
         left, right = st.columns(2)
         left.number_input("At least, channels", min_value=1, step=1, **state.bound("min_channels"))
         right.number_input("Multiples of", min_value=1, step=1, **state.bound("round_to"))
-        overrides(recipe, groups)
+        overrides(recipe, structure)
 
 
-def overrides(recipe: Recipe, groups: tuple[str, ...]):
+def overrides(recipe: Recipe, structure: Structure):
     """A table in which a group can be given a share of its own."""
-    given = dict(recipe.cut_group)
-    table = pd.DataFrame({"group": groups, "own": [given.get(name) for name in groups]})
-    table["own"] = table["own"].astype("float64") * 100
-    key = f"overrides {sorted(given.items())}"  # a new table for new values: its edits count from there
+    held = st.session_state.setdefault("overrides", {"number": 0, "start": None, "of": None})
+    key = f"overrides {held['number']}"
+    edits = st.session_state.get(key, {}).get("edited_rows", {})
+    if held["of"] != structure.model_digest or overridden(held["start"], edits) != recipe.cut_group:
+        # Changed elsewhere, by a link or another network: a new table. One that is edited keeps its start, so
+        # that it is not mounted anew at every edit, which would scroll it back to its first group.
+        held |= {"number": held["number"] + 1, "start": override_table(structure, recipe.cut_group)}
+        held["of"], key = structure.model_digest, f"overrides {held['number']}"
 
     def changed():
-        for row, cells in st.session_state[key]["edited_rows"].items():
-            name, own = groups[row], cells.get("own")
-            given.pop(name, None)
-            if own is not None:
-                given[name] = own / 100
-        state.edit(cut_group=tuple(given.items()))
+        state.edit(cut_group=overridden(held["start"], st.session_state[key]["edited_rows"]))
 
     text = Recipe.__dataclass_fields__["cut_group"].metadata["help"]
+    share = {"min_value": 0, "max_value": 95, "format": "%.4g", "help": f"{text} Empty: as the rest."}
     columns = {
-        "group": st.column_config.TextColumn("Group", disabled=True),
-        "own": st.column_config.NumberColumn("Own cut (%)", min_value=0, max_value=99, help=text),
+        "group": st.column_config.TextColumn("Group", disabled=True, width=118),
+        "channels": st.column_config.NumberColumn("Size", disabled=True, width=52, help=SIZE),
+        "own": st.column_config.NumberColumn("Cut (%)", width=86, **share),
     }
-    how = {"hide_index": True, "height": 220, "placeholder": "as the rest"}
-    st.data_editor(table, key=key, column_config=columns, on_change=changed, **how)
+    how = {"hide_index": True, "height": 220, "placeholder": "as the rest", "on_change": changed}
+    st.caption("A share of its own for a group")
+    shown = held["start"][[*columns]]
+    st.data_editor(shown, key=key, column_config=columns, alt="Share that each group loses", **how)
+
+
+def override_table(structure: Structure, cut_group: Shares) -> pd.DataFrame:
+    """A row a group: group, channels, own (percent; NaN: as the allocation has it), and as `given` the share
+    and the name it came with. A link may name a group by any of its layers; what it names and is not there
+    has a row too, so that it can be emptied."""
+    owner = {layer: group.name for group in reversed(structure.groups) for layer in group.layers}
+    owner |= {name: name for name in structure.names}
+    given = {owner.get(name, name): (name, share) for name, share in cut_group}
+    sizes = {group.name: group.size for group in structure.groups}
+    names = list(dict.fromkeys([*structure.names, *given]))
+    return pd.DataFrame(
+        {
+            "group": names,
+            "channels": pd.array([sizes.get(name) for name in names], "Int64"),
+            "own": np.array([100 * given[name][1] if name in given else np.nan for name in names]),
+            "given": [given.get(name) for name in names],
+        }
+    )
+
+
+def overridden(table: pd.DataFrame, edits: dict[int, dict]) -> Shares:
+    """The recipe's `cut_group` after these edits of `override_table`'s table; what was not edited stays to
+    the last digit. edits: {row: {"own": percent, or None for an emptied cell}}, as data_editor tells them."""
+    rows = dict(enumerate(table["given"]))
+    for row, cells in edits.items():
+        own = cells.get("own")
+        rows[row] = None if own is None else (table["group"][row], round(own / 100, 6))
+    return tuple(sorted(given for given in rows.values() if given is not None))
 
 
 def fine_tuning(recipe: Recipe):

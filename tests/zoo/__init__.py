@@ -28,9 +28,9 @@ def seeded(network: nn.Module) -> nn.Module:
 
 
 def network(name: str, *, side: int = 16, example: tuple[int, ...] | None = None):
-    """Decorator: lists a network class under a name; the example is a random image of this side."""
+    """Decorator: lists a network class, or what makes one, under a name; the example is a random image."""
 
-    def listed(kind: type[nn.Module]) -> type[nn.Module]:
+    def listed(kind: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
         def make():
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
@@ -233,3 +233,6 @@ def images_and_inside():
         written = model[0](inputs)
         read = model[1](written)
     return model, graph, data, inputs, labels, written, read
+
+
+from tests.zoo import blind, layers, sharing  # noqa: E402, F401  (imported to be listed)

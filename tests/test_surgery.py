@@ -1,0 +1,179 @@
+"""What a cut leaves: optimizer state that follows, plans that compose, memory formats and hooks kept."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import pruning
+from pruning.channels.slices import named_tensors
+from tests.zoo import ZOO
+
+OPTIMIZERS = {
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=1e-3),
+    "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01),
+    "adamw, amsgrad": lambda parameters: torch.optim.AdamW(parameters, lr=0.01, amsgrad=True),
+}
+
+
+def planned(name="resnet20_b", cut=0.4, groups="all", criterion="l1"):
+    model, example = ZOO[name]()
+    graph = pruning.ChannelGraph(model, example)
+    plan = pruning.plan(graph, pruning.score(graph, criterion), cut=cut, measure="channels", groups=groups)
+    return model, example, plan
+
+
+def trained(model, example, optimizer, steps=2):
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.cross_entropy(model(example), torch.arange(len(example))).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_a_step_after_the_cut_is_the_cut_of_a_step(kind):
+    model, example, plan = planned()
+    optimizer = OPTIMIZERS[kind]([{"params": [p]} for p in model.parameters()])
+    trained(model, example, optimizer)
+    small = pruning.cut(model, plan)  # gradients come along
+    follows = pruning.cut_optimizer(optimizer, model, small, plan)
+    follows.step()
+    optimizer.step()
+    wanted = dict(pruning.cut(model, plan).named_parameters())
+    assert all(torch.equal(p, wanted[name]) for name, p in small.named_parameters())
+    assert type(follows) is type(optimizer) and len(follows.param_groups) == len(optimizer.param_groups)
+
+
+def test_the_given_optimizer_is_left_alone_and_shares_nothing():
+    model, example, plan = planned()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    trained(model, example, optimizer)
+    before = copy.deepcopy(optimizer.state_dict())
+    small = pruning.cut(model, plan)
+    follows = pruning.cut_optimizer(optimizer, model, small, plan)
+    trained(small, example, follows)
+    after = optimizer.state_dict()
+    assert after["param_groups"] == before["param_groups"]
+    for number, state in before["state"].items():
+        assert torch.equal(state["momentum_buffer"], after["state"][number]["momentum_buffer"])
+    follows.param_groups[0]["lr"] = 7
+    assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_another_network_s_optimizer_is_refused():
+    model, example, plan = planned()
+    small = pruning.cut(model, plan)
+    other = OPTIMIZERS["sgd"](copy.deepcopy(model).parameters())
+    with pytest.raises(ValueError, match="of another network"):
+        pruning.cut_optimizer(other, model, small, plan)
+    with pytest.raises(ValueError, match="not as the plan cuts it"):
+        pruning.cut_optimizer(OPTIMIZERS["sgd"](model.parameters()), model, copy.deepcopy(model), plan)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "channel shuffle by hand", "interpolated and concatenated"])
+@torch.no_grad()
+def test_cutting_twice_is_cutting_once_by_the_composed_plan(name):
+    model, example, first = planned(name, 0.3)
+    once = pruning.cut(model, first)
+    graph = pruning.ChannelGraph(once, example)
+    second = pruning.plan(graph, pruning.score(graph, "random"), cut=0.4, measure="channels", groups="all")
+    twice, both = pruning.cut(once, second), first.then(second)
+    direct = pruning.cut(model, both)
+    assert torch.equal(direct(example), twice(example))
+    assert both.widths == second.widths and both.macs == second.macs
+    again = pruning.Plan.from_json(both.to_json())
+    assert torch.equal(pruning.cut(model, again)(example), twice(example))
+    with pytest.raises(ValueError, match="not of the network"):
+        first.then(first)
+
+
+def test_layout_hooks_and_what_is_not_trained_come_along():
+    model, example, plan = planned()
+    model = model.to(memory_format=torch.channels_last)
+    model.layer1[0].conv1.weight.requires_grad_(False)
+    heard = []
+    model.layer1.register_forward_hook(lambda module, inputs, output: heard.append(output.shape))
+    small = pruning.cut(model, plan)
+    assert all(
+        tensor.is_contiguous(memory_format=torch.channels_last)
+        for name, tensor in small.named_parameters()
+        if tensor.dim() == 4
+    )
+    assert not small.layer1[0].conv1.weight.requires_grad and small.layer1[0].conv2.weight.requires_grad
+    small(example)
+    assert len(heard) == 1
+
+
+def test_a_cut_holds_no_full_copy():
+    """All that a cut ever makes, rows before columns, is less than one copy of the whole network."""
+    model, _, plan = planned()
+    made = []
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            result = func(*args, **(kwargs or {}))
+            if func.__name__ in ("clone", "index_select", "contiguous"):
+                made.append(result.numel())
+            return result
+
+    with Watch():
+        small = pruning.cut(model, plan)
+    assert sum(p.numel() for p in small.parameters()) < 0.4 * sum(p.numel() for p in model.parameters())
+    assert sum(made) < sum(tensor.numel() for tensor in named_tensors(model).values())
+
+
+class Normalised(nn.Sequential):
+    def __init__(self, norm):
+        super().__init__(nn.Conv2d(3, 4, 3), norm, nn.Conv2d(4, 2, 3))
+
+
+BAD = {
+    "is lazy": lambda: nn.Sequential(nn.LazyConv2d(4, 3), nn.Conv2d(4, 2, 3)),
+    "meta device": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)).to("meta"),
+    "the batch's own statistics": lambda: Normalised(nn.BatchNorm2d(4, track_running_stats=False)),
+    "does not run on an example of shape": lambda: nn.Sequential(nn.Conv2d(5, 4, 3), nn.Conv2d(4, 2, 3)),
+    "quantized": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 3), torch.ao.nn.quantized.Quantize(1.0, 0, torch.quint8)
+    ),
+}
+
+
+@pytest.mark.parametrize("told", BAD)
+def test_what_cannot_be_traced_is_one_sentence(told):
+    with pytest.raises(ValueError, match=told) as raised:
+        pruning.ChannelGraph(BAD[told](), torch.zeros(1, 3, 16, 16))
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_an_example_that_is_none_or_elsewhere_is_one_sentence():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3))
+    with pytest.raises(ValueError, match="example is on the meta device"):
+        pruning.ChannelGraph(model, torch.zeros(1, 3, 8, 8, device="meta"))
+    with pytest.raises(ValueError, match="holds no tensor"):
+        pruning.ChannelGraph(model, ("an image",))
+    graph = pruning.ChannelGraph(nn.Sequential(nn.Conv2d(3, 4, 3)), torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ValueError, match="output"):
+        pruning.plan(graph, {}, cut=0.5)
+
+
+def test_an_example_may_be_a_tuple_or_a_dict():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right, self.head = nn.Conv2d(3, 6, 3), nn.Conv2d(1, 6, 3), nn.Conv2d(6, 2, 1)
+
+        def forward(self, image, depth):
+            return self.head(F.relu(self.left(image) + self.right(depth)))
+
+    model, parts = Both().eval(), (torch.randn(2, 3, 8, 8), torch.randn(2, 1, 8, 8))
+    named = dict(zip(("image", "depth"), parts, strict=True))
+    for example in (parts, named):
+        graph = pruning.ChannelGraph(model, example)
+        plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=0.5, measure="channels", groups="all")
+        with torch.no_grad():
+            with pruning.masked(model, plan):
+                masked = model(*parts)
+            assert torch.allclose(masked, pruning.cut(model, plan)(**named), atol=1e-6)
+        assert graph.groups[0].tied_to == ("right",) and graph.macs == 36 * (54 * 3 + 54 + 12)

@@ -23,6 +23,10 @@ assets: .venv/installed
 	    --out assets/resnet20-scenes.safetensors
 	$(TRAIN) --model resnet20 --data digits --epochs 20 --lr 0.1 --batch-size 32 --seed 0 --threads 1 --device cpu \
 	    --out assets/resnet20-digits.safetensors
+	$(TRAIN) --model vgg16_slim --data scenes --epochs 20 --lr 0.1 --batch-size 64 --seed 0 --threads 1 --device cpu \
+	    --out assets/vgg16_slim-scenes.safetensors
+	$(TRAIN) --model mobilenet_v2_slim --data scenes --epochs 14 --lr 0.1 --batch-size 64 --seed 0 --threads 1 \
+	    --device cpu --out assets/mobilenet_v2_slim-scenes.safetensors
 	$(BIN)/python -m pruning.wall
 
 # PRUNING_DATA: folder of the public checkpoints and CIFAR-10 images. What is in .measured/ is not measured again.
@@ -33,6 +37,10 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.criteria write
 	$(BIN)/python -m tests.benchmarks.speed
 	$(BIN)/python -m tests.benchmarks.page
+	$(BIN)/python -m tests.benchmarks.engine coverage
+	$(BIN)/python -m tests.benchmarks.engine correctness
+	$(BIN)/python -m tests.benchmarks.engine streams
+	$(BIN)/python -m tests.benchmarks.engine write --bench
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'

@@ -32,9 +32,13 @@ def typed(command: list[str], folder: Path) -> subprocess.CompletedProcess:
 
 
 def forked(*words, env: dict[str, str] | None = None, cwd: Path) -> subprocess.CompletedProcess:
-    """As `cli`, but forked from a process that has imported torch: what dozens of cases can afford."""
+    """As `cli`, but forked from a process that has imported torch: what dozens of cases can afford.
+
+    And torchvision, which on its first import makes an empty folder for torch's compiler beside our files.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pruning.__main__", "pruning.experiment.run", "pruning.listing"])
+    modules = ["__main__", "experiment.run", "listing", "models.small_images"]
+    context.set_forkserver_preload([f"pruning.{module}" for module in modules])
     with tempfile.TemporaryDirectory() as told:
         outputs = [Path(told, name) for name in ("out", "err")]
         process = context.Process(target=in_fork, args=([*map(str, words)], env or {}, cwd, outputs))

@@ -7,7 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
+import pruning
+from pruning.models.load import new_model
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY, TINY, cli, forked
 
@@ -213,3 +217,25 @@ def test_training_writes_weights_that_run_takes(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert report(tmp_path / "run")["test_images"] == 20
+
+
+def test_a_network_of_torchvision_comes_with_weights_of_ones_own(tmp_path):
+    """The weights as either kind of file; random ones, since what they have learned changes no step."""
+    state = new_model("torchvision:resnet18", 10).state_dict()
+    torch.save(state, tmp_path / "weights.pth")
+    save_file(state, tmp_path / "weights.safetensors")
+    named = ("--model", "torchvision:resnet18", "--data", "digits", "--size", "40", "--threads", "1")
+    given = (*named, "--calibration", "50", "--checkpoint")
+    done = forked("scores", *given, "weights.pth", "--out", "scores.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    scored = [row["group"] for row in csv.DictReader((tmp_path / "scores.csv").open())]
+    assert scored.count("conv1") == scored.count("layer1.0.conv1") == 64
+
+    how = ("--cut", "0.5", "--groups", "all", "--epochs", "0", "--repair", "recalibrate", "--out", "out")
+    done = forked("run", *given, "weights.safetensors", *how, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = report(tmp_path / "out")
+    assert 0.49 <= 1 - told["macs"]["final"] / told["macs"]["baseline"] <= 0.51
+    small = pruning.load(tmp_path / "out")
+    assert sum(p.numel() for p in small.parameters()) == told["parameters"]["final"]
+    assert small.origin.model == "torchvision:resnet18" and small(torch.zeros(1, 3, 40, 40)).shape == (1, 10)

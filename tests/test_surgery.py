@@ -129,7 +129,13 @@ class Normalised(nn.Sequential):
         super().__init__(nn.Conv2d(3, 4, 3), norm, nn.Conv2d(4, 2, 3))
 
 
+class OwnNorm(nn.Module):
+    def forward(self, x):
+        return F.batch_norm(x, None, None, training=True)
+
+
 BAD = {
+    "even in evaluation mode": lambda: Normalised(OwnNorm()),
     "is lazy": lambda: nn.Sequential(nn.LazyConv2d(4, 3), nn.Conv2d(4, 2, 3)),
     "meta device": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)).to("meta"),
     "the batch's own statistics": lambda: Normalised(nn.BatchNorm2d(4, track_running_stats=False)),

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from pruning import Recipe
 from pruning.experiment import describe
 from pruning.ui import channels
-from tests.front_door import REPOSITORY
+from tests.page_door import open_page, said
 
 
 @pytest.fixture(scope="module")
@@ -17,20 +17,12 @@ def server():
     st.cache_resource.clear()
 
 
-def open_page(**link) -> AppTest:
-    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=180)
-    app.switch_page("pages/1_Channels.py")
-    for key, value in ({"data": "digits"} | link).items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def said(app: AppTest) -> str:
-    return "\n".join([*(text.value for text in app.caption), *(text.value for text in app.markdown)])
+def open_channels(**link) -> AppTest:
+    return open_page("1_Channels", **{"data": "digits"} | link)
 
 
 def test_the_map_a_group_and_what_is_tied_to_it(server):
-    app = open_page(cut="0.4", group="conv1", protect="layer1.0.conv1", lesson="1")
+    app = open_channels(cut="0.4", group="conv1", protect="layer1.0.conv1", lesson="1")
     assert not app.exception and not app.error
     assert "channels in 12 groups" in said(app)
     assert "Keeps the channels whose filters have the largest weights" in said(app)
@@ -48,7 +40,7 @@ def test_the_map_a_group_and_what_is_tied_to_it(server):
 
 
 def test_a_cut_out_of_reach_is_one_sentence_and_the_slider_stays(server):
-    app = open_page(cut="0.95")
+    app = open_channels(cut="0.95")
     (error,) = app.error
     assert "out of reach" in error.value and not app.exception
     app.slider(key="widget cut").set_value(50).run()
@@ -56,7 +48,7 @@ def test_a_cut_out_of_reach_is_one_sentence_and_the_slider_stays(server):
 
 
 def test_a_network_without_weights_is_one_sentence(server):
-    app = open_page(model="resnet56")
+    app = open_channels(model="resnet56")
     (error,) = app.error
     assert "resnet20 on digits" in error.value and not app.exception
 

@@ -1,7 +1,6 @@
 """The Prune page as it comes out of real workers; no browser, so no timer: a test looks again by itself."""
 
 import json
-import time
 
 import pytest
 import streamlit as st
@@ -11,7 +10,8 @@ from pruning import Recipe
 from pruning.experiment import describe
 from pruning.ui import jobs
 from pruning.ui.prune import controls
-from tests.front_door import REPOSITORY, typed
+from tests.front_door import typed
+from tests.page_door import look_until, open_page, said
 
 LINK = {"data": "digits", "calibration": "100", "threads": "1"}
 
@@ -23,28 +23,8 @@ def server():
     st.cache_resource.clear()
 
 
-def open_page(**link) -> AppTest:
-    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=60)
-    app.switch_page("pages/2_Prune.py")
-    for key, value in link.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def look_until(app: AppTest, true, seconds: float = 90) -> AppTest:
-    """Looks again and again, as the page's timer does in a browser."""
-    end = time.monotonic() + seconds
-    while not true(app):
-        assert time.monotonic() < end and not app.exception, said(app)
-        time.sleep(0.2)
-        app.run()
-    assert not app.exception
-    return app
-
-
-def said(app: AppTest) -> str:
-    parts = (app.caption, app.markdown, app.error, app.info, app.success, app.warning)
-    return "\n".join(element.value for kind in parts for element in kind)
+def open_prune(**link) -> AppTest:
+    return open_page("2_Prune", **link)
 
 
 def figures(app: AppTest) -> dict[str, str]:
@@ -60,7 +40,7 @@ def counted(app: AppTest) -> bool:
 
 
 def test_costs_widths_and_accuracy_follow_the_recipe(server):
-    app = look_until(open_page(**LINK, cut="0.5"), counted)
+    app = look_until(open_prune(**LINK, cut="0.5"), counted)
     before = figures(app)
     assert before["MACs"] == "20.3 M" and before["Full network"].endswith("%")
     assert "channels go in 9 groups" in said(app)
@@ -71,7 +51,7 @@ def test_costs_widths_and_accuracy_follow_the_recipe(server):
 
 
 def test_a_target_out_of_reach_is_one_sentence_and_the_controls_stay(server):
-    app = look_until(open_page(**LINK, cut="0.95"), lambda app: app.error)
+    app = look_until(open_prune(**LINK, cut="0.95"), lambda app: app.error)
     assert len(app.error) == 1 and "out of reach" in app.error[0].value
     app.slider(key="widget cut").set_value(30)
     look_until(app.run(), counted)
@@ -79,14 +59,14 @@ def test_a_target_out_of_reach_is_one_sentence_and_the_controls_stay(server):
 
 
 def test_a_link_is_followed_to_the_letter_and_a_first_visit_finds_fine_tuning(server):
-    assert "Prune" in [button.label for button in open_page(**LINK).button]
-    fresh = open_page()
+    assert "Prune" in [button.label for button in open_prune(**LINK).button]
+    fresh = open_prune()
     assert "Prune and fine-tune" in [button.label for button in fresh.button]
     assert fresh.query_params["epochs"] in ("2", ["2"])
 
 
 def test_a_protected_group_and_a_share_of_its_own_are_taken_from_the_link(server):
-    app = open_page(**LINK, cut="0.3", protect="layer1.0.conv1", cut_group="layer1.1.conv1=0.75")
+    app = open_prune(**LINK, cut="0.3", protect="layer1.0.conv1", cut_group="layer1.1.conv1=0.75")
     look_until(app, counted)
     assert "the largest share in layer1.1.conv1 (4 of 16 stay)" in said(app)
     assert app.multiselect(key="widget protect").value == ["layer1.0.conv1"]
@@ -108,11 +88,11 @@ def test_the_table_of_own_shares_is_the_recipe_s_before_and_after_an_edit():
 
 
 def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run(server, tmp_path):
-    app = look_until(open_page(**LINK, cut="0.4", criterion="l2", repair="recalibrate", epochs="1"), counted)
+    app = look_until(open_prune(**LINK, cut="0.4", criterion="l2", repair="recalibrate", epochs="1"), counted)
     press(app, "Prune and fine-tune")
     (id,) = [job.id for job in jobs.lanes().jobs("job")][:1]
     assert app.query_params["job"] in (id, [id])
-    again = open_page(**LINK, cut="0.4", criterion="l2", job=id)  # a reload is a new session
+    again = open_prune(**LINK, cut="0.4", criterion="l2", job=id)  # a reload is a new session
     look_until(again, lambda app: "Done, L2 norm" in said(app))
     assert {"Recalibrated", "Fine-tuned", "Measured time", "Same answers"} <= set(figures(again))
     assert "What changed" in [heading.value for heading in again.subheader]
@@ -130,7 +110,7 @@ def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run
 
 
 def test_a_job_is_cancelled(server):
-    app = press(open_page(**LINK, epochs="50"), "Prune and fine-tune")
+    app = press(open_prune(**LINK, epochs="50"), "Prune and fine-tune")
     look_until(app, lambda app: any(button.label == "Cancel" for button in app.button))
     press(app, "Cancel")
     look_until(app, lambda app: "This job was cancelled." in said(app))
@@ -138,13 +118,13 @@ def test_a_job_is_cancelled(server):
 
 
 def test_a_job_that_fails_is_one_sentence(server):
-    app = press(open_page(**LINK, cut="0.95"), "Prune")
+    app = press(open_prune(**LINK, cut="0.95"), "Prune")
     look_until(app, lambda app: any("(ResNet-20 on digits" in error.value for error in app.error))
     assert not app.exception
 
 
 def test_an_old_link_s_job_is_unknown_and_can_be_closed(server):
-    app = open_page(**LINK, job="0badcafe")
+    app = open_prune(**LINK, job="0badcafe")
     assert "knows no job 0badcafe" in app.warning[0].value
     press(app, "Close")
     assert "job" not in app.query_params and "Nothing has been run yet" in said(app)

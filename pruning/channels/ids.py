@@ -17,6 +17,10 @@ import torch
 ADD, MULTIPLY, TIE, STRUCTURE = "add", "multiply", "tie", "structure"
 
 
+class Untraceable(ValueError):
+    """A network of which no forward pass tells what belongs together; the message says why and what to do."""
+
+
 @dataclass
 class Call:
     """One run of a layer: what it is, how many multiply-accumulates each weight entry took, and its output's

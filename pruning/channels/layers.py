@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from pruning.channels.ids import STRUCTURE, Call, along, unite_rows
+from pruning.channels.ids import STRUCTURE, Call, Untraceable, along, unite_rows
 
 if TYPE_CHECKING:
     from pruning.channels.tracer import Tracer
@@ -135,7 +135,29 @@ def _norm_called(tracer, output, weight):
         _called(tracer, "norm", weight, 0, None, 0, output.shape[1:])
 
 
-def _batch_norm(tracer, output, input, running_mean=None, running_var=None, weight=None, bias=None, *_, **__):
+def _batch_norm(
+    tracer,
+    output,
+    input,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    training=False,
+    *_,
+    **__,
+):
+    if training:
+        raise Untraceable(
+            f"{tracer.where()} normalises by the batch's own statistics even in evaluation mode: its output "
+            "depends on the batch; pass training=self.training"
+        )
+    _instance_norm(tracer, output, input, running_mean, running_var, weight, bias)
+
+
+def _instance_norm(
+    tracer, output, input, running_mean=None, running_var=None, weight=None, bias=None, *_, **__
+):
     _normalise(tracer, output, input, (running_mean, running_var, weight, bias), 1)
     _norm_called(tracer, output, weight)
 
@@ -170,7 +192,7 @@ PARAMETRIC: dict[str, Callable] = {
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
     "linear": _linear,
     "batch_norm": _batch_norm,
-    "instance_norm": _batch_norm,
+    "instance_norm": _instance_norm,
     "group_norm": _group_norm,
     "layer_norm": _layer_norm,
     "prelu": _prelu,

@@ -8,7 +8,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from pruning.channels.ids import TIE, Trace, along, answer, compact, constant, flat
+from pruning.channels.ids import TIE, Trace, Untraceable, along, answer, compact, constant, flat
 from pruning.channels.operations import follow
 
 OUTPUT = "it is the network's output"
@@ -129,6 +129,8 @@ def answered(model: nn.Module, example: tuple | dict):
     """The network's answer; whatever it raises becomes one sentence."""
     try:
         return answer(model, example)
+    except Untraceable:
+        raise
     except Exception as error:
         shape = [tuple(t.shape) for t in flat(example) if isinstance(t, torch.Tensor)]
         said = str(error).strip().splitlines()

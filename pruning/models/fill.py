@@ -47,20 +47,24 @@ def with_classifier_of(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tens
 
 def first_difference(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> str:
     """What differs first, in words; empty if nothing does. Other names come before other shapes."""
+    if problem := other_names(wanted, state):
+        return problem
+    for key in resized(wanted, state)[:1]:
+        has, needs = (" x ".join(map(str, tensor.shape)) or "1" for tensor in (state[key], wanted[key]))
+        if classes := classes_in(wanted, state):
+            return f"it has {classes} classes and {wanted[key].shape[0]} are needed ({key!r} is {has})"
+        return f"{key!r} is {has} where {needs} is needed"
+    return ""
+
+
+def other_names(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> str:
+    """The first name that is missing or unknown, in words; empty if there is none."""
     missing = [key for key in wanted if key not in state and not key.endswith(COUNTER)]
     unknown = [key for key in state if key not in wanted and not key.endswith(COUNTER)]
     if missing:
         instead = f" (it has {unknown[0]!r})" if unknown else ""
         return f"it lacks {missing[0]!r}{instead}"
-    if unknown:
-        return f"it also has {unknown[0]!r}"
-    for key in resized(wanted, state)[:1]:
-        has, needs = (" x ".join(map(str, tensor.shape)) or "1" for tensor in (state[key], wanted[key]))
-        if classes_in(wanted, state):
-            classes = f"{classes_in(wanted, state)} classes and {wanted[key].shape[0]} are needed"
-            return f"it has {classes} ({key!r} is {has})"
-        return f"{key!r} is {has} where {needs} is needed"
-    return ""
+    return f"it also has {unknown[0]!r}" if unknown else ""
 
 
 def resized(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> list[str]:
@@ -88,7 +92,8 @@ def fits(name: str, state: "Mapping[str, Tensor]") -> bool:
     """Whether the state dict is that of a listed network, for whatever number of classes."""
     import torch
 
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # names and shapes are enough
+    with torch.random.fork_rng(devices=[]):
         wanted = MODELS[name].build().state_dict()
-        wanted = MODELS[name].build(classes=classes_in(wanted, state) or 10).state_dict()
-    return not first_difference(wanted, as_named_in(wanted, state))
+    state = as_named_in(wanted, state)
+    same_names = not other_names(wanted, state)
+    return same_names and (not resized(wanted, state) or classes_in(wanted, state) is not None)

@@ -117,8 +117,6 @@ def find_weights(name: str, data: str, checkpoint: str | Path | None) -> Checkpo
 
 def count_classes(name: str, data: str | Path | HasClasses, weights: Checkpoint | None) -> int:
     """Classes of loaded or listed data; for a path, as many as the weights are for."""
-    import torch
-
     if hasattr(data, "classes"):
         return len(data.classes)
     if data in KNOWN_CLASSES:
@@ -128,9 +126,8 @@ def count_classes(name: str, data: str | Path | HasClasses, weights: Checkpoint 
             f"how many classes {data} has is not known yet; give classes=, or data=load_data({str(data)!r})"
         )
     guess = 10
-    with torch.device("meta"):  # names and shapes are enough
-        wanted = new_model(name, guess).state_dict()
-    return classes_in(wanted, weights.state) or guess  # of another network's weights `fill` will say so
+    found = classes_in(new_model(name, guess).state_dict(), weights.state)
+    return found or guess  # where the weights are another network's, `fill` will say so
 
 
 def new_model(name: str, classes: int) -> "nn.Module":

@@ -32,6 +32,10 @@ OUTPUT = "it is the network's output"
 LARGER = ("densenet121", "shufflenet_v2_x1_0", "mobilenet_v3_small", "swin_t")
 NAMES = KINDS["zoo"] + LARGER  # the zoo holds resnet20 (zero-padding shortcut) and resnet20_b
 SIDES = ("ours", "peer")
+UNDER_NORMS = {
+    "verdict": "not compared",
+    "detail": "all under a norm over channels, where a cut rightly differs",
+}
 CONVOLUTIONS = nn.modules.conv._ConvNd
 
 
@@ -100,8 +104,10 @@ def ours(model: nn.Module, example: torch.Tensor) -> dict:
     """Cut against `masked`; groups under a norm over channels stay whole, for the peer as well."""
     graph = pruning.ChannelGraph(model, example)
     under = [group.name for group in graph.groups if group.renormalised]
+    if not graph.groups:
+        return {"verdict": "nothing to cut", "detail": next(iter(graph.fixed.values()), "")}
     if len(under) == len(graph.groups):
-        return {"verdict": "nothing to cut", "detail": "; ".join(dict.fromkeys(graph.fixed.values()))}
+        return UNDER_NORMS
     scores = pruning.score(graph, "l1")
     plan = pruning.plan(graph, scores, cut=CUT, measure="channels", groups="all", protect=under)
     small = pruning.cut(model, plan)
@@ -111,38 +117,42 @@ def ours(model: nn.Module, example: torch.Tensor) -> dict:
 
 
 def peer(model: nn.Module, example: torch.Tensor) -> dict:
-    """The same of Torch-Pruning: what it takes from the inputs of each layer is written down as it prunes,
-    and the whole network with these inputs zeroed is what its small one must compute."""
-    whole = whole_layers(model, example)
+    """The same of Torch-Pruning: what it takes from each layer's inputs and outputs is written down as it
+    prunes, and the whole network with these zeroed is what its small one must compute."""
+    graph = pruning.ChannelGraph(model, example)
+    if graph.groups and all(group.renormalised for group in graph.groups):
+        return UNDER_NORMS
+    whole = whole_layers(graph)
     small = copy.deepcopy(model)
     try:
         left = pruned_by_peer(small, example, whole)
     except Exception as error:  # whatever it raises is its answer for this network
         return {"verdict": "refused", "detail": first_line(error)}
-    return compared(with_inputs_zeroed(model, left, example), model, small, example)
+    return compared(zeroed(model, left, example), model, small, example)
 
 
-def whole_layers(model: nn.Module, example: torch.Tensor) -> set[str]:
+def whole_layers(graph) -> set[str]:
     """Layers whose outputs stay: the network's own outputs, and what is under a norm over channels."""
-    graph = pruning.ChannelGraph(model, example)
     under = {layer for group in graph.groups if group.renormalised for layer in group.layers}
     return under | {layer for layer, why in graph.fixed.items() if why == OUTPUT}
 
 
-def pruned_by_peer(small: nn.Module, example: torch.Tensor, whole: set[str]) -> dict[str, list[int]]:
-    """Prunes in place; {layer: the channels that it still reads, in the whole network's numbers}."""
+def pruned_by_peer(small: nn.Module, example: torch.Tensor, whole: set[str]) -> dict[str, dict]:
+    """Prunes in place. Returns {"in", "out": {layer: the channels that it still reads or writes, in the whole
+    network's numbers}}."""
     import torch_pruning
 
     names = {module: name for name, module in small.named_modules()}
-    left: dict[str, list[int]] = {}
+    left: dict[str, dict[str, list[int]]] = {"in": {}, "out": {}}
 
     def note(dependency, indices):
-        module = dependency.target.module
-        if dependency.handler.__name__ != "prune_in_channels" or module not in names:
-            return
-        gone = {getattr(index, "idx", index) for index in indices}  # some carry the first layer's beside them
-        before = left.get(names[module], list(range(dependency.handler.__self__.get_in_channels(module))))
-        left[names[module]] = [channel for place, channel in enumerate(before) if place not in gone]
+        module, handler = dependency.target.module, dependency.handler
+        side = {"prune_in_channels": "in", "prune_out_channels": "out"}.get(handler.__name__)
+        if module in names and side:
+            number = getattr(handler.__self__, f"get_{side}_channels")(module)
+            before = left[side].get(names[module], list(range(number)))
+            gone = {getattr(index, "idx", index) for index in indices}  # some carry the first layer's as well
+            left[side][names[module]] = [c for place, c in enumerate(before) if place not in gone]
 
     pruner = torch_pruning.pruner.MagnitudePruner(
         small,
@@ -162,27 +172,36 @@ def pruned_by_peer(small: nn.Module, example: torch.Tensor, whole: set[str]) -> 
 
 
 @torch.no_grad()
-def with_inputs_zeroed(model: nn.Module, left: dict[str, list[int]], example: torch.Tensor):
-    """The whole network's answer with the channels that are not left zero wherever they are read."""
-    modules, hooks = dict(model.named_modules()), []
-    for name, channels in left.items():
+def zeroed(model: nn.Module, left: dict[str, dict], example: torch.Tensor):
+    """The whole network's answer with the channels that are not left zero wherever they are read by a layer,
+    and where a convolution or linear layer writes them (a function may use its weight as well). Layers that
+    share a weight get one each, since the peer parts them."""
+    model = copy.deepcopy(model)
+    modules = dict(model.named_modules())
+    for module in modules.values():
+        if isinstance(module, (CONVOLUTIONS, nn.Linear)) and "weight" in module._parameters:
+            module.weight = nn.Parameter(module.weight.clone())
+    for name, channels in left["in"].items():
         module = modules[name]
         dimension = -1 - len(module.kernel_size) if isinstance(module, CONVOLUTIONS) else -1
-        hooks.append(module.register_forward_pre_hook(keeping(channels, dimension)))
-    try:
-        return model(example)
-    finally:
-        for hook in hooks:
-            hook.remove()
+        module.register_forward_pre_hook(keeping(channels, dimension))
+    for name, channels in left["out"].items():
+        module = modules[name]
+        if isinstance(module, (CONVOLUTIONS, nn.Linear)):
+            rows = module.weight.transpose(0, 1) if getattr(module, "transposed", False) else module.weight
+            for tensor in (rows, module.bias):
+                if tensor is not None:
+                    tensor[sorted(set(range(len(tensor))) - set(channels))] = 0
+    return model(example)
 
 
 def keeping(channels: list[int], dimension: int):
-    def zeroed(module, given):
+    def kept(module, given):
         mask = torch.zeros(given[0].shape[dimension], dtype=given[0].dtype)
         mask[channels] = 1
         return (given[0] * mask.view([-1] + [1] * (-1 - dimension)), *given[1:])
 
-    return zeroed
+    return kept
 
 
 @torch.no_grad()

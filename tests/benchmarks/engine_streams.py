@@ -70,7 +70,7 @@ def lines() -> list[str]:
     """The table and the recommendation; a sentence where nothing was measured."""
     rows = dict(zip(CASES, kept("streams", [title(*case) for case in CASES]), strict=True))
     if any("repaired" not in row for row in rows.values()):
-        return ["Not measured: `PRUNING_DATA` did not name the folder of the public checkpoints and images."]
+        return ["Not measured: it needs `PRUNING_DATA`, the folder of the public checkpoints and images."]
     head = ("network", "MACs cut", "groups", "allocation", "parameters cut", "raw", "recalibrated")
     body = [
         (
@@ -94,9 +94,7 @@ def against(rows: dict, case: tuple) -> str:
     model, share, groups, allocation = case
     if groups == "inner":
         return ""
-    gap = paired_difference(
-        [rows[case]["repaired"]], [rows[model, share, "inner", allocation]["repaired"]]
-    )
+    gap = paired_difference([rows[case]["repaired"]], [rows[model, share, "inner", allocation]["repaired"]])
     return f"{100 * gap.mean:+.1f} ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
 
 
@@ -109,7 +107,9 @@ def recommendation(rows: dict) -> str:
             gap = over_both(rows, (share, "all", allocation), (share, "inner", allocation))
             told.append(gap.in_words(f"`all` ({allocation})", f"`inner` ({allocation})"))
         means = {
-            (groups, allocation): np.mean([rows[m, share, groups, allocation]["repaired"] for m in CHECKPOINTS])
+            (groups, allocation): np.mean(
+                [rows[m, share, groups, allocation]["repaired"] for m in CHECKPOINTS]
+            )
             for groups, allocation in product(GROUPS, ALLOCATIONS)
         }
         best = max(means, key=means.get)
@@ -118,7 +118,9 @@ def recommendation(rows: dict) -> str:
         )
         if best != ("inner", "uniform"):
             gap = over_both(rows, (share, *best), (share, "inner", "uniform"))
-            told.append(gap.in_words("It", "the default, `inner` and uniform,").replace("It against", "Against"))
+            told.append(
+                gap.in_words("It", "the default, `inner` and uniform,").replace("It against", "Against")
+            )
     return " ".join(told)
 
 

@@ -1,0 +1,33 @@
+"""A page without a browser: opened by its link, looked at until it says something, read, pressed."""
+
+import time
+
+from streamlit.testing.v1 import AppTest
+
+from tests.front_door import REPOSITORY
+
+
+def open_page(page: str, **link) -> AppTest:
+    """A page, such as 2_Prune, opened by a link of its own in a session of its own."""
+    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=180)
+    app.switch_page(f"pages/{page}.py")
+    for key, value in link.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def look_until(app: AppTest, true, seconds: float = 90) -> AppTest:
+    """Looks again and again, as the page's timer does in a browser."""
+    end = time.monotonic() + seconds
+    while not true(app):
+        assert time.monotonic() < end and not app.exception, said(app)
+        time.sleep(0.2)
+        app.run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    """All that the page says in words."""
+    parts = (app.caption, app.markdown, app.error, app.info, app.success, app.warning)
+    return "\n".join(element.value for kind in parts for element in kind)

@@ -18,15 +18,17 @@ def named_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     return dict([*model.named_parameters(), *model.named_buffers()])
 
 
-def copy_with(model: nn.Module, kept: Kept) -> nn.Module:
+def copy_with(model: nn.Module, kept: Kept, *, shared: bool = False) -> nn.Module:
     """A smaller copy: cut tensors are index-selected, every other is cloned, nothing is shared with `model`.
+
+    shared: tensors that are not cut are the model's own, for a copy that only runs once.
 
     The structure is copied without its tensors and then filled, so no full copy ever exists. Gradients,
     requires_grad, hooks, dtype, device and memory format come along.
     """
     memo = {}
     for name, tensor in named_tensors(model).items():
-        memo[id(tensor)] = _smaller(tensor, kept.get(name, {}))
+        memo[id(tensor)] = tensor if shared and name not in kept else _smaller(tensor, kept.get(name, {}))
     small = _skeleton(model, memo)
     modules = dict(small.named_modules())
     for name in kept:
@@ -78,15 +80,35 @@ def selected(values: torch.Tensor, kept: Mapping[int, np.ndarray]) -> torch.Tens
     """
     with torch.no_grad():
         chosen = values.detach()
-        for dimension, indices in kept.items():
-            if len(indices) < chosen.shape[dimension]:
-                chosen = chosen.index_select(dimension, torch.as_tensor(indices, device=chosen.device))
+        fewer = [
+            (dimension, torch.as_tensor(indices, device=chosen.device))
+            for dimension, indices in kept.items()
+            if len(indices) < chosen.shape[dimension]
+        ]
+        if len(fewer) == 2 and chosen.numel() > LARGE:
+            chosen = _in_blocks(chosen, *fewer)
+        else:
+            for dimension, indices in fewer:
+                chosen = chosen.index_select(dimension, indices)
         for layout in _LAYOUTS.get(values.dim(), ()):
             if values.is_contiguous(memory_format=layout) and not values.is_contiguous():
                 chosen = chosen.contiguous(memory_format=layout)
         return chosen.clone() if chosen.data_ptr() == values.data_ptr() else chosen
 
 
+def _in_blocks(values: torch.Tensor, one: tuple, other: tuple) -> torch.Tensor:
+    """Cut along two dimensions, some rows at a time: what lies between the two cuts is never there whole."""
+    (first, rows), (second, columns) = one, other
+    shape = list(values.shape)
+    shape[first], shape[second] = len(rows), len(columns)
+    chosen, step = values.new_empty(shape), max(1, LARGE * values.shape[first] // values.numel())
+    for start in range(0, len(rows), step):
+        part = values.index_select(first, rows[start : start + step]).index_select(second, columns)
+        chosen.narrow(first, start, part.shape[first]).copy_(part)
+    return chosen
+
+
+LARGE = 2**22  # entries
 _LAYOUTS = {4: (torch.channels_last,), 5: (torch.channels_last_3d,)}
 
 

@@ -1,4 +1,4 @@
-"""A traced structure is tried out: half of every group is cut at random, and must agree with the masked
+"""A traced structure is tried out: some of every group is cut at random, and must agree with the masked
 network."""
 
 import copy
@@ -17,13 +17,14 @@ from pruning.channels.records import IndexMap, Structure
 from pruning.channels.slices import copy_with, silenced
 from pruning.channels.tracer import evaluating
 
+CUT = 0.4  # of every group: what masking sets aside and what the cut copies are about equal then
 ENTRIES = 4096  # of each output heard on the way
 DIFFERS = "a cut network did not compute what the masked one does"
 BREAKS = "the network does not run once its channels are cut, since its code holds literal sizes"
 
 
 def verified(model: nn.Module, example: tuple | dict, structure: Structure) -> Structure:
-    """Cuts half of every group at random, compares with the masked network, and fixes groups that differ.
+    """Cuts some of every group at random, compares with the masked network, and fixes groups that differ.
 
     Under a norm over channels the two rightly differ: there the cut network must run, and answer in the same
     shapes.
@@ -78,20 +79,20 @@ def _largest_good(good: Callable[[list[int]], bool], base: list[int], groups: li
 def _agree(
     model: nn.Module, example: tuple | dict, structure: Structure, groups: list[int], exact: bool = True
 ) -> bool:
-    """Whether a network with half of these groups cut runs, and computes (exact) or at least returns in the
-    same shapes what the masked one does."""
+    """Whether a network with some channels of these groups cut runs, and computes (exact) or at least returns
+    in the same shapes what the masked one does."""
     random = np.random.default_rng(0)
     kept = {}
     for g in groups:
         size = structure.groups[g].size
-        kept[g] = np.sort(random.permutation(size)[: max(1, size - size // 2)])
+        kept[g] = np.sort(random.permutation(size)[: size - max(int(CUT * size), size > 1)])
     keep, drop = kept_by_tensor(structure, kept), cut_where_read(structure, kept)
     listener = _Listener(structure)
     with evaluating(model), torch.no_grad():
         with silenced(model, drop), listener.hearing(model) as on_the_way:
             masked = flat(answer(model, example))
         try:
-            smaller = copy_with(model, keep)
+            smaller = copy_with(model, keep, shared=True)
             with listener.hearing(smaller) as on_the_way_of_cut:
                 small = flat(answer(smaller, example))
         except Exception:  # a literal size in the user's code: whatever it raises, this cannot be cut
@@ -147,9 +148,10 @@ def _without(structure: Structure, group: int, why: str) -> Structure:
     order = [g for g in range(len(structure.groups)) if g != group]
     number = np.full(len(structure.groups) + 1, -1)  # one more, so that -1 stays -1
     number[order] = np.arange(len(order))
-    maps = {
-        name: {d: IndexMap(number[index.group], index.channel) for d, index in dims.items()}
-        for name, dims in structure.maps.items()
-    }
+    maps = {}
+    for name, dims in structure.maps.items():
+        left = {d: IndexMap(number[index.group], index.channel) for d, index in dims.items()}
+        left = {d: index for d, index in left.items() if (index.group >= 0).any()}
+        maps |= {name: left} if left else {}
     fixed = {**structure.fixed, **dict.fromkeys(structure.groups[group].layers, why)}
     return replace(structure, groups=tuple(structure.groups[g] for g in order), maps=maps, fixed=fixed)

@@ -40,13 +40,13 @@ def next_steps():
 def cards(recipe: Recipe):
     """A card for each pair of network and data whose trained weights come along."""
     st.subheader("Choose what to look at", anchor=False)
-    pairs = models.bundled()
-    for column, (model, data) in zip(st.columns(max(3, len(pairs))), pairs, strict=False):
+    row = st.container(horizontal=True)  # unlike columns it breaks where a window is too narrow for all
+    for model, data in models.bundled():
         here = (recipe.model, recipe.data, recipe.checkpoint) == (model, data, None)
         correct, images = bundled_accuracy(model, data)
-        with column.container(border=True, height="stretch", vertical_alignment="distribute"):
-            st.markdown(f"**{names.network(model)} on {names.data(data)}**")
-            st.caption(f"{DATA[data].meaning} {correct:,} of {images:,} test pictures right.")
+        with row.container(border=True, height="stretch", vertical_alignment="distribute"):
+            told = f"{DATA[data].meaning} {correct:,} of {images:,} test pictures right."
+            st.markdown(f"**{names.network(model)} on {names.data(data)}**\n\n:small[:gray[{told}]]")
             st.button(
                 "Open now" if here else "Open",
                 key=f"card {model} {data}",

@@ -171,7 +171,7 @@ def main():
     parser.add_argument("names", nargs="*", help="networks (of streams: rows) instead of all")
     parser.add_argument("--anew", action="store_true", help="measure what is kept again")
     parser.add_argument("--bench", action="store_true", help="of write: run the benchmark first if needed")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     torch.set_num_threads(1)
     if given.part != "write":
         PARTS[given.part].measure(given.names, anew=given.anew)

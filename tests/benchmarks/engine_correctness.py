@@ -28,6 +28,7 @@ from tests.benchmarks.engine_rows import (
 
 CUT = 0.5  # share of the channels of every group that goes, by L1
 TOLERANCE = 1e-4  # relative to the largest output; rounding leaves 1e-6, one wrong channel 1e-2 and more
+LONGEST = 90  # characters of a detail in the table
 OUTPUT = "it is the network's output"
 LARGER = ("densenet121", "shufflenet_v2_x1_0", "mobilenet_v3_small", "swin_t")
 NAMES = KINDS["zoo"] + LARGER  # the zoo holds resnet20 (zero-padding shortcut) and resnet20_b
@@ -234,6 +235,7 @@ def cells(name: str, rows: dict[str, dict]) -> list[str]:
     for side in SIDES:
         row = rows[side]
         verdict, detail = row.get("verdict", row.get("raises")), row.get("detail", "")
+        detail = detail if len(detail) <= LONGEST else detail[:LONGEST].rstrip() + " ..."
         words = verdict if verdict == "exact" or not detail else f"{verdict}: {detail}"
         told += [words, f"{row['left']:.0%}" if "left" in row else ""]
     return told

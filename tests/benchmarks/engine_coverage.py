@@ -4,7 +4,7 @@ import copy
 import gc
 import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import torch
@@ -81,7 +81,7 @@ def about(graph, model: nn.Module, example: torch.Tensor) -> dict:
         "inner_groups": sum(group.inner for group in graph.groups),
         "under_norms": sum(group.renormalised for group in graph.groups),
         "layers": len(layers),
-        "whole": {x.name or x.weight: reason(structure, x) for x in whole},
+        "whole": {x.name or "the network itself": reason(structure, x) for x in whole},
         "fixed": dict(graph.fixed),
         "notes": list(structure.notes),
     }
@@ -191,14 +191,19 @@ def differences(row: dict) -> list[float]:
     return [cut["difference"] for cut in cuts if cut and cut["difference"] is not None]
 
 
-def reasons(rows: Iterable[dict]) -> list[tuple[str, int, int]]:
+def reasons(rows: Iterable[dict]) -> list[tuple[str, int, str]]:
     """(reason, layers, networks) of all layers that stay whole, the most common first; modules unnamed."""
-    layers, networks = Counter(), Counter()
+    layers, networks = Counter(), defaultdict(list)
     for row in rows:
         told = [re.sub(r"\w+(\.\w+)+", "...", why) for why in row.get("whole", {}).values()]
         layers.update(told)
-        networks.update(set(told))
-    return [(why, count, networks[why]) for why, count in layers.most_common()]
+        for why in dict.fromkeys(told):
+            networks[why].append(row["name"])
+    return [(why, count, some(networks[why])) for why, count in layers.most_common()]
+
+
+def some(names: list[str]) -> str:
+    return f"{len(names)}: {', '.join(names[:7])}{' ...' if len(names) > 7 else ''}"
 
 
 def is_exception(row: dict) -> bool:

@@ -38,7 +38,7 @@ def network(name: str) -> tuple[nn.Module, torch.Tensor]:
         return MADE[name.removeprefix("zoo: ")]()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = drawn(seeded(built(name)))
+        model = seeded(built(name))
         for side in SIDES:
             example = torch.randn(1, 3, side, side)
             try:
@@ -48,22 +48,6 @@ def network(name: str) -> tuple[nn.Module, torch.Tensor]:
             except Exception as error:  # whatever it says of an image that it takes for too small
                 refused = error
     raise refused
-
-
-@torch.no_grad()
-def drawn(model: nn.Module) -> nn.Module:
-    """Parameters that start out constant, drawn anew: torchvision's vision transformers end in a matrix of
-    zeros, and ConvNeXt's blocks in a factor of 1e-6, so that no cut inside would show in their answers."""
-    for parameter in model.parameters():
-        if parameter.numel() < 2 or parameter.min() != parameter.max():
-            continue
-        if parameter.numel() > max(parameter.shape):  # a matrix, or a kernel
-            parameter.normal_(0, parameter[0].numel() ** -0.5)
-        elif parameter.max() == 0:  # a shift
-            parameter.normal_(0, 0.3)
-        else:  # a scale
-            parameter.uniform_(0.5, 1.5)
-    return model
 
 
 def built(name: str) -> nn.Module:

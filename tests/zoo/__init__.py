@@ -24,7 +24,23 @@ def seeded(network: nn.Module) -> nn.Module:
             for tensor in (module.running_var, module.weight):
                 if tensor is not None:
                     tensor.data.uniform_(0.5, 1.5, generator=random)
-    return network.eval()
+    return drawn(network.eval())
+
+
+@torch.no_grad()
+def drawn(model: nn.Module) -> nn.Module:
+    """Parameters that start out constant, drawn anew: torchvision's vision transformers end in a matrix of
+    zeros, and ConvNeXt's blocks in a factor of 1e-6, so that no cut inside would show in their answers."""
+    for parameter in model.parameters():
+        if parameter.numel() < 2 or parameter.min() != parameter.max():
+            continue
+        if parameter.numel() > max(parameter.shape):  # a matrix, or a kernel
+            parameter.normal_(0, parameter[0].numel() ** -0.5)
+        elif parameter.max() == 0:  # a shift
+            parameter.normal_(0, 0.3)
+        else:  # a scale
+            parameter.uniform_(0.5, 1.5)
+    return model
 
 
 def network(name: str, *, side: int = 16, example: tuple[int, ...] | None = None):

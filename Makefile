@@ -23,7 +23,7 @@ assets: .venv/installed
 	    --out assets/resnet20-scenes.safetensors
 	$(TRAIN) --model resnet20 --data digits --epochs 20 --lr 0.1 --batch-size 32 --seed 0 --threads 1 --device cpu \
 	    --out assets/resnet20-digits.safetensors
-	$(TRAIN) --model vgg16_slim --data scenes --epochs 20 --lr 0.1 --batch-size 64 --seed 0 --threads 1 --device cpu \
+	$(TRAIN) --model vgg16_slim --data scenes --epochs 20 --lr 0.05 --batch-size 64 --seed 0 --threads 1 --device cpu \
 	    --out assets/vgg16_slim-scenes.safetensors
 	$(TRAIN) --model mobilenet_v2_slim --data scenes --epochs 14 --lr 0.1 --batch-size 64 --seed 0 --threads 1 \
 	    --device cpu --out assets/mobilenet_v2_slim-scenes.safetensors
@@ -37,6 +37,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.criteria write
 	$(BIN)/python -m tests.benchmarks.speed
 	$(BIN)/python -m tests.benchmarks.page
+	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600
 	$(BIN)/python -m tests.benchmarks.engine coverage
 	$(BIN)/python -m tests.benchmarks.engine correctness
 	$(BIN)/python -m tests.benchmarks.engine streams

@@ -134,8 +134,11 @@ FIXED = {
     "own autograd function": (["stem", "after"], {"before": "its own autograd function Doubled"}),
     "through NumPy": (["stem", "after"], {"before": "out of PyTorch by numpy()"}),
     "LSTM over pooled channels": (["stem"], {"middle": "recurrent applies lstm"}),
-    "GRU over pooled channels": (["stem"], {"middle": "recurrent applies gru"}),
-    "einsum on channels": (["stem"], {"middle": "applies einsum"}),
+    "GRU over pooled channels": (
+        ["stem"],
+        {"middle": "recurrent applies gru", "recurrent": "gru is not known"},
+    ),
+    "einsum on channels": (["stem"], {"middle": "applies einsum", "the network": "einsum is not known"}),
     "unfold": (["stem"], {"middle": "applies unfold"}),
     "attention gate": (["stem", "ask"], {"gate": "one channel of it is spread over many"}),
     "split into unequal parts": (["stem"], {"split": "literal sizes", "head": "literal sizes"}),

@@ -174,6 +174,11 @@ def test_a_treemap_adds_up():
     assert dict(zip(trace.ids, trace.parents, strict=True))["block.conv1"] == "block"
     colours = dict(zip(trace.ids, trace.marker.colors, strict=True))
     assert colours["stem"] == colours["block.conv1"] != colours["head"]  # the head cannot be cut
+    deep = layers.nested(LAYERS.assign(layer=["f.0.0", "f.1.conv.0", "f.1.conv.2", "c.1"]), "macs")
+    assert deep[["path", "label", "parent"]].to_numpy().tolist() == [
+        *(["f", "f", ""], ["f.0.0", "0.0", "f"], ["f.1.conv", "1.conv", "f"]),
+        *(["f.1.conv.0", "0", "f.1.conv"], ["f.1.conv.2", "2", "f.1.conv"], ["c.1", "c.1", ""]),
+    ]
     assert layers.treemap_in_words(LAYERS, "macs").startswith("block holds 80% of the 1,000 MACs")
     assert "head with 55.0%" in layers.treemap_in_words(LAYERS, "parameters")
 

@@ -111,6 +111,7 @@ def test_a_link_whose_upload_is_gone_asks_for_that_file():
 def test_names_as_they_are_written():
     assert names.network("resnet20") == "ResNet-20" and names.network("resnet110_b") == "ResNet-110 B"
     assert names.network("torchvision:vgg11_bn") == "vgg11_bn"
+    assert names.network("vgg16_slim") == "VGG-16 slim" and names.network("mobilenet_v2") == "MobileNetV2"
     assert names.data("scenes") == "scenes" and names.data("/some/where/birds.npz") == "birds.npz"
     assert names.data("sha256:" + "0" * 64 + "#birds.npz") == uploads.name_of("birds.npz") == "birds.npz"
     assert [names.count(n) for n in (9_999, 269_722, 40_551_040)] == ["9,999", "270 k", "40.6 M"]

@@ -212,7 +212,10 @@ def _fixed_layers(records, slots, group_of: np.ndarray, roots: _Roots, trace: Tr
     ways = {(call.weight, call.output) for call in trace.calls if call.output is not None}
     both_ways = {weight for weight, _ in ways if sum(weight == other for other, _ in ways) > 1}
     for record in records:
-        if not record.dense or record.output is None:
+        if not record.dense:
+            continue
+        if record.output is None:
+            fixed[record.name] = f"{record.kind} is not known to keep channels apart"
             continue
         written = slots.get(record.weight, {}).get(record.output)
         if written is None:

@@ -116,7 +116,7 @@ def constant_cost(
         n for op, n in counts.items() if not (attention and ("bmm" in str(op) or "attention" in str(op)))
     )
     if flops:
-        module, shape = tracer.stack[-1], tuple(output.shape[1:])
+        module, shape = tracer.where(), tuple(output.shape[1:])
         tracer.trace.calls.append(Call(module, name, "", None, None, flops // 2 // tracer.batch, shape))
 
 

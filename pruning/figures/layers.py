@@ -1,5 +1,7 @@
 """Where a network's multiply-accumulates and parameters are, layer by layer."""
 
+from collections import Counter
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -47,16 +49,24 @@ def named(label: str, holds_others: bool) -> str:
 
 
 def nested(layers: pd.DataFrame, value: str) -> pd.DataFrame:
-    """A row a box: path, label, parent ("" at the top) and value."""
+    """A row a box: path, label, parent ("" at the top) and value.
+
+    What would hold one box alone is no box of its own: the one inside has both names."""
     totals: dict[str, int] = {}
     for name, amount in zip(layers["layer"], layers[value], strict=True):
         parts = name.split(".") if amount else []
         for depth in range(1, len(parts) + 1):
             path = ".".join(parts[:depth])
             totals[path] = totals.get(path, 0) + int(amount)
-    rows = [
-        (path, path.rpartition(".")[2], path.rpartition(".")[0], amount) for path, amount in totals.items()
-    ]
+    children = Counter(path.rpartition(".")[0] for path in totals)
+    merged = {path for path in totals if children[path] == 1} - set(layers["layer"])
+    rows = []
+    for path, amount in totals.items():
+        parent = path.rpartition(".")[0]
+        while parent in merged:
+            parent = parent.rpartition(".")[0]
+        if path not in merged:
+            rows.append((path, path.removeprefix(parent).lstrip("."), parent, amount))
     return pd.DataFrame(rows, columns=["path", "label", "parent", "value"])
 
 

@@ -5,9 +5,10 @@ MobileNetV2 (Sandler et al. 2018) halves the image three times instead of five. 
 torchvision.
 """
 
+import torch
 from torch import nn
 from torchvision.models.mobilenetv2 import MobileNetV2
-from torchvision.models.vgg import VGG, cfgs, make_layers
+from torchvision.models.vgg import cfgs, make_layers
 
 # expansion, channels, blocks, stride of the first
 INVERTED_RESIDUALS = [
@@ -21,12 +22,24 @@ INVERTED_RESIDUALS = [
 ]
 
 
+class Vgg(nn.Module):
+    """VGG's convolutions with one linear layer behind them.
+
+    torchvision's own class would first make three linear layers of 120 million weights, to be thrown away."""
+
+    def __init__(self, widths: list[int | str], classes: int):
+        super().__init__()
+        self.features, self.avgpool = make_layers(widths, batch_norm=True), nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Linear(widths[-2], classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
+
+
 def vgg16(classes: int, in_channels: int, width: float) -> nn.Module:
     """VGG-16 with batch norm, all widths times `width`."""
     widths = [item if item == "M" else int(item * width) for item in cfgs["D"]]
-    network = VGG(make_layers(widths, batch_norm=True), num_classes=classes, init_weights=False)
-    network.avgpool, network.classifier = nn.AdaptiveAvgPool2d(1), nn.Linear(widths[-2], classes)
-    return prepared(network, in_channels)
+    return prepared(Vgg(widths, classes), in_channels)
 
 
 def mobilenet_v2(classes: int, in_channels: int, width: float) -> nn.Module:

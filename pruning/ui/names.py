@@ -5,13 +5,17 @@ import re
 from pruning.experiment import Recipe
 from pruning.ui.uploads import name_of
 
+FAMILIES = {"resnet": "ResNet-", "vgg": "VGG-", "mobilenet_v": "MobileNetV"}
+
 
 def network(name: str) -> str:
-    """resnet20 -> ResNet-20, resnet20_b -> ResNet-20 B; torchvision's keep theirs."""
-    known = re.fullmatch(r"resnet(\d+)(?:_(\w+))?", name)
+    """resnet20_b -> ResNet-20 B, vgg16_slim -> VGG-16 slim, mobilenet_v2 -> MobileNetV2; torchvision's keep
+    theirs."""
+    known = re.fullmatch(r"(resnet|vgg|mobilenet_v)(\d+)(?:_(b|slim))?", name)
     if not known:
         return name.removeprefix("torchvision:")
-    return f"ResNet-{known[1]}" + (f" {known[2].upper()}" if known[2] else "")
+    family, number, kind = known.groups()
+    return FAMILIES[family] + number + {"b": " B", "slim": " slim", None: ""}[kind]
 
 
 def data(name: str) -> str:

@@ -28,6 +28,7 @@ app = App(
 SCORES_FIELDS = (
     "model data checkpoint normalize size criterion groups calibration seed device threads".split()
 )
+ORACLE_FIELDS = "model data checkpoint normalize size cut calibration seed device threads".split()
 TRAIN_FIELDS = "model data size batch_size seed device threads".split()
 
 
@@ -128,6 +129,35 @@ def in_one_line(report: dict, out: Path) -> str:
         f"({cut:.1f} % cut); parameters {parameters['baseline']:,} -> "
         f"{parameters['final']:,}; latency {latency['baseline']:.1f} -> {latency['final']:.1f} ms a batch of "
         f"{latency['batch']}; saved in {out}"
+    )
+
+
+@app.command
+@flags_of(ORACLE_FIELDS, options=False)
+def oracle(
+    *,
+    group: Annotated[str, Parameter(help="The group of channels to measure, such as layer1.0.conv1.")],
+    out: Annotated[Path, Parameter(help="The CSV file to write: a row a channel.")],
+    **given,
+):
+    """Measures what removing each channel of a group really costs, and how well each criterion foresaw it."""
+    from pruning.experiment.oracle import measured
+    from pruning.experiment.sources import use_threads
+
+    recipe = recipe_of(given)
+    writable(out, folder=False)
+    use_threads(recipe)
+    with Bars() as watch:
+        found = measured(recipe, group, watch)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    found.channels.to_csv(out, index=False)
+    best = "the best of all choices" if found.exhaustive else "the best choice known"
+    judged = (
+        f"{row.criterion} {row.foresight:.2f} / {row.regret:.4f}" for row in found.criteria.itertuples()
+    )
+    print(
+        f"{group}: {found.removed} of {len(found.channels)} channels, {found.images} hold-out images; {best} "
+        f"costs {found.best:.4f} nats; rank correlation / regret of {', '.join(judged)}; saved in {out}"
     )
 
 

@@ -31,7 +31,7 @@ def typed(command: list[str], folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
 
 
-def forked(*words, env: dict[str, str] | None = None, cwd: Path) -> subprocess.CompletedProcess:
+def forked(*words, env: dict[str, str] | None = None, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess:
     """As `cli`, but forked from a process that has imported torch: what dozens of cases can afford.
 
     And torchvision, which on its first import makes an empty folder for torch's compiler beside our files.

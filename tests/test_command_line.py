@@ -115,13 +115,13 @@ def test_a_place_to_write_that_is_taken_is_refused(tmp_path):
 @pytest.mark.parametrize("what", ["models", "data", "criteria", "groups"])
 def test_lists_say_the_same_as_text_and_as_json(what):
     words = ("list", what, *(("--model", "resnet20") if what == "groups" else ()))
-    told = json.loads(cli(*words, "--json").stdout)
-    text = cli(*words).stdout
+    told = json.loads(forked(*words, "--json").stdout)
+    text = forked(*words).stdout
     assert len(told) > 1 and all(row["name"] in text for row in told)
 
 
 def test_scores_are_a_row_a_channel(tmp_path):
-    done = cli("scores", *TINY[:4], "--criterion", "l1", "--out", tmp_path / "scores.csv")
+    done = forked("scores", *TINY[:4], "--criterion", "l1", "--out", tmp_path / "scores.csv")
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1
     rows = list(csv.DictReader((tmp_path / "scores.csv").open()))
     assert list(rows[0]) == ["group", "channel", "score", "tied_to"]
@@ -210,9 +210,9 @@ def test_training_writes_weights_that_run_takes(tmp_path):
     labels = np.arange(80) % 2
     np.savez(tiny, x_train=images, y_train=labels, x_test=images[:20], y_test=labels[:20])
     weights = tmp_path / "weights.safetensors"
-    done = cli("train", "--model", "resnet20", "--data", tiny, "--epochs", "1", "--out", weights)
+    done = forked("train", "--model", "resnet20", "--data", tiny, "--epochs", "1", "--out", weights)
     assert done.returncode == 0 and weights.exists(), done.stderr
-    done = cli(
+    done = forked(
         "run", "--model", "resnet20", "--data", tiny, "--checkpoint", weights, "--out", tmp_path / "run"
     )
     assert done.returncode == 0, done.stderr

@@ -129,4 +129,4 @@ def test_a_file_holds_one_idea_and_a_page_and_a_function_fit_a_screen():
 
 
 def test_help_names_the_commands():
-    assert all(word in cli("--help").stdout for word in ("list", "scores", "run", "train", "bench"))
+    assert all(word in cli("--help").stdout for word in ("list", "scores", "run", "train", "oracle", "bench"))

@@ -1,0 +1,97 @@
+"""The oracle of one group: it measures what masking and cutting really cost, and judges by that."""
+
+import csv
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import spearmanr
+
+import pruning
+from pruning.experiment import Recipe
+from pruning.experiment.oracle import measured
+from pruning.reconstruction import recalibrate
+from pruning.statistics.images import CalibrationImages
+from pruning.train import evaluate
+from tests.front_door import forked
+
+RECIPE = Recipe(data="digits", calibration=60, threads=1, cut=0.5)
+GROUP = "layer1.0.conv1"
+
+
+@pytest.fixture(scope="module")
+def found():
+    return measured(RECIPE, GROUP, images=60)
+
+
+@pytest.fixture(scope="module")
+def network():
+    data = pruning.load_data("digits")
+    model = pruning.load_model("resnet20", "digits")
+    return model, data, pruning.ChannelGraph(model, torch.zeros(1, 3, 32, 32))
+
+
+def loss(model, data) -> float:
+    images = data.holdout.take(np.arange(60))
+    return evaluate(model, images, normalization=model.origin.normalization).loss
+
+
+def without(network, channels) -> pruning.Plan:
+    """A plan that removes just these channels of the group, by scores made for it."""
+    graph = network[2]
+    scores = {group.name: np.ones(group.size) for group in graph.groups}
+    scores[GROUP][list(channels)] = 0
+    share = len(channels) / len(scores[GROUP])
+    return pruning.plan(graph, scores, cut=0, measure="channels", cut_group={GROUP: share})
+
+
+def test_a_rise_is_what_removing_the_channel_costs(found, network):
+    model, data, _ = network
+    whole = loss(model, data)
+    for channel in (0, 7):
+        plan = without(network, [channel])
+        with pruning.masked(model, plan):
+            assert found.channels["rise"][channel] == pytest.approx(loss(model, data) - whole, abs=1e-6)
+        small = pruning.cut(model, plan)
+        recalibrate(small, CalibrationImages(small, data, 60, 0))
+        assert found.channels["rise_repaired"][channel] == pytest.approx(loss(small, data) - whole, abs=1e-6)
+
+
+def test_each_criterion_is_judged_by_its_own_choice(found, network):
+    model, data, graph = network
+    whole, rows = loss(model, data), found.criteria.set_index("criterion")
+    l1 = pruning.score(graph, "l1")[GROUP]
+    assert rows.loc["l1", "foresight"] == pytest.approx(spearmanr(l1, found.channels["rise"]).statistic)
+    with pruning.masked(model, without(network, np.argsort(l1, kind="stable")[: found.removed])):
+        assert rows.loc["l1", "rise"] == pytest.approx(loss(model, data) - whole, abs=1e-6)
+    assert (rows["regret"] >= 0).all() and found.best <= rows["rise"].min() + 1e-12
+    assert {"l1", "cpot", "di", "catro", "taylor", "random"} <= set(rows.index)
+
+
+def test_a_small_group_is_judged_by_all_subsets(monkeypatch, network):
+    from pruning.experiment import oracle
+
+    monkeypatch.setattr(oracle, "SMALL", 16)
+    told = measured(RECIPE.but(cut=0.13), GROUP, images=20)
+    assert told.exhaustive and told.removed == 2
+    model, data, _ = network
+    images = data.holdout.take(np.arange(20))
+
+    def cost(pair) -> float:
+        with pruning.masked(model, without(network, pair)):
+            return evaluate(model, images, normalization=model.origin.normalization).loss
+
+    whole = evaluate(model, images, normalization=model.origin.normalization).loss
+    some = list(combinations(range(16), 2))[::15]
+    assert told.best <= min(cost(pair) for pair in some) - whole + 1e-6
+
+
+def test_the_command_writes_a_row_a_channel(tmp_path):
+    words = ("--data", "digits", "--calibration", "50", "--threads", "1", "--group", GROUP)
+    done = forked("oracle", *words, "--out", tmp_path / "oracle.csv")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 1, done.stderr
+    rows = list(csv.DictReader((tmp_path / "oracle.csv").open()))
+    assert len(rows) == 16 and {"channel", "rise", "rise_repaired", "l1", "catro"} <= set(rows[0])
+    done = forked("oracle", "--data", "digits", "--group", "layer1.0.conv9", "--out", tmp_path / "other.csv")
+    assert done.returncode == 2 and "layer1.0.conv1" in done.stderr and len(done.stderr.splitlines()) == 1

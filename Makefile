@@ -37,6 +37,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.criteria write
 	$(BIN)/python -m tests.benchmarks.speed
 	$(BIN)/python -m tests.benchmarks.page
+	$(BIN)/python -m tests.benchmarks.oracle
 	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600
 	$(BIN)/python -m tests.benchmarks.engine coverage
 	$(BIN)/python -m tests.benchmarks.engine correctness

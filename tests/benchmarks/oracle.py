@@ -20,16 +20,16 @@ ABOUT = """# Which criterion is right? The oracle's answer
 one layer, {images} hold-out images that it was never trained on, 1,000 calibration images, seed 0. For every
 channel alone the rise of cross-entropy when it is removed is measured, raw and with the norms recalibrated.
 *Foresight*: Spearman's rank correlation of a criterion's scores with these rises, mean and smallest over
-groups. *Regret*: what removing the half of a group that the criterion chooses costs over the best choice known
-(that of any criterion, or of the single rises), in nats, mean and largest over groups.
+groups. *Regret*: what removing the half of a group that the criterion chooses costs over the best choice
+known (that of any criterion, or of the single rises), in nats, mean and largest over groups.
 
 | criterion | foresight, raw | smallest | foresight, recalibrated | smallest | regret | largest |
 |---|---|---|---|---|---|---|
 """
 SAID = """
-Removing half of a group by the single rises themselves is the best choice known in {single} of {groups} groups:
-what a channel costs alone is not what it costs together with others, which is what regret sees and foresight
-does not.
+Removing half of a group by the single rises themselves is the best choice known in {single} of {groups}
+groups: what a channel costs alone is not what it costs together with others, which is what regret sees and
+foresight does not.
 """
 
 

@@ -215,10 +215,7 @@ def bench(
     from pruning.bench.table import as_table, in_one_line
 
     if json_file is not None:
-        try:
-            writable(json_file, folder=False)
-        except ValueError as error:
-            raise ValueError(str(error).replace("--out", "--json", 1)) from None
+        writable(json_file, folder=False, flag="--json")
     with Bars() as watch:
         found = measure(
             networks,

@@ -108,15 +108,17 @@ def shares(words: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
     return tuple(pairs)
 
 
-def writable(out: Path, *, folder: bool) -> Path:
-    """Refuses before any work what could not be written after it."""
+def writable(out: Path, *, folder: bool, flag: str = "--out") -> Path:
+    """Refuses before any work what could not be written after it. flag: what the user typed it for."""
     parent = out if folder and out.exists() else out.absolute().parent
     if folder and out.exists() and not out.is_dir():
-        raise ValueError(f"--out {out} is a file; give a folder, or a name that is not taken")
+        raise ValueError(f"{flag} {out} is a file; give a folder, or a name that is not taken")
     if not folder and out.is_dir():
-        raise ValueError(f"--out {out} is a folder; give a file's name")
+        raise ValueError(f"{flag} {out} is a folder; give a file's name")
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise ValueError(f"--out {out} cannot be written, since {parent} is not writable; give another place")
+        raise ValueError(
+            f"{flag} {out} cannot be written, since {parent} is not writable; give another place"
+        )
     return out

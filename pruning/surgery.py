@@ -64,7 +64,7 @@ def cut_optimizer(
         found.param_groups.append({**group, "params": mine})
         for parameter, own in zip(group["params"], mine, strict=True):
             kept = plan.by_tensor.get(names[id(parameter)], {})
-            if own.shape != selected(parameter, kept).shape:
+            if list(own.shape) != [len(kept.get(d, range(n))) for d, n in enumerate(parameter.shape)]:
                 raise ValueError(f"{names[id(parameter)]} is not as the plan cuts it; give cut(model, plan)")
             if parameter in optimizer.state:
                 found.state[own] = _state_of(optimizer.state[parameter], parameter.shape, kept)

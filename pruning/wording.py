@@ -1,5 +1,5 @@
-"""How an error about a name is worded, everywhere: what came, the nearest name that exists, and the
-others."""
+"""How errors are worded, everywhere: a wrong name with the nearest that exists, somebody else's error in a
+line."""
 
 import difflib
 import os
@@ -18,3 +18,9 @@ def choose(name: str, known: Iterable[str], kind: str) -> str:
     offer = f"did you mean {near[0]!r}? " if near else ""
     listed = ", ".join(known) if len(known) <= 24 else ", ".join(known[:20]) + f" and {len(known) - 20} more"
     raise ValueError(f"there is no {kind} {name!r}; {offer}There is: {listed}")
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error of somebody else's code, at most 200 letters; of one without words, its
+    name."""
+    return next(iter(str(error).strip().splitlines()), "")[:200] or type(error).__name__

@@ -183,3 +183,11 @@ def test_an_example_may_be_a_tuple_or_a_dict():
                 masked = model(*parts)
             assert torch.allclose(masked, pruning.cut(model, plan)(**named), atol=1e-6)
         assert graph.groups[0].tied_to == ("right",) and graph.macs == 36 * (54 * 3 + 54 + 12)
+
+
+def test_a_network_may_hold_a_container_that_holds_itself():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)).eval()
+    model.own = [torch.ones(1)]
+    model.own.append(model.own)
+    graph = pruning.ChannelGraph(model, torch.zeros(1, 3, 8, 8))
+    assert [group.name for group in graph.groups] == ["0"] and graph.verified

@@ -16,6 +16,7 @@ from torch import nn
 
 from pruning.bench.request import SHAPE, THREADS
 from pruning.bench.sides import SIDE, Clock, Done
+from pruning.wording import first_line
 
 STATUS = Path("/proc/self/status")  # Linux; elsewhere there are no figures for memory
 FORWARD = 5  # forward passes timed
@@ -110,11 +111,6 @@ def forward_ms(model: nn.Module, example: torch.Tensor) -> float:
     start = time.perf_counter()
     model(example)
     return 1000 * (time.perf_counter() - start)
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error; of one without words, its name."""
-    return next(iter(str(error).strip().splitlines()), "")[:200] or type(error).__name__
 
 
 def main(words: list[str]):

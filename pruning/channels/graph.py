@@ -15,7 +15,6 @@ from pruning.channels.records import ChannelGroup, IndexMap, LayerRecord, Struct
 from pruning.channels.tracer import run_traced
 from pruning.channels.verification import verified
 
-OUTSIDE = "its channels are tied to others that cannot be cut"
 BOTH_WAYS = "its weight is used both ways round, to write and to read the same channels"
 UNREAD = "no convolution or linear layer reads its channels"
 

@@ -52,6 +52,9 @@ LAYOUT = frozenset(
 )
 
 
+KNOWN = KEEP | POOL | ADDING | MULTIPLYING | REDUCING | LAYOUT
+
+
 def follow(
     tracer: "Tracer", name: str, func: Callable, args: tuple, kwargs: dict, outputs: list[torch.Tensor]
 ):
@@ -88,8 +91,7 @@ def follow(
 
 def _counts(name: str, tensors: list[torch.Tensor], tracer: "Tracer") -> bool:
     """Whether an operation in no table may multiply by a matrix of the network's: then it has a cost."""
-    known = KEEP | POOL | ADDING | MULTIPLYING | REDUCING | LAYOUT
-    return name not in known and any(id(t) in tracer.owners and t.dim() > 1 for t in tensors)
+    return name not in KNOWN and any(id(t) in tracer.owners and t.dim() > 1 for t in tensors)
 
 
 def _unknown(tracer: "Tracer", name: str, func: Callable, args, kwargs, ids, outputs):

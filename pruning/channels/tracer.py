@@ -10,6 +10,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from pruning.channels.ids import TIE, Trace, Untraceable, along, answer, compact, constant, flat
 from pruning.channels.operations import follow
+from pruning.wording import first_line
 
 OUTPUT = "it is the network's output"
 LEAVING = frozenset("numpy __array__ tolist item __dlpack__".split())
@@ -133,17 +134,26 @@ def answered(model: nn.Module, example: tuple | dict):
         raise
     except Exception as error:
         shape = [tuple(t.shape) for t in flat(example) if isinstance(t, torch.Tensor)]
-        said = str(error).strip().splitlines()
-        reason = said[0][:200] if said else type(error).__name__
+        reason = first_line(error)
         raise ValueError(f"the network does not run on an example of shape {shape}: {reason}") from error
 
 
 def plain_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
     """Tensors that a module holds as plain attributes, neither parameters nor buffers: constants to a cut."""
-    for module in model.modules():
-        for name, value in vars(module).items():
-            if name not in ("_parameters", "_buffers", "_modules"):
-                yield from (leaf for leaf in flat(value) if isinstance(leaf, torch.Tensor))
+    own = ("_parameters", "_buffers", "_modules")
+    waiting = [value for module in model.modules() for name, value in vars(module).items() if name not in own]
+    seen: set[int] = set()  # a user's containers may hold themselves
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple)):
+            waiting += value
 
 
 def run_traced(model: nn.Module, example: tuple | dict) -> Trace:

@@ -9,6 +9,7 @@ import numpy as np
 from pruning.data.cache import cache_folder
 from pruning.data.records import Dataset, Split, assemble
 from pruning.data.registry import dataset
+from pruning.wording import first_line
 
 PATIENCE = 20  # seconds without an answer before a download counts as impossible
 
@@ -40,10 +41,6 @@ def download(name: str, torchvision_name: str) -> Dataset:
         ) from None
     parts = (Split(part.data, np.array(part.targets, dtype=np.int64)) for part in (train, test))
     return assemble(name, *parts, tuple(train.classes), flips=True)
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager

@@ -7,7 +7,6 @@ correlation of its scores with the rise, and by its regret: what its own choice 
 
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb
 
 import numpy as np
 import pandas as pd
@@ -76,8 +75,7 @@ def measured(recipe: Recipe, group: str, watch: Watch = silent, *, images: int =
     table["regret"] = table["rise"] - best
     channels = pd.DataFrame({"channel": np.arange(size), "rise": rise, "rise_repaired": repaired})
     channels = channels.assign(**{name: found[group] for name, found in scores.items()})
-    exhaustive = len(subsets) == comb(size, removed)
-    return Oracle(group, channels, table, removed, float(best), exhaustive, len(removal.images))
+    return Oracle(group, channels, table, removed, float(best), bool(subsets), len(removal.images))
 
 
 def _foresight(scores: np.ndarray, rise: np.ndarray) -> float:

@@ -14,6 +14,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from pruning.channels.records import LayerRecord, Structure
+from pruning.channels.tracer import evaluating
 from pruning.progress import Watch, silent
 from pruning.statistics.accumulators import ACCUMULATORS, BATCH
 from pruning.statistics.records import GradientTimesActivation, Statistic
@@ -180,16 +181,13 @@ def as_it_was(model: nn.Module, *, freeze: bool = False):
 
     freeze: no gradients for weights inside, which saves a third of a backward pass.
     """
-    modes = {module: module.training for module in model.modules()}
     wanted = {parameter: parameter.requires_grad for parameter in model.parameters()}
     try:
-        model.eval()
         if freeze:
             for parameter in wanted:
                 parameter.requires_grad_(False)
-        yield
+        with evaluating(model):
+            yield
     finally:
-        for module, training in modes.items():
-            module.training = training
         for parameter, requires in wanted.items():
             parameter.requires_grad_(requires)

@@ -45,13 +45,14 @@ def seconds(work, repeat: int = 3) -> float:
 
 PEAK = """
 import torch, pruning
-from tests.benchmarks.speed import high_water, public_network, score_streamed
+from pruning.bench.child import high_water
+from tests.benchmarks.speed import public_network, score_streamed
 torch.set_num_threads(1)
 model, data = public_network()
 graph = pruning.ChannelGraph(model, torch.zeros(1, 3, 32, 32))
 before = high_water()
 score_streamed(graph, data, {images})
-print(high_water() - before)
+print((high_water() - before) // 2**20)
 """
 
 
@@ -59,12 +60,6 @@ def peak_memory(images: int) -> int:
     """MiB that scoring adds to a process of its own, at its highest, over the traced network and data."""
     command = [sys.executable, "-c", PEAK.format(images=images)]
     return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-
-
-def high_water() -> int:
-    """MiB that this process held at its highest; getrusage would count in what its parent held (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) // 1024
 
 
 def score_streamed(graph, data, images: int):

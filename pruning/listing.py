@@ -4,7 +4,7 @@ import textwrap
 from itertools import zip_longest
 
 from pruning.channels.records import Structure
-from pruning.criteria import CRITERIA
+from pruning.criteria import CRITERIA, resolve_options
 from pruning.experiment.recipe import Recipe
 
 LINE = 44  # letters of a list in one cell's line
@@ -41,7 +41,7 @@ def criteria() -> list[dict]:
             "name": c.name,
             "uses_data": c.uses_data,
             "uses_labels": c.uses_labels,
-            "unit": c.unit,
+            "unit": c.unit_of(dict(resolve_options(c.name, {}))),
             "options": {name: option.default for name, option in c.options.items()},
             "meaning": c.meaning,
         }

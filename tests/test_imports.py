@@ -13,7 +13,8 @@ from tests.front_door import REPOSITORY, cli
 # A module imports only from those before it: the way of the data, then what stands on it.
 ORDER = (
     *("progress", "bars", "wording", "task", "models", "data", "channels", "cost", "statistics", "surgery"),
-    *("reconstruction", "criteria", "allocation", "train", "export", "experiment", "wall", "jobs"),
+    *("reconstruction", "attribution", "criteria", "allocation", "train", "search"),
+    *("quantize", "export", "experiment", "wall", "jobs"),
     *("listing", "flags", "figures", "ui", "bench", "__main__"),
 )
 ABOVE_ALL = {
@@ -88,7 +89,6 @@ def test_every_pinned_library_is_used_and_every_used_one_is_pinned():
         "torch_pruning"
     }  # the benchmark's peer: a development dependency, told about where it is missing
     elsewhere = {"cryptography"}  # distributed makes the workers' temporary keys with it
-    elsewhere |= {"captum", "pot"}  # asked for by methods that come next; tests compare with pot already
     assert {distribution.get(name, name) for name in used} | elsewhere == pinned
 
 

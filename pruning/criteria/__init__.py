@@ -1,8 +1,23 @@
 """The criteria, one file a method. Importing them loads NumPy and SciPy, not torch."""
 
-from pruning.criteria import catro, cpot, di, energy, fpgm, l1, l2, random, slimming, taylor
+from pruning.criteria import (
+    catro,
+    conductance,
+    cpot,
+    di,
+    energy,
+    fpgm,
+    gradient_x_activation,
+    integrated_gradients,
+    l1,
+    l2,
+    random,
+    slimming,
+    taylor,
+)
 from pruning.criteria.registry import CRITERIA, Criterion, Option, criterion, resolve_options
 from pruning.criteria.scores import Scores
 
 __all__ = ["CRITERIA", "Criterion", "Option", "Scores", "criterion", "resolve_options"]
-__all__ += ["catro", "cpot", "di", "energy", "fpgm", "l1", "l2", "random", "slimming", "taylor"]
+__all__ += ["catro", "conductance", "cpot", "di", "energy", "fpgm", "gradient_x_activation"]
+__all__ += ["integrated_gradients", "l1", "l2", "random", "slimming", "taylor"]

@@ -10,13 +10,12 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from pruning.criteria.labels import must_tell_classes, no_class_information
 from pruning.criteria.registry import criterion
 from pruning.statistics import ClassScatter, LayerStatistics
 
 
-def order_at_width(
-    table: pd.DataFrame, width: int, *, gamma: float = 3.0, pooled: bool = False, reader_weights: bool = True
-) -> np.ndarray:
+def order_at_width(table: pd.DataFrame, width: int, *, gamma: float = 3.0) -> np.ndarray:
     """[C] b - lambda* w, lambda* solved for `width` kept channels; -inf for dead ones. Higher = keep."""
     b, w = table["b"].to_numpy(float), table["w"].to_numpy(float)
     dead = (b == 0) & (w == 0)
@@ -43,11 +42,21 @@ def catro(
     ] = 3.0,
     pooled: Annotated[bool, "Scatter of spatial means rather than of the maps."] = False,
     reader_weights: Annotated[bool, "Count each channel by the squared weights that read it."] = True,
+    debias: Annotated[
+        bool, "Take off the between-class scatter that a channel without class information has by sampling."
+    ] = False,
+    rounds: Annotated[
+        int, "Allocation trace-ratio: how often widths are chosen anew, from statistics of the cut network."
+    ] = 2,
 ) -> np.ndarray:
     """[P, 2]: between- and within-class scatter b and w of each channel that a layer reads, in squared units
     of the features (times squared weights). The group's order is made of them by `order_at_width`. Source:
     CATRO 2023 [A], reading [R]."""
+    must_tell_classes(layer, "the scatter between and within classes")
     scatter = layer[ClassScatter(pooled=pooled)]
+    if debias:
+        noise = no_class_information(layer.labels) * scatter[:, 1]
+        scatter = np.stack([np.maximum(scatter[:, 0] - noise, 0.0), scatter[:, 1]], axis=1)
     return scatter * (layer.rows**2).sum(axis=1)[:, None] if reader_weights else scatter
 
 
@@ -67,3 +76,15 @@ def trace_ratio(b: np.ndarray, w: np.ndarray, width: int, *, gamma: float = 0.0)
             return float(new)
         ratio = new
     return float(ratio)
+
+
+def utilities(b: np.ndarray, w: np.ndarray, *, gamma: float = 3.0) -> np.ndarray:
+    """What the d-th kept channel of a group is worth, d = 1 .. C: [C], at least 0, never rising, sums to 1.
+
+    u_d = max(0, d-th largest b - lambda w) over the group's total, with lambda = sum b / ((1 + gamma) sum w),
+    all channels kept. Concave when added up, so removing the least first is sound; all zero where nothing
+    varies."""
+    below = (1 + gamma) * w.sum()
+    ratio = b.sum() / below if below > 0 else 0.0
+    worth = np.sort(np.maximum(b - ratio * w, 0.0))[::-1]
+    return worth / (worth.sum() or 1.0)

@@ -1,47 +1,138 @@
 """CPOT: channel pruning via optimal transport (2020). Channels near the Wasserstein barycenter of their layer
 are redundant.
 
-What a channel's distribution is, is our reading: `filters` (a mass on the filter's taps, ground cost 0/1) or
-`weights` (the absolute weights on the real line). The closest to the barycenter go first.
+What a channel's distribution is, is our reading, and an option: `filters` (a mass on the filter's taps),
+`weights` (the absolute weights on the real line), `activations` (its pooled activations over the images) or
+`maps` (where in the image it is active). The closest to the barycenter go first.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from pruning.criteria import transport
 from pruning.criteria.registry import criterion
-from pruning.statistics import LayerStatistics
+from pruning.statistics import LayerStatistics, MeanMaps, PooledFeatures
+
+NEEDS = {"activations": (PooledFeatures(side="readers"),), "maps": (MeanMaps(),)}
+UNITS = {
+    "filters": "transport distance to the barycenter",
+    "weights": "transport distance to the barycenter, in weights",
+    "activations": "transport distance to the barycenter, in activations",
+    "maps": "transport cost to the barycenter, in squared image sides",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Transported:
+    """What CPOT made of a layer: a row a channel of what it compares.
+
+    distributions: [P, ...], masses on taps or on a grid, or sorted values on a line.   barycenter: [...].
+    distances: [P], 0 for a map that is zero everywhere.   index: which of them each position of the layer
+    belongs to, [positions]: not its own only where a linear layer reads a channel as several pixels.
+    """
+
+    distributions: np.ndarray
+    barycenter: np.ndarray
+    distances: np.ndarray
+    index: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        """[positions]: positions of one channel add up to its distance."""
+        return (self.distances / np.bincount(self.index))[self.index]
 
 
 @criterion(
     "cpot",
     meaning="Keeps the channels far from their layer's barycenter; what lies near it is redundant.",
-    unit="transport distance to the barycenter",
+    unit=lambda options: UNITS[options["distribution"]],
+    side=lambda options: "readers" if options["distribution"] in NEEDS else "writers",
+    needs=lambda options: NEEDS.get(options["distribution"], ()),
+    only_with={
+        "ground": {"distribution": "filters"},
+        "temperature": {"distribution": "filters"},
+        "barycenter": {"distribution": "filters", "ground": "taps"},
+        "debiased": {"distribution": "maps"},
+    },
 )
 def cpot(
     layer: LayerStatistics,
     *,
     distribution: Annotated[
-        Literal["filters", "weights"],
-        "What stands for a channel: a mass on its filter's taps, or its |weights| on a line.",
+        Literal["filters", "weights", "activations", "maps"],
+        "What stands for a channel: a mass on its filter's taps, its |weights| on a line, its pooled "
+        "activations on a line, or where in the image it is active. filters is the most accurate, maps the "
+        "one that differs visibly.",
     ] = "filters",
+    ground: Annotated[
+        Literal["taps", "spatial"],
+        "filters: moving mass to any other tap costs 1, or within an input channel as far as it goes "
+        "(up to 600 taps; entropic barycenter at reg 0.05).",
+    ] = "taps",
     temperature: Annotated[
         float,
-        "How flat a filter's mass is, in standard deviations of the layer's weights; high comes close to L1.",
+        "filters: how flat a filter's mass is, in standard deviations of the layer's weights; high comes "
+        "close to L1.",
     ] = 4.0,
     barycenter: Annotated[
-        Literal["exact", "median", "mean"], "The barycenter of the filters: exact, or a simpler centre."
+        Literal["exact", "median", "mean"], "filters on taps: the exact barycenter, or a simpler centre."
     ] = "exact",
+    debiased: Annotated[
+        bool, "maps: barycenter and distance without the blur of entropic transport (reg 0.02)."
+    ] = True,
 ) -> np.ndarray:
     """Distance of each channel's distribution to the layer's barycenter: [P], higher = keep.
 
-    `filters`: W1 under ground cost 0/1, a share of mass in 0 .. 1. `weights`: W2, in the weights' own scale.
-    Source: CPOT 2020 [A]; the distributions and closest-first are readings [R]; the closed forms derived here
-    [D]."""
-    if distribution == "weights":
-        return line_distances(np.abs(layer.rows))
-    mass = filter_mass(layer.rows, temperature)
-    return 0.5 * np.abs(mass - center(mass, barycenter)).sum(axis=1)
+    `filters`: W1, in 0 .. 1. `weights`, `activations`: W2, in their own scale. `maps`: Sinkhorn divergence,
+    in squared sides of the image. Source: CPOT 2020 [A]; the distributions and closest-first are readings
+    [R]; the closed forms are derived here [D]."""
+    options = {"distribution": distribution, "ground": ground, "temperature": temperature}
+    return transported(layer, options | {"barycenter": barycenter, "debiased": debiased}).scores
+
+
+def transported(layer: LayerStatistics, options: Mapping[str, Any]) -> Transported:
+    """Distributions, barycenter and distances of a layer. options: all of CPOT's, resolved."""
+    kind = options["distribution"]
+    if kind == "filters":
+        return _of_filters(layer, options)
+    if kind == "maps":
+        return _of_maps(layer, options["debiased"])
+    if kind == "weights":
+        values, index = np.abs(layer.rows), np.arange(len(layer.weight))
+    else:
+        values, index = layer.channels_of(layer[NEEDS[kind][0]].T.astype(float))
+        values = values.mean(axis=1) if values.ndim == 3 else values  # pixels of a flattened map: [C, px, N]
+    ordered = transport.quantiles(values)
+    return Transported(ordered, ordered.mean(axis=0), transport.line_distances(values), index)
+
+
+def _of_filters(layer: LayerStatistics, options: Mapping[str, Any]) -> Transported:
+    mass, index = filter_mass(layer.rows, options["temperature"]), np.arange(len(layer.weight))
+    if options["ground"] == "taps":
+        middle = transport.center(mass, options["barycenter"])
+        return Transported(mass, middle, transport.tap_distances(mass, middle), index)
+    kernel = layer.weight.shape[2:]
+    middle = transport.spatial_center(mass, layer.weight.shape[1], kernel)
+    return Transported(mass, middle, transport.spatial_distances(mass, middle, kernel), index)
+
+
+def _of_maps(layer: LayerStatistics, debiased: bool) -> Transported:
+    """Of mean |activation|, normalised. Maps of one place are all alike, so there every distance is 0."""
+    maps, index = layer.channels_of(layer[NEEDS["maps"][0]])
+    if maps.ndim == 4:  # [C, pixels, 1, 1], read as numbers: the map that was flattened, square if it can be
+        side = int(np.sqrt(maps.shape[1]))
+        maps = maps.reshape(len(maps), -1, side if side * side == maps.shape[1] else maps.shape[1])
+    total = maps.sum(axis=(1, 2))
+    alive, distances = total > 0, np.zeros(len(maps))
+    mass = np.divide(maps, total[:, None, None], out=np.zeros_like(maps), where=alive[:, None, None])
+    if not alive.any():
+        return Transported(mass, np.zeros(maps.shape[1:]), distances, index)
+    middle = transport.map_center(mass[alive], debiased=debiased)
+    distances[alive] = transport.map_distances(mass[alive], middle, debiased=debiased)
+    return Transported(mass, middle, distances, index)
 
 
 def filter_mass(rows: np.ndarray, temperature: float) -> np.ndarray:
@@ -52,33 +143,3 @@ def filter_mass(rows: np.ndarray, temperature: float) -> np.ndarray:
     scaled = rows / (temperature * (rows.std() or 1.0))
     mass = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return mass / mass.sum(axis=1, keepdims=True)
-
-
-def center(mass: np.ndarray, kind: str = "exact") -> np.ndarray:
-    """The centre of [P, taps] distributions under ground cost 0/1: [taps], sums to 1.
-
-    `exact` minimises the summed W1. Every coordinate takes the *same* quantile level, the one at which the
-    masses sum to 1: sort each coordinate, find the two neighbouring order statistics whose sums bracket 1,
-    interpolate."""
-    if kind == "mean":
-        return mass.mean(axis=0)
-    if kind == "median":
-        middle = np.median(mass, axis=0)
-        return middle / middle.sum()
-    ordered = np.sort(mass, axis=0)  # [P, taps]; row sums ascend from at most 1 to at least 1
-    sums = ordered.sum(axis=1)
-    above = min(int(np.searchsorted(sums, 1.0)), len(sums) - 1)
-    below = max(above - 1, 0)
-    gap = sums[above] - sums[below]
-    share = (1.0 - sums[below]) / gap if gap > 0 else 0.0
-    found = ordered[below] + share * (ordered[above] - ordered[below])
-    return found / found.sum()  # the sum is 1 but for rounding
-
-
-def line_distances(values: np.ndarray) -> np.ndarray:
-    """W2 distance of each row's uniform distribution on the real line to their W2 barycenter: [P].
-
-    In one dimension both are closed forms: quantile functions are sorted rows, the barycenter is their
-    mean."""
-    quantiles = np.sort(values, axis=1)
-    return np.sqrt(((quantiles - quantiles.mean(axis=0)) ** 2).mean(axis=1))

@@ -8,27 +8,47 @@ drop in ridge least-squares error when the labels are predicted from the channel
 from typing import Annotated, Literal
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
+from pruning.criteria.labels import must_tell_classes
 from pruning.criteria.registry import criterion
-from pruning.statistics import DualDiscriminant, LayerStatistics, PooledFeatures
+from pruning.statistics import DualDiscriminant, DualShare, LayerStatistics, PooledFeatures
 
 RHO = {"taylor": 0.1, "exact": 1e-4}
+SIDES = {"before": "writers", "after": "readers"}
+INTERPOLATED = 0.99  # of DI / (K - 1): above, the features fit any labels, and shuffled ones rank alike
+
+
+def _side(options) -> str:
+    return SIDES[options["where"]]
 
 
 def _needs(options) -> tuple:
     if options["form"] == "exact":
-        return (PooledFeatures(side="writers"),)
-    return (DualDiscriminant(rho=options["rho"]),)
+        return (PooledFeatures(side=_side(options)),)
+    return (DualDiscriminant(rho=options["rho"], side=_side(options)),)
+
+
+def share_needed(options) -> tuple:
+    """The statistic that says how much of the K - 1 the `taylor` form reaches; nothing for `exact`."""
+    return (DualShare(rho=options["rho"], side=_side(options)),) if options["form"] == "taylor" else ()
+
+
+def _unit(options) -> str:
+    if options["form"] == "exact" and not options["one_shot"]:
+        return "place in backward elimination"
+    return "discriminant information"
 
 
 @criterion(
     "di",
     meaning="Keeps the channels without which the classes would be told apart less well.",
-    unit="discriminant information",
+    unit=_unit,
+    side=_side,
     needs=_needs,
     columns=("score", "lost"),
     uses_labels=True,
+    only_with={"one_shot": {"form": "exact"}},
     resolve=lambda options: (
         options | {"rho": RHO[options["form"]] if options["rho"] is None else options["rho"]}
     ),
@@ -46,25 +66,35 @@ def di(
     one_shot: Annotated[
         bool, "exact: rank all channels by the loss of removing each alone (exact copies both go)."
     ] = False,
+    where: Annotated[
+        Literal["before", "after"],
+        "Features as the convolution writes them, before norm and activation, or as they are read after.",
+    ] = "before",
 ) -> np.ndarray:
     """[P, 2]: the score by which channels are ordered, and the DI lost with each; higher = keep.
 
     taylor: both are 2 ||V_c||^2 [C]. exact: the score is the place of removal in backward elimination, the
     loss is that of the moment of removal; with one_shot both are the losses of removing each channel alone
     [D]."""
+    must_tell_classes(layer, "discriminant information")
     if form == "taylor":
-        first_order = layer[DualDiscriminant(rho=rho)]
+        first_order = layer[DualDiscriminant(rho=rho, side=SIDES[where])]
         return np.stack([first_order, first_order], axis=1)
-    features = layer[PooledFeatures(side="writers")]
+    features, index = pooled_features(layer, where)
     if one_shot:
         lost = discriminant_losses(features, layer.labels, rho=rho)
-        return np.stack([lost, lost], axis=1)
-    order, lost = backward_elimination(features, layer.labels, rho=rho)
-    place = np.empty(len(order))
-    place[order] = np.arange(len(order))
-    by_channel = np.empty(len(order))
-    by_channel[order] = lost
-    return np.stack([place, by_channel], axis=1)
+        said = np.stack([lost, lost], axis=1)
+    else:
+        order, losses = backward_elimination(features, layer.labels, rho=rho)
+        said = np.empty((len(order), 2))
+        said[order, 0], said[order, 1] = np.arange(len(order)), losses
+    return (said / np.bincount(index)[:, None])[index]  # a flattened channel's pixels add up to its own
+
+
+def pooled_features(layer: LayerStatistics, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """[N, C] spatial means of what `exact` compares, and which of them each of the layer's positions is."""
+    values, index = layer.channels_of(layer[PooledFeatures(side=SIDES[where])].T)
+    return (values.mean(axis=1) if values.ndim == 3 else values).T, index
 
 
 def scaled_labels(labels: np.ndarray) -> np.ndarray:
@@ -76,12 +106,21 @@ def scaled_labels(labels: np.ndarray) -> np.ndarray:
     return hot - hot.mean(axis=0)
 
 
+def centred_features(features: np.ndarray) -> np.ndarray:
+    """Xb, in float64."""
+    return np.asarray(features, float) - features.mean(axis=0, dtype=float)
+
+
+def ridge_of(total: np.ndarray, rho: float) -> float:
+    """rho times the mean diagonal of the total scatter; rho itself where nothing varies."""
+    return rho * (np.trace(total) / len(total) or 1.0)
+
+
 def ridge_inverse(features: np.ndarray, rho: float) -> tuple[np.ndarray, np.ndarray]:
     """M = (S + rho mean(diag S) I)^-1 and Xb'Yb's left factor Xb, in float64. features: [N, C]."""
-    centred = np.asarray(features, float) - features.mean(axis=0, dtype=float)
+    centred = centred_features(features)
     total = centred.T @ centred
-    ridge = rho * (np.trace(total) / len(total) or 1.0)
-    factor = cho_factor(total + ridge * np.eye(len(total)))
+    factor = cho_factor(total + ridge_of(total, rho) * np.eye(len(total)))
     return cho_solve(factor, np.eye(len(total))), centred
 
 
@@ -125,6 +164,24 @@ def backward_elimination(
         )
         alive = np.delete(alive, worst)
     return np.array(order), np.array(lost)
+
+
+def cumulative_information(
+    features: np.ndarray, labels: np.ndarray, order: np.ndarray, *, rho: float = 1e-4
+) -> np.ndarray:
+    """DI kept when channels go in any order: [C + 1], from all of them down to none (0).
+
+    order: [C], channels from the first removed to the last. The ridge is that of all channels, kept. One
+    Cholesky factor tells every step: with the last removed first, S + rho I = L L', the squared rows of
+    L^-1 Xb'Yb add up, first channel by channel, to the DI of every set on the way [D]."""
+    _two_classes(labels)
+    centred = centred_features(features)
+    total, last_first = centred.T @ centred, np.asarray(order)[::-1]
+    ridged = total + ridge_of(total, rho) * np.eye(len(total))
+    cross = centred.T @ scaled_labels(labels)
+    factor = np.linalg.cholesky(ridged[np.ix_(last_first, last_first)])
+    each = (solve_triangular(factor, cross[last_first], lower=True) ** 2).sum(axis=1)
+    return np.append(np.cumsum(each)[::-1], 0.0)
 
 
 def discriminant_information(features: np.ndarray, labels: np.ndarray, *, rho: float = 1e-4) -> float:

@@ -2,7 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -15,13 +16,20 @@ Combination = Literal["average", "sum", "scatter"]
 
 @dataclass(frozen=True)
 class Option:
-    """A criterion's keyword argument. choices: the texts it may be, or () for a number or a switch."""
+    """A criterion's keyword argument. choices: the texts it may be, or () for a number or a switch.
+    only_with: (other option, its value) pairs without which this one has nothing to say.
+    """
 
     name: str
     kind: type
     default: Any
     help: str
     choices: tuple[str, ...] = ()
+    only_with: tuple[tuple[str, Any], ...] = ()
+
+    def counts(self, options: Mapping[str, Any]) -> bool:
+        """Whether it has a say beside these values of the criterion's other options."""
+        return all(options[name] == value for name, value in self.only_with)
 
     def read(self, value) -> Any:
         """The value in its own type; raises ValueError that says what would be right."""
@@ -47,9 +55,10 @@ class Option:
 class Criterion:
     """A way to order channels.
 
-    score: (LayerStatistics, **options) -> [P] (or [P, len(columns)]) for a layer's P positions on `side`,
+    score: (LayerStatistics, **options) -> [P] (or [P, len(columns)]) for a layer's P positions on one side,
     higher = keep.
-    needs: options -> the statistics it reads.   meaning: one sentence for the app.   unit: of the scores.
+    meaning: one sentence for the app.   unit_of, side_of, needs: options -> the scores' unit in words, the
+    side of a group whose layers are asked, and the statistics that are read.
     columns: what the numbers are; "score" is what orders.   combine: how several layers' numbers become a
     group's.
     again: (table, width, **options) -> [C], where the order depends on how many stay.   resolve: fills in
@@ -59,8 +68,8 @@ class Criterion:
     name: str
     score: Callable[..., np.ndarray]
     meaning: str
-    unit: str
-    side: Side
+    unit_of: Callable[[Mapping[str, Any]], str]
+    side_of: Callable[[Mapping[str, Any]], Side]
     needs: Callable[[Mapping[str, Any]], tuple]
     columns: tuple[str, ...]
     combine: Combination
@@ -71,8 +80,12 @@ class Criterion:
 
     @property
     def uses_data(self) -> bool:
-        """Whether it looks at images at all."""
-        return bool(self.needs(dict(resolve_options(self.name, {}))))
+        """Whether it looks at images at all, at its default options."""
+        return self.looks_at_images(dict(resolve_options(self.name, {})))
+
+    def looks_at_images(self, options: Mapping[str, Any]) -> bool:
+        """Whether it does so with these options, every one of them given."""
+        return bool(self.needs(options))
 
 
 CRITERIA: dict[str, Criterion] = {}  # filled while pruning.criteria is imported, only read afterwards
@@ -86,28 +99,39 @@ def criterion(
     name: str,
     *,
     meaning: str,
-    unit: str,
-    side: Side = "writers",
+    unit: str | Callable[[Mapping[str, Any]], str],
+    side: Side | Callable[[Mapping[str, Any]], Side] = "writers",
     needs: Callable[[Mapping[str, Any]], tuple] = lambda options: (),
     columns: tuple[str, ...] = ("score",),
     combine: Combination = "average",
     again: Callable[..., np.ndarray] | None = None,
     uses_labels: bool = False,
     resolve: Callable[[dict[str, Any]], dict[str, Any]] = lambda options: options,
+    only_with: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ):
     """Registers a function as a criterion and hands it back unchanged; its keyword arguments become the
-    options."""
+    options.
+
+    unit, side: the same for all options, or a function of them.   only_with: {option: {other option: value
+    without which it has nothing to say}}."""
 
     def register(score: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
         if name in CRITERIA:
             raise ValueError(f"criterion {name!r} is taken by {CRITERIA[name].score.__module__}")
         options = _options(score) | ({"labels": LABELS} if uses_labels else {})
+        for option, others in only_with.items():
+            options[option] = replace(options[option], only_with=tuple(others.items()))
+        units, sides = (given if callable(given) else _always(given) for given in (unit, side))
         CRITERIA[name] = Criterion(
-            name, score, meaning, unit, side, needs, columns, combine, again, options, uses_labels, resolve
+            name, score, meaning, units, sides, needs, columns, combine, again, options, uses_labels, resolve
         )
         return score
 
     return register
+
+
+def _always(value: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda options: value
 
 
 def _options(score: Callable) -> dict[str, Option]:
@@ -131,7 +155,7 @@ def resolve_options(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any
     name.
 
     Raises ValueError for an option that this criterion does not have, naming the nearest or whose option it
-    is.
+    is, and for one that has nothing to say beside the others.
     """
     options = CRITERIA[name].options
     for option in given:
@@ -142,7 +166,23 @@ def resolve_options(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any
             choose(option, options, f"recipe field or option of {name}") if options else _none(option, name)
     told = {key: given.get(key, option.default) for key, option in options.items()}
     read = {key: value if value is None else options[key].read(value) for key, value in told.items()}
+    for option in options.values():
+        if read[option.name] != option.default and not option.counts(read):
+            asked = " and ".join(f"{other} {value}" for other, value in option.only_with)
+            raise ValueError(f"{option.name} has a meaning with {asked} only; leave it out here")
     return tuple(sorted(CRITERIA[name].resolve(read).items()))
+
+
+def with_option(name: str, options: Mapping[str, Any], option: str, value) -> dict[str, Any]:
+    """The options to give when one of a criterion's is changed. options: all of them, resolved.
+
+    Those that then have no say go back to their defaults; those that were filled in because of the others are
+    filled in anew."""
+    known = CRITERIA[name].options
+    own = {key: held for key, held in options.items() if known[key].default is not None}
+    filled = dict(resolve_options(name, own))
+    told = own | {key: held for key, held in options.items() if held != filled[key]} | {option: value}
+    return {key: held for key, held in told.items() if known[key].counts(told)}
 
 
 def _none(option: str, name: str):

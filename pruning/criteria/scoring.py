@@ -3,6 +3,7 @@ several layers say of a group is combined.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import signature
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from pruning.channels.records import ChannelGroup, LayerRecord, Structure
 from pruning.criteria.registry import CRITERIA, Criterion, resolve_options
 from pruning.criteria.scores import Scores, Tables
 from pruning.progress import Watch, silent
-from pruning.statistics.records import LayerStatistics, Statistic
+from pruning.statistics.records import Attribution, LayerStatistics, Statistic
 from pruning.statistics.views import onto_channels, positions, weight_rows
 from pruning.wording import choose
 
@@ -64,9 +65,40 @@ def score_all(
         needs = {need for name, options in mine for need in CRITERIA[name].needs(dict(options))}
         found = images.collect(graph, needs, wanted, shuffled, watch) if needs else {}
         for chosen in mine:
-            watch("score", 0, 1, message=chosen[0])
-            scores[chosen] = _scores(graph, chosen, found, images, wanted, seed, shuffled)
+            scores[chosen] = _scores(graph, chosen, found, images, wanted, seed, watch)
     return scores
+
+
+def seen_by(
+    graph,
+    criterion: str,
+    data,
+    group: str,
+    *,
+    seed: int = 0,
+    calibration: int = 1000,
+    also: Iterable[Statistic] = (),
+    watch: Watch = silent,
+    **options,
+) -> list[LayerStatistics]:
+    """What a criterion is handed of the layers on its side of one group, in the order they run.
+
+    Only what this group needs is streamed.   also: further statistics for whoever wants to look closer.
+    Arguments as `score`'s. A criterion that asks whole groups rather than layers sees no layer: [].
+    Raises ValueError for an unknown criterion, option or group, and where images are needed and none are
+    given.
+    """
+    structure: Structure = graph.structure
+    known = CRITERIA[choose(criterion, CRITERIA, "criterion")]
+    resolved = dict(resolve_options(criterion, options))
+    g = structure.names.index(choose(group, structure.names, "group"))
+    images = _Images(graph.model, data, seed, calibration)
+    needs, shuffled = {*known.needs(resolved), *also}, resolved.get("labels") == "shuffled"
+    found = images.collect(graph, needs, [g], shuffled, watch) if needs else {}
+    weights = dict(graph.model.named_parameters())
+    layers = _Layers(structure, known, resolved, weights, found, images, seed)
+    records = [] if layers.side == "groups" else structure.layers_of(g, layers.side)
+    return [layers.seen(record) for record in records]
 
 
 class _Images:
@@ -86,21 +118,26 @@ class _Images:
             raise ValueError("this criterion looks at images; give data=, such as 'scenes'")
         drawn = CalibrationImages(self.model, self.data, self.number, self.seed, shuffled=shuffled)
         self.messages, self.labels, self.classes = drawn.messages, drawn.split.labels, drawn.classes
-        return collect(
+        asked = [need for need in needs if isinstance(need, Attribution)]
+        how = {"groups": wanted, "images": len(drawn), "watch": watch}
+        found = collect(
             graph.model,
             graph.structure,
-            needs,
+            needs.difference(asked),
             drawn.batches,
             classes=drawn.classes,
             loss=Classification().loss,
-            groups=wanted,
-            images=len(drawn),
-            watch=watch,
+            **how,
         )
+        for need in asked:
+            from pruning.attribution import attributions
+
+            found |= attributions(graph.model, graph.structure, need, drawn.batches, **how)
+        return found
 
 
 def _scores(
-    graph, chosen: Chosen, found: Mapping, images: _Images, wanted, seed: int, shuffled: bool
+    graph, chosen: Chosen, found: Mapping, images: _Images, wanted: Sequence[int], seed: int, watch: Watch
 ) -> Scores:
     name, options = chosen
     criterion, structure = CRITERIA[name], graph.structure
@@ -111,8 +148,12 @@ def _scores(
     tables, values = Tables(criterion.columns), {}
     again = None
     if criterion.again:
-        again = _Again(criterion.again, tuple(keywords.items()))
-    for g in wanted:
+        taken = signature(criterion.again).parameters
+        again = _Again(
+            criterion.again, tuple((key, value) for key, value in keywords.items() if key in taken)
+        )
+    for done, g in enumerate(wanted):
+        watch("score", done, len(wanted), message=name)
         group = structure.groups[g]
         said = _combined(layers, g, group)
         if again:
@@ -121,7 +162,17 @@ def _scores(
             column = said[:, criterion.columns.index("score")]
         values[group.name] = np.where(np.isnan(column), -np.inf, column).astype(float)
         tables.add(group.name, said, values[group.name])
-    return Scores(values, name, criterion.unit, tables, images.messages if layers.needs else (), again)
+    messages = (*(images.messages if layers.needs else ()), *_told_apart(criterion, values))
+    return Scores(values, name, criterion.unit_of(dict(options)), tables, messages, again)
+
+
+def _told_apart(criterion: Criterion, values: Mapping[str, np.ndarray]) -> list[str]:
+    """A sentence where a criterion gives all channels of a group the same score: it does not order them."""
+    alike = [name for name, column in values.items() if len(column) > 1 and (column == column[0]).all()]
+    if not alike:
+        return []
+    listed = ", ".join(alike[:3]) + (f" and {len(alike) - 3} more" if len(alike) > 3 else "")
+    return [f"{criterion.name} scores all channels alike in {listed}: there the lower numbers stay."]
 
 
 def as_array(tensor) -> np.ndarray:
@@ -149,22 +200,32 @@ class _Layers:
     ):
         self.structure, self.criterion, self.keywords = structure, criterion, keywords
         self.weights, self.found, self.images, self.seed = weights, found, images, seed
-        self.needs = criterion.needs(keywords)
+        self.needs, self.side = criterion.needs(keywords), criterion.side_of(keywords)
         self.known: dict[str, np.ndarray] = {}
 
     def of_group(self, group: ChannelGroup) -> np.ndarray:
-        return self._call(group.name, np.zeros((group.size, 0)))
+        return self._said(self._view(group.name, np.zeros((group.size, 0))))
 
     def of_layer(self, layer: LayerRecord) -> np.ndarray:
         if layer.weight not in self.known:
-            dimension = self.structure.sides(layer)[self.criterion.side]
-            rows = weight_rows(as_array(self.weights[layer.weight]), layer, dimension)
-            self.known[layer.weight] = self._call(layer.weight, rows)
+            self.known[layer.weight] = self._said(self.seen(layer))
         return self.known[layer.weight]
 
-    def _call(self, name: str, rows: np.ndarray) -> np.ndarray:
-        found = {need: self.found[need, name] for need in self.needs}
-        view = LayerStatistics(name, rows, self.images.labels, self.images.classes, found, self.seed)
+    def seen(self, layer: LayerRecord) -> LayerStatistics:
+        """What the criterion is handed of one layer."""
+        dimension = self.structure.sides(layer)[self.side]
+        rows = weight_rows(as_array(self.weights[layer.weight]), layer, dimension)
+        pixels = np.zeros(0, int)
+        if layer.kind == "linear" and self.side == "readers":
+            places = self.structure.places[layer.weight][dimension]
+            pixels = places if len(np.unique(places)) < len(places) else pixels
+        return self._view(layer.weight, rows, pixels=pixels)
+
+    def _view(self, name: str, rows: np.ndarray, **more) -> LayerStatistics:
+        found = {need: array for (need, layer), array in self.found.items() if layer == name}
+        return LayerStatistics(name, rows, self.images.labels, self.images.classes, found, self.seed, **more)
+
+    def _said(self, view: LayerStatistics) -> np.ndarray:
         said = self.criterion.score(view, **self.keywords)
         return said.reshape(len(said), -1)
 
@@ -177,9 +238,9 @@ def _combined(layers: _Layers, g: int, group: ChannelGroup) -> np.ndarray:
     last column and adds.
     """
     criterion = layers.criterion
-    if criterion.side == "groups":
+    if layers.side == "groups":
         return layers.of_group(group)
-    records = layers.structure.layers_of(g, criterion.side)
+    records = layers.structure.layers_of(g, layers.side)
     if not records:
         raise ValueError(
             f"{criterion.name} needs a norm after {group.name}, and there is none; choose another criterion"
@@ -187,7 +248,7 @@ def _combined(layers: _Layers, g: int, group: ChannelGroup) -> np.ndarray:
     parts = []
     for record in records:
         said = layers.of_layer(record)
-        part = onto_channels(said, positions(layers.structure, record, criterion.side), g, group.size)
+        part = onto_channels(said, positions(layers.structure, record, layers.side), g, group.size)
         if criterion.combine == "scatter":
             part = part / (said[:, -1].sum() or 1.0)
         elif criterion.combine == "average" and len(records) > 1:

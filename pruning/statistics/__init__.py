@@ -5,19 +5,27 @@ imports torch).
 """
 
 from pruning.statistics.records import (
+    Attribution,
     ClassScatter,
     DualDiscriminant,
+    DualShare,
     GradientTimesActivation,
+    Grid,
     LayerStatistics,
+    MeanMaps,
     PooledFeatures,
     Spread,
 )
 
 __all__ = [
+    "Attribution",
     "ClassScatter",
     "DualDiscriminant",
+    "DualShare",
     "GradientTimesActivation",
+    "Grid",
     "LayerStatistics",
+    "MeanMaps",
     "PooledFeatures",
     "Spread",
 ]

@@ -1,15 +1,24 @@
-"""The streaming side of every statistic: one object a (statistic, layer), fed batch by batch."""
+"""The streaming side of every statistic: one object a (statistic, layer), fed batch by batch.
 
-import math
+What comes is maps, [N, P, *size]: size is that of a channel's map, () where a channel is one number.
+"""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from pruning.statistics.records import ClassScatter, DualDiscriminant, PooledFeatures, Spread
+from pruning.statistics.records import (
+    ClassScatter,
+    DualDiscriminant,
+    DualShare,
+    Grid,
+    MeanMaps,
+    PooledFeatures,
+    Spread,
+)
 
 BATCH = 128  # images at a time: what DI's dual form is defined on; the others do not depend on it
-GRID_BYTES = 64 * 2**20
+ROUNDING = 1e-6  # of a sum of squares: what float32 sums cannot tell from nothing
 
 
 class SpreadOf:
@@ -19,7 +28,7 @@ class SpreadOf:
         self.count, self.origin = 0, None
 
     def add(self, maps: torch.Tensor, labels: torch.Tensor):
-        """maps: [N, P, places]."""
+        """maps: [N, P, *size]."""
         flat = maps.transpose(0, 1).flatten(1)  # [P, N * places]
         if self.origin is None:
             self.origin = flat.mean(1, keepdim=True)
@@ -40,21 +49,47 @@ class PooledFeaturesOf:
         self.means = []
 
     def add(self, maps: torch.Tensor, labels: torch.Tensor):
-        self.means.append(maps.mean(2))
+        self.means.append(maps.flatten(2).mean(2) if maps.dim() > 2 else maps)
 
     def finish(self) -> np.ndarray:
         return torch.cat(self.means).cpu().numpy()
+
+
+class MeanMapsOf:
+    """Sums of |maps| and a count: as large for one image as for a million."""
+
+    def __init__(self, statistic: MeanMaps, classes: int):
+        self.count, self.sum = 0, 0
+
+    def add(self, maps: torch.Tensor, labels: torch.Tensor):
+        size = (1, 1, *maps.shape[2:])[-2:]
+        self.sum = self.sum + maps.abs().sum(0).reshape(maps.shape[1], -1, *size).sum(1).double()
+        self.count += len(maps)
+
+    def finish(self) -> np.ndarray:
+        return (self.sum / self.count).cpu().numpy()
+
+
+class GridOf:
+    def __init__(self, statistic: Grid, classes: int):
+        self.size = ()
+
+    def add(self, maps: torch.Tensor, labels: torch.Tensor):
+        self.size = tuple(maps.shape[2:])
+
+    def finish(self) -> np.ndarray:
+        return np.array(self.size, int)
 
 
 class ClassScatterOf:
     """Sums per class and place and sums of squares: between and within follow from them."""
 
     def __init__(self, statistic: ClassScatter, classes: int):
-        self.pooled, self.classes = statistic.pooled, classes
+        self.statistic, self.classes = statistic, classes
         self.sums = None
 
     def add(self, maps: torch.Tensor, labels: torch.Tensor):
-        maps = maps.mean(2, keepdim=True) if self.pooled else self._on_grid(maps)
+        maps = self._on_grid(maps)  # [N, P, places]
         n, channels, places = maps.shape
         if self.sums is None:
             self.sums = torch.zeros(self.classes, channels * places, dtype=torch.float64, device=maps.device)
@@ -67,13 +102,17 @@ class ClassScatterOf:
         self.places = places
 
     def _on_grid(self, maps: torch.Tensor) -> torch.Tensor:
-        most = max(1, GRID_BYTES // (4 * self.classes * maps.shape[1]))
-        if maps.shape[2] <= most:
-            return maps
-        side, grid = math.isqrt(maps.shape[2]), max(1, math.isqrt(most))
-        if side * side == maps.shape[2]:
-            return F.adaptive_avg_pool2d(maps.unflatten(2, (side, side)), grid).flatten(2)
-        return F.adaptive_avg_pool1d(maps, most)
+        size = tuple(maps.shape[2:])
+        grid = self.statistic.grid(size, self.classes, maps.shape[1])
+        if not size:
+            return maps.unsqueeze(2)
+        if not grid:
+            return maps.flatten(2).mean(2, keepdim=True)
+        if grid == size:
+            return maps.flatten(2)
+        if len(grid) == 2:
+            return F.adaptive_avg_pool2d(maps, grid).flatten(2)
+        return F.adaptive_avg_pool1d(maps.flatten(2), grid[0])
 
     def finish(self) -> np.ndarray:
         counts = self.counts.clamp_min(1)[:, None]
@@ -81,37 +120,66 @@ class ClassScatterOf:
         overall = (self.sums.sum(0) ** 2 / self.counts.sum()).unflatten(0, (-1, self.places)).sum(1)
         between = (per_class - overall).clamp_min(0)
         within = (self.squares - per_class).clamp_min(0)
-        return torch.stack([between, within], 1).cpu().numpy()
+        constant = between + within <= ROUNDING * self.squares
+        return torch.stack([between, within], 1).masked_fill(constant[:, None], 0).cpu().numpy()
 
 
 class DualDiscriminantOf:
     """One N_b x N_b solve a batch; the features of a batch are let go before the next."""
 
     def __init__(self, statistic: DualDiscriminant, classes: int):
-        self.rho, self.left, self.classes, self.total = statistic.rho, statistic.batches, classes, None
+        self.rho, self.left, self.classes, self.total = statistic.rho, statistic.batches, classes, 0
 
     def add(self, maps: torch.Tensor, labels: torch.Tensor):
         if not self.left:
             return
         self.left -= 1
-        n, channels = maps.shape[:2]
-        centred = (maps - maps.mean(0)).reshape(n, -1)  # [N, P * places]
-        gram = (centred @ centred.T).double()
-        gram.diagonal().add_(self.rho)
-        hot = F.one_hot(labels, self.classes).double()
-        hot = hot[:, hot.any(0)]
-        hot /= hot.sum(0).sqrt()
-        solved = torch.linalg.solve(gram, hot - hot.mean(0)).to(maps.dtype)  # [N, K]
-        dual = (centred.T @ solved).square().reshape(channels, -1).sum(1).double()
-        self.total = 2 * dual if self.total is None else self.total + 2 * dual
+        centred, _, solved = dual(maps, labels, self.rho, self.classes)
+        weights = centred.T @ solved.to(maps.dtype)  # [P * places, K]
+        self.total = self.total + 2 * weights.square().reshape(maps.shape[1], -1).sum(1).double()
 
     def finish(self) -> np.ndarray:
         return self.total.cpu().numpy()
 
 
+class DualShareOf:
+    """The same solve; what it leaves of the labels is rho times the dual's residual form."""
+
+    def __init__(self, statistic: DualShare, classes: int):
+        self.rho, self.left, self.classes, self.shares = statistic.rho, statistic.batches, classes, []
+
+    def add(self, maps: torch.Tensor, labels: torch.Tensor):
+        if not self.left:
+            return
+        self.left -= 1
+        _, targets, solved = dual(maps, labels, self.rho, self.classes)
+        whole = targets.square().sum()  # K - 1 of the classes in this batch
+        if whole > 0:
+            self.shares.append(1 - self.rho * float((targets * solved).sum() / whole))
+
+    def finish(self) -> np.ndarray:
+        return np.array([np.mean(self.shares) if self.shares else 0.0])
+
+
+def dual(maps: torch.Tensor, labels: torch.Tensor, rho: float, classes: int):
+    """One batch's centred features Xb [N, P * places], its scaled and centred labels Yb [N, K], absent
+    classes dropped, and (Xb Xb' + rho I)^-1 Yb; the last two in float64."""
+    centred = (maps - maps.mean(0)).reshape(len(maps), -1)
+    gram = (centred @ centred.T).double()
+    gram.diagonal().add_(rho)
+    hot = F.one_hot(labels, classes).double()
+    hot = hot[:, hot.any(0)]
+    hot /= hot.sum(0).sqrt()
+    targets = hot - hot.mean(0)
+    return centred, targets, torch.linalg.solve(gram, targets)
+
+
 ACCUMULATORS = {
     Spread: SpreadOf,
     PooledFeatures: PooledFeaturesOf,
+    MeanMaps: MeanMapsOf,
+    Grid: GridOf,
     ClassScatter: ClassScatterOf,
     DualDiscriminant: DualDiscriminantOf,
+    DualShare: DualShareOf,
 }

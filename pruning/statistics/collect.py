@@ -57,12 +57,24 @@ def collect(
         found |= _forward(model, structure, streamed, batches(BATCH), classes, groups, images, watch)
     if len(streamed) < len(statistics):
         found |= _backward(model, structure, batches(BATCH), loss, groups, images, watch)
+    return all_numbers(found)
+
+
+def all_numbers(found: Found) -> Found:
+    """What was found itself; raises ValueError that names the first layer or group where it is no finite
+    number."""
+    for (_, where), array in found.items():
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"the network's activations at {where.removesuffix('.weight')} are not finite numbers; "
+                "check its weights, and how its images are normalised"
+            )
     return found
 
 
-class _Observer(TorchFunctionMode):
+class Observer(TorchFunctionMode):
     """Shows every dense layer's input and output to `read` and `written` as the model runs. read: (weight
-    name, input) -> the input to use."""
+    name, input) -> the input to use.   written: (weight name, output) -> the output to use, or None."""
 
     def __init__(self, model: nn.Module, structure: Structure, read: dict[str, Any], written: dict[str, Any]):
         super().__init__()
@@ -83,7 +95,8 @@ class _Observer(TorchFunctionMode):
             args, kwargs = ((shown, *args[1:]), kwargs) if args else (args, kwargs | {"input": shown})
         output = func(*args, **kwargs)
         if name in self.written:
-            self.written[name](output)
+            instead = self.written[name](output)
+            output = output if instead is None else instead
         return output
 
 
@@ -93,11 +106,15 @@ def _layers(structure: Structure, side: str, groups: Sequence[int]) -> list[Laye
     return [layer for layer in structure.layers if layer.weight in wanted]
 
 
+def channels_second(tensor: torch.Tensor, kind: str) -> torch.Tensor:
+    """[N, P, *size], whatever the layer: a linear layer's channels come last, a convolution's second."""
+    return tensor.movedim(-1, 1) if kind == "linear" else tensor
+
+
 def maps_of(tensor: torch.Tensor, kind: str) -> torch.Tensor:
-    """[N, P, places], whatever the layer: a linear layer's channels come last, a convolution's second."""
-    if kind == "linear":
-        return tensor.unsqueeze(-1) if tensor.dim() == 2 else tensor.movedim(-1, 1).flatten(2)
-    return tensor.flatten(2)
+    """[N, P, places], whatever the layer."""
+    maps = channels_second(tensor, kind)
+    return maps.flatten(2) if maps.dim() > 2 else maps.unsqueeze(2)
 
 
 def _forward(model, structure, statistics, batches, classes, groups, images, watch) -> Found:
@@ -111,8 +128,9 @@ def _forward(model, structure, statistics, batches, classes, groups, images, wat
             states[statistic, layer.weight] = ACCUMULATORS[type(statistic)](statistic, classes)
 
         def see(tensor: torch.Tensor) -> torch.Tensor:
+            maps = channels_second(tensor.detach(), layer.kind)
             for statistic in mine:
-                states[statistic, layer.weight].add(maps_of(tensor.detach(), layer.kind), now["labels"])
+                states[statistic, layer.weight].add(maps, now["labels"])
             return tensor
 
         if mine:
@@ -124,7 +142,7 @@ def _forward(model, structure, statistics, batches, classes, groups, images, wat
     done = 0
     with as_it_was(model), torch.no_grad():
         for inputs, now["labels"] in batches:
-            with _Observer(model, structure, read, written):
+            with Observer(model, structure, read, written):
                 model(inputs)
             done += len(inputs)
             watch("statistics", done, images)
@@ -140,7 +158,7 @@ def _backward(model, structure, batches, loss, groups, images, watch) -> Found:
     with as_it_was(model, freeze=True), torch.enable_grad():
         for inputs, labels in batches:
             of_batch.clear()
-            with _Observer(model, structure, read, {}):
+            with Observer(model, structure, read, {}):
                 total = loss(model(inputs), labels) * len(inputs)  # a sum: each image's gradient is its own
             total.backward()
             for g, values in of_batch.items():

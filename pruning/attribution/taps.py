@@ -1,0 +1,50 @@
+"""Where Captum takes hold of a network.
+
+Captum hooks modules, each called once. Here every call of a layer that is looked at passes through a module
+of its own that does nothing, found by the layer's weight in the middle of the pass: so a layer that ran as a
+function, or twice, is attributed like any other, and the network's own modules are never touched.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import count
+
+import torch
+from torch import nn
+
+from pruning.channels.records import LayerRecord, Structure
+from pruning.statistics.collect import Observer
+
+
+class Taps:
+    """A network as Captum takes it: called with inputs it answers scores [N, K], and every call of a layer
+    that is looked at goes through a module in `of`, {weight: one module a call}, filled by the first run."""
+
+    def __init__(self, model: nn.Module, structure: Structure, layers: Iterable[LayerRecord]):
+        self.model, self.structure = model, structure
+        self.of: dict[str, list[nn.Module]] = {layer.weight: [] for layer in layers}
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        written = {name: partial(self._through, taps, count()) for name, taps in self.of.items()}
+        with Observer(self.model, self.structure, {}, written):
+            return scores_of(self.model(inputs))
+
+    def _through(self, taps: list[nn.Module], calls: Iterator[int], output: torch.Tensor) -> torch.Tensor:
+        call = next(calls)
+        if call == len(taps):
+            taps.append(nn.Identity())
+        return taps[call](output).clone()  # a copy: an in-place ReLU must not change what Captum holds
+
+    @property
+    def all(self) -> list[nn.Module]:
+        return [tap for taps in self.of.values() for tap in taps]
+
+
+def scores_of(outputs) -> torch.Tensor:
+    """The network's answer, if it is a score a class: [N, K]; else raises ValueError."""
+    if not isinstance(outputs, torch.Tensor) or outputs.dim() != 2:
+        told = f"shape {list(outputs.shape)}" if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+        raise ValueError(
+            f"attribution needs a network that answers [images, classes]; this one answers {told}"
+        )
+    return outputs

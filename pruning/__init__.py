@@ -27,6 +27,7 @@ _WHERE = {
     "repair": "pruning.reconstruction",
     "run": "pruning.experiment",
     "score": "pruning.criteria.scoring",
+    "search_plan": "pruning.search",
 }
 
 __all__ = sorted(_WHERE)

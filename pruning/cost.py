@@ -9,7 +9,7 @@ is a bilinear form: exact, and microseconds to evaluate.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -56,6 +56,23 @@ def _form(structure: Structure, tensors: list[tuple[str, int]], *, constant: int
     return CostForm([each for _, each in tensors], stacked[:, 0], stacked[:, 1], constant)
 
 
+@dataclass(frozen=True)
+class Step:
+    """One step of an allocation that searches: which group gave, and what that cost.
+
+    channels: given in this step.   kept: that the group has left.   rise: of what the search counts.   price:
+    that in all, after the step; nats (of cross-entropy or KL), DI lost, or utility lost.   left: of the
+    measure that is cut (MACs, parameters, channels), after the step.
+    """
+
+    group: str
+    channels: int
+    kept: int
+    rise: float
+    price: float
+    left: float
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Plan:
     """Which channels stay, in every group, and what that costs.
@@ -64,8 +81,8 @@ class Plan:
     to 1.
     macs, parameters: of the network cut by this plan; `*_before` of the whole one.   expected: accuracy,
     where predicted.
-    path: which group gave when, for allocations that search.   messages: what a user should know, in
-    sentences.
+    path: a Step each time that a group gave, where an allocation searched.   messages: what a user should
+    know, in sentences.
     """
 
     kept: dict[str, np.ndarray]
@@ -80,7 +97,7 @@ class Plan:
     input_shape: tuple[int, ...]
     messages: tuple[str, ...] = ()
     expected: dict | None = None
-    path: tuple[str, ...] = ()
+    path: tuple[Step, ...] = ()
     changes: tuple[dict, ...] = ()  # ordered further changes: closed blocks, sliced classes, bits
     structure: Structure | None = field(default=None, repr=False)  # absent in a plan read from a file
     stored: dict | None = field(default=None, repr=False)  # {"by_tensor": ..., "reads": ...} of such a plan
@@ -131,6 +148,7 @@ class Plan:
             requested=share,
             achieved=share,
             messages=(*self.messages, *second.messages),
+            path=(*self.path, *second.path),
             stored={"by_tensor": by_tensor, "reads": {**second.reads, **self.reads}},
         )
 
@@ -143,6 +161,10 @@ class Plan:
             share = 1 - after / group.size
             rows.append((group.name, group.size, after, share, group.inner, "; ".join(group.tied_to)))
         return pd.DataFrame(rows, columns=["group", "before", "after", "share_cut", "inner", "tied_to"])
+
+    def path_table(self) -> pd.DataFrame:
+        """A row a step of the search: group, channels, kept, rise, price, left, as Step says."""
+        return pd.DataFrame([asdict(step) for step in self.path], columns=[f.name for f in fields(Step)])
 
     def to_json(self) -> str:
         """Enough to cut a fresh copy of the same network without its example."""
@@ -161,6 +183,7 @@ class Plan:
             "reads": self.reads,
             "changes": list(self.changes),
             "messages": list(self.messages),
+            "path": [astuple(step) for step in self.path],
         }
         return json.dumps(content) + "\n"
 
@@ -189,6 +212,7 @@ class Plan:
                 input_shape=tuple(content["input_shape"]),
                 changes=tuple(content["changes"]),
                 messages=tuple(content["messages"]),
+                path=tuple(Step(*step) for step in content.get("path", ())),
                 stored=stored,
             )
         except (

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from pruning.allocation.limits import Limits, cost_of, limits_of
+from pruning.allocation.limits import Cost, Limits, cost_of, limits_of
 from pruning.allocation.shares import cut_order, finite, ranked_globally, settle, uniform
 from pruning.channels.records import ChannelGroup, Structure
 from pruning.cost import Plan, macs_form, parameters_form
@@ -17,6 +17,7 @@ from pruning.criteria.scores import Scores
 from pruning.wording import choose
 
 ALLOCATIONS = ("uniform", "global")
+SEARCHED = ("greedy", "trace-ratio")  # by pruning.search
 MEASURES = ("macs", "params", "channels")
 MEASURE_NAMES = {"macs": "MACs", "params": "parameters", "channels": "channels"}
 
@@ -58,11 +59,13 @@ def plan(
     else:
         amounts = uniform(cost, limits, cut, exact=measure == "channels")
     counts = settle(amounts, cost, limits, cut, exact=measure == "channels")
-    return _made(structure, scores, counts, measure, cut, cost, limits)
+    return made(structure, _kept(structure, scores, counts), measure, cut, cost, limits)
 
 
 def _check(cut: float, measure: str, allocation: str):
     choose(measure, MEASURES, "measure")
+    if allocation in SEARCHED:
+        raise ValueError(f"allocation {allocation} runs the network; make its plan with pruning.search_plan")
     choose(allocation, ALLOCATIONS, "allocation")
     if not 0 <= cut < 1:
         raise ValueError(f"cut is {cut}; give a share from 0 to below 1, such as 0.5")
@@ -76,18 +79,27 @@ def _must_be_scored(structure: Structure, scores: Scores, limits: Limits, groups
         )
 
 
-def _made(structure, scores, counts, measure, cut, cost, limits) -> Plan:
+def _kept(structure: Structure, scores: Scores, counts: np.ndarray) -> dict[int, np.ndarray]:
+    """{group number: channels that stay}, the highest-scored, of the groups that lose some."""
     kept = {}
     for g, group in enumerate(structure.groups):
-        stays = np.ones(group.size, bool)
         if counts[g]:
             at_width = finite(scores.at_width(group.name, group.size - int(counts[g])))
-            stays[cut_order(at_width)[: counts[g]]] = False
-        kept[group.name] = np.flatnonzero(stays)
+            kept[g] = np.sort(cut_order(at_width)[counts[g] :])
+    return kept
+
+
+def made(
+    structure: Structure, kept: Mapping[int, np.ndarray], measure: str, cut: float, cost: Cost, limits: Limits
+) -> Plan:
+    """The Plan that keeps these channels. kept: {group number: channels that stay, ascending}; a group that
+    is not named stays whole."""
+    stays = {g: kept.get(g, np.arange(group.size)) for g, group in enumerate(structure.groups)}
+    counts = limits.sizes - np.array([len(channels) for channels in stays.values()], int)
     achieved = 1 - cost.of(counts) / cost.whole
     macs, parameters = macs_form(structure), parameters_form(structure)
     return Plan(
-        kept=kept,
+        kept={structure.names[g]: channels for g, channels in stays.items()},
         measure=measure,
         requested=float(cut),
         achieved=float(achieved),

@@ -1,0 +1,52 @@
+"""How far a search still has to go, and what one step of each group would be."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pruning.allocation.limits import Cost, Limits, must_reach
+
+
+@dataclass(frozen=True)
+class Budget:
+    """limits: what each group may lose.   cost: the measure that is cut.   cut: share of it that is to go, 0
+    to 1.
+
+    Raises ValueError where the limits do not allow that much; the largest reachable cut is named.
+    """
+
+    limits: Limits
+    cost: Cost
+    cut: float
+
+    def __post_init__(self):
+        must_reach(self.cost, self.limits, self.cut)
+
+    def left(self, counts: np.ndarray) -> float:
+        """How much of the measure still has to go when the groups have lost `counts`: [G] channels."""
+        over = self.cost.of(counts) - self.cost.target(self.cut)
+        return over if over > 1e-9 * self.cost.whole else 0.0
+
+    def saved(self, counts: np.ndarray, g: int, level: int) -> float:
+        """What goes when group g, and no other, loses `level` channels in place of counts[g]."""
+        more = counts.copy()
+        more[g] = level
+        return self.cost.of(counts) - self.cost.of(more)
+
+    def step(self, counts: np.ndarray, g: int, share: float) -> int | None:
+        """How many channels group g has lost after its next step: the fewest with which `share` of the whole
+        measure goes (or what is left to go, if less), at least one more; None where it may lose no more."""
+        levels = self.limits.levels[g]
+        levels = levels[levels > counts[g]]
+        needed = min(share * self.cost.whole, self.left(counts))
+        enough = (int(level) for level in levels if self.saved(counts, g, level) >= needed)
+        return next(enough, int(levels[-1])) if len(levels) else None
+
+    def nearest(self, counts: np.ndarray, g: int, level: int) -> int:
+        """`level`, or where that goes too far the level below it, if with that the target is missed by
+        less."""
+        levels = self.limits.levels[g]
+        below = int(levels[np.searchsorted(levels, level) - 1])
+        left = self.left(counts)
+        over, under = self.saved(counts, g, level) - left, left - self.saved(counts, g, below)
+        return below if over > max(0.0, under) else level

@@ -1,0 +1,210 @@
+"""search_plan: from a network, a criterion and images to a Plan, by an allocation that runs the network."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pruning.allocation import MEASURES, made
+from pruning.allocation.limits import Limits, cost_of, limits_of
+from pruning.channels.records import Structure
+from pruning.cost import Plan, Step
+from pruning.criteria.registry import CRITERIA, resolve_options
+from pruning.criteria.scores import Scores
+from pruning.criteria.scoring import score_all
+from pruning.progress import Watch, silent
+from pruning.search.budget import Budget
+from pruning.search.greedy import greedy
+from pruning.search.order import Order, scored_again
+from pruning.search.progress import Progress
+from pruning.search.trace_ratio import trace_ratio
+from pruning.wording import choose
+
+SEARCHES = ("greedy", "trace-ratio")
+PRICES = ("cross-entropy", "kl", "di")
+
+
+def search_plan(
+    graph,
+    criterion: str,
+    data,
+    *,
+    cut: float = 0.5,
+    measure: str = "macs",
+    allocation: str = "greedy",
+    groups: str = "inner",
+    protect: Iterable[str] = (),
+    cut_group: Mapping[str, float] | Iterable[tuple[str, float]] = (),
+    max_cut_per_group: float = 0.9,
+    min_channels: int = 1,
+    round_to: int = 1,
+    by: str = "cross-entropy",
+    images: int = 256,
+    every: int = 0,
+    recalibrated: bool = True,
+    seed: int = 0,
+    calibration: int = 1000,
+    scores: Scores | None = None,
+    watch: Watch = silent,
+    **options,
+) -> Plan:
+    """Which channels stay so that `cut` of `measure` goes, to the nearest channel; its `path` says which
+    group gave when, its `messages` how many evaluations that took.
+
+    graph: a ChannelGraph; its network is not changed.   criterion, options: say which channels of a group go
+    first.   data: as for `score`; what a step costs is measured on its hold-out.   allocation: greedy or
+    trace-ratio.   groups ... round_to: as for `plan`.
+    by: what greedy counts: the rise of cross-entropy or of KL to the full network, or the DI lost, which runs
+    no network.   images: of the hold-out, drawn by `seed`.   recalibrated: losses are measured with the norms
+    of each batch, for a network whose norms will be recalibrated or trained; else with the stored ones.
+      every: steps after which greedy scores the
+    network anew as cut so far; 0: never.   calibration: images that scores and statistics are made of.
+    scores: the criterion's, where they are known already.
+    Raises ValueError where a name does not exist or the target is out of reach.
+    """
+    choose(measure, MEASURES, "measure")
+    choose(allocation, SEARCHES, "allocation that runs the network")
+    choose(by, PRICES, "price of a step")
+    choose(criterion, CRITERIA, "criterion")
+    if not 0 <= cut < 1:
+        raise ValueError(f"cut is {cut}; give a share from 0 to below 1, such as 0.5")
+    structure: Structure = graph.structure
+    limits = limits_of(structure, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
+    budget = Budget(limits, cost_of(structure, measure, limits), cut)
+    sample = _Sample(data, criterion, dict(resolve_options(criterion, options)), seed, calibration)
+    search = _Search(graph, sample, budget, by, images, recalibrated, every, Progress(watch))
+    search.order = Order(structure, scores or sample.score(graph, search.scored, watch))
+    counts, path = search.greedy() if allocation == "greedy" else search.trace_ratio()
+    plan = made(structure, search.order.kept(counts), measure, cut, budget.cost, limits)
+    return replace(plan, path=path, messages=(*plan.messages, *search.messages))
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The images and how a network is scored on them."""
+
+    data: Any
+    criterion: str
+    options: dict[str, Any]
+    seed: int
+    calibration: int
+
+    def score(self, graph, groups: str, watch: Watch, criterion: str | None = None) -> Scores:
+        """groups: inner or all.   criterion: another one, at its default options but for the labels."""
+        options = self.options
+        if criterion and criterion != self.criterion:
+            given = {"labels": options["labels"]} if "labels" in options else {}
+            options = dict(resolve_options(criterion, given))
+        chosen = (criterion or self.criterion, tuple(sorted(options.items())))
+        how = {"seed": self.seed, "calibration": self.calibration, "groups": groups, "watch": watch}
+        return score_all(graph, [chosen], self.data, **how)[chosen]
+
+
+class _Search:
+    """One search. order: which channels of a group go first, now.   messages: what a user should know of
+    it."""
+
+    order: Order
+
+    def __init__(self, graph, sample: _Sample, budget: Budget, by, images, recalibrated, every, progress):
+        self.graph, self.sample, self.budget, self.by = graph, sample, budget, by
+        self.images, self.recalibrated, self.every, self.progress = images, recalibrated, every, progress
+        self.messages: list[str] = []
+
+    @property
+    def limits(self) -> Limits:
+        return self.budget.limits
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.graph.structure.names
+
+    @property
+    def scored(self) -> str:
+        """Which groups have to be scored: the inner ones, if no other loses channels."""
+        losing = {*self.limits.open, *np.flatnonzero(self.limits.given).tolist()}
+        return "inner" if all(self.graph.structure.groups[g].inner for g in losing) else "all"
+
+    def greedy(self) -> tuple[np.ndarray, tuple[Step, ...]]:
+        price = self._information_lost() if self.by == "di" else self._loss()
+        counts, path = greedy(
+            self.budget, price, self.names, after=self._renew(price), progress=self.progress
+        )
+        seconds = f"{self.progress.seconds:.0f} s"
+        if self.by == "di":
+            ran = f"{self.progress.evaluations} candidates compared by DI lost, without running the network"
+        else:
+            ran = f"{self.progress.evaluations} evaluations on {len(price.holdout)} hold-out images"
+        self.messages.append(f"greedy: {len(path)} steps, {ran}, {seconds}.")
+        return counts, path
+
+    def _renew(self, price):
+        def after(steps: int, counts: np.ndarray):
+            if self.every and steps % self.every == 0 and self.budget.left(counts):
+                graph = self._score_again(counts)
+                if self.by == "di":
+                    price.curves = self._curves(graph)
+
+        return after
+
+    def _score_again(self, counts: np.ndarray):
+        """Scores the network as cut so far, from now on that decides; returns its graph."""
+        watch = self.progress.within
+        self.order, graph = scored_again(
+            self.graph, self.order, counts, lambda small: self.sample.score(small, self.scored, watch)
+        )
+        return graph
+
+    def _loss(self):
+        from pruning.search.losses import Loss, holdout_batches
+
+        drawn = holdout_batches(self.graph.model, self.sample.data, self.images, self.sample.seed)
+        if drawn.message:
+            self.messages.append(drawn.message)
+        how = {"kept": lambda g, n: self.order.without(g, n), "between": self.progress.tell}
+        return Loss(self.graph, drawn, self.by, self.limits, **how, recalibrated=self.recalibrated)
+
+    def _information_lost(self):
+        from pruning.search.information import InformationLost
+
+        return InformationLost(self._curves(self.graph))
+
+    def _curves(self, graph) -> dict[int, np.ndarray]:
+        from pruning.search.information import information_curves
+        from pruning.statistics.images import CalibrationImages
+
+        shuffled = self.sample.options.get("labels") == "shuffled"
+        drawn = CalibrationImages(
+            graph.model, self.sample.data, self.sample.calibration, self.sample.seed, shuffled=shuffled
+        )
+        return information_curves(graph, self.order, drawn, self.limits.open, self.progress.within)
+
+    def trace_ratio(self) -> tuple[np.ndarray, tuple[Step, ...]]:
+        counts, path, graph = self.limits.given.copy(), (), self.graph
+        rounds = max(1, int(self.sample.options.get("rounds", 2)))
+        self.progress.begin(self.budget.left(counts))
+        for number in range(1, rounds + 1):
+            budget = replace(self.budget, cut=self.budget.cut * number / rounds)
+            worth = self._worth(graph)
+            lost = path[-1].price if path else 0.0
+            counts, more = trace_ratio(budget, worth, self.names, counts, lost=lost, progress=self.progress)
+            path = (*path, *more)
+            if number < rounds:
+                graph = self._score_again(counts)
+        seconds = f"{self.progress.seconds:.0f} s"
+        self.messages.append(f"trace-ratio: {rounds} rounds of statistics, {len(path)} steps, {seconds}.")
+        return counts, path
+
+    def _worth(self, graph) -> dict[int, np.ndarray]:
+        from pruning.criteria.catro import utilities
+
+        scores = self.order.scores
+        if self.sample.criterion != "catro":
+            scores = self.sample.score(graph, self.scored, self.progress.within, "catro")
+        gamma = self.sample.options.get("gamma", 3.0)
+        tables = {g: scores.tables[self.names[g]] for g in self.limits.open}
+        return {
+            g: utilities(table["b"].to_numpy(float), table["w"].to_numpy(float), gamma=gamma)
+            for g, table in tables.items()
+        }

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pruning.cost import Plan
+from pruning.quantize import Codes
+from pruning.quantize.stored import arrays_of, codes_of, stored_as
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 NEEDED = ("model.safetensors", "plan.json", "recipe.json")
 LARGEST_UNPACKED = 4 * 2**30  # bytes, of all files of a zip together
@@ -29,9 +31,11 @@ def save(
     recipe_json: str,
     report: Mapping,
     predictions: Mapping[str, np.ndarray],
+    codes: Mapping[str, Codes] | None = None,
 ) -> Path:
     """Writes model.safetensors, plan.json, recipe.json, report.json and predictions.npz into a folder.
 
+    codes: of weights rounded to few bits, {weight: Codes}; the plan's changes name the same weights.
     Everything is written beside it first and then moved in, so that nothing half-made is ever left.
     """
     from safetensors.torch import save_file
@@ -40,10 +44,7 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
         made = Path(scratch)
-        tensors = {
-            name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()
-        }
-        save_file(tensors, made / "model.safetensors", metadata=_origin(network))
+        save_file(_tensors(network, codes or {}), made / "model.safetensors", metadata=_origin(network))
         (made / "plan.json").write_text(plan.to_json())
         (made / "recipe.json").write_text(recipe_json)
         (made / "report.json").write_text(json.dumps(report, indent=2) + "\n")
@@ -51,6 +52,15 @@ def save(
         for file in sorted(made.iterdir()):
             os.replace(file, folder / file.name)
     return folder
+
+
+def _tensors(network: "nn.Module", codes: Mapping[str, Codes]) -> "dict[str, Tensor]":
+    """What stands in model.safetensors: every tensor as it is, and rounded weights packed."""
+    import torch
+
+    whole = {name: tensor for name, tensor in network.state_dict().items() if name not in codes}
+    found = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in whole.items()}
+    return found | {name: torch.from_numpy(array) for name, array in arrays_of(codes).items()}
 
 
 def _origin(network: "nn.Module") -> dict[str, str]:
@@ -127,13 +137,34 @@ def _from_folder(folder: Path, model: "nn.Module | None") -> "nn.Module":
     except SafetensorError as error:
         raise ValueError(f"{folder / 'model.safetensors'} is no whole safetensors file ({error})") from None
     small = cut(model if model is not None else _whole(told), plan)
+    rounded = _rounded(plan)
+    tensors |= {name: _unrounded(tensors, name, small) for name in rounded}
+    gone = {part for name in rounded for part in stored_as(name)}
     try:
-        small.load_state_dict(tensors)
+        small.load_state_dict({name: tensor for name, tensor in tensors.items() if name not in gone})
     except RuntimeError as error:
         raise ValueError(
             f"the saved weights do not fit the plan: {str(error).splitlines()[-1].strip()}"
         ) from None
     return small.eval()
+
+
+def _rounded(plan: Plan) -> list[str]:
+    """The weights that the plan says are stored in few bits."""
+    try:
+        return [name for change in plan.changes if change["kind"] == "bits" for name in change["weights"]]
+    except (KeyError, TypeError):
+        raise ValueError("the plan's changes are of no kind that is known; give one written by run") from None
+
+
+def _unrounded(tensors: "Mapping[str, Tensor]", name: str, small: "nn.Module") -> "Tensor":
+    """A weight from its packed codes."""
+    from pruning.quantize.weights import layer_of
+
+    layer = layer_of(small, name)
+    parts = (part for part in stored_as(name) if part in tensors)
+    arrays = {part: tensors[part].numpy() for part in parts}
+    return layer.shaped(codes_of(arrays, name, layer.channels, layer.weights // layer.channels).values)
 
 
 def _whole(told: Mapping[str, str]) -> "nn.Module":

@@ -1,7 +1,8 @@
 """Training: the same loop trains a network from nothing and fine-tunes one that was cut."""
 
+from pruning.train.distillation import Teaching
 from pruning.train.loop import fit
 from pruning.train.network import Trained, train_network
 from pruning.train.predictions import Predictions, evaluate
 
-__all__ = ["Predictions", "Trained", "evaluate", "fit", "train_network"]
+__all__ = ["Predictions", "Teaching", "Trained", "evaluate", "fit", "train_network"]

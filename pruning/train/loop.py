@@ -5,6 +5,7 @@ The state that the hold-out likes best is kept; the test part is never looked at
 
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +16,7 @@ from pruning.models import Normalization
 from pruning.progress import Watch, silent
 from pruning.task import Classification
 from pruning.train.augment import augmented
+from pruning.train.distillation import Lesson, Teaching
 from pruning.train.predictions import Predictions, evaluate, mode_kept
 
 if TYPE_CHECKING:
@@ -39,14 +41,17 @@ def fit(
     device: str = "cpu",
     watch: Watch = silent,
     schedule: Schedule = "cosine",
+    teach: Teaching | None = None,
 ) -> list[dict]:
     """Trains `model` in place; leaves in it the state, the first one included, with the least hold-out loss.
 
     lr: the highest learning rate; `cosine` begins there (after a warm-up of 5 % of the steps), `one-cycle`
-    climbs to it over the first 30 %; both fall to 0.   Returns a row an epoch: epoch (from 1), loss,
-    holdout_loss (nats), holdout_accuracy (0 to 1), images_per_second, kept (whether this is the state left in
-    the model). No gradients are left. The same seed and thread count give the same network. An exception, a
-    watch's too, leaves the model as it came. Raises ValueError if the loss stops being a number.
+    climbs to it over the first 30 %; both fall to 0.   teach: the network it was cut from, as its teacher.
+    Returns a row an epoch: epoch (from 1), loss (cross-entropy), holdout_loss (nats), holdout_accuracy (0 to
+    1), images_per_second, kept (whether this is the state left in the model); under a teacher also
+    distill_logits, distill_features, the terms without their weights. No gradients are left. The same seed
+    and thread count give the same network. An exception, a watch's too, leaves the model as it came. Raises
+    ValueError if the loss stops being a number.
     """
     check(epochs, lr, batch_size)
     import torch
@@ -55,7 +60,8 @@ def fit(
     with mode_kept(model), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            run = Run(model, dataset, epochs, lr, batch_size, seed, normalization, device, watch, schedule)
+            options = (epochs, lr, batch_size, seed, normalization, device, watch, schedule, teach)
+            run = Run(model, dataset, *options)
             rows, best = run.train(came)
         except BaseException:
             model.load_state_dict(came)
@@ -88,6 +94,7 @@ class Run:
     device: str
     watch: Watch
     schedule: Schedule
+    teach: Teaching | None
 
     def __post_init__(self):
         import torch
@@ -107,8 +114,9 @@ class Run:
         """Returns the rows and the best state. came: the state at the start, which competes."""
         rows, best = [], came
         least = self.holdout().loss if self.epochs else math.inf
+        self.lesson = self.taught() if self.epochs else None
         for epoch in range(1, self.epochs + 1):
-            loss = self.one_epoch(epoch)
+            loss, terms = self.one_epoch(epoch)
             holdout = self.holdout()
             row = {
                 "epoch": epoch,
@@ -116,29 +124,38 @@ class Run:
                 "holdout_loss": holdout.loss,
                 "holdout_accuracy": holdout.accuracy,
             }
+            row |= {f"distill_{name}": value for name, value in terms.items()}
             rows.append(row | {"images_per_second": self.seen / self.busy, "kept": False})
             if holdout.loss < least:
                 least, best = holdout.loss, copied(self.model)
                 for other in rows:
                     other["kept"] = other is rows[-1]
-            self.tell(epoch, loss, accuracy=holdout.accuracy, holdout_loss=holdout.loss)
+            self.tell(epoch, loss, accuracy=holdout.accuracy, holdout_loss=holdout.loss, **terms)
         return rows, best
 
-    def one_epoch(self, epoch: int) -> float:
-        """Mean loss over the epoch's batches."""
+    def taught(self) -> Lesson | None:
+        if self.teach is None or not (self.teach.logits or self.teach.features):
+            return None
+        return Lesson(self.teach, self.dataset, self.normalization, self.device, self.still_wanted)
+
+    def one_epoch(self, epoch: int) -> tuple[float, dict[str, float]]:
+        """Means over the epoch's batches: the cross-entropy, and the terms of the teacher's."""
         self.model.train()
-        order, total = self.random.permutation(len(self.dataset.train)), 0.0
+        if self.lesson:
+            self.lesson.prepare(self.model)
+        order, total = self.random.permutation(len(self.dataset.train)), Counter()
         for batch in range(self.batches):
             start = time.perf_counter()
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            loss = self.one_step(self.dataset.train.take(rows))
+            total.update(self.one_step(self.dataset.train.take(rows)))
             self.seen += len(rows)
             self.busy += time.perf_counter() - start
-            total += loss
-            self.tell(epoch, total / (batch + 1))
-        return total / self.batches
+            means = {name: value / (batch + 1) for name, value in total.items()}
+            self.tell(epoch, **means)
+        return means.pop("loss"), means
 
-    def one_step(self, batch: Split) -> float:
+    def one_step(self, batch: Split) -> dict[str, float]:
+        """Takes one step; returns the cross-entropy, `loss`, and the terms of the teacher's."""
         import torch
 
         for group in self.optimizer.param_groups:
@@ -148,28 +165,30 @@ class Run:
         )
         labels = torch.from_numpy(np.array(batch.labels)).to(self.device)
         self.optimizer.zero_grad()
-        loss = Classification().loss(self.model(images), labels)
-        loss.backward()
+        outputs, terms = self.lesson.hear(self.model, images) if self.lesson else (self.model(images), {})
+        loss = Classification().loss(outputs, labels)
+        (loss + sum(getattr(self.teach, name) * term for name, term in terms.items())).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         self.optimizer.step()
         self.step += 1
-        if not math.isfinite(value := loss.item()):
+        values = {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
+        if not all(map(math.isfinite, values.values())):
             raise ValueError(
                 f"the loss was no number after {self.step} steps at rate {self.lr}; give a smaller rate"
             )
-        return value
+        return values
 
     def holdout(self) -> Predictions:
-        def still_wanted(stage, done, total, **values):
-            self.watch("tune", self.step, self.batches * self.epochs)
-
         return evaluate(
             self.model,
             self.dataset.holdout,
             normalization=self.normalization,
             device=self.device,
-            watch=still_wanted,
+            watch=lambda *_, **__: self.still_wanted(),
         )
+
+    def still_wanted(self) -> None:
+        self.watch("tune", self.step, self.batches * self.epochs)
 
     def tell(self, epoch: int, loss: float, **values) -> None:
         steps = self.batches * self.epochs

@@ -26,9 +26,9 @@ app = App(
 )
 
 SCORES_FIELDS = (
-    "model data checkpoint normalize size criterion groups calibration seed device threads".split()
+    "model data checkpoint normalize size subtask criterion groups calibration seed device threads".split()
 )
-ORACLE_FIELDS = "model data checkpoint normalize size cut calibration seed device threads".split()
+ORACLE_FIELDS = "model data checkpoint normalize size subtask cut calibration seed device threads".split()
 TRAIN_FIELDS = "model data size batch_size seed device threads".split()
 
 
@@ -122,13 +122,15 @@ def in_one_line(report: dict, out: Path) -> str:
     stages = [
         f"{name} {100 * value:.2f} %" for name, value in report["accuracy"].items() if value is not None
     ]
-    macs, parameters, latency = report["macs"], report["parameters"], report["latency_ms"]
+    macs, parameters = report["macs"], report["parameters"]
+    latency, size = report["latency_ms"], report["bytes"]
     cut = 100 * (1 - macs["final"] / macs["baseline"])
     return (
         f"accuracy: {', '.join(stages)}; MACs {macs['baseline'] / 1e6:.2f} M -> {macs['final'] / 1e6:.2f} M "
         f"({cut:.1f} % cut); parameters {parameters['baseline']:,} -> "
         f"{parameters['final']:,}; latency {latency['baseline']:.1f} -> {latency['final']:.1f} ms a batch of "
-        f"{latency['batch']}; saved in {out}"
+        f"{latency['batch']}; weights {size['baseline'] / 1e3:,.0f} -> {size['final'] / 1e3:,.0f} kB; "
+        f"saved in {out}"
     )
 
 
@@ -151,6 +153,8 @@ def oracle(
         found = measured(recipe, group, watch)
     out.parent.mkdir(parents=True, exist_ok=True)
     found.channels.to_csv(out, index=False)
+    for message in found.messages:
+        print(message, file=sys.stderr)
     best = "the best of all choices" if found.exhaustive else "the best choice known"
     judged = (
         f"{row.criterion} {row.foresight:.2f} / {row.regret:.4f}" for row in found.criteria.itertuples()

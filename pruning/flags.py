@@ -16,7 +16,7 @@ from cyclopts import Parameter
 from pruning.criteria import CRITERIA
 from pruning.experiment.recipe import DEFAULT_CRITERION, Recipe
 
-PLURAL = ("protect", "cut_group")
+PLURAL = {"protect": str, "cut_group": str, "subtask": int, "bit_choices": int}
 
 
 def flags_of(names: Iterable[str] | None = None, *, options: bool = True) -> Callable:
@@ -51,7 +51,7 @@ def flags_of(names: Iterable[str] | None = None, *, options: bool = True) -> Cal
 
 def _flag(name: str, kind: Any, text: str) -> inspect.Parameter:
     if name in PLURAL:  # NAME=SHARE is read by `shares`
-        kind, parameter = tuple[str, ...], Parameter(help=text, consume_multiple=True, negative="")
+        kind, parameter = tuple[PLURAL[name], ...], Parameter(help=text, consume_multiple=True, negative="")
     else:
         parameter = Parameter(help=text, negative="")
     return inspect.Parameter(
@@ -74,7 +74,12 @@ def _option_flag(name: str) -> inspect.Parameter:
     option = owners[0].options[name]
     kind = bool if option.kind is bool else str
     choices = f" ({'|'.join(option.choices)})" if option.choices else ""
-    text = f"{', '.join(owner.name for owner in owners)}: {option.help}{choices} [default: {option.default}]"
+    defaults = {owner.name: str(owner.options[name].default) for owner in owners}
+    if len(set(defaults.values())) > 1:
+        default = ", ".join(f"{owner} {value}" for owner, value in defaults.items())
+    else:
+        default = option.default
+    text = f"{', '.join(defaults)}: {option.help}{choices} [default: {default}]"
     parameter = Parameter(help=text, group="Options of criteria")
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, parameter]

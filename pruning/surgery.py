@@ -2,7 +2,7 @@
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -36,11 +36,46 @@ def cut(model: nn.Module, plan: Plan) -> nn.Module:
     """A new, smaller network that computes what the masked one does; shares nothing with the given, untouched
     one.
 
+    Where the plan is of a network narrowed to some classes, the whole network may be given as well.
     Gradients, requires_grad, hooks, dtype, device and memory format are kept. Raises ValueError for a plan of
     another network.
     """
+    for change in plan.changes if digest(model) != plan.model_digest else ():
+        if change["kind"] == "classes":
+            model = _answering(model, change["layer"], change["kept"])
     _must_fit(model, plan)
     return copy_with(model, plan.by_tensor)
+
+
+def narrowed(model: nn.Module, classes: Sequence[int], example: torch.Tensor) -> tuple[nn.Module, dict]:
+    """A copy that answers only these classes, and the change as a plan notes it: kind, layer, kept, of.
+
+    classes: rows of the classifier that stay, ascending.   example: [N, C, H, W]; the classifier is the last
+    layer of which the copy without the other rows answers what the whole network does. Raises ValueError
+    where there is none.
+    """
+    from pruning.channels.tracer import evaluating
+
+    with evaluating(model), torch.no_grad():
+        whole = model(example)
+        for name, module in reversed(list(model.named_modules())):
+            rows = getattr(module, "out_features", getattr(module, "out_channels", None))
+            if not isinstance(whole, torch.Tensor) or rows != whole.shape[1]:
+                continue
+            found = _answering(model, name, classes)
+            answers = found(example)
+            if answers.shape[1] == len(classes) and torch.allclose(answers, whole[:, classes], atol=1e-5):
+                return found, {"kind": "classes", "layer": name, "kept": list(classes), "of": rows}
+    raise ValueError("no layer of this network answers one class a row, so it can't be narrowed to a subtask")
+
+
+def _answering(model: nn.Module, layer: str, classes: Sequence[int]) -> nn.Module:
+    """A copy without the rows of the classifier, or of its bias, that belong to other classes."""
+    tensors = (name for name in (f"{layer}.weight", f"{layer}.bias") if name in named_tensors(model))
+    try:
+        return copy_with(model, {name: {0: np.asarray(classes)} for name in tensors})
+    except IndexError:
+        raise ValueError(f"the plan keeps classes {list(classes)} of {layer}, which has fewer") from None
 
 
 def cut_optimizer(

@@ -113,10 +113,11 @@ def given_tensors(images, labels) -> Dataset:
         np.asarray(given.detach().cpu() if hasattr(given, "detach") else given) for given in (images, labels)
     )
     numbers = images.dtype.kind == "f" and labels.dtype.kind in "iu"
-    if not numbers or images.ndim != 4 or labels.shape != images.shape[:1] or not len(labels):
+    shaped = images.ndim == 4 and labels.shape == images.shape[:1] and len(labels)
+    if not numbers or not shaped or labels.min() < 0:
         raise ValueError(
             f"images {images.dtype} {list(images.shape)} and labels {labels.dtype} {list(labels.shape)} "
-            "are no data; give floats [N, C, H, W] and N whole numbers"
+            "are no data; give floats [N, C, H, W] and N whole numbers, 0 or more"
         )
     part = Split(images.astype(np.float32), labels.astype(np.int64))  # copies: the caller's own stay writable
     classes = tuple(str(label) for label in range(labels.max() + 1))

@@ -1,8 +1,8 @@
 """What a data set is once it is loaded: images and labels in three parts, and what is known about them."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,32 @@ class Dataset:
     def size(self) -> int:
         """Side of the images, in pixels."""
         return self.test.images.shape[2]
+
+    def narrowed(self, classes: Sequence[int]) -> "Dataset":
+        """The images of some classes only, numbered anew in ascending order.
+
+        classes: class numbers, two or more. Raises ValueError for one that the data lacks."""
+        wanted, last = sorted(set(classes)), len(self.classes) - 1
+        for number in wanted:
+            if not 0 <= number <= last:
+                names = ", ".join(map(str, self.classes[:3]))
+                raise ValueError(
+                    f"{self.name} has no class {number}; give class numbers from 0 to {last} ({names} ...)"
+                )
+        if len(wanted) < 2:
+            raise ValueError(f"one class only, {wanted}, leaves nothing to tell apart; give two or more")
+        rows = {part: np.isin(getattr(self, part).labels, wanted) for part in ("train", "holdout", "test")}
+        parts = {}
+        for part, chosen in rows.items():
+            split = getattr(self, part)
+            parts[part] = Split(split.images[chosen], np.searchsorted(wanted, split.labels[chosen]))
+        extras = {
+            key: {part: array[rows[part]] for part, array in parted.items()}
+            for key, parted in self.extras.items()
+        }
+        digest = hashlib.sha256(f"{self.digest} {wanted}".encode()).hexdigest()
+        names = tuple(self.classes[number] for number in wanted)
+        return replace(self, **parts, classes=names, digest=digest, extras=extras)
 
     @property
     def normalised(self) -> bool:

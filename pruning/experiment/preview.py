@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from pruning.channels.records import Structure
+from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.run import planned, scores_of
+from pruning.experiment.run import LIMITS, planned, scores_of
 from pruning.experiment.sources import Loaded, load, use_threads
 from pruning.progress import Watch, silent
 
@@ -59,7 +60,7 @@ class AccuracyNow:
     seconds: float
 
 
-class _Kept:
+class Kept:
     """The last few results of slow steps, by key; one at a time."""
 
     def __init__(self, most: int):
@@ -75,12 +76,12 @@ class _Kept:
             return self.values[key]
 
 
-_NETWORKS, _SCORES, _BASELINES = _Kept(3), _Kept(30), _Kept(20)
+_NETWORKS, _SCORES, _PLANS, _BASELINES = Kept(3), Kept(30), Kept(20), Kept(20)
 
 
 def network_key(recipe: Recipe) -> tuple:
     """What a loaded network and its data depend on."""
-    fields = ("model", "data", "checkpoint", "normalize", "size", "device", "seed")
+    fields = ("model", "data", "checkpoint", "normalize", "size", "subtask", "device", "seed")
     return tuple(getattr(recipe, name) for name in fields)
 
 
@@ -155,6 +156,17 @@ def scored(recipe: Recipe, watch: Watch = silent) -> Scores:
     return _SCORES.get(score_key(recipe), make)
 
 
+def plan_of(recipe: Recipe, watch: Watch = silent) -> Plan:
+    """The recipe's plan, also by an allocation that runs the network, which takes seconds to minutes."""
+
+    def make() -> Plan:
+        found = loaded(recipe, watch)
+        return planned(recipe, found.graph, scored(recipe, watch), found.data, watch)
+
+    fields = (*LIMITS, "search_by", "search_images", "search_every", "repair", "epochs")
+    return _PLANS.get((*score_key(recipe), *(getattr(recipe, name) for name in fields)), make)
+
+
 def accuracy_now(recipe: Recipe, watch: Watch = silent) -> AccuracyNow:
     """What the recipe's cut would leave, before and after recalibrating norms, on up to 500 hold-out images.
 
@@ -167,7 +179,7 @@ def accuracy_now(recipe: Recipe, watch: Watch = silent) -> AccuracyNow:
 
     start = time.perf_counter()
     found = loaded(recipe, watch)
-    plan = planned(recipe, found.graph, scored(recipe, watch))
+    plan = plan_of(recipe, watch)
     images = found.data.holdout.take(np.arange(min(PREVIEW_IMAGES, len(found.data.holdout))))
 
     def right(model, stage: str) -> int:

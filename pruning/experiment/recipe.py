@@ -6,7 +6,6 @@ record. Help texts live here once, in the fields' metadata: the command line and
 
 import hashlib
 import json
-import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -14,13 +13,22 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from pruning.criteria import CRITERIA, resolve_options
+from pruning.experiment.values import as_text, from_text, positive, share, whole, whole_numbers
 from pruning.wording import choose
 
 Measure = Literal["macs", "params", "channels"]
-Allocation = Literal["uniform", "global"]
+Allocation = Literal["uniform", "global", "greedy", "trace-ratio"]
+SearchBy = Literal["cross-entropy", "kl", "di"]
 Groups = Literal["inner", "all"]
 Repair = Literal["none", "recalibrate"]
+BitsBy = Literal["di", "error", "uniform"]
 Normalize = Literal["auto", "cifar10", "imagenet", "none"]
+
+
+DEFAULT_CRITERION = "l1"
+LEAST = {"min_channels": 1, "round_to": 1, "epochs": 0, "batch_size": 1, "seed": 0, "calibration": 2}
+LEAST |= {"threads": 1, "search_images": 1, "search_every": 0, "bits_epochs": 0}  # of whole numbers
+CHOICES = ("normalize", "measure", "allocation", "search_by", "groups", "repair", "bits_by")
 
 
 def setting(default, help_text: str):
@@ -51,15 +59,27 @@ class Recipe:
     )
     normalize: Normalize = setting("auto", "What the network expects its pixels to be normalised by.")
     size: int | None = setting(None, "Side of the input images in pixels. Unsaid: what the network expects.")
-    criterion: str = setting("l1", "How channels are ordered; 'list criteria' names them.")
+    subtask: tuple[int, ...] = setting(
+        (), "Class numbers, such as 3 5 8: data, network and all figures are narrowed to these. Unsaid: all."
+    )
+    criterion: str = setting(DEFAULT_CRITERION, "How channels are ordered; 'list criteria' names them.")
     options: tuple[tuple[str, Any], ...] = setting((), "The criterion's own options.")
     cut: float = setting(0.5, "Share of the measure to remove, from 0 to below 1.")
     measure: Measure = setting(
         "macs", "What the cut is a share of: multiply-accumulates, parameters or channels."
     )
     allocation: Allocation = setting(
-        "uniform", "The same share of every group, or one ranking over all groups."
+        "uniform",
+        "The same share of every group; one ranking over all groups; greedy: what costs least per share "
+        "saved, measured; trace-ratio: what tells classes apart least per share saved.",
     )
+    search_by: SearchBy = setting(
+        "cross-entropy",
+        "greedy: the cost of a step on hold-out images, as the rise of cross-entropy or of the divergence "
+        "(KL) from the full network; or the discriminant information (DI) lost, without running it.",
+    )
+    search_images: int = setting(256, "greedy: hold-out images that every step is measured on.")
+    search_every: int = setting(0, "greedy: steps after which channels are scored anew; 0: never.")
     groups: Groups = setting(
         "inner", "Which groups may be cut: those inside blocks, or residual streams as well."
     )
@@ -76,6 +96,18 @@ class Recipe:
     epochs: int = setting(0, "Epochs of fine-tuning after the cut.")
     lr: float = setting(0.05, "Learning rate of fine-tuning, at its start; it falls to 0 along a cosine.")
     batch_size: int = setting(64, "Images a step of fine-tuning.")
+    distill: bool = setting(False, "Fine-tune under the full network as teacher.")
+    distill_temperature: float = setting(4.0, "Temperature by which both networks' answers are softened.")
+    distill_logits: float = setting(1.0, "Weight of the distance to the teacher's answers.")
+    distill_features: float = setting(
+        1.0, "Weight of the distance to the teacher's discriminant features at the end of each stage."
+    )
+    bits: float | None = setting(None, "Mean bits a weight after quantization. Unsaid: not quantized.")
+    bit_choices: tuple[int, ...] = setting((2, 4, 8), "Bit-widths that a channel may be given.")
+    bits_by: BitsBy = setting(
+        "di", "Which channels get more bits: by discriminant information, by error alone, or none."
+    )
+    bits_epochs: int = setting(0, "Epochs of fine-tuning with the weights rounded (quantization-aware).")
     calibration: int = setting(1000, "Training images that data-driven criteria and the repair look at.")
     seed: int = setting(0, "Seed of calibration images, shuffling, augmentation and splits.")
     device: str = setting("cpu", "Where torch computes: cpu, cuda, cuda:0 ...")
@@ -84,7 +116,7 @@ class Recipe:
     def __post_init__(self):
         self._freeze()
         choose(self.criterion, CRITERIA, "criterion")
-        for name in ("normalize", "measure", "allocation", "groups", "repair"):
+        for name in CHOICES:
             choose(getattr(self, name), get_args(self.__annotations__[name]), name)
         self._check_numbers()
         object.__setattr__(self, "options", resolve_options(self.criterion, dict(self.options)))
@@ -101,6 +133,8 @@ class Recipe:
         if isinstance(self.protect, str) or not all(isinstance(name, str) for name in self.protect):
             raise ValueError(f"protect is {self.protect!r}; give a list of group names")
         object.__setattr__(self, "protect", tuple(self.protect))
+        for name in ("subtask", "bit_choices"):
+            object.__setattr__(self, name, whole_numbers(getattr(self, name), name))
 
     def _check_numbers(self):
         for name in ("model", "data", "device"):
@@ -110,20 +144,28 @@ class Recipe:
         share(self.max_cut_per_group, "max_cut_per_group", least=0.0, most=1.0)
         for name, value in self.cut_group:
             share(value, f"cut_group of {name}")
-        for name, least in (
-            ("min_channels", 1),
-            ("round_to", 1),
-            ("epochs", 0),
-            ("batch_size", 1),
-            ("seed", 0),
-        ):
+        for name, least in LEAST.items():
             whole(getattr(self, name), name, least)
-        whole(self.calibration, "calibration", 2)
-        whole(self.threads, "threads", 1)
         if self.size is not None:
             whole(self.size, "size", 8)
-        if not isinstance(self.lr, (int, float)) or not math.isfinite(self.lr) or not 0 < self.lr <= 10:
-            raise ValueError(f"lr is {self.lr}; give a learning rate above 0, such as 0.05")
+        positive(self.lr, "lr", "a learning rate", 0.05)
+        positive(self.distill_temperature, "distill_temperature", "a temperature", 4, most=100)
+        for name in ("distill_logits", "distill_features"):
+            share(getattr(self, name), name, most=1000)
+        self._check_classes_and_bits()
+
+    def _check_classes_and_bits(self):
+        if len(self.subtask) == 1:
+            raise ValueError(
+                f"subtask is one class only ({self.subtask[0]}); give two or more, such as 3 5 8"
+            )
+        if not self.bit_choices or not set(self.bit_choices) <= set(range(1, 9)):
+            raise ValueError("bit_choices are bit-widths from 1 to 8, such as 2 4 8")
+        if self.bits is not None:
+            positive(self.bits, "bits", "mean bits a weight", 4, most=8)
+            object.__setattr__(self, "bits", float(self.bits))
+        if not isinstance(self.distill, bool):
+            raise ValueError(f"distill is {self.distill!r}; give true or false")
 
     # --------------------------------------------------------------------------------------------- as JSON
 
@@ -132,7 +174,7 @@ class Recipe:
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         plain["options"] = dict(self.options)
         plain["cut_group"] = dict(self.cut_group)
-        plain["protect"] = list(self.protect)
+        plain |= {name: list(plain[name]) for name in ("protect", "subtask", "bit_choices")}
         return plain
 
     def to_json(self) -> str:
@@ -187,7 +229,7 @@ class Recipe:
         given: dict[str, Any] = {"options": {}}
         for name, text in query.items():
             if name in kinds and name != "options":
-                given[name] = from_text(name, text)
+                given[name] = from_text(name, text, kinds[name])
             else:
                 given["options"][name] = text
         return cls(**(given | {"criterion": criterion}))
@@ -223,45 +265,3 @@ class Recipe:
         if changes.get("criterion", self.criterion) != self.criterion:
             changes.setdefault("options", ())
         return replace(self, **changes)
-
-
-DEFAULT_CRITERION = "l1"
-
-
-def share(value, name: str, *, least: float = 0.0, most: float | None = None):
-    """A finite number in [0, 1), or up to `most` where that is given; NaN, texts and booleans are refused."""
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or value < least or (value >= 1 if most is None else value > most):
-        top = "below 1" if most is None else f"{most:g}"
-        raise ValueError(f"{name} is {value}; give a share from {least:g} to {top}, such as 0.5")
-
-
-def whole(value, name: str, least: int):
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} is {value}; give a whole number, {least} or more")
-
-
-def as_text(value) -> str:
-    if isinstance(value, dict):
-        return ",".join(f"{name}={part}" for name, part in value.items())
-    return ",".join(value) if isinstance(value, list) else str(value)
-
-
-def from_text(name: str, text: str):
-    """One field's value from a link's text; raises ValueError that says which kind of value the field
-    takes."""
-    if name == "protect":
-        return tuple(part for part in text.split(",") if part)
-    if name == "cut_group":
-        pairs = [part.rpartition("=") for part in text.split(",") if part]
-        return tuple((key, number(value, name, float)) for key, _, value in pairs)
-    kind = type(Recipe.__dataclass_fields__[name].default)
-    kind = int if name == "size" else kind
-    return number(text, name, kind) if kind in (int, float) else text
-
-
-def number(text: str, name: str, kind: type):
-    try:
-        return kind(text)
-    except ValueError:
-        raise ValueError(f"{name} is {text!r}; give a {'whole ' if kind is int else ''}number") from None

@@ -13,18 +13,14 @@ STAGES = ("baseline", "cut", "repaired", "tuned", "quantized")
 LATENCY_BATCH, WARM_UPS, TIMED = 64, 5, 20
 
 
-def report_of(loaded, small, plan: Plan, stages, clock, messages: list[str], watch: Watch) -> dict:
+def report_of(
+    loaded, small, plan: Plan, stages, clock, codes: dict | None, messages: list[str], watch: Watch
+) -> dict:
+    """codes: of a quantized network's weights, else None."""
     recipe, test = loaded.recipe, loaded.data.test
     baseline, final = stages.found["baseline"], stages.found[stages.last]
     right_before, right_after = baseline.classes == test.labels, final.classes == test.labels
-    watch("evaluate", 0, 2, message="latency")
-    latency = {"baseline": measured_latency(loaded.model, loaded), "final": measured_latency(small, loaded)}
-    watch("evaluate", 2, 2, message="latency")
-    if latency["final"] >= latency["baseline"] and plan.macs < plan.macs_before:
-        messages = [
-            *messages,
-            "fewer multiply-accumulates did not make it faster on this machine at this batch size.",
-        ]
+    latency, slower = _latencies(loaded, small, plan, watch)
     return {
         "metric": "accuracy",
         "accuracy": {s: stages.found[s].correct / len(test) if s in stages.found else None for s in STAGES},
@@ -43,15 +39,37 @@ def report_of(loaded, small, plan: Plan, stages, clock, messages: list[str], wat
         "agreement": float((baseline.classes == final.classes).mean()),
         "macs": {"baseline": plan.macs_before, "final": plan.macs},
         "parameters": {"baseline": plan.parameters_before, "final": plan.parameters},
-        "latency_ms": latency | {"batch": LATENCY_BATCH, "threads": threads_used(), "device": recipe.device},
+        "bytes": {"baseline": stored_bytes(loaded.model), "final": stored_bytes(small, codes)},
+        "latency_ms": latency,
         "widths": {group.name: [group.size, plan.widths[group.name]] for group in loaded.graph.groups},
         "seconds": clock.seconds,
         "gates": None,
         "expected": plan.expected,
-        "messages": messages,
+        "messages": [*messages, *slower],
         "recipe": recipe.to_dict(),
         "versions": {name: version(name) for name in ("torch", "torchvision", "numpy")},
     }
+
+
+def _latencies(loaded, small, plan: Plan, watch: Watch) -> tuple[dict, list[str]]:
+    """Of the whole and of the cut network, and a message where the cut one is no faster."""
+    watch("evaluate", 0, 2, message="latency")
+    found = {"baseline": measured_latency(loaded.model, loaded), "final": measured_latency(small, loaded)}
+    watch("evaluate", 2, 2, message="latency")
+    slower = found["final"] >= found["baseline"] and plan.macs < plan.macs_before
+    told = "fewer multiply-accumulates did not make it faster on this machine at this batch size."
+    how = {"batch": LATENCY_BATCH, "threads": threads_used(), "device": loaded.recipe.device}
+    return found | how, [told] if slower else []
+
+
+def stored_bytes(model, codes: dict | None = None) -> int:
+    """What the network's tensors take when stored; packed, where they were quantized."""
+    packed = sum(code.bytes for code in (codes or {}).values())
+    return packed + sum(
+        tensor.numel() * tensor.element_size()
+        for name, tensor in model.state_dict().items()
+        if name not in (codes or {})
+    )
 
 
 def _per_class(right: np.ndarray, labels: np.ndarray, classes) -> dict[str, float | None]:

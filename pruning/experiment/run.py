@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,12 @@ from pruning.allocation import plan as make_plan
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
+from pruning.experiment.mending import mended, must_reach_bits, rounded
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import report_of
 from pruning.experiment.sources import Loaded, load
 from pruning.progress import Watch, silent
+from pruning.search import SEARCHES, search_plan
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +31,7 @@ class Result:
     """What `run` found. model: the smaller network.   report: as report.json.   predictions: as
     predictions.npz.
     history: a row an epoch of fine-tuning {epoch, loss, holdout_loss, holdout_accuracy,
-    images_per_second}."""
+    images_per_second}.   codes: of a quantized network's weights, {weight: Codes}; else None."""
 
     recipe: Recipe
     model: "nn.Module"
@@ -37,11 +39,18 @@ class Result:
     report: dict[str, Any]
     predictions: dict[str, np.ndarray]
     history: tuple[dict, ...] = ()
+    codes: dict | None = None
 
     def save(self, folder: str | Path) -> Path:
         """Writes model.safetensors, plan.json, recipe.json, report.json and predictions.npz."""
         return export.save(
-            folder, self.model, self.plan, self.recipe.to_json(), self.report, self.predictions
+            folder,
+            self.model,
+            self.plan,
+            self.recipe.to_json(),
+            self.report,
+            self.predictions,
+            self.codes,
         )
 
     def zip(self, path: str | Path) -> Path:
@@ -60,6 +69,7 @@ def run(recipe: Recipe, watch: Watch = silent) -> Result:
     """
     from pruning.surgery import cut
 
+    _must_mean_something(recipe)
     clock = _Clock()
     with clock.stage("trace"):
         loaded = load(recipe, watch)
@@ -68,7 +78,8 @@ def run(recipe: Recipe, watch: Watch = silent) -> Result:
         scores = scores_of(loaded, watch)
     watch("plan", 0, 1)
     with clock.stage("plan"):
-        plan = planned(recipe, loaded.graph, scores)
+        plan = planned(recipe, loaded.graph, scores, loaded.data, watch)
+        plan = replace(plan, changes=(*loaded.changes, *plan.changes))
     watch("plan", 1, 1, macs=plan.macs, macs_before=plan.macs_before)
     stages = _Stages(loaded, watch)  # not before the plan: a target out of reach should be said at once
     stages.evaluate("baseline", loaded.model)
@@ -76,19 +87,23 @@ def run(recipe: Recipe, watch: Watch = silent) -> Result:
     with clock.stage("cut"):
         small = cut(loaded.model, plan)
         _must_run(small, loaded.graph.example)
+        must_reach_bits(loaded, small)  # before minutes of training
     stages.evaluate("cut", small)
     messages = [*loaded.data.messages, *scores.messages, *plan.messages]
-    if recipe.repair != "none":
-        with clock.stage("repair"):
-            messages += _repair(loaded, small, plan, watch)
-        stages.evaluate("repaired", small)
-    history: list[dict] = []
-    if recipe.epochs:
-        with clock.stage("tune"):
-            history = _tune(loaded, small, watch)
-        stages.evaluate("tuned", small)
-    report = report_of(loaded, small, plan, stages, clock, list(dict.fromkeys(messages)), watch)
-    return Result(recipe, small, plan, report, stages.predictions(), tuple(history))
+    history = mended(loaded, small, plan, stages, clock, messages, watch)
+    codes = None
+    if recipe.bits is not None:
+        small, plan, codes = rounded(loaded, small, plan, stages, clock, messages, watch)
+    report = report_of(loaded, small, plan, stages, clock, codes, list(dict.fromkeys(messages)), watch)
+    return Result(recipe, small, plan, report, stages.predictions(), tuple(history), codes)
+
+
+def _must_mean_something(recipe: Recipe):
+    """A setting that would do nothing is an error: the person expects something of it."""
+    if recipe.distill and not recipe.epochs:
+        raise ValueError("distillation is part of fine-tuning, and epochs is 0; give --epochs 1 or more")
+    if recipe.bits_epochs and recipe.bits is None:
+        raise ValueError("bits_epochs is training with rounded weights, and bits is unsaid; give --bits 4")
 
 
 def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = None) -> Scores:
@@ -107,20 +122,32 @@ def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = Non
     return found[chosen]
 
 
-def planned(recipe: Recipe, graph, scores) -> Plan:
-    """The recipe's plan, from scores: milliseconds. graph: a ChannelGraph or its Structure."""
-    return make_plan(
+LIMITS = ("cut", "measure", "allocation", "groups", "protect", "cut_group")
+LIMITS += ("max_cut_per_group", "min_channels", "round_to")
+
+
+def planned(recipe: Recipe, graph, scores, data=None, watch: Watch = silent) -> Plan:
+    """The recipe's plan, from scores.
+
+    graph: a ChannelGraph or its Structure: milliseconds. An allocation that runs the network needs the
+    ChannelGraph and the data, and takes seconds to minutes."""
+    limits = {name: getattr(recipe, name) for name in LIMITS}
+    if recipe.allocation not in SEARCHES:
+        return make_plan(graph, scores, **limits)
+    return search_plan(
         graph,
-        scores,
-        cut=recipe.cut,
-        measure=recipe.measure,
-        allocation=recipe.allocation,
-        groups=recipe.groups,
-        protect=recipe.protect,
-        cut_group=recipe.cut_group,
-        max_cut_per_group=recipe.max_cut_per_group,
-        min_channels=recipe.min_channels,
-        round_to=recipe.round_to,
+        recipe.criterion,
+        data,
+        scores=scores,
+        by=recipe.search_by,
+        images=recipe.search_images,
+        every=recipe.search_every,
+        recalibrated=recipe.repair != "none" or recipe.epochs > 0,
+        seed=recipe.seed,
+        calibration=recipe.calibration,
+        watch=watch,
+        **limits,
+        **dict(recipe.options),
     )
 
 
@@ -132,7 +159,7 @@ class _Clock:
 
     def __init__(self):
         self.seconds: dict[str, float | None] = dict.fromkeys(
-            ("trace", "statistics", "score", "plan", "cut", "repair", "gates", "tune")
+            ("trace", "statistics", "score", "plan", "cut", "repair", "gates", "tune", "quantize")
         )
 
     @contextmanager
@@ -188,36 +215,3 @@ def _must_run(small, example):
         ) from error
     finally:
         small.train(was_training)
-
-
-def _repair(loaded: Loaded, small, plan: Plan, watch: Watch) -> list[str]:
-    from pruning.reconstruction import repair
-
-    recipe = loaded.recipe
-    return repair(
-        small,
-        plan,
-        loaded.model,
-        loaded.data,
-        recipe.repair,
-        calibration=recipe.calibration,
-        seed=recipe.seed,
-        watch=watch,
-    )
-
-
-def _tune(loaded: Loaded, small, watch: Watch) -> list[dict]:
-    from pruning.train import fit
-
-    recipe = loaded.recipe
-    return fit(
-        small,
-        loaded.data,
-        epochs=recipe.epochs,
-        lr=recipe.lr,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-        normalization=loaded.model.origin.normalization,
-        device=recipe.device,
-        watch=watch,
-    )

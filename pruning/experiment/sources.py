@@ -3,7 +3,7 @@ again."""
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +23,15 @@ UPLOADS = "PRUNING_UPLOADS"  # a folder that holds <digest>/<name> of what the a
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """What a recipe stands for. recipe: with every field resolved; nobody else holds `model`."""
+    """What a recipe stands for. recipe: with every field resolved; nobody else holds `model`.
+
+    changes: what was done to the network before it was traced, as a plan notes it (a subtask's classes)."""
 
     recipe: Recipe
     data: Dataset
     model: "nn.Module"
     graph: "ChannelGraph"
+    changes: tuple[dict, ...] = ()
 
 
 def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
@@ -55,11 +58,25 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     model.to(device)
     watch("trace", 2, 3, message="channel groups")
     example = to_tensor(data.train.images[:1], model.origin.normalization, device)
+    changes = ()
+    if recipe.subtask:
+        data = data.narrowed(recipe.subtask)
+        model, change = _narrowed(model, recipe.subtask, example)
+        changes = (change,)
     graph = ChannelGraph(model, example)
     if device.type == "cuda":
         torch.cuda.synchronize()
     watch("trace", 3, 3)
-    return Loaded(resolved(recipe, model), data, model, graph)
+    return Loaded(resolved(recipe, model), data, model, graph, changes)
+
+
+def _narrowed(model: "nn.Module", classes: tuple[int, ...], example) -> tuple["nn.Module", dict]:
+    from pruning.models.load import weights_digest
+    from pruning.surgery import narrowed
+
+    found, change = narrowed(model, classes, example)
+    found.origin = replace(model.origin, classes=len(classes), digest=weights_digest(found))
+    return found, change
 
 
 def resolved(recipe: Recipe, model: "nn.Module") -> Recipe:

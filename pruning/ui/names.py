@@ -24,8 +24,13 @@ def data(name: str) -> str:
 
 
 def subject(recipe: Recipe) -> str:
-    """What is looked at: "ResNet-20 on scenes"."""
-    return f"{network(recipe.model)} on {data(recipe.data)}"
+    """What is looked at: "ResNet-20 on scenes", "ResNet-20 on classes 3, 5, 8 of scenes"."""
+    return f"{network(recipe.model)} on {classes(recipe)}{data(recipe.data)}"
+
+
+def classes(recipe: Recipe) -> str:
+    """The subtask's class numbers; empty where it is all of them."""
+    return f"classes {', '.join(map(str, recipe.subtask))} of " if recipe.subtask else ""
 
 
 def count(number: int) -> str:

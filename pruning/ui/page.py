@@ -84,7 +84,7 @@ def summary(recipe: Recipe) -> dict[str, str]:
     return {
         "Network": names.network(recipe.model),
         **weights,
-        "Data": names.data(recipe.data),
+        "Data": f"{names.classes(recipe)}{names.data(recipe.data)}",
         "Criterion": title(recipe.criterion),
         "Cut": cut,
     }

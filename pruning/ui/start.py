@@ -16,6 +16,7 @@ from pruning.ui.wall.shown import apart_from_cut
 
 OWN_DATA = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
 MACS = "multiply-accumulates of convolutions and linear layers, which papers call FLOPs."
+NOTHING_CHOSEN = {"protect": (), "cut_group": (), "subtask": ()}  # in another network or other data
 AREAS = {"MACs": "macs", "parameters": "parameters"}
 
 
@@ -42,7 +43,7 @@ def cards(recipe: Recipe):
     st.subheader("Choose what to look at", anchor=False)
     row = st.container(horizontal=True)  # unlike columns it breaks where a window is too narrow for all
     for model, data in models.bundled():
-        here = (recipe.model, recipe.data, recipe.checkpoint) == (model, data, None)
+        here = (recipe.model, recipe.data, recipe.checkpoint, recipe.subtask) == (model, data, None, ())
         correct, images = bundled_accuracy(model, data)
         with row.container(border=True, height="stretch", vertical_alignment="distribute"):
             told = f"{DATA[data].meaning} {correct:,} of {images:,} test pictures right."
@@ -65,7 +66,7 @@ def bundled_accuracy(model: str, data: str) -> tuple[int, int]:
 
 
 def open_bundled(model: str, data: str):
-    state.edit(model=model, data=data, checkpoint=None, normalize="auto", size=None, protect=(), cut_group=())
+    state.edit(model=model, data=data, checkpoint=None, normalize="auto", size=None, **NOTHING_CHOSEN)
     state.look_at(group=None, job=None)
 
 
@@ -126,9 +127,47 @@ def open_own(recipe: Recipe, model: str, data: str, weights, images, **fields):
         pair = f"{names.network(model)} on {names.data(data)}"
         st.error(f"No trained weights come along for {pair}, only for {pairs}; give a file")
         return
-    state.edit(model=model, data=data, checkpoint=checkpoint, size=None, protect=(), cut_group=(), **fields)
+    state.edit(model=model, data=data, checkpoint=checkpoint, size=None, **NOTHING_CHOSEN, **fields)
     state.look_at(group=None, job=None)
     st.rerun()
+
+
+def subtask(recipe: Recipe):
+    """Which classes everything is about: all, or a subtask."""
+    if state.lesson():
+        return
+    with st.expander("Only some of the classes", expanded=bool(recipe.subtask)):
+        st.caption(
+            "A network that has to tell only a few classes apart can be cut further. Data, network, criteria "
+            "and every figure are then about these classes alone."
+        )
+        whole, about = recipe.but(subtask=()), caches.digest(recipe, caches.NETWORK)
+        caches.follow(
+            lambda **how: caches.ask_structure(whole, about=about, **how),
+            lambda told: choose_classes(recipe, told.classes),
+        )
+
+
+def choose_classes(recipe: Recipe, classes: tuple[str, ...]):
+    """A form: one class alone is no subtask, so the choice is taken over as a whole."""
+    numbers = list(range(len(classes)))
+    with st.form("subtask", border=False):
+        chosen = st.multiselect(
+            "Classes",
+            numbers,
+            default=[number for number in recipe.subtask if number in numbers],
+            format_func=lambda number: str(classes[number]),
+            placeholder="all",
+            help=help_of("subtask"),
+            key=f"subtask {recipe.model} {recipe.data} {recipe.subtask}",
+        )
+        with st.container(horizontal=True):
+            if st.form_submit_button("Look at these classes"):
+                state.edit(subtask=tuple(chosen) if len(chosen) < len(classes) else ())
+                st.rerun()
+            if recipe.subtask and st.form_submit_button("Look at all classes"):
+                state.edit(subtask=())
+                st.rerun()
 
 
 def running():

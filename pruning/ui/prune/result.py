@@ -12,7 +12,7 @@ from pruning.experiment.changes import RunReport
 from pruning.figures import changed, look, structure, tradeoff, training
 from pruning.jobs import Job
 from pruning.ui import jobs, names, show
-from pruning.ui.prune import gallery
+from pruning.ui.prune import gallery, looked_at, search
 from pruning.ui.prune.now import MACS, against
 
 SHOWN = 12  # pictures of each kind
@@ -41,13 +41,15 @@ def panel(job: Job):
     with right:
         curve(found)
     what_changed(found)
+    looked_at.panel(found.focus)
+    search.path(found.recipe, found.path, achieved(found), found.widths)
     widths(found)
     take_away(found, job.folder)
 
 
 def accuracies(found: RunReport):
     """Accuracy on the test images after each stage, the full network's first."""
-    columns = st.columns(4)
+    columns = st.columns(max(4, len(found.stages)))
     whole = found.stages.iloc[0]
     for column, stage in zip(columns, found.stages.itertuples(), strict=False):
         points = 100 * (stage.accuracy - whole["accuracy"])
@@ -66,7 +68,7 @@ def accuracies(found: RunReport):
 
 def savings(found: RunReport):
     """MACs, parameters and measured time, before and after."""
-    columns, report = st.columns(4), found.report
+    columns, report = st.columns(5), found.report
     against(columns[0], "MACs", *pair(report["macs"]), MACS)
     against(columns[1], "Parameters", *pair(report["parameters"]), "Weights, biases and norms.")
     took, before = report["latency_ms"]["final"], report["latency_ms"]["baseline"]
@@ -93,6 +95,8 @@ def savings(found: RunReport):
         help="Test images on which both networks give the same class, right or wrong.",
         border=True,
     )
+    text = "What the tensors take in the file; rounded weights are packed, activations stay float32."
+    against(columns[4], "Bytes", *pair(report["bytes"]), text)
     st.caption(f"Time is {measured}. Fewer MACs are not always faster.")
 
 
@@ -124,7 +128,9 @@ def comparable(found: RunReport) -> pd.DataFrame:
 
 def subject(recipe: Recipe) -> tuple:
     """What two runs have in common that may stand in one chart."""
-    return tuple(getattr(recipe, name) for name in ("model", "data", "checkpoint", "normalize", "size"))
+    return tuple(
+        getattr(recipe, name) for name in ("model", "data", "checkpoint", "normalize", "size", "subtask")
+    )
 
 
 def labelled(found: RunReport) -> pd.DataFrame:
@@ -136,7 +142,16 @@ def settings(recipe: Recipe) -> str:
     """What a run was asked to do, in a few words."""
     share = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
     epochs = f", {recipe.epochs} epochs" if recipe.epochs else ""
-    return f"{look.title(recipe.criterion)}, {share}, {recipe.allocation}{epochs}"
+    bits = f", {recipe.bits:g} bits" if recipe.bits is not None else ""
+    return f"{look.title(recipe.criterion)}, {share}, {recipe.allocation}{epochs}{bits}"
+
+
+def achieved(found: RunReport) -> float:
+    """The share of the measure that went, 0 to 1."""
+    if found.recipe.measure == "channels":
+        return 1 - found.widths["after"].sum() / found.widths["before"].sum()
+    counts = found.report["macs" if found.recipe.measure == "macs" else "parameters"]
+    return 1 - counts["final"] / counts["baseline"]
 
 
 def curve(found: RunReport):

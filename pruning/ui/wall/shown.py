@@ -8,9 +8,13 @@ from functools import lru_cache
 import numpy as np
 
 from pruning.experiment import Recipe
+from pruning.search import SEARCHES
 from pruning.wall import ASSET, CUTS, Wall
 
-APART = ("cut", "repair", "epochs", "lr", "batch_size", "threads")  # recipe fields that change no wall
+TUNING = ("repair", "epochs", "lr", "batch_size", "threads", "distill", "distill_temperature")
+TUNING += ("distill_logits", "distill_features", "bits", "bit_choices", "bits_by", "bits_epochs")
+SEARCHING = ("search_by", "search_images", "search_every")
+APART = ("cut", *TUNING, *SEARCHING)  # recipe fields that change no wall
 
 Known = tuple[tuple, tuple]  # raw and repaired: a value a cut each, None where it is still being computed
 
@@ -60,9 +64,13 @@ def shipped_for(recipe: Recipe) -> Shown | None:
 
 
 def apart_from_cut(recipe: Recipe) -> Recipe:
-    """The recipe with all that changes no wall at its default."""
+    """The recipe with all that changes no wall at its default; an allocation that takes minutes a cut is
+    the default one here."""
     default = Recipe()
-    return replace(recipe, **{name: getattr(default, name) for name in APART})
+    same = {name: getattr(default, name) for name in APART}
+    if recipe.allocation in SEARCHES:
+        same["allocation"] = default.allocation
+    return replace(recipe, **same)
 
 
 def combine(parts: Sequence[Wall], cuts: Sequence[float] = CUTS) -> Shown:

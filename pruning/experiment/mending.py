@@ -1,0 +1,116 @@
+"""What follows the cut: repair, fine-tuning, rounding the weights."""
+
+from dataclasses import replace
+
+from pruning.cost import Plan
+from pruning.experiment.sources import Loaded
+from pruning.progress import Watch
+
+
+def mended(loaded: Loaded, small, plan: Plan, stages, clock, messages: list[str], watch: Watch) -> list[dict]:
+    """Repairs and fine-tunes the cut network in place; returns the epochs."""
+    history: list[dict] = []
+    if loaded.recipe.repair != "none":
+        with clock.stage("repair"):
+            messages += _repair(loaded, small, plan, watch)
+        stages.evaluate("repaired", small)
+    if loaded.recipe.epochs:
+        with clock.stage("tune"):
+            history = _tune(loaded, small, messages, watch)
+        stages.evaluate("tuned", small)
+    return history
+
+
+def must_reach_bits(loaded: Loaded, small):
+    """Raises ValueError where the cut network's weights can't have the recipe's mean bits."""
+    from pruning.quantize.rounding import within_reach
+    from pruning.quantize.weights import layers_of
+    from pruning.statistics.images import CalibrationImages
+
+    recipe = loaded.recipe
+    if recipe.bits is not None:
+        images = CalibrationImages(small, loaded.data, 2, recipe.seed)
+        within_reach(recipe.bits, recipe.bit_choices, layers_of(small, images)[0])
+
+
+def rounded(loaded: Loaded, small, plan: Plan, stages, clock, messages: list[str], watch: Watch):
+    """The network with its weights rounded to few bits, the plan that says so, and the weights' codes."""
+    with clock.stage("quantize"):
+        found = _quantized(loaded, small, watch)
+    messages += found.messages
+    stages.evaluate("quantized", found.model)
+    return found.model, replace(plan, changes=(*plan.changes, found.change)), found.codes
+
+
+def _repair(loaded: Loaded, small, plan: Plan, watch: Watch) -> list[str]:
+    from pruning.reconstruction import repair
+
+    recipe = loaded.recipe
+    return repair(
+        small,
+        plan,
+        loaded.model,
+        loaded.data,
+        recipe.repair,
+        calibration=recipe.calibration,
+        seed=recipe.seed,
+        watch=watch,
+    )
+
+
+def _quantized(loaded: Loaded, small, watch: Watch):
+    from pruning.quantize.rounding import quantize
+
+    recipe = loaded.recipe
+    return quantize(
+        small,
+        loaded.data,
+        bits=recipe.bits,
+        choices=recipe.bit_choices,
+        by=recipe.bits_by,
+        epochs=recipe.bits_epochs,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        calibration=recipe.calibration,
+        normalization=loaded.model.origin.normalization,
+        device=recipe.device,
+        watch=watch,
+    )
+
+
+def _teaching(loaded: Loaded):
+    """The whole network as teacher, as the recipe wants it; None where it wants none."""
+    from pruning.train import Teaching
+
+    recipe = loaded.recipe
+    if not recipe.distill:
+        return None
+    return Teaching(
+        loaded.model,
+        loaded.graph,
+        temperature=recipe.distill_temperature,
+        logits=recipe.distill_logits,
+        features=recipe.distill_features,
+        calibration=recipe.calibration,
+        seed=recipe.seed,
+    )
+
+
+def _tune(loaded: Loaded, small, messages: list[str], watch: Watch) -> list[dict]:
+    from pruning.train import fit
+
+    recipe, teach = loaded.recipe, _teaching(loaded)
+    rows = fit(
+        small,
+        loaded.data,
+        epochs=recipe.epochs,
+        lr=recipe.lr,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        normalization=loaded.model.origin.normalization,
+        device=recipe.device,
+        watch=watch,
+        teach=teach,
+    )
+    messages += teach.messages if teach else []
+    return rows

@@ -11,19 +11,26 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import pruning
 from pruning.criteria import CRITERIA, resolve_options
+from pruning.criteria.di import discriminant_losses, ridge_inverse, scaled_labels
 from pruning.criteria.scoring import score_all
 from pruning.statistics.images import CalibrationImages
 
 ROOT = Path(__file__).resolve().parents[2]
-FREE_OF_DATA = [name for name, criterion in CRITERIA.items() if not criterion.uses_data]
-STREAMED = [
-    name for name, criterion in CRITERIA.items() if criterion.uses_data and name not in ("taylor", "di")
-]
+CAPTUM = ("conductance", "gradient_x_activation", "integrated_gradients")  # passes of their own, many of them
+TEN = [name for name in CRITERIA if name not in CAPTUM]
+FREE_OF_DATA = [name for name in TEN if not CRITERIA[name].uses_data]
+STREAMED = [name for name in TEN if CRITERIA[name].uses_data and name not in ("taylor", "di")]
 DI, TOGETHER = "di (the pass and its solves)", "all ten together"
+EVERY_READING = "in one pass: CPOT's four distributions, DI exact, CATRO pooled and not, energy"
+READINGS = (  # of what is read in one pass: every distribution of CPOT, DI's exact form, CATRO pooled and not
+    *(("cpot", {"distribution": known}) for known in ("filters", "weights", "activations", "maps")),
+    *(("di", {"form": "exact"}), ("catro", {}), ("catro", {"pooled": True}), ("energy", {})),
+)
 
 
 def public_network():
@@ -63,7 +70,7 @@ def peak_memory(images: int) -> int:
 
 
 def score_streamed(graph, data, images: int):
-    chosen = [(name, resolve_options(name, {})) for name in CRITERIA]
+    chosen = [(name, resolve_options(name, {})) for name in TEN]
     return score_all(graph, chosen, data, calibration=images, groups="inner")
 
 
@@ -74,13 +81,31 @@ def scoring_times(graph, data) -> dict[str, float]:
         "streamed in one pass: " + ", ".join(STREAMED): STREAMED,
         DI: ["di"],
         "taylor (the pass with gradients)": ["taylor"],
-        TOGETHER: list(CRITERIA),
+        TOGETHER: TEN,
+        **{f"{name}, of Captum, 100 images": [name] for name in CAPTUM},
     }
-    took = {}
+    readings = [(name, resolve_options(name, options)) for name, options in READINGS]
+    took = {EVERY_READING: seconds(lambda: score_all(graph, readings, data, groups="inner"), 3)}
     for title, names in asked.items():
         chosen = [(name, resolve_options(name, {})) for name in names]
         took[title] = seconds(lambda chosen=chosen: score_all(graph, chosen, data, groups="inner"), 3)
     return took
+
+
+def one_inverse(channels: int = 64, images: int = 1000) -> tuple[float, float]:
+    """Seconds for the DI lost with each channel of a layer: by one inverse, and by one for each channel."""
+    random = np.random.default_rng(0)
+    features, labels = random.normal(size=(images, channels)), np.arange(images) % 10
+    inverse, centred = ridge_inverse(features, 1e-4)
+    cross, ridge = centred.T @ scaled_labels(labels), 1e-4 * np.trace(centred.T @ centred) / channels
+
+    def anew():
+        total = centred.T @ centred + ridge * np.eye(channels)
+        for gone in range(channels):
+            stays = np.arange(channels) != gone
+            (cross[stays] * (np.linalg.inv(total[np.ix_(stays, stays)]) @ cross[stays])).sum()
+
+    return seconds(lambda: discriminant_losses(features, labels), 9), seconds(anew, 9)
 
 
 def rows(threads: int) -> list[tuple[str, str]]:
@@ -117,6 +142,10 @@ def rows(threads: int) -> list[tuple[str, str]]:
     rest = took[TOGETHER] - gradients - (took[DI] - once)
     what = f"{TOGETHER}, less the pass with gradients and di's solves"
     told.append((what, f"{rest / once:.2f} forward passes"))
+    for channels in (16, 64, 512):
+        one, anew = one_inverse(channels)
+        what = f"DI lost with each of {channels} channels: one inverse beside one for each"
+        told.append((what, f"{1000 * one:.1f} ms and {1000 * anew:.1f} ms: {anew / one:.1f} times"))
     for number in (500, 4000):
         what = f"memory that all ten add to the loaded network, {number:,} images"
         told.append((what, f"{peak_memory(number)} MiB"))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pruning.ui import channels, names, network, page
+from pruning.ui import channel, channels, judge, method_view, names, network, page
 
 recipe = page.begin("Channels")
 st.title("Which channels go?", anchor=False)
@@ -11,5 +11,9 @@ channels.controls(recipe)
 table = channels.table_of(recipe)
 channels.rank_map(recipe, table)
 channels.one_group(recipe, table)
+method_view.panel(recipe, table)
+channel.panel(recipe, table)
 network.panel(recipe, channels.opened(table))
 channels.others(recipe, table)
+judge.panel(recipe, table)
+judge.labels(recipe)

@@ -90,12 +90,14 @@ def test_a_student_equal_to_its_teacher_has_nothing_to_learn(small, teacher, gra
 
 
 def test_a_cut_stage_is_taught_and_learns(small, teacher, graph, narrower):
-    student, teach = copy.deepcopy(narrower), Teaching(teacher, graph, logits=0)
+    student, teach = copy.deepcopy(narrower), Teaching(teacher, graph, logits=0, features=1)
     missed = tuned(student, small, teach, epochs=4)
     assert [set(row) & {"distill_logits", "distill_features"} for row in missed] == [{"distill_features"}] * 4
     # maps solved in evaluation mode, by norms that a raw cut left behind, would begin at 2,000
     assert 0 < missed[-1]["distill_features"] < 0.5 < missed[0]["distill_features"] < 10
+    left = weights_digest(student.train())
     begun = lesson(teach, small, student)
+    assert weights_digest(student) == left  # its norms' statistics are put back
     assert [stage.directions.shape for stage in begun.stages] == [(16, 9), (32, 9), (64, 9)]
     assert all(
         onto.shape[0] < len(stage.mean) for stage, (_, onto) in zip(begun.stages, begun.maps, strict=True)

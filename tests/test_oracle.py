@@ -9,6 +9,7 @@ import torch
 from scipy.stats import spearmanr
 
 import pruning
+from pruning.criteria import CRITERIA
 from pruning.experiment import Recipe
 from pruning.experiment.oracle import measured
 from pruning.reconstruction import recalibrate
@@ -20,9 +21,12 @@ RECIPE = Recipe(data="digits", calibration=60, threads=1, cut=0.5)
 GROUP = "layer1.0.conv1"
 
 
+TOLD = []  # what the measurement below told its watch
+
+
 @pytest.fixture(scope="module")
 def found():
-    return measured(RECIPE, GROUP, images=60)
+    return measured(RECIPE, GROUP, lambda *event, **values: TOLD.append((event, values)), images=60)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,25 @@ def test_each_criterion_is_judged_by_its_own_choice(found, network):
         assert rows.loc["l1", "rise"] == pytest.approx(loss(model, data) - whole, abs=1e-6)
     assert (rows["regret"] >= 0).all() and found.best <= rows["rise"].min() + 1e-12
     assert {"l1", "cpot", "di", "catro", "taylor", "random"} <= set(rows.index)
+
+
+def test_progress_counts_every_batch_and_says_how_long_it_takes(found):
+    steps = [(event[1], event[2], values["seconds_left"]) for event, values in TOLD if event[0] == "oracle"]
+    assert [done for done, _, _ in steps] == list(range(1, steps[0][1] + 1))
+    assert {total for _, total, _ in steps} == {steps[0][1]}
+    assert steps[-1][2] == 0 < steps[0][2]
+
+
+def test_a_criterion_that_cannot_score_is_named_with_the_reason(monkeypatch):
+    from pruning.experiment import oracle
+
+    monkeypatch.setattr(oracle, "CRITERIA", {name: CRITERIA[name] for name in ("l1", "slimming")})
+    bare = RECIPE.but(model="torchvision:squeezenet1_1", checkpoint="none", size=32)
+    told = measured(bare, "features.3.squeeze", images=20)
+    slimming, norms = told.messages
+    assert slimming.startswith("slimming is left out: ") and "norm" in slimming
+    assert "nothing is repaired" in norms and told.criteria["criterion"].tolist() == ["l1"]
+    assert (told.channels["rise"] == told.channels["rise_repaired"]).all()
 
 
 def test_a_small_group_is_judged_by_all_subsets(monkeypatch, network):

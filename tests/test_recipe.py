@@ -12,7 +12,7 @@ from pruning.experiment import Recipe
 from pruning.flags import recipe_of
 
 OPTIONS = {
-    "cpot": {"temperature": 2.0, "distribution": "weights"},
+    "cpot": {"temperature": 2.0, "ground": "spatial"},
     "di": {"form": "exact", "one_shot": True},
     "catro": {"gamma": 0.0, "pooled": True, "labels": "shuffled"},
 }

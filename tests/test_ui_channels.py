@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from pruning import Recipe
 from pruning.experiment import describe
 from pruning.ui import channels
-from tests.page_door import open_page, said
+from tests.page_door import look_until, open_page, said
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +60,40 @@ def test_the_table_to_take_away_has_the_columns_of_scores_csv(server):
     assert list(taken.columns) == ["group", "channel", "score", "tied_to", "rank", "cut"]
     (tied,) = set(taken["tied_to"])
     assert tied.startswith("layer1.0.conv2;layer1.1.conv2;layer1.2.conv2")
+
+
+def test_one_channel_is_looked_into_by_its_link_and_left_again(server):
+    app = open_channels(criterion="fpgm", group="layer1.0.conv1", channel="7", calibration="60", lesson="1")
+    app = look_until(app, lambda app: "to that class's score" in said(app))
+    words = said(app)
+    assert "By FPGM it is number" in words and "Its weights in layer1.0.conv1" in words
+    assert "Euclidean distance of the filters" in words and "of 143 hold-out images" in words
+    app.selectbox(key="widget channel").select("none").run()
+    assert "channel" not in app.query_params and "Its weights in" not in said(app)
+
+
+def test_a_channel_that_is_not_there_closes_the_panel_and_a_word_is_refused(server):
+    app = open_channels(group="layer1.0.conv1", channel="99", lesson="1")
+    assert app.selectbox(key="widget channel").value == "none" and not app.exception
+    app = open_channels(channel="seven")
+    assert "give a channel's number" in said(app)
+
+
+def test_who_is_right_shows_the_case_and_ends_with_what_was_measured(server):
+    app = open_channels(criterion="di", beside="l1", calibration="60", lesson="1")
+    app = look_until(app, lambda app: any(b.label == "Measure it" for b in app.button))
+    assert "DI would cut channel" in said(app) and "L1 norm would do the reverse" in said(app)
+    (measure,) = [button for button in app.button if button.label == "Measure it"]
+    measure.click().run()
+    app = look_until(app, lambda app: "143 hold-out images (difference" in said(app))
+    assert "was right here" in said(app) or "No difference these images can show" in said(app)
+    assert "Do the labels matter?" in [heading.value for heading in app.subheader]
+
+
+def test_a_measurement_can_be_cancelled_and_asked_for_again(server):
+    app = open_channels(criterion="catro", calibration="60", lesson="1")
+    app = look_until(app, lambda app: any(b.label.startswith("Compare") for b in app.button))
+    next(button for button in app.button if button.label.startswith("Compare")).click().run()
+    next(button for button in app.button if button.label == "Cancel").click().run()
+    app = look_until(app, lambda app: any(b.label.startswith("Compare") for b in app.button), 20)
+    assert "Do the labels matter?" in [heading.value for heading in app.subheader] and not app.exception

@@ -95,7 +95,7 @@ def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run
     again = open_prune(**LINK, cut="0.4", criterion="l2", job=id)  # a reload is a new session
     look_until(again, lambda app: "Done, L2 norm" in said(app))
     assert {"Recalibrated", "Fine-tuned", "Measured time", "Same answers"} <= set(figures(again))
-    assert "What changed" in [heading.value for heading in again.subheader]
+    assert {"What changed", "What they look at"} <= {heading.value for heading in again.subheader}
     report = jobs.lanes().job(id).result().report
     assert figures(again)["Fine-tuned"] == f"{report['accuracy']['tuned']:.2%}"
     command = again.code[-1].value
@@ -128,3 +128,37 @@ def test_an_old_link_s_job_is_unknown_and_can_be_closed(server):
     assert "knows no job 0badcafe" in app.warning[0].value
     press(app, "Close")
     assert "job" not in app.query_params and "Nothing has been run yet" in said(app)
+
+
+def searched(app: AppTest) -> bool:
+    return "gave" in said(app) and counted(app)
+
+
+def test_a_greedy_search_is_asked_for_stopped_and_its_path_drawn(server):
+    link = LINK | {"allocation": "greedy", "search_images": "16", "cut": "0.05", "repair": "recalibrate"}
+    app = look_until(open_prune(**link), lambda app: any(b.label == "Search" for b in app.button))
+    assert figures(app)["MACs"] == "–" and "Known once the search has ended" in said(app)
+    press(app, "Search")
+    look_until(app, searched)
+    assert figures(app)["MACs"].startswith("38.") and "evaluations on 16 hold-out images" in said(app)
+    app.number_input(key="widget search_images").set_value(143).run()  # another search: not begun by itself
+    look_until(app, lambda app: any(b.label == "Search" for b in app.button))
+    press(app, "Search")
+    look_until(app, lambda app: any(b.label == "Cancel" for b in app.button))
+    press(app, "Cancel")
+    look_until(app, lambda app: any(b.label == "Search" for b in app.button))
+    app.segmented_control(key="widget search_by").set_value("di").run()  # seconds, so it needs no button
+    look_until(app, searched)
+    assert "without running the network" in said(app)
+    channels = open_page("1_Channels", **link, criterion="l2")
+    assert "this page cuts the same share of every group" in said(channels)
+
+
+def test_distillation_is_only_offered_with_epochs(server):
+    app = open_prune(**LINK, distill="true", epochs="0")
+    toggle = app.toggle(key="widget distill")
+    assert toggle.disabled and not toggle.value and "distill" not in app.query_params
+    app.number_input(key="widget epochs").set_value(1).run()
+    app.toggle(key="widget distill").set_value(True).run()
+    app.number_input(key="widget distill_temperature").set_value(2.0).run()
+    assert app.query_params["distill_temperature"] in ("2.0", ["2.0"])

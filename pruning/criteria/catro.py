@@ -26,7 +26,7 @@ def order_at_width(table: pd.DataFrame, width: int, *, gamma: float = 3.0) -> np
 @criterion(
     "catro",
     meaning="Keeps the channels that together spread the classes most for how they vary inside a class.",
-    unit="between-class scatter - lambda x within-class scatter",
+    unit="scatter between - lambda x within classes",
     side="readers",
     needs=lambda options: (ClassScatter(pooled=options["pooled"]),),
     columns=("b", "w"),
@@ -46,7 +46,9 @@ def catro(
         bool, "Take off the between-class scatter that a channel without class information has by sampling."
     ] = False,
     rounds: Annotated[
-        int, "Allocation trace-ratio: how often widths are chosen anew, from statistics of the cut network."
+        int,
+        "Allocation trace-ratio: statistics are collected anew so often, on the network as cut so far; round r "
+        "of R goes to r/R of the cut, which is our reading.",
     ] = 2,
 ) -> np.ndarray:
     """[P, 2]: between- and within-class scatter b and w of each channel that a layer reads, in squared units

@@ -19,9 +19,9 @@ from pruning.statistics import LayerStatistics, MeanMaps, PooledFeatures
 NEEDS = {"activations": (PooledFeatures(side="readers"),), "maps": (MeanMaps(),)}
 UNITS = {
     "filters": "transport distance to the barycenter",
-    "weights": "transport distance to the barycenter, in weights",
-    "activations": "transport distance to the barycenter, in activations",
-    "maps": "transport cost to the barycenter, in squared image sides",
+    "weights": "transport distance, in weights",
+    "activations": "transport distance, in activations",
+    "maps": "transport cost, in squared image sides",
 }
 
 

@@ -26,7 +26,7 @@ def score(
     *,
     seed: int = 0,
     calibration: int = 1000,
-    groups: str = "all",
+    groups: str | Sequence[str] = "all",
     watch: Watch = silent,
     **options,
 ) -> Scores:
@@ -35,7 +35,7 @@ def score(
     graph: a ChannelGraph.   data: a Dataset, its name or path, or a tuple (images float NCHW as the network
     takes them, labels int64); needed by criteria that look at images.   calibration: how many images,
     balanced over classes, by `seed`.
-    groups: all, or only the inner ones.   options: the criterion's own.
+    groups: all, only the inner ones, or a list of names.   options: the criterion's own.
     Raises ValueError for an unknown criterion or option, and where images are needed and none are given.
     """
     chosen = (choose(criterion, CRITERIA, "criterion"), resolve_options(criterion, options))
@@ -50,14 +50,16 @@ def score_all(
     *,
     seed: int = 0,
     calibration: int = 1000,
-    groups: str = "all",
+    groups: str | Sequence[str] = "all",
     watch: Watch = silent,
 ) -> dict[Chosen, Scores]:
     """Several criteria at once: one streaming pass serves all (and one with gradients, where any needs them;
     one more with shuffled labels, where any asks for those)."""
     criteria = list(criteria)
     structure: Structure = graph.structure
-    wanted = [g for g, group in enumerate(structure.groups) if groups == "all" or group.inner]
+    named = {"all": structure.names, "inner": [group.name for group in structure.groups if group.inner]}
+    chosen = set(named[groups] if isinstance(groups, str) else groups)
+    wanted = [g for g, group in enumerate(structure.groups) if group.name in chosen]
     images = _Images(graph.model, data, seed, calibration)
     scores = {}
     for shuffled in (False, True):

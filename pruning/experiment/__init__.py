@@ -5,7 +5,7 @@ Importing this loads no torch; running does.
 """
 
 from pruning.experiment.paired import Difference, paired_difference
-from pruning.experiment.preview import AccuracyNow, Description, accuracy_now, describe, scored
+from pruning.experiment.preview import AccuracyNow, Description, accuracy_now, describe, plan_of, scored
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.run import Result, run
 
@@ -18,6 +18,7 @@ __all__ = [
     "accuracy_now",
     "describe",
     "paired_difference",
+    "plan_of",
     "run",
     "scored",
 ]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pruning.data import load_data
+from pruning.experiment.focus import Focus, chosen, focus
 from pruning.experiment.paired import Difference, paired_difference
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import STAGES
 from pruning.experiment.run import run
-from pruning.experiment.sources import located, use_threads
+from pruning.experiment.sources import load, use_threads
 from pruning.progress import Watch, silent
 
 PICTURES = 24  # of each kind of change
@@ -25,7 +25,8 @@ class RunReport:
     recipe: with every field resolved.   report: as report.json.   history: a row an epoch of fine-tuning, as
     `train.fit` returns it.   widths: as `Plan.table()`.   stages: as `stages`.   difference: how the pruned
     network's accuracy differs from the full one's.   changes: as `changes`, of all test images.   pictures:
-    {test image: uint8 [H, W, 3]} of the first PICTURES of each kind of change.
+    {test image: uint8 [H, W, 3]} of the first PICTURES of each kind of change.   path: as
+    `Plan.path_table()`.   focus: what both networks look at in some test images, where that can be said.
     """
 
     recipe: Recipe
@@ -36,6 +37,8 @@ class RunReport:
     difference: Difference
     changes: pd.DataFrame
     pictures: Mapping[int, np.ndarray]
+    path: pd.DataFrame
+    focus: Focus | None
 
 
 HISTORY = ("epoch", "loss", "holdout_loss", "holdout_accuracy", "images_per_second", "kept")
@@ -46,7 +49,9 @@ def run_and_report(recipe: Recipe, folder: str, watch: Watch = silent) -> RunRep
     use_threads(recipe)
     result = run(recipe, watch)
     result.save(folder)
+    told = answers(result.predictions, result.report["classes"])
     found = changes(result.predictions, result.report["classes"])
+    full = load(result.recipe)
     shown = found.groupby("change", sort=False).head(PICTURES)["image"]
     return RunReport(
         recipe=result.recipe,
@@ -56,7 +61,9 @@ def run_and_report(recipe: Recipe, folder: str, watch: Watch = silent) -> RunRep
         stages=stages(result.report),
         difference=difference(result.predictions),
         changes=found,
-        pictures=pictures(result.recipe, shown),
+        pictures={int(image): np.array(full.data.test.images[image]) for image in shown},
+        path=result.plan.path_table(),
+        focus=focus(full, result.model, chosen(told), watch),
     )
 
 
@@ -94,7 +101,14 @@ def stages(report: Mapping[str, Any]) -> pd.DataFrame:
 
 def changes(predictions: Mapping[str, np.ndarray], classes: Sequence[str]) -> pd.DataFrame:
     """The test images whose answer turned wrong ("broken") or right ("mended") between the full network and
-    the last stage, the pruned network's most confident answers first.
+    the last stage, the pruned network's most confident answers first: rows of `answers`."""
+    table = answers(predictions, classes)
+    return table[table["change"] != "same"].reset_index(drop=True)
+
+
+def answers(predictions: Mapping[str, np.ndarray], classes: Sequence[str]) -> pd.DataFrame:
+    """What the full network and the last stage say of every test image, and whether that turned wrong
+    ("broken"), right ("mended") or neither ("same"); of each kind the pruned network's most confident first.
 
     predictions: as predictions.npz.   classes: names.   Returns change, image (row of the test part), label,
     before, after (class names), probability_before, probability_after (0 to 1, of each network's answer).
@@ -107,7 +121,7 @@ def changes(predictions: Mapping[str, np.ndarray], classes: Sequence[str]) -> pd
     names = np.asarray([str(name) for name in classes], object)
     table = pd.DataFrame(
         {
-            "change": np.select(kinds, ["broken", "mended"], ""),
+            "change": np.select(kinds, ["broken", "mended"], "same"),
             "image": np.arange(len(labels)),
             "label": names[labels],
             "before": names[before],
@@ -116,12 +130,5 @@ def changes(predictions: Mapping[str, np.ndarray], classes: Sequence[str]) -> pd
             "probability_after": predictions[f"{final}_probabilities"],
         }
     )
-    changed = table[table["change"] != ""]
     order = ["change", "probability_after"]
-    return changed.sort_values(order, ascending=[True, False], kind="stable").reset_index(drop=True)
-
-
-def pictures(recipe: Recipe, images: Sequence[int]) -> dict[int, np.ndarray]:
-    """Test images of the recipe's data by their row: uint8 [H, W, 3] each."""
-    test = load_data(located(recipe.data, "data"), seed=recipe.seed, size=recipe.size).test
-    return {int(image): np.array(test.images[image]) for image in images}
+    return table.sort_values(order, ascending=[True, False], kind="stable").reset_index(drop=True)

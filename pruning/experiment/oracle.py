@@ -5,23 +5,22 @@ recalibrated; in a small group also with every subset of the asked size. A crite
 correlation of its scores with the rise, and by its regret: what its own choice costs over the best one known.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
-from pruning.channels.indices import cut_where_read, kept_by_tensor
-from pruning.criteria import CRITERIA, resolve_options
+from pruning.criteria import CRITERIA
 from pruning.criteria.scores import Scores
+from pruning.experiment.preview import loaded
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.sources import Loaded, load
+from pruning.experiment.removal import IMAGES, Removal, Steps, learned
+from pruning.experiment.sources import Loaded
 from pruning.progress import Watch, silent
-from pruning.wording import choose
 
 SMALL = 12  # channels of a group all of whose subsets are tried
-IMAGES = 500  # of the hold-out
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +31,8 @@ class Oracle:
     network's), and each criterion's score.   criteria: a row a criterion: criterion, foresight (Spearman of
     its scores with rise), foresight_repaired, rise (of its own choice of `removed` channels) and regret (over
     `best`).   exhaustive: whether best is over all subsets; else it is over the choice by single rises and
-    the criteria's choices.
+    the criteria's choices.   learned: whether the network may have been trained on these images.   messages:
+    which criterion is missing and why, and whether there was anything to repair.
     """
 
     group: str
@@ -42,6 +42,8 @@ class Oracle:
     best: float
     exhaustive: bool
     images: int
+    learned: bool = False
+    messages: tuple[str, ...] = ()
 
 
 def measured(recipe: Recipe, group: str, watch: Watch = silent, *, images: int = IMAGES) -> Oracle:
@@ -49,86 +51,87 @@ def measured(recipe: Recipe, group: str, watch: Watch = silent, *, images: int =
 
     Raises ValueError where there is no such group.
     """
-    removal = _Removal(load(recipe, watch), group, images)
+    found = replace(loaded(recipe, watch), recipe=recipe)  # kept for other recipes too
+    removal = Removal(found, group, images)
     size = removal.group.size
     removed = max(1, min(size - 1, int(recipe.cut * size)))
     subsets = list(combinations(range(size), removed)) if size <= SMALL else []
-    steps, done = 2 * size + len(subsets), 0
-
-    def told(value: float) -> float:
-        nonlocal done
-        done += 1
-        watch("oracle", done, steps)
-        return value
-
-    rise = np.array([told(removal.rise((c,))) for c in range(size)])
-    repaired = np.array([told(removal.rise((c,), repaired=True)) for c in range(size)])
-    best = min((told(removal.rise(subset)) for subset in subsets), default=np.inf)
-    scores = removal.scores(watch)
-    rows, costs = [], [removal.rise(tuple(np.argsort(rise, kind="stable")[:removed]))]
-    for name, found in scores.items():
-        order = np.argsort(found.at_width(group, size - removed), kind="stable")
-        costs.append(removal.rise(tuple(order[:removed])))
-        rows.append((name, _foresight(found[group], rise), _foresight(found[group], repaired), costs[-1]))
-    best = min(best, *costs)
-    table = pd.DataFrame(rows, columns=["criterion", "foresight", "foresight_repaired", "rise"])
-    table["regret"] = table["rise"] - best
+    scores, messages = every_score(found, group, watch)
+    choices = {
+        name: np.argsort(said.at_width(group, size - removed), kind="stable")[:removed]
+        for name, said in scores.items()
+    }
+    runs = 2 + size + len(subsets) + len(choices)  # two: the whole network, and the choice by single rises
+    tick = Steps(watch, "oracle", runs * removal.steps_raw + size * removal.steps_repaired)
+    whole = removal.whole(tick).mean()
+    singles = [(c,) for c in range(size)]
+    costs = removal.raw([*singles, *subsets, *choices.values()], tick).mean(axis=1) - whole
+    rise, tried, chosen = np.split(costs, [size, size + len(subsets)])
+    by_rises = np.argsort(rise, kind="stable")[:removed]
+    best = min(*removal.raw([by_rises], tick).mean(axis=1) - whole, *tried, *chosen)
+    repaired = rise
+    if removal.repairs:
+        repaired = np.array([removal.repaired(gone, tick).mean() for gone in singles]) - whole
+    else:
+        messages = (*messages, "the network has no batch norm, so nothing is repaired")
     channels = pd.DataFrame({"channel": np.arange(size), "rise": rise, "rise_repaired": repaired})
-    channels = channels.assign(**{name: found[group] for name, found in scores.items()})
-    return Oracle(group, channels, table, removed, float(best), bool(subsets), len(removal.images))
+    channels = channels.assign(**{name: said[group] for name, said in scores.items()})
+    table = judged(scores, group, rise, repaired, chosen, best)
+    count = len(removal.images)
+    return Oracle(
+        group, channels, table, removed, float(best), bool(subsets), count, learned(found), messages
+    )
 
 
-def _foresight(scores: np.ndarray, rise: np.ndarray) -> float:
+def judged(
+    scores: dict[str, Scores],
+    group: str,
+    rise: np.ndarray,
+    repaired: np.ndarray,
+    chosen: np.ndarray,
+    best: float,
+) -> pd.DataFrame:
+    """A row a criterion, as in `Oracle.criteria`. chosen: what each criterion's own choice costs."""
+    rows = [
+        (name, foresight(said[group], rise), foresight(said[group], repaired), cost, cost - best)
+        for (name, said), cost in zip(scores.items(), chosen, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["criterion", "foresight", "foresight_repaired", "rise", "regret"])
+
+
+def foresight(scores: np.ndarray, rise: np.ndarray) -> float:
     """Spearman's rank correlation; 0 where either side makes no difference between channels."""
     finite = np.where(np.isfinite(scores), scores, scores[np.isfinite(scores)].min(initial=0) - 1)
+    from scipy.stats import spearmanr  # slow to import, and a page only asks for a worker's answer
+
     if np.ptp(finite) == 0 or np.ptp(rise) == 0:
         return 0.0
     return float(spearmanr(finite, rise).statistic)
 
 
-class _Removal:
-    """Takes channels of one group out of a network, measures, and puts them back."""
+def every_score(found: Loaded, group: str, watch: Watch) -> tuple[dict[str, Scores], tuple[str, ...]]:
+    """Scores of a group by every criterion, the recipe's own at its options, the others at their defaults;
+    and a sentence for each that cannot score this network."""
+    recipe = found.recipe
+    asked = [(name, recipe.but(criterion=name).options) for name in CRITERIA]
+    together = [chosen for chosen in asked if CRITERIA[chosen[0]].uses_data]
+    scores, messages = {}, []
+    try:
+        scores |= _scored(found, together, group, watch)  # one pass over the images for all of them
+    except ValueError:
+        together = []  # each by itself, to see which it was
+    for chosen in [chosen for chosen in asked if chosen not in together]:
+        try:
+            scores |= _scored(found, [chosen], group, watch)
+        except ValueError as error:
+            messages.append(f"{chosen[0]} is left out: {error}")
+    return {name: scores[name] for name in CRITERIA if name in scores}, tuple(messages)
 
-    def __init__(self, loaded: Loaded, group: str, images: int):
-        self.loaded, self.structure = loaded, loaded.graph.structure
-        self.number = self.structure.names.index(choose(group, self.structure.names, "group"))
-        self.group = self.structure.groups[self.number]
-        self.images = loaded.data.holdout.take(np.arange(min(images, len(loaded.data.holdout))))
-        self.whole = self._loss(loaded.model)
 
-    def _loss(self, model) -> float:
-        from pruning.train import evaluate
+def _scored(found: Loaded, chosen: Sequence, group: str, watch: Watch) -> dict[str, Scores]:
+    from pruning.criteria.scoring import score_all
 
-        normalization, device = self.loaded.model.origin.normalization, self.loaded.recipe.device
-        return evaluate(model, self.images, normalization=normalization, device=device).loss
-
-    def rise(self, gone: tuple[int, ...], *, repaired: bool = False) -> float:
-        """Cross-entropy without these channels less that of the whole network, in nats."""
-        from pruning.channels.slices import copy_with, silenced
-        from pruning.reconstruction import recalibrate
-        from pruning.statistics.images import CalibrationImages
-
-        kept = {self.number: np.setdiff1d(np.arange(self.group.size), gone)}
-        if not repaired:
-            with silenced(self.loaded.model, cut_where_read(self.structure, kept)):
-                return self._loss(self.loaded.model) - self.whole
-        small, recipe = copy_with(self.loaded.model, kept_by_tensor(self.structure, kept)), self.loaded.recipe
-        recalibrate(small, CalibrationImages(small, self.loaded.data, recipe.calibration, recipe.seed))
-        return self._loss(small) - self.whole
-
-    def scores(self, watch: Watch) -> dict[str, Scores]:
-        """Every criterion's at its default options; one that cannot score this network is left out."""
-        from pruning.criteria.scoring import score_all
-
-        found = {}
-        looking = [name for name, criterion in CRITERIA.items() if criterion.uses_data]
-        for names in [looking, *([name] for name in CRITERIA if name not in looking)]:
-            chosen = [(name, resolve_options(name, {})) for name in names]
-            recipe = self.loaded.recipe
-            how = {"seed": recipe.seed, "calibration": recipe.calibration, "groups": "all", "watch": watch}
-            try:
-                scored = score_all(self.loaded.graph, chosen, self.loaded.data, **how)
-            except ValueError:
-                continue
-            found |= {name: scores for (name, _), scores in scored.items()}
-        return {name: found[name] for name in CRITERIA if name in found}
+    recipe = found.recipe
+    how = {"seed": recipe.seed, "calibration": recipe.calibration, "groups": [group], "watch": watch}
+    said = score_all(found.graph, chosen, found.data, **how)
+    return {name: scores for (name, _), scores in said.items()}

@@ -74,7 +74,7 @@ class Recipe:
         "saved, measured; trace-ratio: what tells classes apart least per share saved.",
     )
     search_by: SearchBy = setting(
-        "cross-entropy",
+        "kl",
         "greedy: the cost of a step on hold-out images, as the rise of cross-entropy or of the divergence "
         "(KL) from the full network; or the discriminant information (DI) lost, without running it.",
     )
@@ -100,7 +100,7 @@ class Recipe:
     distill_temperature: float = setting(4.0, "Temperature by which both networks' answers are softened.")
     distill_logits: float = setting(1.0, "Weight of the distance to the teacher's answers.")
     distill_features: float = setting(
-        1.0, "Weight of the distance to the teacher's discriminant features at the end of each stage."
+        0.3, "Weight of the distance to the teacher's discriminant features at the end of each stage."
     )
     bits: float | None = setting(None, "Mean bits a weight after quantization. Unsaid: not quantized.")
     bit_choices: tuple[int, ...] = setting((2, 4, 8), "Bit-widths that a channel may be given.")

@@ -2,7 +2,8 @@
 seen alone.
 
 The ten colours are Petroff's sequence, told apart with any colour vision (2021, arXiv 2107.02270); red is
-left out of the methods' own, since red means wrong or cut."""
+left out of the methods' own, since red means wrong or cut. The three attributions have colours like none of
+these, and theirs alone are the long dashes."""
 
 PALETTE = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
@@ -23,11 +24,15 @@ LOOKS = {
     "taylor": ("#b9ac70", "dot", "star"),
     "energy": ("#92dadd", "dot", "cross"),
     "random": ("#bd1f01", "dashdot", "x"),
+    "conductance": ("#009e73", "longdash", "hourglass"),
+    "gradient_x_activation": ("#cc79a7", "longdash", "bowtie"),
+    "integrated_gradients": ("#7d8f1a", "longdash", "hexagram"),
 }
 
 TITLES = {
     **{"cpot": "CPOT", "di": "DI", "catro": "CATRO", "fpgm": "FPGM"},
     **{"l1": "L1 norm", "l2": "L2 norm", "taylor": "Taylor"},
+    **{"gradient_x_activation": "gradient x activation", "integrated_gradients": "integrated gradients"},
 }
 
 

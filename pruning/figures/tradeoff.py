@@ -13,6 +13,7 @@ STAGES = {
     "cut": ("cut", "-open"),
     "repaired": ("recalibrated", "-open-dot"),
     "tuned": ("fine-tuned", ""),
+    "quantized": ("in few bits", "-dot"),
 }
 COLUMNS = ("run", "criterion", "stage", "macs", "accuracy", "correct", "test_images")
 

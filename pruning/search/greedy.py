@@ -64,11 +64,7 @@ def greedy(
         level = budget.nearest(counts, g, level)
         if level == counts[g]:
             break  # one channel more would miss the target by more
-        before, channels = price.now, level - int(counts[g])
-        price.cut(g, level)
-        counts[g] = level
-        kept, left = int(budget.limits.sizes[g]) - level, budget.cost.of(counts)
-        path.append(Step(names[g], channels, kept, price.now - before, price.now, left))
+        path.append(_taken(budget, price, names[g], counts, g, level))
         progress.stepped(budget.left(counts), price.now)
         after(len(path), counts)
         heapq.heappush(queue, (rate, g, -1))
@@ -76,3 +72,12 @@ def greedy(
             queue = [(-np.inf, g, -1) for _, g, _ in queue]
             heapq.heapify(queue)
     return counts, tuple(path)
+
+
+def _taken(budget: Budget, price: Price, name: str, counts: np.ndarray, g: int, level: int) -> Step:
+    """Group g gives up to `level`; counts: [G], changed."""
+    before, channels = price.now, level - int(counts[g])
+    price.cut(g, level)
+    counts[g] = level
+    kept, left = int(budget.limits.sizes[g]) - level, budget.cost.of(counts)
+    return Step(name, channels, kept, price.now - before, price.now, left)

@@ -1,4 +1,15 @@
-"""search_plan: from a network, a criterion and images to a Plan, by an allocation that runs the network."""
+"""search_plan: from a network, a criterion and images to a Plan, by an allocation that runs the network.
+
+graph: a ChannelGraph; its network is not changed.   criterion, options: say which channels of a group go
+first.   data: as for `score`; what a step costs is measured on its hold-out.
+allocation: greedy or trace-ratio.   cut, measure, groups, protect, cut_group, max_cut_per_group,
+min_channels, round_to: as for `plan`.
+by: what greedy counts: the rise of cross-entropy or of KL to the full network, or the DI lost, which runs no
+network.   images: of the hold-out, drawn by `seed`.   every: steps after which greedy scores the network anew
+as cut so far; 0: never.   recalibrated: losses are measured with the norms of each batch, for a network whose
+norms will be recalibrated or trained; else with the stored ones.   calibration: images that scores and
+statistics are made of.   scores: the criterion's, where they are known already.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +19,6 @@ import numpy as np
 
 from pruning.allocation import MEASURES, made
 from pruning.allocation.limits import Limits, cost_of, limits_of
-from pruning.channels.records import Structure
 from pruning.cost import Plan, Step
 from pruning.criteria.registry import CRITERIA, resolve_options
 from pruning.criteria.scores import Scores
@@ -39,7 +49,7 @@ def search_plan(
     max_cut_per_group: float = 0.9,
     min_channels: int = 1,
     round_to: int = 1,
-    by: str = "cross-entropy",
+    by: str = "kl",
     images: int = 256,
     every: int = 0,
     recalibrated: bool = True,
@@ -49,35 +59,26 @@ def search_plan(
     watch: Watch = silent,
     **options,
 ) -> Plan:
-    """Which channels stay so that `cut` of `measure` goes, to the nearest channel; its `path` says which
-    group gave when, its `messages` how many evaluations that took.
+    """Which channels stay so that `cut` of `measure` goes, to the nearest channel. Its `path` says which
+    group gave when, its `messages` how many evaluations that took. Arguments: see this module's own text.
 
-    graph: a ChannelGraph; its network is not changed.   criterion, options: say which channels of a group go
-    first.   data: as for `score`; what a step costs is measured on its hold-out.   allocation: greedy or
-    trace-ratio.   groups ... round_to: as for `plan`.
-    by: what greedy counts: the rise of cross-entropy or of KL to the full network, or the DI lost, which runs
-    no network.   images: of the hold-out, drawn by `seed`.   recalibrated: losses are measured with the norms
-    of each batch, for a network whose norms will be recalibrated or trained; else with the stored ones.
-      every: steps after which greedy scores the
-    network anew as cut so far; 0: never.   calibration: images that scores and statistics are made of.
-    scores: the criterion's, where they are known already.
-    Raises ValueError where a name does not exist or the target is out of reach.
-    """
+    Raises ValueError where a name does not exist or the target is out of reach."""
+    _check(criterion, cut, measure, allocation, by)
+    structure, how = graph.structure, dict(resolve_options(criterion, options))
+    limits = limits_of(structure, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
+    budget = Budget(limits, cost_of(structure, measure, limits), cut)
+    sample = _Sample(data, criterion, how, seed, calibration)
+    search = _Search(graph, sample, budget, by, images, recalibrated, every, Progress(watch))
+    return search.plan(allocation, measure, scores or sample.score(graph, search.scored, watch))
+
+
+def _check(criterion: str, cut: float, measure: str, allocation: str, by: str):
     choose(measure, MEASURES, "measure")
     choose(allocation, SEARCHES, "allocation that runs the network")
     choose(by, PRICES, "price of a step")
     choose(criterion, CRITERIA, "criterion")
     if not 0 <= cut < 1:
         raise ValueError(f"cut is {cut}; give a share from 0 to below 1, such as 0.5")
-    structure: Structure = graph.structure
-    limits = limits_of(structure, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
-    budget = Budget(limits, cost_of(structure, measure, limits), cut)
-    sample = _Sample(data, criterion, dict(resolve_options(criterion, options)), seed, calibration)
-    search = _Search(graph, sample, budget, by, images, recalibrated, every, Progress(watch))
-    search.order = Order(structure, scores or sample.score(graph, search.scored, watch))
-    counts, path = search.greedy() if allocation == "greedy" else search.trace_ratio()
-    plan = made(structure, search.order.kept(counts), measure, cut, budget.cost, limits)
-    return replace(plan, path=path, messages=(*plan.messages, *search.messages))
 
 
 @dataclass(frozen=True)
@@ -126,17 +127,23 @@ class _Search:
         losing = {*self.limits.open, *np.flatnonzero(self.limits.given).tolist()}
         return "inner" if all(self.graph.structure.groups[g].inner for g in losing) else "all"
 
+    def plan(self, allocation: str, measure: str, scores: Scores) -> Plan:
+        self.order = Order(self.graph.structure, scores)
+        counts, path = self.greedy() if allocation == "greedy" else self.trace_ratio()
+        budget, kept = self.budget, self.order.kept(counts)
+        plan = made(self.graph.structure, kept, measure, budget.cut, budget.cost, self.limits)
+        return replace(plan, path=path, messages=(*plan.messages, *self.messages))
+
     def greedy(self) -> tuple[np.ndarray, tuple[Step, ...]]:
         price = self._information_lost() if self.by == "di" else self._loss()
         counts, path = greedy(
             self.budget, price, self.names, after=self._renew(price), progress=self.progress
         )
-        seconds = f"{self.progress.seconds:.0f} s"
         if self.by == "di":
             ran = f"{self.progress.evaluations} candidates compared by DI lost, without running the network"
         else:
             ran = f"{self.progress.evaluations} evaluations on {len(price.holdout)} hold-out images"
-        self.messages.append(f"greedy: {len(path)} steps, {ran}, {seconds}.")
+        self.messages.append(f"greedy: {len(path)} steps, {ran}.")
         return counts, path
 
     def _renew(self, price):
@@ -192,8 +199,7 @@ class _Search:
             path = (*path, *more)
             if number < rounds:
                 graph = self._score_again(counts)
-        seconds = f"{self.progress.seconds:.0f} s"
-        self.messages.append(f"trace-ratio: {rounds} rounds of statistics, {len(path)} steps, {seconds}.")
+        self.messages.append(f"trace-ratio: {rounds} rounds of statistics, {len(path)} steps.")
         return counts, path
 
     def _worth(self, graph) -> dict[int, np.ndarray]:

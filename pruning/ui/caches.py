@@ -2,7 +2,6 @@
 changed.
 
     structure(recipe), scores(recipe)      wait, with the worker's progress in place, and return the value
-    plan(recipe)                           milliseconds, here, from those two
     accuracy(recipe)                       does not wait: an Answer, to be asked again from a fragment
 
 Waiting looks up every 0.15 s, and there Streamlit ends the run when the person has moved on: a page is never
@@ -22,15 +21,20 @@ import streamlit as st
 
 from pruning import experiment
 from pruning.experiment import Recipe
-from pruning.experiment.run import planned
+from pruning.experiment.channel import class_attribution, looked_into
+from pruning.experiment.judge import judged
+from pruning.experiment.labels import labels_tested
+from pruning.experiment.oracle import measured
 from pruning.jobs import Job
-from pruning.ui import jobs, page, state
+from pruning.search import SEARCHES
+from pruning.ui import jobs, state
 
-NETWORK = ("model", "data", "checkpoint", "normalize", "size", "seed", "device")
+NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "seed", "device")
 SCORING = (*NETWORK, "criterion", "options", "calibration", "threads")
 CUTTING = (
     *("cut", "measure", "allocation", "groups", "protect", "cut_group"),
-    *("max_cut_per_group", "min_channels", "round_to"),
+    *("max_cut_per_group", "min_channels", "round_to", "search_by", "search_images", "search_every"),
+    "repair",  # as `as_searched` has it
 )
 STAGES = {
     "trace": "Finding out which channels belong together",
@@ -38,6 +42,14 @@ STAGES = {
     "score": "Scoring channels",
     "evaluate": "Counting right answers",
     "repair": "Re-estimating the norms",
+    "channel": "Looking at the images",
+    "attribution": "Following the classes' scores",
+    "judge": "Measuring both choices",
+    "search": "Searching which group gives",
+    "labels": "Comparing true with shuffled labels",
+    "oracle": "Removing channels, one after another",
+    "quantize": "Rounding weights",
+    "controls": "Cutting in each way",
 }
 PATIENCE = 0.15  # seconds between two looks at a computation; what is quicker shows no progress at all
 
@@ -83,13 +95,23 @@ def digest(recipe: Recipe, fields: tuple[str, ...]) -> str:
 
 
 def ask(
-    function: Callable, recipe: Recipe, *more, key: str, title: str = "", about: str = "", again: bool = False
+    function: Callable,
+    recipe: Recipe,
+    *more,
+    key: str,
+    title: str = "",
+    about: str = "",
+    again: bool = False,
+    start: bool = True,
+    background: bool = False,
 ) -> Answer:
     """The kept value, or the preview that will bring it. Does not wait.
 
     function: importable, called in the worker as function(recipe, *more, watch=watch). key: what the value
     depends on. about: a newer preview ends this session's older ones, but for those about the same; unsaid it
-    is the recipe's network. again: ask once more after a failure.
+    is the recipe's network. again: ask once more after a failure. start: False only looks, and the Answer has
+    no job where nothing was asked, or it was cancelled. background: the page does not need it at once, so it
+    leaves a long measurement of this session alone, which anything else that is asked ends.
     """
     kept = _kept(function.__qualname__, key)
     if "value" in kept:
@@ -98,6 +120,10 @@ def ask(
     place = (function.__qualname__, key)
     job = asked.get(place)
     if job is None or job.status == "cancelled" or (again and job.finished):
+        if not start:
+            return Answer()
+        if not background:
+            end_measurement()
         _server()["asked"] = True
         how = {"title": title, "session": state.session_id(), "about": about or digest(recipe, NETWORK)}
         job = asked[place] = jobs.lanes().submit("preview", function, recipe, *more, **how)
@@ -107,6 +133,13 @@ def ask(
         kept["value"] = asked.pop(place).result()
         return Answer(kept["value"])
     return Answer(error=job.error, job=job)
+
+
+def end_measurement():
+    """Ends what `measuring.on_request` has started in this session, if it still runs."""
+    job = st.session_state.pop("measurement", None)
+    if job is not None and not job.finished:
+        jobs.lanes().cancel(job)
 
 
 def wait(question: Callable[..., Answer]) -> Any:
@@ -169,7 +202,12 @@ def progress(job: Job) -> tuple[float, str]:
         late = job.status == "queued" and time.time() - job.submitted > 1.5
         return 0.0, "The worker processes are starting" if late else "Starting"
     event = job.events[-1]
-    return min(1.0, event.done / max(1, event.total)), STAGES.get(event.stage, event.stage.capitalize())
+    words = STAGES.get(event.stage, event.stage.capitalize())
+    if "seconds_left" in event.values:
+        words += f", about {jobs.duration(event.values['seconds_left'])} left"
+    if event.values.get("evaluations"):
+        words += f", {event.values['evaluations']} evaluations"
+    return min(1.0, event.done / max(1, event.total)), words
 
 
 # ------------------------------------------------------------------------------------------------- the values
@@ -194,19 +232,55 @@ def ask_scores(recipe: Recipe, **how) -> Answer:
     return ask(experiment.scored, recipe, key=digest(recipe, SCORING), title=title, **how)
 
 
-def plan(recipe: Recipe):
-    """Which channels stay. Ends the page with a sentence where the target is out of reach."""
-    described, scored = structure(recipe), scores(recipe)
-    try:
-        return planned(recipe, described.structure, scored)
-    except ValueError as error:
-        page.stop(error)
+def as_searched(recipe: Recipe) -> Recipe:
+    """The recipe with all that its plan does not depend on at one value: a search only asks whether the norms
+    will follow the cut, by repair or training; other allocations not even that."""
+    searches = recipe.allocation in SEARCHES
+    follows = searches and (recipe.epochs or recipe.repair != "none")
+    return replace(recipe, epochs=0, distill=False, repair="recalibrate" if follows else "none")
 
 
 def accuracy(recipe: Recipe, *, about: str = "", **how) -> Answer:
     """experiment.AccuracyNow of the cut network and of the whole one on the same images; does not wait.
 
     A newer one ends this session's older ones, unless `about` says that they belong together."""
-    recipe = replace(recipe, epochs=0)
+    recipe = as_searched(recipe)
     key = digest(recipe, (*SCORING, *CUTTING))
     return ask(experiment.accuracy_now, recipe, key=key, title="Accuracy now", about=about or key, **how)
+
+
+# ------------------------------------------------------------------------------- one channel, and the oracle
+
+
+def ask_channel(
+    recipe: Recipe, group: str, channel: int, first: int = 0, by: str = "largest", **how
+) -> Answer:
+    """experiment.channel.Channel: all that is known of one channel; does not wait."""
+    key = f"{digest(recipe, SCORING)} {group} {channel} {first} {by}"
+    more = {"key": key, "title": f"Channel {channel} of {group}"}
+    return ask(looked_into, recipe, group, channel, first, by, **more, **how)
+
+
+def ask_classes(recipe: Recipe, group: str, **how) -> Answer:
+    """What each channel of a group adds to each class's score; does not wait."""
+    key = f"{digest(recipe, NETWORK)} {group}"
+    return ask(class_attribution, recipe, group, key=key, title=f"Classes of {group}", **how)
+
+
+def ask_oracle(recipe: Recipe, group: str, **how) -> Answer:
+    """experiment.oracle.Oracle; does not wait."""
+    key = f"{digest(recipe, (*SCORING, 'cut'))} {group}"
+    return ask(measured, recipe, group, key=key, title=f"Oracle of {group}", **how)
+
+
+def ask_judge(recipe: Recipe, group: str, alone: tuple, own: tuple, other: tuple, **how) -> Answer:
+    """experiment.judge.Judged: what two choices within a group cost; does not wait."""
+    key = f"{digest(recipe, (*NETWORK, 'calibration', 'threads'))} {group} {alone} {own} {other}"
+    title = f"Who is right in {group}?"
+    return ask(judged, recipe, group, alone, own, other, key=key, title=title, **how)
+
+
+def ask_labels(recipe: Recipe, **how) -> Answer:
+    """experiment.labels.LabelTest: whether the labels matter at the recipe's cut; does not wait."""
+    key = digest(recipe, (*SCORING, *CUTTING))
+    return ask(labels_tested, replace(recipe, epochs=0), key=key, title="Do the labels matter?", **how)

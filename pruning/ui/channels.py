@@ -5,11 +5,12 @@ import streamlit as st
 
 from pruning.channels.records import ChannelGroup, Structure
 from pruning.criteria import CRITERIA
+from pruning.criteria.scores import Scores
 from pruning.experiment import Description, Recipe
 from pruning.experiment.run import planned
 from pruning.figures import agreement, group, ranks
 from pruning.figures.look import title
-from pruning.ui import caches, choices, show, state
+from pruning.ui import caches, choices, plans, show, state
 
 SPEARMAN = "Rank correlation of every two criteria"
 
@@ -21,13 +22,14 @@ def controls(recipe: Recipe):
         choices.criterion(recipe)
     with right:
         choices.cut(recipe)
+        plans.in_words(recipe)
     choices.options(recipe)
 
 
 def table_of(recipe: Recipe) -> pd.DataFrame:
     """A row a channel: its score, its rank within its group, and whether the recipe cuts it."""
     scores = caches.scores(recipe)
-    return ranks.channel_table(scores, caches.plan(recipe).kept, recipe.criterion)
+    return ranks.channel_table(scores, plans.plan(recipe).kept, recipe.criterion)
 
 
 def rank_map(recipe: Recipe, table: pd.DataFrame):
@@ -47,10 +49,11 @@ def rank_map(recipe: Recipe, table: pd.DataFrame):
 def unit_of(recipe: Recipe, structure: Structure, group: str) -> str:
     """The unit of a group's scores; where several layers have a say, each is measured by its own mean
     first."""
-    criterion = CRITERIA[recipe.criterion]
-    asked = structure.layers_of(structure.names.index(group), criterion.side)
-    relative = criterion.combine == "average" and criterion.side != "groups" and len(asked) > 1
-    return f"{criterion.unit} / its layer's mean" if relative else criterion.unit
+    criterion, options = CRITERIA[recipe.criterion], dict(recipe.options)
+    unit, side = criterion.unit_of(options), criterion.side_of(options)
+    asked = [] if side == "groups" else structure.layers_of(structure.names.index(group), side)
+    relative = criterion.combine == "average" and len(asked) > 1
+    return f"{unit} / its layer's mean" if relative else unit
 
 
 def as_csv(table: pd.DataFrame, described: Description) -> pd.DataFrame:
@@ -77,13 +80,15 @@ def one_group(recipe: Recipe, table: pd.DataFrame):
     if name is None:
         return
     groups = list(dict.fromkeys(table["group"]))
-    st.selectbox(
-        "Group",
-        groups,
-        help="Or click a square of its row above.",
-        width=320,
-        **state.bound_look("group", name, options=groups),
-    )
+    with st.container(horizontal=True):
+        st.selectbox(
+            "Group",
+            groups,
+            help="Or click a square of its row above.",
+            width=320,
+            **state.bound_look("group", name, options=groups),
+        )
+        choose_channel(table)
     structure = caches.structure(recipe).structure
     known, unit = structure.by_name[name], unit_of(recipe, structure, name)
     channels = table[table["group"] == name]
@@ -96,6 +101,7 @@ def one_group(recipe: Recipe, table: pd.DataFrame):
             key="group-ranked",
             alt=f"Scores of {name}, the lowest first",
             table=channels,
+            click=lambda point: state.look_at(channel=point["customdata"][1]),
         )
     with right:
         show.chart(
@@ -104,6 +110,26 @@ def one_group(recipe: Recipe, table: pd.DataFrame):
             key="group-histogram",
             alt=f"Histogram of the scores of {name}",
         )
+
+
+def choose_channel(table: pd.DataFrame):
+    """Which channel of the opened group is looked into, if any."""
+    size = int((table["group"] == opened(table)).sum())
+    listed, chosen = ["none", *range(size)], selected(table)
+    st.selectbox(
+        "Look into a channel",
+        listed,
+        format_func=lambda channel: channel if channel == "none" else f"channel {channel}",
+        help="Its kernel, what it sees, its twins and its classes, further down. Or click its bar below.",
+        width=200,
+        **state.bound_look("channel", "none" if chosen is None else chosen, none="none", options=listed),
+    )
+
+
+def selected(table: pd.DataFrame) -> int | None:
+    """The channel of the opened group that is looked into; none if the group has no such channel."""
+    channel, size = state.looking_at("channel"), int((table["group"] == opened(table)).sum())
+    return int(channel) if channel is not None and int(channel) < size else None
 
 
 def ties_in_words(known: ChannelGroup) -> str:
@@ -134,16 +160,20 @@ def ask_others(recipe: Recipe, table: pd.DataFrame) -> tuple[pd.DataFrame, cache
     others = [name for name in CRITERIA if name != recipe.criterion]
     others.sort(key=lambda name: CRITERIA[name].uses_data)  # those of the weights take no time
     for name in others:
-        other = recipe.but(criterion=name)
-        answer = caches.ask_scores(other)
+        other = plans.at_once(recipe).but(criterion=name)
+        answer = caches.ask_scores(other, background=True)
         if answer.pending:
             return pd.concat(tables), answer
         if answer.error:
             st.caption(f"{title(name)} is missing here: {answer.error}")
         else:
-            kept = planned(other, structure, answer.value).kept
-            tables.append(ranks.channel_table(answer.value, kept, name))
+            tables.append(table_by(other, structure, answer.value))
     return pd.concat(tables), None
+
+
+def table_by(recipe: Recipe, structure: Structure, scores: Scores) -> pd.DataFrame:
+    """As `table_of`, from scores that are there already."""
+    return ranks.channel_table(scores, planned(recipe, structure, scores).kept, recipe.criterion)
 
 
 def fill_others(recipe: Recipe, table: pd.DataFrame):

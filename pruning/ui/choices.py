@@ -7,23 +7,33 @@ from pruning.experiment import Recipe
 from pruning.figures.look import title
 from pruning.ui import state
 
+PLAINEST = {"cpot": {"distribution": "maps"}}  # the default, filters, cuts more accurately but shows little
+
 
 def criterion(recipe: Recipe):
     """Which criterion orders the channels, and below it in one sentence what that means."""
     names = list(CRITERIA)
-    st.selectbox("Criterion", names, format_func=title, **state.bound("criterion", options=names))
+    how = state.bound("criterion", options=names) | {"on_change": choose_criterion}
+    st.selectbox("Criterion", names, format_func=title, **how)
     known = CRITERIA[recipe.criterion]
     labels = " It looks at the labels." if known.uses_labels else ""
-    looks = "" if known.uses_data else " It looks at the weights alone."
+    looks = "" if known.looks_at_images(dict(recipe.options)) else " It looks at the weights alone."
     st.caption(known.meaning + looks + labels)
 
 
+def choose_criterion():
+    """Takes the chosen criterion; in a lesson with the options that show most plainly what it does."""
+    name = st.session_state["widget criterion"]
+    state.edit(criterion=name, options=PLAINEST.get(name, {}) if state.lesson() else {})
+
+
 def options(recipe: Recipe, across: int = 5):
-    """The criterion's own options, folded, `across` in a row; nothing if it has none, or in a lesson."""
-    known = CRITERIA[recipe.criterion].options
+    """The criterion's own options, folded, `across` in a row; nothing if it has none, or in a lesson. Those
+    that have nothing to say beside the others' values are left out."""
+    known, now = CRITERIA[recipe.criterion].options, dict(recipe.options)
     if known and not state.lesson():
         with st.expander(f"Options of {title(recipe.criterion)}"):
-            listed = list(known.values())
+            listed = [option for option in known.values() if option.counts(now)]
             for row in range(0, len(listed), across):
                 columns = st.columns(min(across, max(2, len(listed))))
                 for column, option in zip(columns, listed[row : row + across], strict=False):

@@ -8,7 +8,7 @@ from pruning.channels.records import LayerRecord, Structure
 from pruning.experiment import Description, Recipe
 from pruning.figures.network import network, network_in_words
 from pruning.listing import whole
-from pruning.ui import caches, show
+from pruning.ui import caches, plans, show
 
 SIDES = {"writes": "output", "reads": "input"}
 COLUMNS = "place layer kind inputs outputs role group channels stream reason".split()
@@ -26,7 +26,7 @@ def panel(recipe: Recipe, opened: str | None = None):
         alt="Layers in the order they run, and the channel groups that join them",
         table=links,
     )
-    fixed(described, caches.plan(recipe).messages)
+    fixed(described, plans.plan(recipe).messages)
 
 
 def link_table(structure: Structure, layers: pd.DataFrame) -> pd.DataFrame:

@@ -17,11 +17,14 @@ import streamlit as st
 
 from pruning import data, models
 from pruning.criteria import CRITERIA
+from pruning.criteria.registry import with_option
 from pruning.experiment import Recipe
 from pruning.wording import choose
 
 LOOKING_AT = {
     "group": "the channel group that is opened",
+    "channel": "the channel of that group that is looked into",
+    "layer": "the layer whose part in the group's score is drawn",
     "beside": "the criterion that stands beside the recipe's own",
     "job": "the job whose progress or result is shown",
     "lesson": "1 hides what a first lesson does not need",
@@ -44,6 +47,8 @@ def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
     recipe = Recipe.from_query({key: value for key, value in query.items() if key not in LOOKING_AT})
     if "beside" in opened:
         choose(opened["beside"], CRITERIA, "criterion")
+    if not opened.get("channel", "0").isdecimal():
+        raise ValueError(f"channel is {opened['channel']!r}; give a channel's number, such as 7")
     if not recipe.model.startswith("torchvision:"):
         choose(recipe.model, models.names(), "network")
     if not recipe.data.startswith(UPLOADED) and not Path(recipe.data).exists():
@@ -106,7 +111,8 @@ def edit(**fields):
 
 def edit_option(name: str, value):
     """Changes one of the criterion's own options, as `edit` does a field."""
-    edit(options=dict(recipe_now().options) | {name: value})
+    now = recipe_now()
+    edit(options=with_option(now.criterion, dict(now.options), name, value))
 
 
 def refuse(error: Exception | str):

@@ -9,11 +9,22 @@ from pruning.channels.records import Structure
 from pruning.experiment import Recipe
 from pruning.ui import choices, state
 
-ALLOCATIONS = {"uniform": "Same share", "global": "One ranking"}
+ALLOCATIONS = {
+    "uniform": "The same share of every group",
+    "global": "One ranking over all groups",
+    "greedy": "Greedy search: what costs least",
+    "trace-ratio": "Trace ratio: what tells classes apart least",
+}
+PRICES = {"cross-entropy": "Cross-entropy", "kl": "KL", "di": "DI lost"}
 GROUPS = {"inner": "Inside blocks", "all": "Residual streams too"}
 REPAIRS = {"none": "None", "recalibrate": "Recalibrate norms"}
 Shares = tuple[tuple[str, float], ...]  # the recipe's cut_group: (group, share of its channels)
 SIZE = "Channels of the group that can be cut one by one."
+TAUGHT = (
+    ("distill_temperature", "Temperature", 0.5, 100.0),
+    ("distill_logits", "Weight of answers", 0.0, 1000.0),
+    ("distill_features", "Weight of features", 0.0, 1000.0),
+)
 FIRST_EPOCHS, FIRST_REPAIR = 2, "recalibrate"
 
 
@@ -35,7 +46,19 @@ def what_to_cut(recipe: Recipe):
     choices.cut(recipe)
     one_of("measure", "Share of the", MEASURE_NAMES)
     if not state.lesson():
-        one_of("allocation", "Taken from the groups by", ALLOCATIONS)
+        bound = state.bound("allocation", options=list(ALLOCATIONS))
+        st.selectbox("Taken from the groups by", ALLOCATIONS, format_func=ALLOCATIONS.get, **bound)
+        if recipe.allocation == "greedy":
+            searching(recipe)
+
+
+def searching(recipe: Recipe):
+    """What the greedy search counts, and on how many images."""
+    one_of("search_by", "Cost of a step", PRICES)
+    left, right = st.columns(2)
+    images = state.bound("search_images") | {"disabled": recipe.search_by == "di"}
+    left.number_input("Images a step", min_value=2, step=64, **images)
+    right.number_input("Score anew every", min_value=0, step=10, **state.bound("search_every"))
 
 
 def one_of(field: str, label: str, names: dict[str, str]):
@@ -131,3 +154,19 @@ def fine_tuning(recipe: Recipe):
         disabled=not recipe.epochs,
         **state.bound("lr"),
     )
+    if not state.lesson():
+        distillation(recipe)
+
+
+def distillation(recipe: Recipe):
+    """The full network as teacher of the fine-tuning; without epochs there is nothing to teach."""
+    if recipe.distill and not recipe.epochs:
+        state.edit(distill=False)
+        st.rerun()
+    st.toggle("Distill from the full network", disabled=not recipe.epochs, **state.bound("distill"))
+    if not recipe.distill:
+        return
+    columns = [*st.columns(2)[:1], *st.columns(2)]
+    for column, (field, label, least, most) in zip(columns, TAUGHT, strict=True):
+        bound = state.bound(field)
+        column.number_input(label, min_value=least, max_value=most, step=0.5, format="%g", **bound)

@@ -8,8 +8,11 @@ import streamlit as st
 
 from pruning.cost import Plan
 from pruning.experiment import AccuracyNow, Description, Recipe
+from pruning.experiment.run import planned
 from pruning.figures.structure import structure, structure_in_words
-from pruning.ui import caches, names, show
+from pruning.search import SEARCHES
+from pruning.ui import caches, names, plans, show
+from pruning.ui.prune import search
 
 # What is out of date stays in its place, greyed, until its successor is there: nothing jumps.
 STALE = "<style>[class*='st-key-stale'] {opacity: 0.4}</style>"
@@ -18,24 +21,30 @@ MACS = "Multiply-accumulates of convolutions and linear layers, for one image; p
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """A recipe's network and plan. error: one sentence in place of a plan that is out of reach."""
+    """A recipe's network and plan. error: one sentence in place of a plan that is out of reach.   searches:
+    the plan takes a search that has not ended."""
 
     recipe: Recipe
     described: Description
     plan: Plan | None = None
     error: str = ""
+    searches: bool = False
 
 
 def ask(recipe: Recipe, **how) -> caches.Answer:
-    """Structure, then scores, then the plan (milliseconds) as a Planned; does not wait."""
+    """Structure, then scores, then the plan (milliseconds, or a search that is asked for elsewhere) as a
+    Planned; does not wait."""
     described = caches.ask_structure(recipe, **how)
     if described.value is None:
         return described
     scored = caches.ask_scores(recipe, **how)
     if scored.value is None:
         return scored
+    if recipe.allocation in SEARCHES:
+        found = plans.ask(recipe, start=False).value
+        return caches.Answer(Planned(recipe, described.value, found, searches=found is None))
     try:
-        plan = caches.planned(recipe, described.value, scored.value)
+        plan = planned(recipe, described.value, scored.value)
     except ValueError as error:
         return caches.Answer(Planned(recipe, described.value, error=str(error)))
     return caches.Answer(Planned(recipe, described.value, plan))
@@ -48,45 +57,53 @@ def follow(recipe: Recipe, numbers, picture, beside: Callable[[Planned], None]):
     st.html(STALE)
     waiting, numbers = numbers.container(), numbers.container()  # each in its place, whether filled or not
     answer, last = ask(recipe), st.session_state.get("last planned")
-    if answer.value is not None:
+    if answer.value is not None and answer.value.searches:
+        beside(answer.value)
+        with waiting:
+            search.panel(recipe)
+    elif answer.value is not None:
         st.session_state["last planned"] = answer.value
         beside(answer.value)
         draw(answer.value, numbers, picture)
         return
-    with waiting:
-        question = partial(ask, recipe)
-        if answer.error:
-            caches.settle(answer, question, draw=None)
-            return
-        st.fragment(caches.look_again, run_every=0.3)(question)
+    else:
+        with waiting:
+            question = partial(ask, recipe)
+            if answer.error:
+                caches.settle(answer, question, draw=None)
+                return
+            st.fragment(caches.look_again, run_every=0.3)(question)
     if last and same_network(last.recipe, recipe):
-        beside(last)
+        if answer.value is None:
+            beside(last)
         places = (numbers.container(key="stale numbers"), picture.container(key="stale picture"))
         draw(last, *places, current=False)
     else:
         with numbers:
-            nothing_yet()
+            nothing_yet(counting=answer.value is None)
 
 
-def draw(planned: Planned, numbers, picture, current: bool = True):
+def draw(found: Planned, numbers, picture, current: bool = True):
     with numbers:
-        if planned.error:
-            st.error(planned.error)
+        if found.error:
+            st.error(found.error)
             return
-        costs(planned.plan)
+        costs(found.plan)
         if current:
-            accuracy(planned.recipe)
+            accuracy(found.recipe)
         else:  # not asked for: that would end the scoring
             draw_accuracy(st.session_state.get("last accuracy", (None, None))[1], waits=True)
     with picture:
-        widths(planned.plan)
+        steps, gone = found.plan.path_table(), found.plan.achieved
+        search.path(found.recipe, steps, gone, found.plan.table(), key="search")
+        widths(found.plan)
 
 
-def nothing_yet():
-    """Keeps the places of the figures until the network is known."""
+def nothing_yet(counting: bool = True):
+    """Keeps the places of the figures until the network, or a searched plan, is known."""
     for column, label in zip(st.columns(3), ("MACs", "Parameters", "Channels"), strict=True):
         column.metric(label, "–", " ", delta_color="off", delta_arrow="off", border=True)
-    draw_accuracy(None, waits=True)
+    draw_accuracy(None, waits=counting)
 
 
 def same_network(one: Recipe, other: Recipe) -> bool:
@@ -208,7 +225,8 @@ def one_accuracy(column, label: str, right: int | None, now: AccuracyNow | None,
 def accuracy_in_words(now: AccuracyNow | None, waits: bool) -> str:
     """Where the figures come from, and how far they can be trusted."""
     if now is None:
-        return "Accuracy now: right answers on hold-out images. Counting…"
+        words = "Accuracy now: right answers on hold-out images."
+        return words + (" Counting…" if waits else " Known once the search has ended.")
     words = f"Accuracy now: right answers on the same {now.images} {now.where} images, before any training."
     if now.learned:
         words += " The network may have learned these images: expect less on new ones."

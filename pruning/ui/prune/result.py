@@ -42,7 +42,7 @@ def panel(job: Job):
         curve(found)
     what_changed(found)
     looked_at.panel(found.focus)
-    search.path(found.recipe, found.path, achieved(found), found.widths)
+    search.path(found.recipe, found.path, achieved(found), found.widths, key="run-search")
     widths(found)
     take_away(found, job.folder)
 

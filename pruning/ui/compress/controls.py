@@ -1,0 +1,57 @@
+"""What the recipe says of rounding, as widgets, and the button that does it."""
+
+import streamlit as st
+
+from pruning.experiment import Recipe
+from pruning.figures.bits import WAYS
+from pruning.ui import choices, state
+from pruning.ui.prune import controls, running
+
+FIRST_BITS = 4.0  # where nothing is said: half of what is common, and mostly without loss
+HELP = "Cuts, repairs and fine-tunes as the recipe says, rounds the weights, and measures on the test images."
+
+
+def shown(recipe: Recipe) -> Recipe:
+    """What the page is about: the recipe, with a mean of bits where it names none yet."""
+    return recipe if recipe.bits is not None else recipe.but(bits=FIRST_BITS)
+
+
+def bits(recipe: Recipe):
+    """How many bits, from which widths, given by whom."""
+    low, high = float(recipe.bit_choices[0]), float(recipe.bit_choices[-1])
+    if low < high:
+        how = {"show": lambda bits: min(high, max(low, bits or FIRST_BITS)), "read": float}
+        st.slider("Mean bits a weight", low, high, step=0.25, **state.bound("bits", **how))
+    else:
+        st.caption(f"Every channel has {recipe.bit_choices[0]} bits: the only width to choose from.")
+    choices.cut(recipe)
+    if state.lesson():
+        return
+    with st.expander("Widths, allocation and training"):
+        bound = state.bound("bit_choices", by="default", show=list, read=tuple)
+        st.pills("Widths to choose from", list(range(1, 9)), selection_mode="multi", **bound)
+        controls.one_of("bits_by", "More bits for channels by", WAYS)
+        left, right = st.columns(2)
+        rounded = state.bound("bits_epochs")
+        left.number_input("Epochs with rounded weights", min_value=0, max_value=1000, step=1, **rounded)
+        right.number_input(
+            "Epochs before rounding", min_value=0, max_value=1000, step=1, **state.bound("epochs")
+        )
+        controls.one_of("repair", "Repair after the cut", controls.REPAIRS)
+
+
+def button():
+    """The primary action: the whole recipe as a job."""
+    st.button(
+        "Compress",
+        type="primary",
+        width="stretch",
+        help=HELP,
+        on_click=start,
+    )
+
+
+def start():
+    """A click's callback: from now on the recipe has bits, in the link and in the run."""
+    state.edit(bits=shown(state.recipe_now()).bits)
+    running.start()

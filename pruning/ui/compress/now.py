@@ -1,0 +1,148 @@
+"""What few bits leave, before any training: sizes, right answers, and which channel has how many bits."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from pruning.experiment import Difference, Recipe
+from pruning.experiment.compress import RoundedNow
+from pruning.figures import bits as figures
+from pruning.ui import caches, show
+from pruning.ui.compress import asking
+from pruning.ui.prune.now import STALE, same_network
+
+COLUMNS = ["way", "mean_bits", "bytes", "correct", "images", "chosen"]
+
+
+def numbers(recipe: Recipe):
+    """Size and right answers at the recipe's mean, as soon as they are counted; until then the last ones,
+    greyed."""
+    st.html(STALE)
+    found = known(recipe)
+    if not found or not found[1]:
+        caches.follow(partial(asking.bits, recipe), draw=lambda now: None)
+    if found:
+        with st.container(key="numbers" if found[1] else "stale numbers"):
+            metrics(recipe, found[0])
+
+
+def known(recipe: Recipe) -> tuple[RoundedNow, bool] | None:
+    """What has been counted, and whether it is the recipe's own or what the same network left last."""
+    answer = asking.bits(recipe)
+    if answer.value is not None:
+        st.session_state["last rounded"] = (recipe, answer.value)
+        return answer.value, True
+    last = st.session_state.get("last rounded")
+    return (last[1], False) if last and not answer.error and same_network(last[0], recipe) else None
+
+
+def metrics(recipe: Recipe, now: RoundedNow):
+    way = now.ways[recipe.bits_by]
+    columns = [*st.columns(2), *st.columns(2)]
+    off = {"delta_color": "off", "delta_arrow": "off", "border": True}
+    columns[0].metric(
+        "Size",
+        kilobytes(way.bytes),
+        f"{way.bytes / now.bytes_full - 1:+.1%} of {kilobytes(now.bytes_full)}",
+        help=f"Weights packed, each channel's width and range, and all else in float32: {way.bytes:,} bytes; "
+        f"the full network has {now.bytes_full:,}, the cut one {now.bytes_cut:,}. Activations stay float32.",
+        **off,
+    )
+    for column, label, right, text in (
+        (columns[1], "Full network", now.full, "The full network on the same images."),
+        (columns[2], "Cut", now.cut, "Cut and repaired as the recipe says, in float32."),
+        (columns[3], "In few bits", way.right, "The cut network with rounded weights."),
+    ):
+        points = 100 * (int(right.sum()) - int(now.full.sum())) / now.images
+        told = f"{points:+.1f} points" if right is not now.full else f"{right.sum()} of {now.images} right"
+        more = f"{text} {right.sum()} of {now.images} right."
+        column.metric(label, f"{right.mean():.1%}", told, help=more, **off)
+    words = f"Right answers on the same {now.images} hold-out images, before any training."
+    if now.learned:
+        words += " The network may have learned these images: expect less on new ones."
+    st.caption(words)
+
+
+def kilobytes(count: int) -> str:
+    return f"{count / 1e3:,.0f} kB" if count >= 10_000 else f"{count / 1e3:,.1f} kB"
+
+
+def channels(recipe: Recipe):
+    """Which channel has how many bits, as a map and layer by layer."""
+    if found := known(recipe):
+        with st.container(key="bits of channels" if found[1] else "stale bits"):
+            draw_channels(recipe, found[0])
+    else:
+        st.caption("The map comes as soon as the weights are rounded.")
+
+
+def draw_channels(recipe: Recipe, now: RoundedNow):
+    table = now.ways[recipe.bits_by].channels
+    show.chart(
+        figures.bits_map(table),
+        figures.bits_in_words(table, recipe.bits_by),
+        key="bits",
+        alt="Bits of every channel, a row a layer",
+        table=table,
+    )
+    with st.expander("Layer by layer"):
+        show.chart(
+            figures.bits_histogram(table),
+            figures.histogram_in_words(table),
+            key="bits by layer",
+            alt="Channels of each layer by their bits",
+        )
+
+
+# ------------------------------------------------------------------------------------- size against accuracy
+
+
+def curve(recipe: Recipe):
+    """Size against right answers for the three ways, filled in as the worker counts, and who leads whom."""
+    if not known(recipe):
+        st.caption("The curve comes after the map.")
+        return
+    pending = any(question().pending for question in questions(recipe))
+    st.fragment(look_at_curve, run_every=1.5 if pending else None)(recipe, pending)
+
+
+def questions(recipe: Recipe) -> list[partial]:
+    return [*asking.curve(recipe), partial(asking.compared, recipe)]
+
+
+def look_at_curve(recipe: Recipe, was_pending: bool):
+    *answers, leads = [question() for question in questions(recipe)]
+    waiting = sum(answer.pending for answer in answers)
+    if was_pending and not waiting and not leads.pending:
+        st.rerun()
+    points = point_table([answer.value for answer in answers if answer.value is not None], recipe.bits)
+    words = figures.sizes_in_words(points) + (f" Counting {waiting} more…" if waiting else "")
+    show.chart(
+        figures.sizes(points),
+        words,
+        key="sizes",
+        alt="Right answers against the size of the weights",
+        table=points,
+    )
+    st.markdown(lead_in_words(leads.value) if leads.value else "Comparing the ways…")
+
+
+def point_table(known: list[RoundedNow], bits: float) -> pd.DataFrame:
+    """The rows that `figures.bits.sizes` draws. known: what has been counted; means out of reach are not in
+    it."""
+    rows = []
+    for now in known:
+        for by, way in now.ways.items():
+            rows.append((by, way.mean_bits, way.bytes, int(way.right.sum()), now.images, now.bits == bits))
+    for now in known[:1]:
+        for way, size, right in (("full", now.bytes_full, now.full), ("cut", now.bytes_cut, now.cut)):
+            rows.append((way, 32.0, size, int(right.sum()), now.images, False))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def lead_in_words(leads: dict[str, Difference]) -> str:
+    """Whether DI's allocation is any better here, with intervals."""
+    ways = {"error": "error alone", "uniform": "the same bits for all"}
+    words = [lead.in_words("DI's allocation", ways[way]) for way, lead in leads.items()]
+    return "Large marks compared: " + " ".join(word[0].upper() + word[1:] for word in words)

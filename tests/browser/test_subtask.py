@@ -1,0 +1,38 @@
+"""A few classes chosen on Start: every page is then about these alone."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.walk import picture, rest, wall
+
+
+def go(page: Page, name: str):
+    page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
+    rest(page)
+
+
+def test_classes_chosen_on_start_hold_on_every_page(visit):
+    page = visit("/?data=digits&criterion=catro&repair=recalibrate")
+    page.get_by_text("Only some of the classes").click()
+    box = page.get_by_role("combobox", name=re.compile("Classes"))
+    for name in ("3", "5", "8"):
+        box.click()
+        page.get_by_role("option", name=name, exact=True).click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Look at these classes").click()
+    expect(page.get_by_text("ResNet-20 on classes 3, 5, 8 of digits looks at")).to_be_visible()
+    expect(page).to_have_url(re.compile("subtask=3%2C5%2C8"))
+    expect(wall(page)).to_be_visible()
+    rest(page)
+    picture(page, "subtask-start")
+    go(page, "Channels")
+    expect(page.get_by_text("classes 3, 5, 8 of digits: each row is a group")).to_be_visible()
+    go(page, "Prune")
+    expect(page.get_by_text("classes 3, 5, 8 of digits: what goes")).to_be_visible()
+    expect(page).to_have_url(re.compile("subtask=3%2C5%2C8"))
+    expect(page.get_by_text(re.compile("on the same 44 hold-out images"))).to_be_visible()
+    picture(page, "subtask-prune")
+    go(page, "Start")
+    page.get_by_role("button", name="Look at all classes").click()
+    expect(page).not_to_have_url(re.compile("subtask"))

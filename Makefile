@@ -33,11 +33,19 @@ assets: .venv/installed
 measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.criteria scenes
 	$(BIN)/python -m tests.benchmarks.criteria cifar
+	$(BIN)/python -m tests.benchmarks.criteria controls
 	$(BIN)/python -m tests.benchmarks.criteria choices
 	$(BIN)/python -m tests.benchmarks.criteria write
 	$(BIN)/python -m tests.benchmarks.speed
 	$(BIN)/python -m tests.benchmarks.page
 	$(BIN)/python -m tests.benchmarks.oracle
+	$(BIN)/python -m tests.benchmarks.subtask
+	$(BIN)/python -m tests.benchmarks.search
+	$(BIN)/python -m tests.benchmarks.methods
+	$(BIN)/python -m tests.benchmarks.distillation tune
+	$(BIN)/python -m tests.benchmarks.distillation choices
+	$(BIN)/python -m tests.benchmarks.quantization
+	$(BIN)/python -m tests.benchmarks.compression
 	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600
 	$(BIN)/python -m tests.benchmarks.engine coverage
 	$(BIN)/python -m tests.benchmarks.engine correctness

@@ -47,8 +47,8 @@ def catro(
     ] = False,
     rounds: Annotated[
         int,
-        "Allocation trace-ratio: statistics are collected anew so often, on the network as cut so far; round r "
-        "of R goes to r/R of the cut, which is our reading.",
+        "Allocation trace-ratio: statistics are collected anew so often, on the network as cut so far; round "
+        "r of R goes to r/R of the cut, which is our reading.",
     ] = 2,
 ) -> np.ndarray:
     """[P, 2]: between- and within-class scatter b and w of each channel that a layer reads, in squared units

@@ -44,7 +44,7 @@ class Teaching:
     _: KW_ONLY
     temperature: float = 4.0
     logits: float = 1.0
-    features: float = 1.0
+    features: float = 0.3
     calibration: int = 1000
     seed: int = 0
     messages: list[str] = field(default_factory=list, init=False)

@@ -46,12 +46,11 @@ def fit(
     """Trains `model` in place; leaves in it the state, the first one included, with the least hold-out loss.
 
     lr: the highest learning rate; `cosine` begins there (after a warm-up of 5 % of the steps), `one-cycle`
-    climbs to it over the first 30 %; both fall to 0.   teach: the network it was cut from, as its teacher.
-    Returns a row an epoch: epoch (from 1), loss (cross-entropy), holdout_loss (nats), holdout_accuracy (0 to
-    1), images_per_second, kept (whether this is the state left in the model); under a teacher also
-    distill_logits, distill_features, the terms without their weights. No gradients are left. The same seed
-    and thread count give the same network. An exception, a watch's too, leaves the model as it came. Raises
-    ValueError if the loss stops being a number.
+    climbs to it over the first 30 %; both fall to 0.   Returns a row an epoch: epoch (from 1), loss
+    (cross-entropy), holdout_loss (nats), holdout_accuracy (0 to 1), images_per_second, kept (whether this is
+    the state left in the model); with `teach` also its terms, distill_logits and distill_features. No
+    gradients are left. The same seed and thread count give the same network. An exception, a watch's too,
+    leaves the model as it came. Raises ValueError if the loss stops being a number.
     """
     check(epochs, lr, batch_size)
     import torch

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from pruning.experiment import Recipe, run
-from tests.benchmarks.criteria import KEPT, percent, remembered, spread
+from tests.benchmarks.measured import KEPT, percent, remembered, spread
 
 ALLOCATIONS = {
     "uniform": {"allocation": "uniform"},

@@ -108,6 +108,20 @@ def one_inverse(channels: int = 64, images: int = 1000) -> tuple[float, float]:
     return seconds(lambda: discriminant_losses(features, labels), 9), seconds(anew, 9)
 
 
+def inverses() -> list[tuple[str, str]]:
+    told = []
+    for channels in (16, 64, 512):
+        one, anew = one_inverse(channels)
+        what = f"DI lost with each of {channels} channels: one inverse beside one for each"
+        told.append((what, f"{1000 * one:.1f} ms and {1000 * anew:.1f} ms: {anew / one:.1f} times"))
+    return told
+
+
+def memory() -> list[tuple[str, str]]:
+    what = "memory that all ten add to the loaded network"
+    return [(f"{what}, {number:,} images", f"{peak_memory(number)} MiB") for number in (500, 4000)]
+
+
 def rows(threads: int) -> list[tuple[str, str]]:
     torch.set_num_threads(threads)
     model, data = public_network()
@@ -142,14 +156,7 @@ def rows(threads: int) -> list[tuple[str, str]]:
     rest = took[TOGETHER] - gradients - (took[DI] - once)
     what = f"{TOGETHER}, less the pass with gradients and di's solves"
     told.append((what, f"{rest / once:.2f} forward passes"))
-    for channels in (16, 64, 512):
-        one, anew = one_inverse(channels)
-        what = f"DI lost with each of {channels} channels: one inverse beside one for each"
-        told.append((what, f"{1000 * one:.1f} ms and {1000 * anew:.1f} ms: {anew / one:.1f} times"))
-    for number in (500, 4000):
-        what = f"memory that all ten add to the loaded network, {number:,} images"
-        told.append((what, f"{peak_memory(number)} MiB"))
-    return told
+    return told + inverses() + memory()
 
 
 def machine() -> str:

@@ -1,0 +1,82 @@
+"""Measured rows: each kept in a file of its own, so that a measurement goes on where it was stopped."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pruning.experiment import Recipe, run
+from pruning.train import evaluate
+
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = ROOT / ".measured"  # one file a measured row; not part of the project
+SEEDS = (0, 1, 2)
+WEIGHTS = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
+
+
+def remembered(key: str, measure: Callable[[], dict]) -> dict:
+    """What was measured under this key, or is measured now: arrays and numbers, kept in a file."""
+    KEPT.mkdir(exist_ok=True)
+    path = KEPT / f"{key}.json"
+    if not path.exists():
+        start = time.perf_counter()
+        found = measure()
+        half = path.with_suffix(".half")  # a run that is stopped here leaves no broken row
+        half.write_text(json.dumps(found | {"took": time.perf_counter() - start}))
+        half.replace(path)
+        print(f"{key}: measured in {time.perf_counter() - start:.0f} s", flush=True)
+    return json.loads(path.read_text())
+
+
+def known(key: str) -> bool:
+    return (KEPT / f"{key}.json").exists()
+
+
+def row(key: str) -> dict:
+    """What was measured under this key; raises ValueError that names it where nothing was."""
+    if not known(key):
+        raise ValueError(f"{key} has not been measured; run the part it belongs to first")
+    return json.loads((KEPT / f"{key}.json").read_text())
+
+
+def public(model: str, **changes) -> Recipe:
+    """A public CIFAR-10 network and its 1,017 test images, from the folder PRUNING_DATA."""
+    folder = Path(os.environ["PRUNING_DATA"])
+    data, weights = folder / "cifar10_subset.npz", folder / WEIGHTS[model]
+    return Recipe(model=model, data=str(data), checkpoint=str(weights), normalize="imagenet", **changes)
+
+
+def right(model, split, normalization) -> list[int]:
+    """Whether each image's class is said right, 0 or 1."""
+    found = evaluate(model, split, normalization=normalization)
+    return (found.classes == split.labels).astype(int).tolist()
+
+
+def tuned(recipe: Recipe) -> dict:
+    """Right answers on the test part at every stage of a recipe with fine-tuning."""
+    result = run(recipe)
+    labels = result.predictions["labels"]
+    stages = ("baseline", "cut", "repaired", "tuned")
+    hits = {s: (result.predictions[f"{s}_classes"] == labels).astype(int).tolist() for s in stages}
+    return hits | {
+        "macs_cut": 1 - result.plan.macs / result.plan.macs_before,
+        "seconds": result.report["seconds"]["tune"],
+    }
+
+
+def percent(hits) -> str:
+    return f"{100 * np.mean(hits):.1f}"
+
+
+def spread(per_seed) -> str:
+    """Mean and standard deviation over seeds, in per cent."""
+    means = [100 * np.mean(hits) for hits in per_seed]
+    return f"{np.mean(means):.1f} ± {np.std(means, ddof=1):.1f}"
+
+
+def in_points(gap) -> str:
+    """A difference and its 95 % interval, in percentage points."""
+    return f"{100 * gap.mean:+.1f} ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BITS_BY = ("di", "error", "uniform")  # the ways to allocate bits that are compared
 CONTROLS = ("catro", "all classes", "energy", "l1", "shuffled")  # the ways to choose channels for a subtask
-SEARCHING = ("search_by", "search_images", "search_every")
+SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")
 
 
 @dataclass(frozen=True, eq=False)

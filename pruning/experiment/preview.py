@@ -163,7 +163,7 @@ def plan_of(recipe: Recipe, watch: Watch = silent) -> Plan:
         found = loaded(recipe, watch)
         return planned(recipe, found.graph, scored(recipe, watch), found.data, watch)
 
-    fields = (*LIMITS, "search_by", "search_images", "search_every", "repair", "epochs")
+    fields = (*LIMITS, "search_by", "search_temperature", "search_images", "search_every", "repair", "epochs")
     return _PLANS.get((*score_key(recipe), *(getattr(recipe, name) for name in fields)), make)
 
 

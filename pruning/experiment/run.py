@@ -140,6 +140,7 @@ def planned(recipe: Recipe, graph, scores, data=None, watch: Watch = silent) -> 
         data,
         scores=scores,
         by=recipe.search_by,
+        kl_temperature=recipe.search_temperature,
         images=recipe.search_images,
         every=recipe.search_every,
         recalibrated=recipe.repair != "none" or recipe.epochs > 0,

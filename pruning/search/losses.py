@@ -52,14 +52,17 @@ def holdout_batches(model: nn.Module, data, number: int, seed: int) -> Holdout:
 class Loss:
     """A Price in nats: mean cross-entropy, or KL from the full network's answers, of a copy of the network.
 
-    by: cross-entropy or kl.   kept: (group, channels lost) -> channels that stay.   recalibrated: norms use
-    each batch's own statistics, which is about what recalibration would set them to.   between: called after
+    by: cross-entropy or kl.   temperature: T, above 0; kl is T^2 KL of the answers, both logits over T.
+    kept: (group, channels lost) -> channels that stay.   recalibrated: norms use each batch's own statistics, which is about what recalibration would set them to.   between: called after
     each batch.   Channels that are gone are zero where they are read, as in `masked`; the given network is
     not changed. Only what comes after a group's readers is computed again.
     """
 
-    def __init__(self, graph, holdout: Holdout, by: str, limits: Limits, *, kept, recalibrated, between):
+    def __init__(
+        self, graph, holdout: Holdout, *, by: str, temperature, limits: Limits, kept, recalibrated, between
+    ):
         self.structure, self.holdout, self.kept = graph.structure, holdout, kept
+        self.temperature: float = temperature
         self.between: Callable[[], None] = between
         self.model = copy_with(graph.model, {}).eval()
         self.full = [self._answer(part) for part in holdout.inputs] if by == "kl" else None
@@ -75,7 +78,7 @@ class Loss:
 
     def _answer(self, inputs: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return F.log_softmax(self.model(inputs), 1)
+            return F.log_softmax(self.model(inputs) / self.temperature, 1)
 
     def without(self, g: int, level: int) -> float:
         with silenced(self.model, cut_where_read(self.structure, {g: self.kept(g, level)})):
@@ -105,8 +108,9 @@ class Loss:
     def _loss(self, outputs: torch.Tensor, number: int) -> float:
         if self.full is None:
             return float(Classification().loss(outputs, self.holdout.labels[number]))
-        said = F.log_softmax(outputs, 1)
-        return float(F.kl_div(said, self.full[number], log_target=True, reduction="batchmean"))
+        said = F.log_softmax(outputs / self.temperature, 1)
+        divergence = F.kl_div(said, self.full[number], log_target=True, reduction="batchmean")
+        return self.temperature**2 * float(divergence)
 
 
 def _follow_the_batch(model: nn.Module):

@@ -5,7 +5,9 @@ first.   data: as for `score`; what a step costs is measured on its hold-out.
 allocation: greedy or trace-ratio.   cut, measure, groups, protect, cut_group, max_cut_per_group,
 min_channels, round_to: as for `plan`.
 by: what greedy counts: the rise of cross-entropy or of KL to the full network, or the DI lost, which runs no
-network.   images: of the hold-out, drawn by `seed`.   every: steps after which greedy scores the network anew
+network.   kl_temperature: by which answers are softened before KL; on images that a network has learned,
+and is sure of, a higher one tells more.   images: of the hold-out, drawn by `seed`.   every: steps after
+which greedy scores the network anew
 as cut so far; 0: never.   recalibrated: losses are measured with the norms of each batch, for a network whose
 norms will be recalibrated or trained; else with the stored ones.   calibration: images that scores and
 statistics are made of.   scores: the criterion's, where they are known already.
@@ -50,6 +52,7 @@ def search_plan(
     min_channels: int = 1,
     round_to: int = 1,
     by: str = "kl",
+    kl_temperature: float = 1.0,
     images: int = 256,
     every: int = 0,
     recalibrated: bool = True,
@@ -68,7 +71,8 @@ def search_plan(
     limits = limits_of(structure, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
     budget = Budget(limits, cost_of(structure, measure, limits), cut)
     sample = _Sample(data, criterion, how, seed, calibration)
-    search = _Search(graph, sample, budget, by, images, recalibrated, every, Progress(watch))
+    prices = {"by": by, "temperature": kl_temperature, "images": images, "recalibrated": recalibrated}
+    search = _Search(graph, sample, budget, prices, every, Progress(watch))
     return search.plan(allocation, measure, scores or sample.score(graph, search.scored, watch))
 
 
@@ -108,9 +112,9 @@ class _Search:
 
     order: Order
 
-    def __init__(self, graph, sample: _Sample, budget: Budget, by, images, recalibrated, every, progress):
-        self.graph, self.sample, self.budget, self.by = graph, sample, budget, by
-        self.images, self.recalibrated, self.every, self.progress = images, recalibrated, every, progress
+    def __init__(self, graph, sample: _Sample, budget: Budget, prices: dict, every: int, progress):
+        self.graph, self.sample, self.budget, self.prices = graph, sample, budget, prices
+        self.by, self.every, self.progress = prices["by"], every, progress
         self.messages: list[str] = []
 
     @property
@@ -166,11 +170,12 @@ class _Search:
     def _loss(self):
         from pruning.search.losses import Loss, holdout_batches
 
-        drawn = holdout_batches(self.graph.model, self.sample.data, self.images, self.sample.seed)
+        how = dict(self.prices)
+        drawn = holdout_batches(self.graph.model, self.sample.data, how.pop("images"), self.sample.seed)
         if drawn.message:
             self.messages.append(drawn.message)
-        how = {"kept": lambda g, n: self.order.without(g, n), "between": self.progress.tell}
-        return Loss(self.graph, drawn, self.by, self.limits, **how, recalibrated=self.recalibrated)
+        how |= {"kept": lambda g, n: self.order.without(g, n), "between": self.progress.tell}
+        return Loss(self.graph, drawn, limits=self.limits, **how)
 
     def _information_lost(self):
         from pruning.search.information import InformationLost

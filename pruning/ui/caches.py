@@ -33,7 +33,8 @@ NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "seed"
 SCORING = (*NETWORK, "criterion", "options", "calibration", "threads")
 CUTTING = (
     *("cut", "measure", "allocation", "groups", "protect", "cut_group"),
-    *("max_cut_per_group", "min_channels", "round_to", "search_by", "search_images", "search_every"),
+    *("max_cut_per_group", "min_channels", "round_to"),
+    *("search_by", "search_temperature", "search_images", "search_every"),
     "repair",  # as `as_searched` has it
 )
 STAGES = {

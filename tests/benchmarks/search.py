@@ -23,6 +23,11 @@ ALLOCATIONS = {
     "global": {"allocation": "global"},
     "greedy by cross-entropy": {"allocation": "greedy", "search_by": "cross-entropy"},
     "greedy by KL": {"allocation": "greedy", "search_by": "kl"},
+    "greedy by KL at temperature 4": {
+        "allocation": "greedy",
+        "search_by": "kl",
+        "search_temperature": 4.0,
+    },
     "greedy by DI lost": {"allocation": "greedy", "search_by": "di"},
     "trace-ratio": {"allocation": "trace-ratio"},
 }

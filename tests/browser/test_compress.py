@@ -15,7 +15,7 @@ LINK = "/Compress?data=digits&calibration=60&cut=0.1&bits=3"
 def test_from_a_mean_of_bits_to_a_network_that_is_loaded_again(visit, tmp_path):
     page = visit(LINK)
     expect(page.get_by_role("heading", name="How many bits does a weight need?")).to_be_visible()
-    expect(metric(page, "In few bits")).to_contain_text("%", timeout=90_000)
+    expect(metric(page, "In few bits")).to_contain_text("%", timeout=150_000)
     expect(page.get_by_label("Bits of every channel, a row a layer").first).to_be_visible()
     small = metric(page, "Size").inner_text()
     slider = page.get_by_role("slider", name=re.compile("Mean bits"))

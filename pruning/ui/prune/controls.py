@@ -55,9 +55,11 @@ def what_to_cut(recipe: Recipe):
 def searching(recipe: Recipe):
     """What the greedy search counts, and on how many images."""
     one_of("search_by", "Cost of a step", PRICES)
-    left, right = st.columns(2)
+    left, middle, right = st.columns(3)
     images = state.bound("search_images") | {"disabled": recipe.search_by == "di"}
     left.number_input("Images a step", min_value=2, step=64, **images)
+    softer = state.bound("search_temperature") | {"disabled": recipe.search_by != "kl"}
+    middle.number_input("Temperature", min_value=0.5, max_value=100.0, step=0.5, format="%g", **softer)
     right.number_input("Score anew every", min_value=0, step=10, **state.bound("search_every"))
 
 

@@ -13,7 +13,7 @@ from pruning.wall import ASSET, CUTS, Wall
 
 TUNING = ("repair", "epochs", "lr", "batch_size", "threads", "distill", "distill_temperature")
 TUNING += ("distill_logits", "distill_features", "bits", "bit_choices", "bits_by", "bits_epochs")
-SEARCHING = ("search_by", "search_images", "search_every")
+SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")
 APART = ("cut", *TUNING, *SEARCHING)  # recipe fields that change no wall
 
 Known = tuple[tuple, tuple]  # raw and repaired: a value a cut each, None where it is still being computed

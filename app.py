@@ -12,7 +12,7 @@ said = wall.show(recipe)
 if not said:
     start.next_steps()
 start.cards(recipe)
-start.subtask(recipe)
 start.own(recipe)
+start.subtask(recipe)
 start.running()
 start.structure(recipe, said)

@@ -15,12 +15,9 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """In one process the walks through the app come last: what fails fast, fails first. On two (-n 2) they
-    come first, since they take longest, one after another; a file's tests stay together."""
-    spread = bool(getattr(config.option, "numprocesses", None)) or hasattr(config, "workerinput")
+    come first, since they take longest."""
+    spread = hasattr(config, "workerinput")
     items.sort(key=lambda item: ("browser" in item.path.parts) != spread)
-    for item in items:
-        walk = "browser" in item.path.parts
-        item.add_marker(pytest.mark.xdist_group("browser" if walk else str(item.path)))
 
 
 @pytest.fixture(scope="session")

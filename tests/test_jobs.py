@@ -218,7 +218,7 @@ def test_nothing_is_left_when_the_server_ends(how):
     processes = descendants(server.pid)
     assert len(processes) >= 3 and left.is_dir()
     server.send_signal(how)
-    server.wait(15)
+    server.wait(40)
     until(lambda: not any(alive(pid) for pid in processes), 20)
     assert not list(left.glob("workers/*"))
     if left.exists():  # the lock, the log and results of a killed server: the next one removes them

@@ -29,7 +29,7 @@ def searched(network, criterion="l1", **how) -> pruning.Plan:
 
 def test_the_price_is_the_masked_networks_loss(network):
     data, model, graph = network
-    plan = searched(network, cut=0.1, recalibrated=False)
+    plan = searched(network, cut=0.1, by="cross-entropy", recalibrated=False)
     rows = np.random.default_rng(0).permutation(len(data.holdout))[:24]
     inputs = pruning.data.to_tensor(data.holdout.images[rows], model.origin.normalization)
     kept = {g: plan.kept[name] for g, name in enumerate(graph.structure.names)}

@@ -53,9 +53,10 @@ class Loss:
     """A Price in nats: mean cross-entropy, or KL from the full network's answers, of a copy of the network.
 
     by: cross-entropy or kl.   temperature: T, above 0; kl is T^2 KL of the answers, both logits over T.
-    kept: (group, channels lost) -> channels that stay.   recalibrated: norms use each batch's own statistics, which is about what recalibration would set them to.   between: called after
-    each batch.   Channels that are gone are zero where they are read, as in `masked`; the given network is
-    not changed. Only what comes after a group's readers is computed again.
+    kept: (group, channels lost) -> channels that stay.   recalibrated: norms use each batch's own
+    statistics, which is about what recalibration would set them to.   between: called after each batch.
+    Channels that are gone are zero where they are read, as in `masked`; the given network is not changed.
+    Only what comes after a group's readers is computed again.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ CHOICES = (  # what is an option and a matter of taste; the defaults among them
     *(reading("catro", gamma=value) for value in (0.0, 1.0, 3.0, 10.0)),
     *(reading("catro", pooled=True), reading("catro", reader_weights=False), reading("catro", debias=True)),
     *(reading("di", rho=value) for value in (0.1, 1.0, 10.0, 100.0)),
-    *(reading("di", where="after"), reading("di", form="exact")),
+    *(reading("di", where="after"), reading("di", form="exact"), reading("di", form="exact", where="after")),
 )
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1)
 

@@ -80,8 +80,7 @@ class Recipe:
     )
     search_temperature: float = setting(
         1.0,
-        "greedy by kl: answers are softened by it before they are compared. On images that the network has "
-        "learned, such as a public checkpoint's, 4 tells more; on others 1 does.",
+        "greedy by kl: answers are softened by it before they are compared; 1 leaves them as they are.",
     )
     search_images: int = setting(256, "greedy: hold-out images that every step is measured on.")
     search_every: int = setting(0, "greedy: steps after which channels are scored anew; 0: never.")

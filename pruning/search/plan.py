@@ -5,9 +5,8 @@ first.   data: as for `score`; what a step costs is measured on its hold-out.
 allocation: greedy or trace-ratio.   cut, measure, groups, protect, cut_group, max_cut_per_group,
 min_channels, round_to: as for `plan`.
 by: what greedy counts: the rise of cross-entropy or of KL to the full network, or the DI lost, which runs no
-network.   kl_temperature: by which answers are softened before KL; on images that a network has learned,
-and is sure of, a higher one tells more.   images: of the hold-out, drawn by `seed`.   every: steps after
-which greedy scores the network anew
+network.   kl_temperature: by which answers are softened before KL.   images: of the hold-out, drawn by
+`seed`.   every: steps after which greedy scores the network anew
 as cut so far; 0: never.   recalibrated: losses are measured with the norms of each batch, for a network whose
 norms will be recalibrated or trained; else with the stored ones.   calibration: images that scores and
 statistics are made of.   scores: the criterion's, where they are known already.

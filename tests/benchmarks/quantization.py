@@ -5,9 +5,7 @@ images); goes on where it was stopped
 """
 
 import argparse
-import os
 import tempfile
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,23 +14,14 @@ import pruning
 from pruning.experiment import Recipe, run
 from pruning.experiment.sources import load
 from tests.benchmarks.distillation import gap
-from tests.benchmarks.measured import SEEDS, percent, remembered, right, spread
+from tests.benchmarks.measured import SEEDS, percent, public, remembered, right, spread
 
 BITS = (4.0, 3.0)
 BY = ("di", "error", "uniform")
 
 
 def recipe_of(threads: int, **changes) -> Recipe:
-    folder = Path(os.environ["PRUNING_DATA"])
-    return Recipe(
-        model="resnet56",
-        data=str(folder / "cifar10_subset.npz"),
-        checkpoint=str(folder / "resnet56-4bfd9763.th"),
-        normalize="imagenet",
-        cut=0.0,
-        threads=threads,
-        **changes,
-    )
+    return public("resnet56", cut=0.0, threads=threads, **changes)
 
 
 def measured(recipe: Recipe) -> dict:

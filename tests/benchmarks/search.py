@@ -10,13 +10,12 @@ stands beside the cross-entropy.
 import argparse
 import os
 import re
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from pruning.experiment import Recipe, run
-from tests.benchmarks.measured import KEPT, percent, remembered, spread
+from tests.benchmarks.measured import KEPT, percent, public, remembered, spread
 
 ALLOCATIONS = {
     "uniform": {"allocation": "uniform"},
@@ -35,19 +34,8 @@ SEEDS = (0, 1, 2)
 
 
 def recipe_of(name: str, seed: int, threads: int) -> Recipe:
-    folder = Path(os.environ["PRUNING_DATA"])
-    return Recipe(
-        model="resnet56",
-        data=str(folder / "cifar10_subset.npz"),
-        checkpoint=str(folder / "resnet56-4bfd9763.th"),
-        normalize="imagenet",
-        criterion="di",
-        cut=0.5,
-        repair="recalibrate",
-        seed=seed,
-        threads=threads,
-        **ALLOCATIONS[name],
-    )
+    fields = {"criterion": "di", "cut": 0.5, "repair": "recalibrate", "seed": seed, "threads": threads}
+    return public("resnet56", **fields, **ALLOCATIONS[name])
 
 
 def measured(name: str, seed: int, threads: int) -> dict:

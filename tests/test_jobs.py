@@ -213,12 +213,14 @@ def test_nothing_is_left_when_the_server_ends(how):
         stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        # a suite started in the background of a shell ignores SIGINT, and so would this server
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     left = Path(server.stdout.readline().strip())
     processes = descendants(server.pid)
     assert len(processes) >= 3 and left.is_dir()
     server.send_signal(how)
-    server.wait(40)
+    server.wait(15)
     until(lambda: not any(alive(pid) for pid in processes), 20)
     assert not list(left.glob("workers/*"))
     if left.exists():  # the lock, the log and results of a killed server: the next one removes them

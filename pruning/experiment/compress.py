@@ -17,7 +17,7 @@ from pruning.experiment.preview import Kept, loaded, score_key, scored
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.removal import IMAGES, Steps, holdout_of, learned
 from pruning.experiment.report import stored_bytes
-from pruning.experiment.run import LIMITS, planned
+from pruning.experiment.run import LIMITS, SEARCHING, planned
 from pruning.experiment.sources import Loaded
 from pruning.progress import Watch, silent
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 BITS_BY = ("di", "error", "uniform")  # the ways to allocate bits that are compared
 CONTROLS = ("catro", "all classes", "energy", "l1", "shuffled")  # the ways to choose channels for a subtask
-SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from pruning.channels.records import Structure
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.run import LIMITS, planned, scores_of
+from pruning.experiment.run import LIMITS, SEARCHING, planned, scores_of
 from pruning.experiment.sources import Loaded, load, use_threads
 from pruning.progress import Watch, silent
 
@@ -163,7 +163,7 @@ def plan_of(recipe: Recipe, watch: Watch = silent) -> Plan:
         found = loaded(recipe, watch)
         return planned(recipe, found.graph, scored(recipe, watch), found.data, watch)
 
-    fields = (*LIMITS, "search_by", "search_temperature", "search_images", "search_every", "repair", "epochs")
+    fields = (*LIMITS, *SEARCHING, "repair", "epochs")
     return _PLANS.get((*score_key(recipe), *(getattr(recipe, name) for name in fields)), make)
 
 

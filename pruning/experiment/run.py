@@ -124,6 +124,7 @@ def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = Non
 
 LIMITS = ("cut", "measure", "allocation", "groups", "protect", "cut_group")
 LIMITS += ("max_cut_per_group", "min_channels", "round_to")
+SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")  # what a search depends on
 
 
 def planned(recipe: Recipe, graph, scores, data=None, watch: Watch = silent) -> Plan:

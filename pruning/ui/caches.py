@@ -25,18 +25,14 @@ from pruning.experiment.channel import class_attribution, looked_into
 from pruning.experiment.judge import judged
 from pruning.experiment.labels import labels_tested
 from pruning.experiment.oracle import measured
+from pruning.experiment.run import LIMITS, SEARCHING
 from pruning.jobs import Job
 from pruning.search import SEARCHES
 from pruning.ui import jobs, state
 
 NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "seed", "device")
 SCORING = (*NETWORK, "criterion", "options", "calibration", "threads")
-CUTTING = (
-    *("cut", "measure", "allocation", "groups", "protect", "cut_group"),
-    *("max_cut_per_group", "min_channels", "round_to"),
-    *("search_by", "search_temperature", "search_images", "search_every"),
-    "repair",  # as `as_searched` has it
-)
+CUTTING = (*LIMITS, *SEARCHING, "repair")  # the last as `as_searched` has it
 STAGES = {
     "trace": "Finding out which channels belong together",
     "statistics": "Looking at the images",

@@ -8,12 +8,12 @@ from functools import lru_cache
 import numpy as np
 
 from pruning.experiment import Recipe
+from pruning.experiment.run import SEARCHING
 from pruning.search import SEARCHES
 from pruning.wall import ASSET, CUTS, Wall
 
 TUNING = ("repair", "epochs", "lr", "batch_size", "threads", "distill", "distill_temperature")
 TUNING += ("distill_logits", "distill_features", "bits", "bit_choices", "bits_by", "bits_epochs")
-SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")
 APART = ("cut", *TUNING, *SEARCHING)  # recipe fields that change no wall
 
 Known = tuple[tuple, tuple]  # raw and repaired: a value a cut each, None where it is still being computed

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from pruning.channels.closed import close
+
 Kept = Mapping[str, Mapping[int, np.ndarray]]  # tensor name -> dimension -> indices that stay
 
 
@@ -137,6 +139,8 @@ def _follow(module: nn.Module, tensor_name: str):
         module.normalized_shape = (len(tensor),)
     elif isinstance(module, nn.PReLU):
         module.num_parameters = len(tensor)
+    if tensor is not None and not tensor.numel():
+        close(module)
 
 
 def _follow_convolution(module, weight: torch.Tensor):

@@ -1,0 +1,165 @@
+"""Which channel groups may be closed whole: does the answer still depend on the image, and what else is then
+without use?
+
+One forward pass on the example leaves a list of operations behind. A closed group says nothing, so whoever
+reads nothing else answers a constant. A sum or a concatenation depends on the image while one of its parts
+does; any other operation only while all of those do that did before.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from pruning.channels.ids import answer, flat
+from pruning.channels.records import LayerRecord, Structure
+from pruning.channels.tracer import evaluating, hidden, plain_tensors
+
+JOINING = frozenset("add iadd radd sub isub rsub cat concat concatenate stack hstack vstack setitem".split())
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One operation: what it takes and gives, as numbers of tensors that depend on the image.
+
+    reads, writes: groups, of a dense layer; empty where it also reads or writes what can never be cut.
+    """
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    joins: bool
+    reads: frozenset[int] = frozenset()
+    writes: frozenset[int] = frozenset()
+    touched: frozenset[int] = frozenset()  # all groups that it writes, beside what can never be cut
+
+    def silenced_by(self, closed: frozenset[int]) -> bool:
+        return any(side and side <= closed for side in (self.reads, self.writes))
+
+
+@dataclass
+class Liveness:
+    """The operations of one forward pass, in order.
+
+    inner: groups inside blocks, which close with what feeds them; a stream without a source still carries
+    constants.   known: False where some part could not be looked into; then nothing may be closed.
+    """
+
+    inner: frozenset[int]
+    steps: list[_Step] = field(default_factory=list)
+    answers: tuple[int, ...] = ()
+    first: tuple[int, ...] = ()
+    known: bool = True
+
+    def closing(self, groups: Iterable[int]) -> frozenset[int] | None:
+        """All inner groups that are without use once these are closed, and these; None where the answer would
+        not depend on the image any more (or where that is not known)."""
+        closed = frozenset(groups)
+        if not self.known:
+            return None
+        while True:
+            alive, answers = self._alive(closed)
+            if not answers:
+                return None
+            more = closed | (self.inner - alive)
+            if more == closed:
+                return closed
+            closed = more
+
+    def _alive(self, closed: frozenset[int]) -> tuple[frozenset[int], bool]:
+        """The groups that carry something of the image to the answer, and whether every answer still depends
+        on it."""
+        live = set(self.first)
+        lively = []
+        for step in self.steps:
+            heard = [number in live for number in step.inputs]
+            lives = (any(heard) if step.joins else all(heard)) and not step.silenced_by(closed)
+            lively.append(lives)
+            live.difference_update(step.outputs)
+            live.update(step.outputs if lives else ())
+        useful, alive = set(self.answers), set()
+        for step, lives in zip(reversed(self.steps), reversed(lively), strict=True):
+            if lives and useful.intersection(step.outputs):
+                useful.update(step.inputs)
+                alive |= step.touched
+        return frozenset(alive) - closed, bool(self.answers) and live.issuperset(self.answers)
+
+
+def liveness(model: nn.Module, example: tuple | dict, structure: Structure) -> Liveness:
+    """What `Liveness` needs, by one forward pass in evaluation mode."""
+    recorder = _Recorder(model, structure)
+    for tensor in flat(example):
+        if isinstance(tensor, torch.Tensor):
+            recorder.found.first += (recorder.number(tensor),)
+    with evaluating(model), torch.no_grad(), recorder:
+        output = answer(model, example)
+    answers = [recorder.numbers.get(t) for t in flat(output) if isinstance(t, torch.Tensor)]
+    recorder.found.answers = tuple(number for number in answers if number is not None)
+    recorder.found.known &= len(recorder.found.answers) == len(answers)
+    recorder.found.known &= not any(hidden(module) for module in model.modules())
+    return recorder.found
+
+
+class _Recorder(TorchFunctionMode):
+    def __init__(self, model: nn.Module, structure: Structure):
+        super().__init__()
+        self.found = Liveness(frozenset(g for g, group in enumerate(structure.groups) if group.inner))
+        self.numbers, self.count = WeakTensorKeyDictionary(), 0
+        own = [*model.parameters(), *model.buffers(), *plain_tensors(model)]
+        self.constants = {id(tensor): tensor for tensor in own}
+        names = dict(model.named_parameters())
+        self.layers: dict[int, list[LayerRecord]] = {}
+        for layer in structure.layers:
+            if layer.dense and layer.weight in names:
+                self.layers.setdefault(id(names[layer.weight]), []).append(layer)
+        self.structure, self.made = structure, WeakTensorKeyDictionary()
+
+    def number(self, tensor: torch.Tensor) -> int:
+        """A new number: what is written in place is another value from then on."""
+        self.numbers[tensor] = self.count = self.count + 1
+        return self.count
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        given = [t for t in flat((args, kwargs)) if isinstance(t, torch.Tensor)]
+        inputs = tuple(self.numbers[t] for t in given if t in self.numbers)
+        result = func(*args, **kwargs)
+        name = getattr(func, "__name__", "").strip("_")
+        outputs = [t for t in flat(result) if isinstance(t, torch.Tensor)]
+        if name == "setitem" and given:
+            outputs = given[:1]
+        if any(t not in self.numbers and t not in self.made and id(t) not in self.constants for t in given):
+            self.found.known = False  # it came from where no operation was seen
+        if inputs and outputs and name != "get":
+            self._note(name, given, inputs, outputs)
+        elif outputs:
+            self._aside(outputs, inputs)
+        return result
+
+    def _aside(self, outputs: list[torch.Tensor], inputs: tuple[int, ...]):
+        """What depends on no image, and attributes such as .data: the same value under another name."""
+        for tensor in outputs:
+            if inputs:
+                self.numbers[tensor] = inputs[0]
+            elif id(tensor) not in self.constants:
+                self.made[tensor] = True
+
+    def _note(self, name: str, given: list, inputs: tuple[int, ...], outputs: list):
+        reads = writes = touched = frozenset()
+        for layer in self.layers.get(id(given[1]), ()) if len(given) > 1 else ():
+            reads, _ = self._side(layer, layer.input)
+            writes, touched = self._side(layer, layer.output)
+        numbers = tuple(self.number(tensor) for tensor in outputs)
+        self.found.steps.append(_Step(inputs, numbers, name in JOINING, reads, writes, touched))
+
+    def _side(self, layer: LayerRecord, dimension: int | None) -> tuple[frozenset[int], frozenset[int]]:
+        """The groups on one side of a layer, where there is nothing else, and those in any case."""
+        index = self.structure.maps.get(layer.weight, {}).get(dimension)
+        if index is None:
+            return frozenset(), frozenset()
+        groups = np.unique(index.group)
+        found = frozenset(groups[groups >= 0].tolist())
+        return (found if (groups >= 0).all() else frozenset()), found

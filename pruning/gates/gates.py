@@ -1,0 +1,180 @@
+"""Gates on a network: multiplied into the weights that read each channel, taken out again, or absorbed.
+
+The network itself is never touched while it is trained: it runs with other weights in the place of its own.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
+
+from pruning.channels.tracer import evaluating
+from pruning.gates.placement import Placement, place
+
+SHUT = 1e-3  # a gate below it is set to exact zero, and stays there
+
+
+class Gates:
+    """A gate a channel, g = t^2 / (t^2 + eps), on every dense layer that reads it; depth-wise ones have none.
+
+    graph: a ChannelGraph; its network is what is gated.   placement: options as `place` has them.   blocks: a
+    gate for each residual branch as a whole, besides.
+    What multiplies a weight is g divided by what a gate is that never moved, so that neither putting gates in
+    nor the falling eps alone changes an output.
+    """
+
+    def __init__(
+        self, graph, *, blocks: bool = False, eps: float = 0.1, placement: Placement | None = None, **where
+    ):
+        self.model, self.graph = graph.model, graph
+        self.placement = placement or place(graph, **where)
+        device = next(self.model.parameters()).device
+        channels = len(self.placement.owner)
+        self.blocks = self.placement.branches if blocks else ()
+        self.eps_start = self.eps = float(eps)
+        self.scaled = np.ones(channels + len(self.blocks))  # t / sqrt(eps); t starts where g is a half
+        self.open = torch.ones(channels + len(self.blocks), device=device, requires_grad=True)
+        self.block_of = self._block_of()
+        self._block_at = torch.from_numpy(np.where(self.block_of < 0, 0, self.block_of) + channels).to(device)
+        self._in_block = torch.from_numpy(self.block_of >= 0).to(device)
+        self._readers = list(self._read_by(device))
+        self._show()
+
+    def __len__(self) -> int:
+        """Gates, those of whole blocks included."""
+        return len(self.scaled)
+
+    # ------------------------------------------------------------------------------------ where they stand
+
+    def _block_of(self) -> np.ndarray:
+        """[channels]: which block's gate stands on a channel too, -1: none. It stands on the last group of
+        its block, which is all that leaves it."""
+        found = np.full(len(self.placement.owner), -1)
+        for number, branch in enumerate(self.blocks):
+            last = max(g for g in branch if self.placement.closing([g]) == branch)
+            found[self.placement.starts[last]] = number
+        return found
+
+    def _read_by(self, device) -> Iterator[tuple[str, int, torch.Tensor]]:
+        """(weight, its dimension that reads, for each index there the gate; the last place is a gate of one
+        that belongs to no channel)."""
+        structure = self.placement.structure
+        gate = np.full(int(structure.starts[-1]) + 1, len(self.placement.owner))
+        for g, own in self.placement.starts.items():
+            gate[structure.starts[g] : structure.starts[g + 1]] = np.arange(own.start, own.stop)
+        for layer in structure.layers:
+            places = structure.places.get(layer.weight, {}).get(layer.input) if layer.dense else None
+            if places is not None and (gate[places] < len(self.placement.owner)).any():
+                yield layer.weight, layer.input, torch.from_numpy(gate[places]).to(device)
+
+    # ----------------------------------------------------------------------------------------- their values
+
+    @property
+    def frozen(self) -> float:
+        """t / sqrt(eps) of a gate whose t never moved."""
+        return float(np.sqrt(self.eps_start / self.eps))
+
+    @property
+    def factors(self) -> np.ndarray:
+        """[N + blocks]: what each gate multiplies, g over that of a gate that never moved; 0 where shut."""
+        return _opened(self.scaled) / _opened(self.frozen)
+
+    def set(self, scaled: np.ndarray, eps: float):
+        """Moves the gates. scaled: t / sqrt(eps) of each."""
+        self.scaled, self.eps = np.asarray(scaled, float), float(eps)
+        self._show()
+
+    def _show(self):
+        with torch.no_grad():
+            self.open.copy_(torch.from_numpy(self.factors))
+        self.open.grad = None
+
+    def _effective(self) -> torch.Tensor:
+        """[channels + 1]: a channel's own gate times its block's; the last is one."""
+        channels = self.open[: len(self.placement.owner)]
+        if self.blocks:
+            channels = channels * torch.where(self._in_block, self.open[self._block_at], 1.0)
+        return torch.cat([channels, channels.new_ones(1)])
+
+    # -------------------------------------------------------------------------------- the network with them
+
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """Every weight that reads gated channels, with its gates; gradients flow to both."""
+        own, effective = dict(self.model.named_parameters()), self._effective()
+        found = {}
+        for name, dimension, gate in self._readers:
+            weight = found.get(name, own[name])
+            shape = [1] * weight.dim()
+            shape[dimension] = -1
+            found[name] = weight * effective.to(weight.dtype)[gate].view(shape)
+        return found
+
+    def __call__(self, *inputs, **named):
+        """The gated network's outputs."""
+        return functional_call(self.model, dict(self.weights()), inputs, named)
+
+    @contextmanager
+    def inserted(self) -> Iterator[nn.Module]:
+        """Inside, the network itself computes with its gates; every weight comes back bit by bit."""
+        own = dict(self.model.named_parameters())
+        saved = {name: own[name].detach().clone() for name, _, _ in self._readers}
+        try:
+            self.absorb()
+            yield self.model
+        finally:
+            with torch.no_grad():
+                for name, values in saved.items():
+                    own[name].copy_(values)
+
+    def absorb(self):
+        """Multiplies the gates into the weights for good."""
+        own = dict(self.model.named_parameters())
+        with torch.no_grad():
+            for name, values in self.weights().items():
+                own[name].copy_(values)
+
+    # -------------------------------------------------------------------------------------- closing, ending
+
+    def settle_norms(self, images: torch.Tensor):
+        """Norms that now hear a constant, since their block is closed, take it as their mean, and no spread.
+
+        Their statistics would only slowly come to that, and until then a closed block would say something
+        else in evaluation than in training. images: two or more, [N, C, H, W].
+        """
+        with self.inserted(), evaluating(self.model), torch.no_grad(), _Norms():
+            self.model(images)
+
+    def kept(self) -> dict[int, np.ndarray]:
+        """{group: channels whose gate is open}, ascending; of the gated groups."""
+        return {g: np.flatnonzero(self.scaled[own] > 0) for g, own in self.placement.starts.items()}
+
+
+def _opened(scaled):
+    squared = np.square(scaled)
+    return squared / (squared + 1)
+
+
+class _Norms(TorchFunctionMode):
+    """Hears what goes into norms that keep a mean and a spread, and sets them where all of it is constant."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if getattr(func, "__name__", "") in ("batch_norm", "instance_norm"):
+            values, mean, spread = self._of(*args, **(kwargs or {}))
+            if mean is not None and spread is not None and values.numel():
+                self._settle(values, mean, spread)
+        return func(*args, **(kwargs or {}))
+
+    @staticmethod
+    def _of(input, running_mean=None, running_var=None, *_, **__):
+        return input, running_mean, running_var
+
+    @staticmethod
+    def _settle(values: torch.Tensor, mean: torch.Tensor, spread: torch.Tensor):
+        rows = values.movedim(1, 0).flatten(1)
+        if rows.shape[1] > 1 and bool((rows == rows[:, :1]).all()):
+            mean.copy_(rows[:, 0])
+            spread.zero_()

@@ -1,0 +1,253 @@
+"""The loop that trains a network and its gates, a step of the weights and one of the gates at a time."""
+
+import math
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from pruning.data import Dataset, to_tensor
+from pruning.gates.mover import Mover
+from pruning.models import Normalization
+from pruning.progress import Paused, Watch
+from pruning.task import Classification
+from pruning.train.augment import augmented
+from pruning.train.loop import CLIP, MOMENTUM, WEIGHT_DECAY, share_of_rate
+from pruning.train.predictions import Predictions, evaluate
+from pruning.train.saved import Saved, put_back, state_of
+
+RECORDED = 200  # steps of a training that are recorded with every gate
+HEARD = 8  # images that the norms of a closed block are set by
+COUNTS = ("epoch", "batch", "seen", "busy", "total", "history", "rows")  # of the state, beside the tensors
+
+
+@dataclass(eq=False)
+class Training:
+    """One training with gates under way: what it was given, and how far it is."""
+
+    mover: Mover
+    batches: int  # of an epoch
+    dataset: Dataset
+    epochs: int
+    lr: float
+    batch_size: int
+    seed: int
+    normalization: Normalization
+    device: str
+    watch: Watch
+    saved: Saved | None
+    stage: str  # under which its state is kept
+    epoch: int = 0  # those that are done
+    batch: int = 0  # of the epoch under way, those that are done
+    seen: int = 0  # images
+    busy: float = 0.0  # seconds of training, evaluations aside
+    total: float = 0.0  # of the epoch's losses
+    stopped: bool = False
+    history: list[dict] = field(default_factory=list)
+    rows: list[list[float]] = field(default_factory=list)  # of the trace
+    paths: list[np.ndarray] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.gates, self.model = self.mover.gates, self.mover.gates.model
+        self.random = np.random.Generator(np.random.PCG64(self.seed))
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=self.lr, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
+        )
+        self.order = self.random.permutation(len(self.dataset.train))
+        self.every = max(1, self.mover.steps // RECORDED)
+        self.messages += self.mover.placement.messages
+
+    # ------------------------------------------------------------------------------------------- the loop
+
+    def train(self):
+        self.restored()
+        self.first, self.began = self.mover.step, time.perf_counter()
+        self.watch("gates", self.mover.step, self.mover.steps, **self.groups)
+        if not self.rows:
+            self.record(math.nan)
+        while self.epoch < self.epochs and not self.stopped:
+            self.model.train()
+            while self.batch < self.batches and not self.asked():
+                self.one_batch()
+            if not self.stopped:
+                self.end_epoch()
+        self.end()
+
+    def asked(self) -> bool:
+        """Whether somebody wants it to end here. To pause, the state of this very step is kept."""
+        wish = self.saved.wish() if self.saved else None
+        if wish == "pause":
+            self.keep()
+            raise Paused
+        if wish == "stop":
+            self.stopped = True
+            done = f"{self.mover.step} of {self.mover.steps} steps"
+            self.messages.append(f"Stopped after {done}: what was shut by then is cut.")
+        return self.stopped
+
+    def one_batch(self):
+        start = time.perf_counter()
+        rows = self.order[self.batch * self.batch_size : (self.batch + 1) * self.batch_size]
+        batch = self.dataset.train.take(rows)
+        moved = augmented(batch.images, self.dataset, self.random)
+        images = to_tensor(moved, self.normalization, self.device)
+        loss = self.one_step(images, torch.from_numpy(np.array(batch.labels)).to(self.device))
+        if not math.isfinite(loss):
+            return self.fall_back()
+        self.batch, self.total, self.seen = self.batch + 1, self.total + loss, self.seen + len(rows)
+        self.busy += time.perf_counter() - start
+        full = self.mover.step % self.every == 0 or self.mover.step == self.mover.steps
+        if full:
+            self.record(loss)
+        self.tell(loss, full)
+
+    def one_step(self, images: torch.Tensor, labels: torch.Tensor) -> float:
+        """One step of the weights and one of the gates; returns the cross-entropy."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * share_of_rate(self.mover.step / self.mover.steps, "cosine")
+        self.optimizer.zero_grad()
+        loss = Classification().loss(self.gates(images), labels)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
+        pull, value = self.gates.open.grad.double().cpu().numpy(), loss.item()
+        if math.isfinite(value) and np.isfinite(pull).all():
+            self.optimizer.step()
+            if self.mover.move(pull):
+                self.gates.settle_norms(images[:HEARD])
+        return value if np.isfinite(pull).all() else math.nan
+
+    def end_epoch(self):
+        self.epoch, self.batch, loss = self.epoch + 1, 0, self.total / self.batches
+        self.total, self.order = 0.0, self.random.permutation(len(self.dataset.train))
+        holdout = self.holdout()
+        self.history.append(
+            {
+                "epoch": self.epoch,
+                "loss": loss,
+                "holdout_loss": holdout.loss,
+                "holdout_accuracy": holdout.accuracy,
+                "images_per_second": self.seen / self.busy,
+                "left": self.mover.left,
+                "target": self.mover.target,
+                "between": self.mover.between,
+            }
+        )
+        self.keep()
+        self.tell(loss, False, accuracy=holdout.accuracy, holdout_loss=holdout.loss)
+
+    def holdout(self) -> Predictions:
+        with self.gates.inserted():
+            return evaluate(
+                self.model,
+                self.dataset.holdout,
+                normalization=self.normalization,
+                device=self.device,
+                watch=lambda *_, **__: self.watch("gates", self.mover.step, self.mover.steps),
+            )
+
+    def fall_back(self):
+        """The loss is no number: the last epoch that was good is what is kept."""
+        told = f"the loss was no number after {self.mover.step} steps at rate {self.lr}"
+        if not (self.saved and self.epoch and self.restored()):
+            raise ValueError(f"{told}; give a smaller rate")
+        self.stopped = True
+        self.messages.append(f"Stopped: {told}. What epoch {self.epoch} left is kept; give a smaller rate.")
+
+    def end(self):
+        """Nothing half-way is left: what was told to shut is shut. Says which groups were held open."""
+        if not self.stopped:
+            self.mover.finish()
+        if self.mover.closed:
+            few = self.dataset.train.take(np.arange(min(HEARD, len(self.dataset.train))))
+            self.gates.settle_norms(to_tensor(few.images, self.normalization, self.device))
+        held = [self.gates.placement.structure.names[g] for g in sorted(self.mover.held)]
+        if held:
+            listed = ", ".join(held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")
+            self.messages.append(
+                f"{listed} would have closed whole and were held open: no path leads around them, or more "
+                "would have gone than was asked for."
+            )
+
+    # ------------------------------------------------------------------------------------------ its state
+
+    def keep(self):
+        if not self.saved:
+            return
+        tensors, values = state_of(self.model, {}, self.optimizer, self.random)
+        tensors |= {"order": torch.from_numpy(self.order), "paths": torch.from_numpy(np.stack(self.paths))}
+        tensors |= {f"gates {name}": torch.from_numpy(array) for name, array in self.mover.arrays().items()}
+        values |= {name: getattr(self, name) for name in COUNTS}
+        values |= {"mover": self.mover.numbers(), "settings": self.settings}
+        self.saved.keep(self.stage, tensors, values)
+
+    def restored(self) -> bool:
+        """Goes back to the state kept of this training, if there is one."""
+        found = self.saved.found(self.stage) if self.saved else None
+        if found is None or found[1]["settings"] != self.settings:
+            return False
+        tensors, values = found
+        put_back(tensors, values, self.model, self.optimizer, self.random)
+        for name in COUNTS:
+            setattr(self, name, values[name])
+        self.order, self.paths = tensors["order"].numpy(), list(tensors["paths"].numpy())
+        arrays = {name: t.numpy() for name, t in tensors.items() if name.startswith("gates ")}
+        self.mover.go_on({name[6:]: array for name, array in arrays.items()}, values["mover"])
+        return True
+
+    @property
+    def groups(self) -> dict[str, list]:
+        """Whose gates they are, in their order, for who watches."""
+        placement = self.mover.placement
+        names = [placement.structure.names[g] for g in placement.groups]
+        return {"groups": names, "sizes": placement.sizes.tolist()}
+
+    @property
+    def settings(self) -> list:
+        """What another training would differ in."""
+        mover = self.mover
+        return [
+            self.epochs,
+            self.lr,
+            self.batch_size,
+            self.seed,
+            mover.cut,
+            mover.eps_end,
+            mover.rate,
+            len(self.gates),
+        ]
+
+    # ---------------------------------------------------------------------------------------- what is told
+
+    def record(self, loss: float):
+        mover = self.mover
+        told = [mover.step, 1 + mover.step // self.batches, self.gates.eps, mover.target, mover.left, loss]
+        self.rows.append([*told, mover.price, mover.between, mover.margin])
+        self.paths.append(self.gates.scaled[mover.channels].astype(np.float32))
+
+    def tell(self, loss: float, full: bool, **values):
+        mover, passed = self.mover, time.perf_counter() - self.began
+        steps = mover.steps - mover.step
+        if full:
+            placement = mover.placement
+            values["scaled"] = np.round(self.paths[-1].astype(float), 3).tolist()
+            values["groups"] = [placement.structure.names[g] for g in placement.groups]
+            values["sizes"] = placement.sizes.tolist()
+        self.watch(
+            "gates",
+            mover.step,
+            mover.steps,
+            epoch=min(self.epochs, self.epoch + 1),
+            epochs=self.epochs,
+            loss=loss,
+            left=mover.left,
+            target=mover.target,
+            eps=self.gates.eps,
+            price=mover.price,
+            between=mover.between,
+            margin=mover.margin,
+            images_per_second=self.seen / self.busy,
+            seconds_left=passed / max(1, mover.step - self.first) * steps,
+            **values,
+        )

@@ -1,0 +1,160 @@
+"""Where gates are put, how few may stay open, and which blocks may close whole."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pruning.allocation.limits import Limits, limits_of
+from pruning.channels.indices import kept_by_tensor
+from pruning.channels.liveness import Liveness, liveness
+from pruning.channels.records import Structure
+from pruning.cost import CostForm, macs_form, parameters_form
+from pruning.wording import choose
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """One gate a channel of every gated group, counted through: [N].
+
+    groups: numbers of the gated groups.   floors: [G] how many gates of each group stay open at least, unless
+    its block closes whole.   branches: sets of groups that close together, each a block.   measure: what the
+    resource is.
+    """
+
+    structure: Structure
+    limits: Limits
+    groups: tuple[int, ...]
+    floors: np.ndarray
+    branches: tuple[frozenset[int], ...]
+    liveness: Liveness
+    measure: str
+    messages: tuple[str, ...]
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        return np.array([self.structure.groups[g].size for g in self.groups])
+
+    @cached_property
+    def owner(self) -> np.ndarray:
+        """[N]: each gate's group."""
+        return np.repeat(np.array(self.groups, int), self.sizes)
+
+    @cached_property
+    def starts(self) -> dict[int, slice]:
+        """{group: where its gates stand}."""
+        ends = np.cumsum(self.sizes)
+        return {
+            g: slice(int(end - size), int(end))
+            for g, size, end in zip(self.groups, self.sizes, ends, strict=True)
+        }
+
+    @cached_property
+    def form(self) -> CostForm:
+        """The resource at any widths [G]."""
+        if self.measure == "channels":
+            counted = np.zeros((1, len(self.structure.groups) + 1))
+            counted[0, [*self.limits.open]] = 1
+            return CostForm([1.0], counted, np.eye(1, counted.shape[1], counted.shape[1] - 1))
+        return (macs_form if self.measure == "macs" else parameters_form)(self.structure)
+
+    @cached_property
+    def whole(self) -> float:
+        return self.form(self.limits.sizes)
+
+    def left(self, widths: np.ndarray) -> float:
+        """Share of the resource that is left at these widths [G], fractions allowed."""
+        return self.form(widths) / self.whole
+
+    def closing(self, closed: Iterable[int]) -> frozenset[int] | None:
+        """What closes along with these groups; None where they may not close."""
+        found = self.liveness.closing(closed)
+        return found if found is not None and found <= self._may_close else None
+
+    @cached_property
+    def _may_close(self) -> frozenset[int]:
+        return frozenset().union(*self.branches)
+
+    @cached_property
+    def least(self) -> np.ndarray:
+        """[G]: widths with as little open as possible: every block that can close is closed."""
+        widths, closed = self.limits.sizes.copy(), frozenset()
+        widths[list(self.groups)] = self.floors[list(self.groups)]
+        for branch in self.branches:
+            closed = self.closing(closed | branch) or closed
+        widths[list(closed)] = 0
+        return widths
+
+    def must_reach(self, cut: float):
+        """Raises ValueError where even that leaves too much."""
+        reach = 1 - self.left(self.least)
+        if cut > reach + 0.005:
+            raise ValueError(
+                f"a cut of {cut:.3g} is out of reach; the largest that gates can reach here is "
+                f"{np.floor(1000 * reach) / 1000:.3f}"
+            )
+
+
+def place(
+    graph,
+    *,
+    groups: str = "inner",
+    protect: Iterable[str] = (),
+    measure: str = "macs",
+    max_cut_per_group: float = 0.9,
+    min_channels: int = 1,
+) -> Placement:
+    """One gate a channel of every group that may be cut, shared by all dense layers that read it.
+
+    Groups under a norm over channels get none: a gate where they are read leaves that norm alone, and
+    removing them would not. Raises ValueError where nothing is left.
+    """
+    structure: Structure = graph.structure
+    choose(measure, ("macs", "params", "channels"), "measure")
+    limits = limits_of(structure, groups, protect, {}, max_cut_per_group, min_channels, 1)
+    normed = [g for g in limits.open if structure.groups[g].renormalised]
+    gated = tuple(g for g in limits.open if g not in normed)
+    if not gated:
+        raise ValueError(
+            "every group that may be cut is under a norm over channels, where no gate can be put"
+        )
+    messages = ()
+    if normed:
+        names = ", ".join(structure.names[g] for g in normed[:3]) + (" ..." if len(normed) > 3 else "")
+        messages = (f"no gates are put under a norm over channels, so these groups stay whole: {names}.",)
+    floors = limits.sizes - limits.caps
+    found = liveness(graph.model, graph.example, structure)
+    branches = _branches(graph, found, frozenset(gated))
+    return Placement(structure, limits, gated, floors, branches, found, measure, messages)
+
+
+def _branches(graph, found: Liveness, gated: frozenset[int]) -> tuple[frozenset[int], ...]:
+    """The sets of gated groups that can close together while the answer still depends on the image and the
+    network runs; those that close with others only are part of those."""
+    closures = {g: found.closing([g]) for g in sorted(gated)}
+    sets = list(dict.fromkeys(c for c in closures.values() if c is not None and c <= gated))
+    largest = [c for c in sets if not any(c < other for other in sets)]
+    if _runs(graph, largest):
+        return tuple(largest)
+    alone = [c for c in largest if _runs(graph, [c])]
+    return tuple(alone) if _runs(graph, alone) else ()
+
+
+def _runs(graph, branches: list[frozenset[int]]) -> bool:
+    """Whether the network runs with these blocks closed: the user's code may not stand a tensor without
+    channels."""
+    import torch
+
+    from pruning.channels.ids import answer
+    from pruning.channels.slices import copy_with
+    from pruning.channels.tracer import evaluating
+
+    closed = {g: np.arange(0) for g in frozenset().union(*branches)}
+    try:
+        small = copy_with(graph.model, kept_by_tensor(graph.structure, closed), shared=True)
+        with evaluating(small), torch.no_grad():
+            answer(small, graph.example)
+        return True
+    except Exception:  # whatever the user's code raises, such a block cannot close
+        return False

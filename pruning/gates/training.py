@@ -1,0 +1,152 @@
+"""Training a network together with its gates, until each is shut or wide open and the target is reached."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pruning.criteria.gdp import Polarization
+from pruning.data import Dataset
+from pruning.gates.gates import Gates
+from pruning.gates.loop import Training
+from pruning.gates.mover import Mover
+from pruning.gates.placement import Placement, place
+from pruning.gates.records import COLUMNS, GateTrace, opened
+from pruning.models import Normalization
+from pruning.progress import Watch, silent
+from pruning.train.loop import check, copied
+from pruning.train.predictions import mode_kept
+from pruning.train.saved import Saved
+
+STAGE = "gates"  # under which the state is kept
+
+
+@dataclass(eq=False)
+class Gated:
+    """A network trained with gates, which are still in.
+
+    kept: {group number: channels whose gate is open}.   scores: {group: [C]}: an open gate's value; of a shut
+    one how late it was shut, from -1 (at the first step) to 0 (at the last).   history: a row an epoch.
+    closed: groups of blocks that closed whole.   between: share of gates with 0.05 < g / g_max < 0.5.
+    stopped: whether it ended before its steps were done.
+    """
+
+    gates: Gates
+    kept: dict[int, np.ndarray]
+    scores: dict[str, np.ndarray]
+    trace: GateTrace
+    history: list[dict]
+    closed: tuple[str, ...]
+    between: float
+    messages: tuple[str, ...]
+    stopped: bool
+
+
+def train_gates(
+    model: torch.nn.Module,
+    graph,
+    dataset: Dataset,
+    *,
+    cut: float,
+    measure: str = "macs",
+    groups: str = "inner",
+    protect: Iterable[str] = (),
+    max_cut_per_group: float = 0.9,
+    min_channels: int = 1,
+    epochs: int,
+    lr: float,
+    batch_size: int = 64,
+    seed: int = 0,
+    normalization: Normalization,
+    device: str = "cpu",
+    watch: Watch = silent,
+    saved: Saved | None = None,
+    **options,
+) -> Gated:
+    """Trains `model` (graph.model) in place together with its gates.
+
+    cut: share of the measure that goes.   lr: of the weights, falling to 0 along a cosine.   saved: where the
+    state is kept after every epoch, and found again.   options: of criterion gdp. Raises ValueError where the
+    target is out of reach, and where the loss is no number before an epoch is done; Paused when asked to.
+    """
+    chosen = Polarization(**options)
+    check(epochs, lr, batch_size)
+    where = {"groups": groups, "protect": protect, "measure": measure}
+    placement = place(graph, **where, max_cut_per_group=max_cut_per_group, min_channels=min_channels)
+    placement.must_reach(cut)
+    given = (dataset, epochs, lr, batch_size, seed, normalization, device, watch, saved)
+    came = copied(model)
+    with mode_kept(model), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            run = _trained(graph, placement, chosen, cut, given)
+            if chosen.control == "random":
+                doomed = _drawn(run, seed)
+                model.load_state_dict(came)
+                run = _trained(graph, placement, chosen, cut, given, doomed)
+        except BaseException:
+            model.load_state_dict(came)
+            raise
+        finally:
+            model.zero_grad()
+    return _result(run)
+
+
+def _trained(
+    graph,
+    placement: Placement,
+    chosen: Polarization,
+    cut: float,
+    given: tuple,
+    doomed: np.ndarray | None = None,
+) -> Training:
+    """One training to its end. doomed: as Mover has it."""
+    dataset, epochs, _, batch_size, *_ = given
+    gates = Gates(graph, blocks=chosen.blocks, eps=chosen.eps_start, placement=placement)
+    batches = max(1, math.ceil((len(dataset.train) - 1) / batch_size))  # a last single image is left out
+    mover = Mover(gates, cut, epochs * batches, chosen.eps_end, chosen.gate_rate)
+    mover.frozen, mover.doomed = chosen.control == "frozen", doomed
+    run = Training(mover, batches, *given, stage=STAGE if doomed is None else f"{STAGE} drawn")
+    run.train()
+    return run
+
+
+def _drawn(run: Training, seed: int) -> np.ndarray:
+    """[N]: as many gates of each group as that training shut, drawn by the seed; a block's own gate with its
+    block."""
+    gates, random = run.mover.gates, np.random.default_rng(seed)
+    doomed = gates.scaled == 0
+    for own in gates.placement.starts.values():
+        doomed[own] = random.permutation(doomed[own])
+    return doomed
+
+
+def _result(run: Training) -> Gated:
+    mover, placement = run.mover, run.gates.placement
+    names = placement.structure.names
+    values = opened(run.gates.scaled[mover.channels])
+    late = mover.shut_at[mover.channels] / max(1, mover.steps) - 1
+    told = np.where(values > 0, values, late)
+    rows = pd.DataFrame(run.rows, columns=list(COLUMNS)).astype({"step": int, "epoch": int})
+    trace = GateTrace(
+        tuple(names[g] for g in placement.groups),
+        tuple(int(size) for size in placement.sizes),
+        mover.steps,
+        run.batches,
+        rows,
+        np.stack(run.paths),
+    )
+    return Gated(
+        run.gates,
+        run.gates.kept(),
+        {names[g]: told[own] for g, own in placement.starts.items()},
+        trace,
+        run.history,
+        tuple(names[g] for g in sorted(mover.closed)),
+        mover.between,
+        tuple(run.messages),
+        run.stopped,
+    )

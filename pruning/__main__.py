@@ -16,18 +16,22 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from pruning.bars import Bars
+from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
-from pruning.flags import flags_of, recipe_of, writable
+from pruning.flags import STATE, flags_of, recipe_of, recipe_of_run, writable
+from pruning.progress import Paused
 
 app = App(
     name="python -m pruning",
     help="See how a convolutional network can be made smaller, and get the smaller network.",
     version_flags=(),
+    suppress_keyboard_interrupt=False,  # main says what is left of the work
 )
 
 SCORES_FIELDS = (
     "model data checkpoint normalize size subtask criterion groups calibration seed device threads".split()
 )
+TRAINING_FIELDS = "cut measure protect max_cut_per_group min_channels epochs lr batch_size".split()
 ORACLE_FIELDS = "model data checkpoint normalize size subtask cut calibration seed device threads".split()
 TRAIN_FIELDS = "model data size batch_size seed device threads".split()
 
@@ -52,20 +56,21 @@ def list_(
 
 
 @app.command
-@flags_of(SCORES_FIELDS)
+@flags_of([*SCORES_FIELDS, *TRAINING_FIELDS])
 def scores(
     *, out: Annotated[Path, Parameter(help="The CSV file to write: group, channel, score, tied_to.")], **given
 ):
-    """Writes what a criterion says of every channel."""
+    """Writes what a criterion says of every channel; gdp trains its gates for that, for all of --epochs."""
+    from pruning.experiment.gating import trained_scores
     from pruning.experiment.run import scores_of
     from pruning.experiment.sources import load, use_threads
 
-    recipe = recipe_of({"groups": "all", **given})
+    recipe = recipe_to_score(given)
     writable(out, folder=False)
     use_threads(recipe)
     with Bars() as watch:
         loaded = load(recipe, watch)
-        found = scores_of(loaded, watch)
+        found = (trained_scores if recipe.trained else scores_of)(loaded, watch)
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -75,9 +80,27 @@ def scores(
             writer.writerows(
                 (name, channel, repr(float(value)), tied) for channel, value in enumerate(values)
             )
+    for message in found.messages:
+        print(message, file=sys.stderr)
     print(
         f"{sum(map(len, found.values()))} channels in {len(found)} groups scored by {recipe.criterion}: {out}"
     )
+
+
+def recipe_to_score(given: dict) -> Recipe:
+    """What was typed for `scores`: of all groups, unless gates are trained, which do it as a run would."""
+    recipe = recipe_of(given)
+    if recipe.trained:
+        must_train(recipe)
+        return recipe
+    for name in TRAINING_FIELDS:
+        if name in given:
+            flag = name.replace("_", "-")
+            raise ValueError(
+                f"--{flag} is of training gates, and {recipe.criterion} trains none; leave it out, or give "
+                "--criterion gdp"
+            )
+    return recipe_of({"groups": "all", **given})
 
 
 @app.command
@@ -85,37 +108,37 @@ def scores(
 def run(
     *,
     out: Annotated[
-        Path, Parameter(help="Folder for model.safetensors, plan.json, recipe.json, report.json.")
-    ],
+        Path | None,
+        Parameter(
+            help="Folder for model.safetensors, plan.json, recipe.json, report.json; while it trains, what "
+            "--resume needs is in its folder state."
+        ),
+    ] = None,
     recipe: Annotated[
         Path | None, Parameter(help="A recipe.json to do again; flags given beside it change it.")
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        Parameter(help="The --out folder of a run that was ended while it trained: goes on, into the same."),
     ] = None,
     **given,
 ):
     """Scores, plans, cuts, repairs, fine-tunes and evaluates, as a recipe says."""
     from pruning.experiment.run import run as run_recipe
-    from pruning.experiment.sources import replaced_upload, use_threads
+    from pruning.experiment.sources import use_threads
 
-    base = None
-    if recipe is not None:
-        if not recipe.is_file():
-            raise ValueError(f"there is no recipe {recipe}; give a recipe.json that run wrote")
-        files = {name: given.pop(name) for name in ("checkpoint", "data") if name in given}
-        base = replaced_upload(read_recipe(recipe), **files)
-    asked = recipe_of(given, base)
+    asked, out = recipe_of_run(out, recipe, resume, given)
     writable(out, folder=True)
     use_threads(asked)
-    with Bars() as watch:
-        result = run_recipe(asked, watch)
+    state = out / STATE
+    try:
+        with Bars() as watch:
+            result = run_recipe(asked, watch, state)
+    except (KeyboardInterrupt, Paused):
+        left = f"go on with: run --resume {out}" if state.exists() else "nothing was written"
+        raise KeyboardInterrupt(f"stopped; {left}") from None
     result.save(out)
     print(in_one_line(result.report, out))
-
-
-def read_recipe(file: Path) -> Recipe:
-    try:
-        return Recipe.from_json(file.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
 
 
 def in_one_line(report: dict, out: Path) -> str:
@@ -247,8 +270,8 @@ def main(words: list[str] | None = None) -> int:
         return told(message + "".join(hint for words, hint in wanted.items() if words in message))
     except ValueError as error:
         return told(str(error))
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as ended:
+        print(*(ended.args or ["stopped; nothing was written"]), file=sys.stderr)
         return 130
     except Exception as error:  # a defect of ours: one sentence for the user, the trace in a file
         with tempfile.NamedTemporaryFile("w", prefix="pruning-", suffix=".log", delete=False) as log:

@@ -11,9 +11,11 @@ NAMES = {
     "plan": "plan",
     "cut": "cut",
     "repair": "repair",
+    "gates": "gates",
     "tune": "tune",
     "evaluate": "evaluate",
 }
+NO_ROOM = {"eps", "price", "margin", "seconds_left"}  # in a line; the bar has a time left of its own
 
 
 class Bars:
@@ -37,7 +39,9 @@ class Bars:
             name = " ".join(filter(None, [NAMES.get(stage, stage), values.get("message")]))
             self.bar = tqdm(total=total, desc=name, leave=True, **self.pace, file=sys.stderr)
             self.key = key
-        shown = {name: value for name, value in values.items() if isinstance(value, float)}
+        shown = {
+            name: value for name, value in values.items() if isinstance(value, float) and name not in NO_ROOM
+        }
         if shown:
             self.bar.set_postfix({name: f"{value:.4g}" for name, value in shown.items()}, refresh=False)
         self.bar.update(done - self.bar.n)

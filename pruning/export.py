@@ -20,6 +20,8 @@ from pruning.quantize.stored import arrays_of, codes_of, stored_as
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from pruning.gates.records import GateTrace
+
 NEEDED = ("model.safetensors", "plan.json", "recipe.json")
 LARGEST_UNPACKED = 4 * 2**30  # bytes, of all files of a zip together
 
@@ -32,10 +34,12 @@ def save(
     report: Mapping,
     predictions: Mapping[str, np.ndarray],
     codes: Mapping[str, Codes] | None = None,
+    gates: "GateTrace | None" = None,
 ) -> Path:
     """Writes model.safetensors, plan.json, recipe.json, report.json and predictions.npz into a folder.
 
     codes: of weights rounded to few bits, {weight: Codes}; the plan's changes name the same weights.
+    gates: how they moved; with them also gates.npz.
     Everything is written beside it first and then moved in, so that nothing half-made is ever left.
     """
     from safetensors.torch import save_file
@@ -49,9 +53,19 @@ def save(
         (made / "recipe.json").write_text(recipe_json)
         (made / "report.json").write_text(json.dumps(report, indent=2) + "\n")
         np.savez_compressed(made / "predictions.npz", **predictions)
+        if gates is not None:
+            np.savez_compressed(made / "gates.npz", **traced(gates))
         for file in sorted(made.iterdir()):
             os.replace(file, folder / file.name)
     return folder
+
+
+def traced(gates: "GateTrace") -> dict[str, np.ndarray]:
+    """What stands in gates.npz: groups, sizes, steps, steps_per_epoch and scaled as in GateTrace, and an
+    array for each column of its rows."""
+    named = {"groups": np.array(gates.groups), "sizes": np.array(gates.sizes), "scaled": gates.scaled}
+    counted = {"steps": np.array(gates.steps), "steps_per_epoch": np.array(gates.steps_per_epoch)}
+    return named | counted | {name: column.to_numpy() for name, column in gates.rows.items()}
 
 
 def _tensors(network: "nn.Module", codes: Mapping[str, Codes]) -> "dict[str, Tensor]":

@@ -15,7 +15,9 @@ from cyclopts import Parameter
 
 from pruning.criteria import CRITERIA
 from pruning.experiment.recipe import DEFAULT_CRITERION, Recipe
+from pruning.experiment.sources import replaced_upload
 
+STATE = "state"  # the folder, below that of a run, in which it keeps what it needs to go on
 PLURAL = {"protect": str, "cut_group": str, "subtask": int, "bit_choices": int}
 
 
@@ -98,6 +100,46 @@ def recipe_of(given: dict[str, Any], base: Recipe | None = None) -> Recipe:
         return Recipe(**told, options=options)
     kept = dict(base.options) if criterion == base.criterion else {}
     return base.but(**told, options=kept | options)
+
+
+def recipe_of_run(
+    out: Path | None, file: Path | None, resume: Path | None, given: dict[str, Any]
+) -> tuple[Recipe, Path]:
+    """What `run` was asked to do, and the folder it writes into. file: a recipe.json.   resume: the folder of
+    a run that was ended while it trained."""
+    if resume is not None:
+        typed = [name for name, value in (("out", out), ("recipe", file)) if value is not None] + list(given)
+        if typed:
+            flag = typed[0].replace("_", "-")
+            raise ValueError(f"--resume goes on with what that run was asked for; leave --{flag} out")
+        return _kept_recipe(resume), resume
+    if out is None:
+        raise ValueError("run has no place to write to; give --out FOLDER")
+    base = None
+    if file is not None:
+        if not file.is_file():
+            raise ValueError(f"there is no recipe {file}; give a recipe.json that run wrote")
+        files = {name: given.pop(name) for name in ("checkpoint", "data") if name in given}
+        base = replaced_upload(read_recipe(file), **files)
+    return recipe_of(given, base), out
+
+
+def _kept_recipe(folder: Path) -> Recipe:
+    file = folder / STATE / "recipe.json"
+    if not file.is_file():
+        ended = ", since that run has ended" if (folder / "report.json").is_file() else ""
+        raise ValueError(
+            f"there is nothing to go on with in {folder}{ended}; give the --out folder of a run that was "
+            "stopped after its first epoch"
+        )
+    return read_recipe(file)
+
+
+def read_recipe(file: Path) -> Recipe:
+    try:
+        return Recipe.from_json(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
 
 
 def shares(words: tuple[str, ...]) -> tuple[tuple[str, float], ...]:

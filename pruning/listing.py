@@ -40,7 +40,7 @@ def criteria() -> list[dict]:
         {
             "name": c.name,
             "uses_data": c.uses_data,
-            "uses_labels": c.uses_labels,
+            "uses_labels": c.uses_labels or c.trained,
             "unit": c.unit_of(dict(resolve_options(c.name, {}))),
             "options": {name: option.default for name, option in c.options.items()},
             "meaning": c.meaning,

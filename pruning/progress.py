@@ -15,6 +15,10 @@ class Cancelled(Exception):
     """Raised by a watch between two batches: nobody wants the result any more."""
 
 
+class Paused(Cancelled):
+    """Raised by the work itself once it has kept its state, because it was asked to pause: it can go on."""
+
+
 def silent(stage: str, done: int, total: int, **values) -> None:
     """The watch of a caller who does not look. `values` is a page's or a bar's business, so it is not read
     here."""

@@ -34,6 +34,12 @@ def test_the_difference_is_between_the_last_stage_and_the_full_network():
     assert changes.difference(PREDICTIONS).mean == pytest.approx((2 - 3) / 5)
 
 
+def test_a_table_of_epochs_holds_whatever_an_epoch_told_and_its_columns_without_any():
+    row = dict.fromkeys(changes.HISTORY, 1) | {"distill_logits": 0.5}  # of a teacher
+    assert changes.epochs([row], changes.HISTORY)["distill_logits"].tolist() == [0.5]
+    assert list(changes.epochs([], changes.HISTORY)) == list(changes.HISTORY)
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     recipe = Recipe(

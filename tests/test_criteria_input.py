@@ -5,16 +5,16 @@ import pytest
 import torch
 
 import pruning
-from pruning.criteria import CRITERIA
+from pruning.criteria import CRITERIA, SCORED
 from tests.front_door import forked
 from tests.zoo import images_and_inside
 
-LOOKING = [name for name, known in CRITERIA.items() if known.uses_data]
+LOOKING = [name for name in SCORED if CRITERIA[name].uses_data]
 WAYS = [
     ("di", {"form": "exact"}),
     ("di", {"form": "exact", "one_shot": True}),
     *(("cpot", {"distribution": kind}) for kind in ("maps", "activations", "weights")),
-    *((name, {}) for name in sorted(CRITERIA) if name != "slimming"),  # which needs a norm
+    *((name, {}) for name in sorted(SCORED) if name != "slimming"),  # which needs a norm
 ]
 
 

@@ -9,7 +9,6 @@ import torch
 from scipy.stats import spearmanr
 
 import pruning
-from pruning.criteria import CRITERIA
 from pruning.experiment import Recipe
 from pruning.experiment.oracle import measured
 from pruning.reconstruction import recalibrate
@@ -83,7 +82,7 @@ def test_progress_counts_every_batch_and_says_how_long_it_takes(found):
 def test_a_criterion_that_cannot_score_is_named_with_the_reason(monkeypatch):
     from pruning.experiment import oracle
 
-    monkeypatch.setattr(oracle, "CRITERIA", {name: CRITERIA[name] for name in ("l1", "slimming")})
+    monkeypatch.setattr(oracle, "SCORED", ("l1", "slimming"))
     bare = RECIPE.but(model="torchvision:squeezenet1_1", checkpoint="none", size=32)
     told = measured(bare, "features.3.squeeze", images=20)
     slimming, norms = told.messages

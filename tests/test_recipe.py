@@ -24,7 +24,7 @@ recipes = builds(
     own=booleans(),
     cut=floats(0, 0.99),
     measure=sampled_from(["macs", "params", "channels"]),
-    allocation=sampled_from(["uniform", "global"]),
+    allocation=sampled_from([None, "uniform", "global"]),
     groups=sampled_from(["inner", "all"]),
     repair=sampled_from(["none", "recalibrate"]),
     protect=sampled_from([(), ("layer1.0.conv1",), ("conv1", "layer2.0.conv2#2")]),
@@ -93,11 +93,32 @@ def test_the_command_line_makes_the_same_recipe(recipe):
         ({"max_cut_per_group": 1.2}, "max_cut_per_group"),
         ({"size": 4}, "8 or more"),
         ({"model": ""}, "model"),
+        ({"allocation": "gates"}, "l1 trains no gates"),
+        ({"gate_epochs": 2, "epochs": 2}, "l1 trains no gates"),
+        ({"gate_epochs": 3, "epochs": 2, "criterion": "gdp"}, "all 2 epochs"),
+        ({"allocation": "greedy", "criterion": "gdp"}, "gates, uniform or global"),
+        ({"options": {"gate_rate": 0}, "criterion": "gdp"}, "above 0"),
     ],
 )
 def test_a_wrong_field_is_one_sentence(fields, told):
     with pytest.raises(ValueError, match=told):
         Recipe(**fields)
+
+
+def test_what_is_unsaid_of_gates_follows_the_criterion_and_the_epochs():
+    plain, gated = Recipe(epochs=7), Recipe(criterion="gdp", epochs=7)
+    assert (plain.allocation, plain.gate_epochs, plain.tune_epochs) == ("uniform", None, 7)
+    assert (gated.allocation, gated.gate_epochs, gated.tune_epochs) == ("gates", 5, 2)  # 60 %, rounded up
+    assert gated.but(epochs=10).gate_epochs == 6 and gated.differences() == {
+        **{"criterion": "gdp", "epochs": 7, "options": {}}
+    }
+    assert gated.but(criterion="l1") == plain and plain.but(criterion="gdp") == gated
+    assert Recipe(allocation="greedy").but(criterion="gdp").allocation == "gates"
+    said = Recipe(criterion="gdp", epochs=7, gate_epochs=1, allocation="global")
+    assert said.but(epochs=9) == Recipe(criterion="gdp", epochs=9, gate_epochs=1, allocation="global")
+    assert said.but(criterion="di") == Recipe(criterion="di", epochs=7)
+    for recipe in (gated, said, gated.but(gate_epochs=7)):
+        assert Recipe.from_query(recipe.to_query()) == recipe == Recipe.from_json(recipe.to_json())
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "not json", b"\xff\x00", '{"cutt": 0.5}', '{"criterion": "l3"}'])

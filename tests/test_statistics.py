@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import pruning
-from pruning.criteria import CRITERIA, resolve_options
+from pruning.criteria import SCORED, resolve_options
 from pruning.criteria.di import scaled_labels
 from pruning.criteria.scoring import score_all
 from tests.zoo import images_and_inside
@@ -78,7 +78,7 @@ def test_no_batch_outlives_its_turn(small):
         return sum(tensor.numel() for tensor in found)
 
     def score(number: int) -> int:
-        chosen = [(name, resolve_options(name, {})) for name in CRITERIA if name != "slimming"]  # no norm
+        chosen = [(name, resolve_options(name, {})) for name in SCORED if name != "slimming"]  # no norm
         images = tuple(part.repeat_interleave(number, 0) for part in data)
         before = alive()
         score_all(graph, chosen, images, calibration=len(images[0]))

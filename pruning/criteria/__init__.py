@@ -7,6 +7,7 @@ from pruning.criteria import (
     di,
     energy,
     fpgm,
+    gdp,
     gradient_x_activation,
     integrated_gradients,
     l1,
@@ -18,6 +19,8 @@ from pruning.criteria import (
 from pruning.criteria.registry import CRITERIA, Criterion, Option, criterion, resolve_options
 from pruning.criteria.scores import Scores
 
-__all__ = ["CRITERIA", "Criterion", "Option", "Scores", "criterion", "resolve_options"]
-__all__ += ["catro", "conductance", "cpot", "di", "energy", "fpgm", "gradient_x_activation"]
+SCORED = tuple(name for name, known in CRITERIA.items() if not known.trained)  # by looking at the network
+
+__all__ = ["CRITERIA", "SCORED", "Criterion", "Option", "Scores", "criterion", "resolve_options"]
+__all__ += ["catro", "conductance", "cpot", "di", "energy", "fpgm", "gdp", "gradient_x_activation"]
 __all__ += ["integrated_gradients", "l1", "l2", "random", "slimming", "taylor"]

@@ -56,7 +56,8 @@ class Criterion:
     """A way to order channels.
 
     score: (LayerStatistics, **options) -> [P] (or [P, len(columns)]) for a layer's P positions on one side,
-    higher = keep.
+    higher = keep.   trained: its scores come from training the network with gates, not from looking at it;
+    score is then the record of its options.
     meaning: one sentence for the app.   unit_of, side_of, needs: options -> the scores' unit in words, the
     side of a group whose layers are asked, and the statistics that are read.
     columns: what the numbers are; "score" is what orders.   combine: how several layers' numbers become a
@@ -77,6 +78,7 @@ class Criterion:
     options: dict[str, Option]
     uses_labels: bool
     resolve: Callable[[dict[str, Any]], dict[str, Any]]
+    trained: bool = False
 
     @property
     def uses_data(self) -> bool:
@@ -85,7 +87,7 @@ class Criterion:
 
     def looks_at_images(self, options: Mapping[str, Any]) -> bool:
         """Whether it does so with these options, every one of them given."""
-        return bool(self.needs(options))
+        return self.trained or bool(self.needs(options))
 
 
 CRITERIA: dict[str, Criterion] = {}  # filled while pruning.criteria is imported, only read afterwards
@@ -108,9 +110,10 @@ def criterion(
     uses_labels: bool = False,
     resolve: Callable[[dict[str, Any]], dict[str, Any]] = lambda options: options,
     only_with: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    trained: bool = False,
 ):
-    """Registers a function as a criterion and hands it back unchanged; its keyword arguments become the
-    options.
+    """Registers a function (or the record of a trained criterion's options) as a criterion and hands it back
+    unchanged; its keyword arguments become the options.
 
     unit, side: the same for all options, or a function of them.   only_with: {option: {other option: value
     without which it has nothing to say}}."""
@@ -122,9 +125,8 @@ def criterion(
         for option, others in only_with.items():
             options[option] = replace(options[option], only_with=tuple(others.items()))
         units, sides = (given if callable(given) else _always(given) for given in (unit, side))
-        CRITERIA[name] = Criterion(
-            name, score, meaning, units, sides, needs, columns, combine, again, options, uses_labels, resolve
-        )
+        how = (columns, combine, again, options, uses_labels, resolve, trained)
+        CRITERIA[name] = Criterion(name, score, meaning, units, sides, needs, *how)
         return score
 
     return register
@@ -171,6 +173,15 @@ def resolve_options(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any
             asked = " and ".join(f"{other} {value}" for other, value in option.only_with)
             raise ValueError(f"{option.name} has a meaning with {asked} only; leave it out here")
     return tuple(sorted(CRITERIA[name].resolve(read).items()))
+
+
+def must_be_scored(name: str):
+    """Raises ValueError for a criterion whose scores come from training."""
+    if CRITERIA[name].trained:
+        raise ValueError(
+            f"criterion {name} trains gates with the network, which takes epochs; use run --criterion {name} "
+            f"--epochs N, or scores --criterion {name} --epochs N"
+        )
 
 
 def with_option(name: str, options: Mapping[str, Any], option: str, value) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pruning.channels.records import ChannelGroup, LayerRecord, Structure
-from pruning.criteria.registry import CRITERIA, Criterion, resolve_options
+from pruning.criteria.registry import CRITERIA, Criterion, must_be_scored, resolve_options
 from pruning.criteria.scores import Scores, Tables
 from pruning.progress import Watch, silent
 from pruning.statistics.records import Attribution, LayerStatistics, Statistic
@@ -56,6 +56,8 @@ def score_all(
     """Several criteria at once: one streaming pass serves all (and one with gradients, where any needs them;
     one more with shuffled labels, where any asks for those)."""
     criteria = list(criteria)
+    for name, _ in criteria:
+        must_be_scored(name)
     structure: Structure = graph.structure
     named = {"all": structure.names, "inner": [group.name for group in structure.groups if group.inner]}
     chosen = set(named[groups] if isinstance(groups, str) else groups)
@@ -92,6 +94,7 @@ def seen_by(
     """
     structure: Structure = graph.structure
     known = CRITERIA[choose(criterion, CRITERIA, "criterion")]
+    must_be_scored(criterion)
     resolved = dict(resolve_options(criterion, options))
     g = structure.names.index(choose(group, structure.names, "group"))
     images = _Images(graph.model, data, seed, calibration)

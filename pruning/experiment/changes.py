@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import STAGES
 from pruning.experiment.run import run
 from pruning.experiment.sources import load, use_threads
+from pruning.gates.records import GateTrace
 from pruning.progress import Watch, silent
 
 PICTURES = 24  # of each kind of change
@@ -23,10 +25,12 @@ class RunReport:
     """A finished run as a page shows it, without torch.
 
     recipe: with every field resolved.   report: as report.json.   history: a row an epoch of fine-tuning, as
-    `train.fit` returns it.   widths: as `Plan.table()`.   stages: as `stages`.   difference: how the pruned
-    network's accuracy differs from the full one's.   changes: as `changes`, of all test images.   pictures:
-    {test image: uint8 [H, W, 3]} of the first PICTURES of each kind of change.   path: as
-    `Plan.path_table()`.   focus: what both networks look at in some test images, where that can be said.
+    `train.fit` returns it; with a teacher also distill_logits and distill_features.   widths: as
+    `Plan.table()`.   stages: as `stages`.   difference: how the pruned network's accuracy differs from the
+    full one's.   changes: as `changes`, of all test images.   pictures: {test image: uint8 [H, W, 3]} of the
+    first PICTURES of each kind of change.   path: as `Plan.path_table()`.   focus: what both networks look at
+    in some test images, where that can be said.
+    gates, gate_history: as in Result; without gates None, and no rows.
     """
 
     recipe: Recipe
@@ -39,15 +43,21 @@ class RunReport:
     pictures: Mapping[int, np.ndarray]
     path: pd.DataFrame
     focus: Focus | None
+    gates: GateTrace | None
+    gate_history: pd.DataFrame
 
 
-HISTORY = ("epoch", "loss", "holdout_loss", "holdout_accuracy", "images_per_second", "kept")
+EPOCH = ("epoch", "loss", "holdout_loss", "holdout_accuracy", "images_per_second")
+HISTORY = (*EPOCH, "kept")
+GATE_HISTORY = (*EPOCH, "left", "target", "between")
 
 
 def run_and_report(recipe: Recipe, folder: str, watch: Watch = silent) -> RunReport:
-    """`run`, saved into a folder, and all that a page shows of it: the whole of a job."""
+    """`run`, saved into a folder, and all that a page shows of it: the whole of a job.
+
+    The state of its training is kept below the folder, and the same job goes on from it."""
     use_threads(recipe)
-    result = run(recipe, watch)
+    result = run(recipe, watch, state=Path(folder) / "state")
     result.save(folder)
     told = answers(result.predictions, result.report["classes"])
     found = changes(result.predictions, result.report["classes"])
@@ -56,7 +66,7 @@ def run_and_report(recipe: Recipe, folder: str, watch: Watch = silent) -> RunRep
     return RunReport(
         recipe=result.recipe,
         report=result.report,
-        history=pd.DataFrame(result.history, columns=HISTORY),
+        history=epochs(result.history, HISTORY),
         widths=result.plan.table(),
         stages=stages(result.report),
         difference=difference(result.predictions),
@@ -64,7 +74,14 @@ def run_and_report(recipe: Recipe, folder: str, watch: Watch = silent) -> RunRep
         pictures={int(image): np.array(full.data.test.images[image]) for image in shown},
         path=result.plan.path_table(),
         focus=focus(full, result.model, chosen(told), watch),
+        gates=result.gates,
+        gate_history=epochs(result.gate_history, GATE_HISTORY),
     )
+
+
+def epochs(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """A table of epochs, with these columns also where there is none, and whatever else the rows tell."""
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
 
 def difference(predictions: Mapping[str, np.ndarray]) -> Difference:

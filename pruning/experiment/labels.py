@@ -7,6 +7,7 @@ import pandas as pd
 
 from pruning.cost import Plan
 from pruning.criteria import CRITERIA
+from pruning.criteria.registry import must_be_scored
 from pruning.criteria.scoring import score_all
 from pruning.experiment.paired import Difference, paired_difference
 from pruning.experiment.preview import loaded
@@ -55,6 +56,7 @@ def labels_tested(
     Each shuffle draws its own calibration images, the same for both, so that the difference is the labels'
     alone. Raises ValueError for a criterion that looks at no labels.
     """
+    must_be_scored(recipe.criterion)
     if not CRITERIA[recipe.criterion].uses_labels:
         raise ValueError(f"{recipe.criterion} looks at no labels; give a criterion that does, such as di")
     found = replace(loaded(recipe, watch), recipe=recipe)

@@ -5,19 +5,36 @@ from dataclasses import replace
 from pruning.cost import Plan
 from pruning.experiment.sources import Loaded
 from pruning.progress import Watch
+from pruning.train.saved import Saved
 
 
-def mended(loaded: Loaded, small, plan: Plan, stages, clock, messages: list[str], watch: Watch) -> list[dict]:
-    """Repairs and fine-tunes the cut network in place; returns the epochs."""
+def mended(
+    loaded: Loaded,
+    small,
+    plan: Plan,
+    stages,
+    clock,
+    messages: list[str],
+    watch: Watch,
+    saved: Saved | None = None,
+    stopped: bool = False,
+) -> list[dict]:
+    """Repairs and fine-tunes the cut network in place; returns the epochs. stopped: training its gates ended
+    before its time, so there is no fine-tuning."""
     history: list[dict] = []
+    epochs = loaded.recipe.tune_epochs
     if loaded.recipe.repair != "none":
         with clock.stage("repair"):
             messages += _repair(loaded, small, plan, watch)
         stages.evaluate("repaired", small)
-    if loaded.recipe.epochs:
+    if stopped and epochs:
+        messages.append(f"Nothing was fine-tuned ({epochs} epochs), since training the gates was stopped.")
+    elif epochs:
         with clock.stage("tune"):
-            history = _tune(loaded, small, messages, watch)
+            history = _tune(loaded, small, messages, watch, saved)
         stages.evaluate("tuned", small)
+        if len(history) < epochs:
+            messages.append(f"Fine-tuning was stopped, as asked, after {len(history)} of {epochs} epochs.")
     return history
 
 
@@ -96,14 +113,14 @@ def _teaching(loaded: Loaded):
     )
 
 
-def _tune(loaded: Loaded, small, messages: list[str], watch: Watch) -> list[dict]:
+def _tune(loaded: Loaded, small, messages: list[str], watch: Watch, saved: Saved | None) -> list[dict]:
     from pruning.train import fit
 
     recipe, teach = loaded.recipe, _teaching(loaded)
     rows = fit(
         small,
         loaded.data,
-        epochs=recipe.epochs,
+        epochs=recipe.tune_epochs,
         lr=recipe.lr,
         batch_size=recipe.batch_size,
         seed=recipe.seed,
@@ -111,6 +128,7 @@ def _tune(loaded: Loaded, small, messages: list[str], watch: Watch) -> list[dict
         device=recipe.device,
         watch=watch,
         teach=teach,
+        saved=saved,
     )
     messages += teach.messages if teach else []
     return rows

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from pruning.criteria import CRITERIA
+from pruning.criteria import CRITERIA, SCORED
 from pruning.criteria.scores import Scores
 from pruning.experiment.preview import loaded
 from pruning.experiment.recipe import Recipe
@@ -113,9 +113,11 @@ def every_score(found: Loaded, group: str, watch: Watch) -> tuple[dict[str, Scor
     """Scores of a group by every criterion, the recipe's own at its options, the others at their defaults;
     and a sentence for each that cannot score this network."""
     recipe = found.recipe
-    asked = [(name, recipe.but(criterion=name).options) for name in CRITERIA]
+    asked = [(name, recipe.but(criterion=name).options) for name in SCORED]
     together = [chosen for chosen in asked if CRITERIA[chosen[0]].uses_data]
     scores, messages = {}, []
+    if recipe.trained:
+        messages.append(f"{recipe.criterion} is left out: its scores take training the network")
     try:
         scores |= _scored(found, together, group, watch)  # one pass over the images for all of them
     except ValueError:
@@ -125,7 +127,7 @@ def every_score(found: Loaded, group: str, watch: Watch) -> tuple[dict[str, Scor
             scores |= _scored(found, [chosen], group, watch)
         except ValueError as error:
             messages.append(f"{chosen[0]} is left out: {error}")
-    return {name: scores[name] for name in CRITERIA if name in scores}, tuple(messages)
+    return {name: scores[name] for name in SCORED if name in scores}, tuple(messages)
 
 
 def _scored(found: Loaded, chosen: Sequence, group: str, watch: Watch) -> dict[str, Scores]:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from pruning.criteria import CRITERIA, resolve_options
-from pruning.experiment.values import as_text, from_text, positive, share, whole, whole_numbers
+from pruning.experiment.checks import check
+from pruning.experiment.values import as_text, from_text, whole_numbers
 from pruning.wording import choose
 
 Measure = Literal["macs", "params", "channels"]
-Allocation = Literal["uniform", "global", "greedy", "trace-ratio"]
+Allocation = Literal["uniform", "global", "greedy", "trace-ratio", "gates"]
 SearchBy = Literal["cross-entropy", "kl", "di"]
 Groups = Literal["inner", "all"]
 Repair = Literal["none", "recalibrate"]
@@ -26,8 +27,7 @@ Normalize = Literal["auto", "cifar10", "imagenet", "none"]
 
 
 DEFAULT_CRITERION = "l1"
-LEAST = {"min_channels": 1, "round_to": 1, "epochs": 0, "batch_size": 1, "seed": 0, "calibration": 2}
-LEAST |= {"threads": 1, "search_images": 1, "search_every": 0, "bits_epochs": 0}  # of whole numbers
+GATE_SHARE = 60  # percent of the epochs that train gates, where nothing else is said
 CHOICES = ("normalize", "measure", "allocation", "search_by", "groups", "repair", "bits_by")
 
 
@@ -69,9 +69,10 @@ class Recipe:
         "macs", "What the cut is a share of: multiply-accumulates, parameters or channels."
     )
     allocation: Allocation = setting(
-        "uniform",
+        None,
         "The same share of every group; one ranking over all groups; greedy: what costs least per share "
-        "saved, measured; trace-ratio: what tells classes apart least per share saved.",
+        "saved, measured; trace-ratio: what tells classes apart least per share saved; gates: those that "
+        "training leaves open. Unsaid: gates with gdp, else uniform.",
     )
     search_by: SearchBy = setting(
         "kl",
@@ -97,7 +98,10 @@ class Recipe:
     repair: Repair = setting(
         "none", "What follows the cut before any training; recalibrate re-estimates norms."
     )
-    epochs: int = setting(0, "Epochs of fine-tuning after the cut.")
+    epochs: int = setting(0, "Epochs of fine-tuning after the cut; with gdp of all training, gates included.")
+    gate_epochs: int | None = setting(
+        None, "gdp: how many of the epochs train gates, before the cut. Unsaid: 60 %, rounded up."
+    )
     lr: float = setting(0.05, "Learning rate of fine-tuning, at its start; it falls to 0 along a cosine.")
     batch_size: int = setting(64, "Images a step of fine-tuning.")
     distill: bool = setting(False, "Fine-tune under the full network as teacher.")
@@ -120,10 +124,28 @@ class Recipe:
     def __post_init__(self):
         self._freeze()
         choose(self.criterion, CRITERIA, "criterion")
+        for name, value in self._derived().items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         for name in CHOICES:
             choose(getattr(self, name), get_args(self.__annotations__[name]), name)
-        self._check_numbers()
+        check(self)
         object.__setattr__(self, "options", resolve_options(self.criterion, dict(self.options)))
+
+    @property
+    def trained(self) -> bool:
+        """Whether the criterion's scores come from training gates with the network."""
+        return CRITERIA[self.criterion].trained
+
+    @property
+    def tune_epochs(self) -> int:
+        """Epochs of plain fine-tuning: what training gates leaves of them."""
+        return self.epochs - (self.gate_epochs or 0)
+
+    def _derived(self) -> dict[str, Any]:
+        """What fields that depend on others are where they are unsaid."""
+        gates = -(-GATE_SHARE * self.epochs // 100) if isinstance(self.epochs, int) and self.trained else None
+        return {"allocation": "gates" if self.trained else "uniform", "gate_epochs": gates}
 
     def _freeze(self):
         """Lists and dicts, as JSON and callers hand them over, become sorted or ordered tuples."""
@@ -139,38 +161,8 @@ class Recipe:
         object.__setattr__(self, "protect", tuple(self.protect))
         for name in ("subtask", "bit_choices"):
             object.__setattr__(self, name, whole_numbers(getattr(self, name), name))
-
-    def _check_numbers(self):
-        for name in ("model", "data", "device"):
-            if not isinstance(getattr(self, name), str) or not getattr(self, name):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; give a name")
-        share(self.cut, "cut")
-        share(self.max_cut_per_group, "max_cut_per_group", least=0.0, most=1.0)
-        for name, value in self.cut_group:
-            share(value, f"cut_group of {name}")
-        for name, least in LEAST.items():
-            whole(getattr(self, name), name, least)
-        if self.size is not None:
-            whole(self.size, "size", 8)
-        positive(self.lr, "lr", "a learning rate", 0.05)
-        positive(self.search_temperature, "search_temperature", "a temperature", 4, most=100)
-        positive(self.distill_temperature, "distill_temperature", "a temperature", 4, most=100)
-        for name in ("distill_logits", "distill_features"):
-            share(getattr(self, name), name, most=1000)
-        self._check_classes_and_bits()
-
-    def _check_classes_and_bits(self):
-        if len(self.subtask) == 1:
-            raise ValueError(
-                f"subtask is one class only ({self.subtask[0]}); give two or more, such as 3 5 8"
-            )
-        if not self.bit_choices or not set(self.bit_choices) <= set(range(1, 9)):
-            raise ValueError("bit_choices are bit-widths from 1 to 8, such as 2 4 8")
-        if self.bits is not None:
-            positive(self.bits, "bits", "mean bits a weight", 4, most=8)
+        if isinstance(self.bits, int) and not isinstance(self.bits, bool):
             object.__setattr__(self, "bits", float(self.bits))
-        if not isinstance(self.distill, bool):
-            raise ValueError(f"distill is {self.distill!r}; give true or false")
 
     # --------------------------------------------------------------------------------------------- as JSON
 
@@ -212,7 +204,8 @@ class Recipe:
     def differences(self) -> dict[str, Any]:
         """The fields that differ from the defaults; of the options those that differ from the criterion's
         own."""
-        plain, default = self.to_dict(), Recipe(criterion=self.criterion).to_dict()
+        plain = self.to_dict()
+        default = Recipe(criterion=self.criterion).to_dict() | self._derived()
         told = {name: value for name, value in plain.items() if name != "options" and value != default[name]}
         if self.criterion != DEFAULT_CRITERION:
             told["criterion"] = self.criterion
@@ -266,7 +259,13 @@ class Recipe:
         return "\n".join([*lines, 'print(result.report["accuracy"])']) + "\n"
 
     def but(self, **changes) -> "Recipe":
-        """A copy with these fields changed; another criterion starts from its own options' defaults."""
-        if changes.get("criterion", self.criterion) != self.criterion:
+        """A copy with these fields changed. Another criterion starts from its own options' defaults, and
+        fields that are as they would be unsaid follow what they depend on."""
+        criterion = changes.get("criterion", self.criterion)
+        if criterion != self.criterion:
             changes.setdefault("options", ())
+        other_kind = criterion in CRITERIA and CRITERIA[criterion].trained != self.trained
+        for name, value in self._derived().items():
+            if other_kind or getattr(self, name) == value:
+                changes.setdefault(name, None)
         return replace(self, **changes)

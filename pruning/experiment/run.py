@@ -15,15 +15,20 @@ from pruning.allocation import plan as make_plan
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
+from pruning.experiment.checks import must_mean_something
+from pruning.experiment.gating import gating
 from pruning.experiment.mending import mended, must_reach_bits, rounded
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import report_of
 from pruning.experiment.sources import Loaded, load
 from pruning.progress import Watch, silent
 from pruning.search import SEARCHES, search_plan
+from pruning.train.saved import Saved
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from pruning.gates.records import GateTrace
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +36,9 @@ class Result:
     """What `run` found. model: the smaller network.   report: as report.json.   predictions: as
     predictions.npz.
     history: a row an epoch of fine-tuning {epoch, loss, holdout_loss, holdout_accuracy,
-    images_per_second}.   codes: of a quantized network's weights, {weight: Codes}; else None."""
+    images_per_second}.   codes: of a quantized network's weights, {weight: Codes}; else None.   gates: how
+    they moved, where they were trained; gate_history: a row an epoch of that, with left and target (shares of
+    the measure) and between (share of gates) as well."""
 
     recipe: Recipe
     model: "nn.Module"
@@ -40,9 +47,12 @@ class Result:
     predictions: dict[str, np.ndarray]
     history: tuple[dict, ...] = ()
     codes: dict | None = None
+    gates: "GateTrace | None" = None
+    gate_history: tuple[dict, ...] = ()
 
     def save(self, folder: str | Path) -> Path:
-        """Writes model.safetensors, plan.json, recipe.json, report.json and predictions.npz."""
+        """Writes model.safetensors, plan.json, recipe.json, report.json, predictions.npz and, where gates
+        were trained, gates.npz."""
         return export.save(
             folder,
             self.model,
@@ -51,6 +61,7 @@ class Result:
             self.report,
             self.predictions,
             self.codes,
+            self.gates,
         )
 
     def zip(self, path: str | Path) -> Path:
@@ -60,54 +71,71 @@ class Result:
         return Path(path)
 
 
-def run(recipe: Recipe, watch: Watch = silent) -> Result:
-    """Does what the recipe says: load, score, plan, cut, repair, fine-tune, evaluate after each.
+def run(recipe: Recipe, watch: Watch = silent, state: str | Path | None = None) -> Result:
+    """Does what the recipe says: load, score, plan, cut, repair, fine-tune, evaluate after each. A criterion
+    that trains gates does so in the place of scoring.
 
-    Touches nothing but what it loads; torch's number of threads is the caller's to set (the command line and
-    the workers set it to the recipe's). Raises ValueError in one sentence where the recipe cannot be done,
-    and lets a watch's Cancelled through.
+    state: a folder in which the state of the training is kept, epoch by epoch, and gone on from where it
+    holds one of this recipe; removed at the end. Touches nothing else but what it loads; torch's number of
+    threads is the caller's to set (the command line and the workers set it to the recipe's). Raises
+    ValueError in one sentence where the recipe cannot be done, and lets a watch's Cancelled through.
     """
     from pruning.surgery import cut
 
-    _must_mean_something(recipe)
+    must_mean_something(recipe)
     clock = _Clock()
     with clock.stage("trace"):
         loaded = load(recipe, watch)
-    recipe = loaded.recipe
+    saved = Saved(state, loaded.recipe.to_json()) if state is not None else None
+    stages, messages = _Stages(loaded, watch), [*loaded.data.messages]
+    prepared = _gated if recipe.trained else _scored
+    whole, plan, gates = prepared(loaded, stages, clock, messages, watch, saved)
+    watch("plan", 1, 1, macs=plan.macs, macs_before=plan.macs_before)
+    watch("cut", 0, 1)
+    with clock.stage("cut"):
+        small = cut(whole, plan)
+        _must_run(small, loaded.graph.example)
+        must_reach_bits(loaded, small)  # before minutes of training
+    stages.evaluate("cut", small)
+    told = gates.reported(small, loaded.recipe) if gates else None
+    stopped = gates is not None and gates.gated.stopped
+    history = mended(loaded, small, plan, stages, clock, messages, watch, saved, stopped)
+    codes = None
+    if recipe.bits is not None:
+        small, plan, codes = rounded(loaded, small, plan, stages, clock, messages, watch)
+    messages = list(dict.fromkeys(messages))
+    report = report_of(loaded, small, plan, stages, clock, codes, messages, watch) | {"gates": told}
+    if saved:
+        saved.remove()
+    more = (gates.gated.trace, tuple(gates.gated.history)) if gates else ()
+    return Result(loaded.recipe, small, plan, report, stages.predictions(), tuple(history), codes, *more)
+
+
+def _scored(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, saved):
+    """The network as it is, the plan that scores make, and no gates."""
     with clock.stage("statistics"):
         scores = scores_of(loaded, watch)
     watch("plan", 0, 1)
     with clock.stage("plan"):
-        plan = planned(recipe, loaded.graph, scores, loaded.data, watch)
+        plan = planned(loaded.recipe, loaded.graph, scores, loaded.data, watch)
         plan = replace(plan, changes=(*loaded.changes, *plan.changes))
-    watch("plan", 1, 1, macs=plan.macs, macs_before=plan.macs_before)
-    stages = _Stages(loaded, watch)  # not before the plan: a target out of reach should be said at once
+    messages += [*scores.messages, *plan.messages]
+    stages.evaluate("baseline", loaded.model)  # after the plan: a target out of reach is said at once
+    return loaded.model, plan, None
+
+
+def _gated(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, saved):
+    """The network after training with gates, the plan that they make, and the gates."""
     stages.evaluate("baseline", loaded.model)
-    watch("cut", 0, 1)
-    with clock.stage("cut"):
-        small = cut(loaded.model, plan)
-        _must_run(small, loaded.graph.example)
-        must_reach_bits(loaded, small)  # before minutes of training
-    stages.evaluate("cut", small)
-    messages = [*loaded.data.messages, *scores.messages, *plan.messages]
-    history = mended(loaded, small, plan, stages, clock, messages, watch)
-    codes = None
-    if recipe.bits is not None:
-        small, plan, codes = rounded(loaded, small, plan, stages, clock, messages, watch)
-    report = report_of(loaded, small, plan, stages, clock, codes, list(dict.fromkeys(messages)), watch)
-    return Result(recipe, small, plan, report, stages.predictions(), tuple(history), codes)
-
-
-def _must_mean_something(recipe: Recipe):
-    """A setting that would do nothing is an error: the person expects something of it."""
-    if recipe.distill and not recipe.epochs:
-        raise ValueError("distillation is part of fine-tuning, and epochs is 0; give --epochs 1 or more")
-    if recipe.bits_epochs and recipe.bits is None:
-        raise ValueError("bits_epochs is training with rounded weights, and bits is unsaid; give --bits 4")
+    found = gating(loaded, stages, clock, messages, watch, saved)
+    messages += found.plan.messages
+    plan = replace(found.plan, changes=(*loaded.changes, *found.plan.changes))
+    return found.model, plan, found
 
 
 def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = None) -> Scores:
-    """What the recipe's criterion says of the recipe's groups (or of other ones)."""
+    """What the recipe's criterion says of the recipe's groups (or of other ones); of all, where a share of
+    a group is given, which may be any."""
     recipe = loaded.recipe
     chosen = (recipe.criterion, recipe.options)
     found = score_all(
@@ -116,7 +144,7 @@ def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = Non
         loaded.data,
         seed=recipe.seed,
         calibration=recipe.calibration,
-        groups=groups or recipe.groups,
+        groups=groups or ("all" if recipe.cut_group else recipe.groups),
         watch=watch,
     )
     return found[chosen]

@@ -18,6 +18,7 @@ from pruning.train.predictions import Predictions, evaluate
 from pruning.train.saved import Saved, put_back, state_of
 
 RECORDED = 200  # steps of a training that are recorded with every gate
+MANY = 0.05  # of all gates: held back, that is worth a message
 HEARD = 8  # images that the norms of a closed block are set by
 COUNTS = ("epoch", "batch", "seen", "busy", "total", "history", "rows")  # of the state, beside the tensors
 
@@ -156,7 +157,7 @@ class Training:
         self.messages.append(f"Stopped: {told}. What epoch {self.epoch} left is kept; give a smaller rate.")
 
     def end(self):
-        """Nothing half-way is left: what was told to shut is shut. Says which groups were held open."""
+        """Nothing half-way is left: what was told to shut is shut. Says what was held open."""
         if not self.stopped:
             self.mover.finish()
         if self.mover.closed:
@@ -168,6 +169,11 @@ class Training:
             self.messages.append(
                 f"{listed} would have closed whole and were held open: no path leads around them, or more "
                 "would have gone than was asked for."
+            )
+        if len(self.mover.spared) > MANY * len(self.gates):
+            self.messages.append(
+                f"{len(self.mover.spared)} gates more would have shut than the target asks for and were "
+                "held open; a smaller gate_rate pulls less."
             )
 
     # ------------------------------------------------------------------------------------------ its state

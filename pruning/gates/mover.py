@@ -11,7 +11,7 @@ import numpy as np
 
 from pruning.gates.gates import SHUT, Gates
 from pruning.gates.placement import Placement
-from pruning.gates.records import opened, slope
+from pruning.gates.records import between, margin, opened, slope
 
 MEMORY = 0.9  # of the mean of a gate's gradient
 LARGEST = 12.0  # times the share of all steps that one step is: how far, of itself, a gate goes at most
@@ -37,6 +37,7 @@ class Mover:
     price: float = 0.0
     closed: frozenset[int] = frozenset()
     held: set[int] = field(default_factory=set)  # groups that were kept from closing
+    spared: set[int] = field(default_factory=set)  # gates that were kept from shutting, for too much had gone
 
     def __post_init__(self):
         self.placement: Placement = self.gates.placement
@@ -45,10 +46,12 @@ class Mover:
         self.shut_at = np.full(len(self.gates), -1)  # step at which each gate was shut for good
         n = len(self.placement.owner)
         self.channels = slice(0, n)
+        blocks = [int((self.gates.block_of == number).sum()) for number in range(len(self.gates.blocks))]
+        # A block's gate feels the loss of all its channels. Pushed by their number squared, blocks go first
+        # and single channels make up the rest; by their number alone, no block ever closed.
+        self.stands_for = np.array([1] * n + blocks)
         self._firsts = np.array([own.start for own in self.placement.starts.values()])
         self.low = np.sqrt(SHUT / (1 - SHUT))  # s of a gate that is as good as shut
-
-    # ------------------------------------------------------------------------------------------ one step
 
     def move(self, gradient: np.ndarray) -> bool:
         """One step of every gate. gradient: [N] of the loss, by what each gate multiplies. Returns whether a
@@ -121,7 +124,7 @@ class Mover:
         pull = -self.mean * steep
         size = np.sqrt(np.mean(np.square(pull[alive]))) if alive.any() else 0.0
         pull = self.rate / self.steps * pull / size if size > 0 and self.doomed is None else 0 * pull
-        push = steep if self.doomed is None else steep * self.doomed
+        push = steep * self.stands_for**2 if self.doomed is None else steep * self.doomed
         most = LARGEST / self.steps
 
         def moved(price: float) -> np.ndarray:
@@ -133,8 +136,6 @@ class Mover:
 
         self.price = _least(enough)
         return moved(self.price)
-
-    # --------------------------------------------------------------------------------------- exact zeros
 
     def _shut(self, scaled: np.ndarray) -> tuple[np.ndarray, bool]:
         """Sets gates below the threshold to exact zero, but for those that must stay: too few would be left
@@ -158,6 +159,7 @@ class Mover:
             value, scaled[gate] = scaled[gate], 0.0
             if self._too_much(scaled, 0.002):
                 scaled[gate] = value
+                self.spared.add(int(gate))
                 return
             self.shut_at[gate] = self.step
 
@@ -193,8 +195,6 @@ class Mover:
             if branch & groups:
                 place = len(self.placement.owner) + number
                 scaled[place] = max(scaled[place], 1.0)
-
-    # ----------------------------------------------------------------------------------------- settling
 
     def decide(self, scaled: np.ndarray):
         """Tells every gate that is not shut yet what to do: the narrowest shut, one by one, until what is
@@ -255,12 +255,13 @@ class Mover:
 
     def numbers(self) -> dict:
         return {"step": self.step, "price": self.price, "eps": self.gates.eps} | {
-            name: sorted(getattr(self, name)) for name in ("closed", "held")
+            name: sorted(getattr(self, name)) for name in ("closed", "held", "spared")
         }
 
     def go_on(self, arrays: dict[str, np.ndarray], numbers: dict):
         self.step, self.price = numbers["step"], numbers["price"]
-        self.closed, self.held = frozenset(numbers["closed"]), set(numbers["held"])
+        self.closed = frozenset(numbers["closed"])
+        self.held, self.spared = set(numbers["held"]), set(numbers["spared"])
         self.mean, self.shut_at = arrays["mean"].copy(), arrays["shut_at"].copy()
         self.shutting = arrays["shutting"].copy() if "shutting" in arrays else None
         self.gates.set(arrays["scaled"].copy(), numbers["eps"])
@@ -270,19 +271,17 @@ class Mover:
     @property
     def between(self) -> float:
         """Share of all gates with 0.05 < g / g_max < 0.5 of their group."""
-        values, count = opened(self.gates.scaled[self.channels]), 0
-        for own in self.placement.starts.values():
-            largest = values[own].max()
-            share = values[own] / largest if largest > 0 else values[own]
-            count += int(((share > 0.05) & (share < 0.5)).sum())
-        return count / len(values)
+        return between(self.values, list(self.placement.starts.values()))
 
     @property
     def margin(self) -> float:
         """The narrowest open gate over the widest that is still shutting; infinite where none is."""
-        values = opened(self.gates.scaled[self.channels])
-        shutting, open_ = values[(values > 0) & (values < 0.5)], values[values >= 0.5]
-        return float(open_.min() / shutting.max()) if len(shutting) and len(open_) else float("inf")
+        return margin(self.values)
+
+    @property
+    def values(self) -> np.ndarray:
+        """[channels]: g."""
+        return opened(self.gates.scaled[self.channels])
 
 
 def _least(enough) -> float:

@@ -1,5 +1,6 @@
 """What a training with gates leaves behind, as plain records: for pages and files, without torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,3 +53,18 @@ def opened(scaled: np.ndarray) -> np.ndarray:
 def slope(scaled: np.ndarray) -> np.ndarray:
     """dg / ds, which is sqrt(eps) dg / dt: largest, 0.65, at s = 1 / sqrt(3); next to none far from it."""
     return 2 * scaled / np.square(np.square(scaled) + 1)
+
+
+def between(values: np.ndarray, groups: Sequence[slice]) -> float:
+    """Share of gates with 0.05 < g / g_max < 0.5 of their group. groups: where each group's gates stand."""
+    count = 0
+    for own in groups:
+        share = values[own] / (values[own].max() or 1.0)
+        count += int(((share > 0.05) & (share < 0.5)).sum())
+    return count / len(values)
+
+
+def margin(values: np.ndarray) -> float:
+    """The narrowest gate from a half up over the widest below that is not shut; infinite where none is."""
+    shutting, still_open = values[(values > 0) & (values < 0.5)], values[values >= 0.5]
+    return float(still_open.min() / shutting.max()) if len(shutting) and len(still_open) else float("inf")

@@ -21,7 +21,7 @@ import numpy as np
 from pruning.allocation import MEASURES, made
 from pruning.allocation.limits import Limits, cost_of, limits_of
 from pruning.cost import Plan, Step
-from pruning.criteria.registry import CRITERIA, resolve_options
+from pruning.criteria.registry import CRITERIA, must_be_scored, resolve_options
 from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
 from pruning.progress import Watch, silent
@@ -79,7 +79,7 @@ def _check(criterion: str, cut: float, measure: str, allocation: str, by: str):
     choose(measure, MEASURES, "measure")
     choose(allocation, SEARCHES, "allocation that runs the network")
     choose(by, PRICES, "price of a step")
-    choose(criterion, CRITERIA, "criterion")
+    must_be_scored(choose(criterion, CRITERIA, "criterion"))
     if not 0 <= cut < 1:
         raise ValueError(f"cut is {cut}; give a share from 0 to below 1, such as 0.5")
 

@@ -4,5 +4,6 @@ from pruning.train.distillation import Teaching
 from pruning.train.loop import fit
 from pruning.train.network import Trained, train_network
 from pruning.train.predictions import Predictions, evaluate
+from pruning.train.saved import Saved
 
-__all__ = ["Predictions", "Teaching", "Trained", "evaluate", "fit", "train_network"]
+__all__ = ["Predictions", "Saved", "Teaching", "Trained", "evaluate", "fit", "train_network"]

@@ -6,18 +6,20 @@ The state that the hold-out likes best is kept; the test part is never looked at
 import math
 import time
 from collections import Counter
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pruning.data import Dataset, Split, to_tensor
 from pruning.models import Normalization
-from pruning.progress import Watch, silent
+from pruning.progress import Paused, Watch, silent
 from pruning.task import Classification
 from pruning.train.augment import augmented
 from pruning.train.distillation import Lesson, Teaching
 from pruning.train.predictions import Predictions, evaluate, mode_kept
+from pruning.train.saved import Saved, put_back, state_of
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 CLIP = 5.0  # length of the gradient at most: the first steps after a deep cut are far longer
+STAGE = "tune"  # under which the state is kept
+COUNTS = ("step", "seen", "busy", "least", "rows")  # of it, beside the tensors
 Schedule = Literal["cosine", "one-cycle"]
 
 
@@ -42,6 +46,7 @@ def fit(
     watch: Watch = silent,
     schedule: Schedule = "cosine",
     teach: Teaching | None = None,
+    saved: Saved | None = None,
 ) -> list[dict]:
     """Trains `model` in place; leaves in it the state, the first one included, with the least hold-out loss.
 
@@ -51,24 +56,18 @@ def fit(
     the state left in the model); with `teach` also its terms, distill_logits and distill_features. No
     gradients are left. The same seed and thread count give the same network. An exception, a watch's too,
     leaves the model as it came. Raises ValueError if the loss stops being a number.
+    saved: where the state is kept after every epoch, and what is there already is gone on from, to the same
+    end; asked there to pause, raises Paused; to stop, ends with the best state of the epochs so far.
     """
     check(epochs, lr, batch_size)
-    import torch
+    options = (epochs, lr, batch_size, seed, normalization, device, watch, schedule, teach, saved)
+    run = Run(model, dataset, *options)
+    run.fit()
+    return run.rows
 
-    came = copied(model)
-    with mode_kept(model), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            options = (epochs, lr, batch_size, seed, normalization, device, watch, schedule, teach)
-            run = Run(model, dataset, *options)
-            rows, best = run.train(came)
-        except BaseException:
-            model.load_state_dict(came)
-            raise
-        finally:
-            model.zero_grad()
-    model.load_state_dict(best)
-    return rows
+
+class Stopped(Exception):
+    """Raised between two batches: what was learned so far is wanted, and no more."""
 
 
 def check(epochs: int, lr: float, batch_size: int) -> None:
@@ -94,6 +93,9 @@ class Run:
     watch: Watch
     schedule: Schedule
     teach: Teaching | None
+    saved: Saved | None
+    rows: list[dict] = field(default_factory=list)
+    best: dict = field(default_factory=dict)  # the state that the hold-out liked best
 
     def __post_init__(self):
         import torch
@@ -107,30 +109,76 @@ class Run:
         self.step = 0
         self.seen = 0  # images
         self.busy = 0.0  # seconds of training, evaluations aside
-        self.began = time.perf_counter()
 
-    def train(self, came: dict) -> tuple[list[dict], dict]:
-        """Returns the rows and the best state. came: the state at the start, which competes."""
-        rows, best = [], came
-        least = self.holdout().loss if self.epochs else math.inf
-        self.lesson = self.taught() if self.epochs else None
-        for epoch in range(1, self.epochs + 1):
-            loss, terms = self.one_epoch(epoch)
-            holdout = self.holdout()
-            row = {
-                "epoch": epoch,
-                "loss": loss,
-                "holdout_loss": holdout.loss,
-                "holdout_accuracy": holdout.accuracy,
-            }
-            row |= {f"distill_{name}": value for name, value in terms.items()}
-            rows.append(row | {"images_per_second": self.seen / self.busy, "kept": False})
-            if holdout.loss < least:
-                least, best = holdout.loss, copied(self.model)
-                for other in rows:
-                    other["kept"] = other is rows[-1]
-            self.tell(epoch, loss, accuracy=holdout.accuracy, holdout_loss=holdout.loss, **terms)
-        return rows, best
+    def fit(self) -> None:
+        """Leaves the best state in the model; after an exception the one that came."""
+        import torch
+
+        self.best = came = copied(self.model)
+        with mode_kept(self.model), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            try:
+                self.train()
+            except BaseException:
+                self.model.load_state_dict(came)
+                raise
+            finally:
+                self.model.zero_grad()
+        self.model.load_state_dict(self.best)
+
+    def train(self) -> None:
+        """Fills rows and best, for which the state at the start competes too."""
+        if not self.epochs:
+            return
+        self.lesson = self.taught()
+        if not self.restored():
+            self.least = self.holdout().loss
+        self.first, self.began = self.step, time.perf_counter()
+        with suppress(Stopped):
+            for epoch in range(len(self.rows) + 1, self.epochs + 1):
+                loss, terms = self.one_epoch(epoch)
+                holdout = self.judge(epoch, loss, terms)
+                self.keep()
+                self.tell(epoch, loss, accuracy=holdout.accuracy, holdout_loss=holdout.loss, **terms)
+
+    def judge(self, epoch: int, loss: float, terms: dict[str, float]) -> Predictions:
+        """What the hold-out says of an epoch: its row, and whether its state is the best so far."""
+        holdout = self.holdout()
+        row = {
+            "epoch": epoch,
+            "loss": loss,
+            "holdout_loss": holdout.loss,
+            "holdout_accuracy": holdout.accuracy,
+        }
+        row |= {f"distill_{name}": value for name, value in terms.items()}
+        self.rows.append(row | {"images_per_second": self.seen / self.busy, "kept": False})
+        if holdout.loss < self.least:
+            self.least, self.best = holdout.loss, copied(self.model)
+            for other in self.rows:
+                other["kept"] = other is self.rows[-1]
+        return holdout
+
+    def keep(self) -> None:
+        """The state between two epochs."""
+        if self.saved:
+            tensors, values = state_of(self.model, self.best, self.optimizer, self.random)
+            values |= {name: getattr(self, name) for name in COUNTS} | {"settings": self.settings}
+            self.saved.keep(STAGE, tensors, values)
+
+    def restored(self) -> bool:
+        """Goes back to the state kept of this training, if there is one."""
+        found = self.saved.found(STAGE) if self.saved else None
+        if found is None or found[1]["settings"] != self.settings:
+            return False
+        self.best = put_back(*found, self.model, self.optimizer, self.random)
+        for name in COUNTS:
+            setattr(self, name, found[1][name])
+        return True
+
+    @property
+    def settings(self) -> list:
+        """What another training would differ in."""
+        return [self.epochs, self.lr, self.batch_size, self.seed, self.schedule]
 
     def taught(self) -> Lesson | None:
         if self.teach is None or not (self.teach.logits or self.teach.features):
@@ -144,6 +192,7 @@ class Run:
             self.lesson.prepare(self.model)
         order, total = self.random.permutation(len(self.dataset.train)), Counter()
         for batch in range(self.batches):
+            self.ask()
             start = time.perf_counter()
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             total.update(self.one_step(self.dataset.train.take(rows)))
@@ -186,6 +235,14 @@ class Run:
             watch=lambda *_, **__: self.still_wanted(),
         )
 
+    def ask(self) -> None:
+        """Whether somebody wants it to end here."""
+        wish = self.saved.wish() if self.saved else None
+        if wish == "pause":
+            raise Paused
+        if wish == "stop":
+            raise Stopped
+
     def still_wanted(self) -> None:
         self.watch("tune", self.step, self.batches * self.epochs)
 
@@ -200,7 +257,7 @@ class Run:
             epochs=self.epochs,
             loss=loss,
             images_per_second=self.seen / self.busy,
-            seconds_left=passed / self.step * (steps - self.step),
+            seconds_left=passed / (self.step - self.first) * (steps - self.step),
             **values,
         )
 

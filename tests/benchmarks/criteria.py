@@ -14,7 +14,7 @@ import os
 
 import torch
 
-from pruning.criteria import CRITERIA
+from pruning.criteria import SCORED
 from pruning.criteria.scoring import score_all
 from pruning.experiment import Recipe, paired_difference
 from pruning.experiment.run import planned
@@ -29,7 +29,7 @@ from tests.benchmarks.measured import ROOT, SEEDS, in_points, percent, remembere
 from tests.benchmarks.one_shot import CONTROLS, CUT, CUTS, MORE_SEEDS, READINGS, Reading, reading
 from tests.benchmarks.speed import machine
 
-ORDER = ("random", *(name for name in CRITERIA if name != "random"))
+ORDER = ("random", *(name for name in SCORED if name != "random"))
 CHOICES = (  # what is an option and a matter of taste; the defaults among them
     *(reading("cpot", temperature=value) for value in (0.5, 1.0, 2.0, 4.0, 8.0)),
     *(reading("cpot", barycenter=kind) for kind in ("median", "mean")),

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 
 import pruning
-from pruning.criteria import CRITERIA, resolve_options
+from pruning.criteria import CRITERIA, SCORED, resolve_options
 from pruning.criteria.di import discriminant_losses, ridge_inverse, scaled_labels
 from pruning.criteria.scoring import score_all
 from pruning.statistics.images import CalibrationImages
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPTUM = ("conductance", "gradient_x_activation", "integrated_gradients")  # passes of their own, many of them
-TEN = [name for name in CRITERIA if name not in CAPTUM]
+TEN = [name for name in SCORED if name not in CAPTUM]
 FREE_OF_DATA = [name for name in TEN if not CRITERIA[name].uses_data]
 STREAMED = [name for name in TEN if CRITERIA[name].uses_data and name not in ("taylor", "di")]
 DI, TOGETHER = "di (the pass and its solves)", "all ten together"

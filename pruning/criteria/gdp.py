@@ -1,0 +1,55 @@
+"""GDP: gates with differentiable polarization. Its scores are gates that were trained with the network.
+
+Guo et al. 2021, arXiv 2109.02220. What the gates do stands in `pruning.gates`; here is what can be chosen
+about them."""
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Literal
+
+from pruning.criteria.registry import criterion
+
+
+def _checked(options: dict) -> dict:
+    return asdict(Polarization(**options))
+
+
+@criterion(
+    "gdp",
+    meaning="Trains a gate on every channel with the network until each is either shut or wide open.",
+    unit="gate (0 shut, 1 open; shut ones below 0, the later the higher)",
+    trained=True,
+    resolve=_checked,
+)
+@dataclass(frozen=True, kw_only=True)
+class Polarization:
+    """The choices of gates g = t^2 / (t^2 + eps), one number t a channel. Raises ValueError where eps would
+    not fall."""
+
+    eps_start: Annotated[
+        float, "Where eps of the gates t^2 / (t^2 + eps) starts: large, so that gates can move both ways."
+    ] = 0.1
+    eps_end: Annotated[
+        float, "Where eps ends, falling by the same factor every step: small, so that gates are 0 or 1."
+    ] = 1e-4
+    gate_rate: Annotated[
+        float,
+        "How far the loss pulls a typical gate in the whole training, in units of sqrt(eps), against the "
+        "price on the resource, which pushes all gates down.",
+    ] = 2.0
+    blocks: Annotated[bool, "A gate on every residual branch as a whole, too, so that blocks can close."] = (
+        False
+    )
+    control: Annotated[
+        Literal["none", "frozen", "random"],
+        "frozen: t never moves, to see what the falling eps does alone. random: as many channels of each "
+        "group close, drawn by the seed.",
+    ] = "none"
+
+    def __post_init__(self):
+        if not 0 < self.eps_end < self.eps_start:
+            raise ValueError(
+                f"eps falls from {self.eps_start:g} to {self.eps_end:g}; give eps_end above 0 and below "
+                "eps_start, such as 0.0001 and 0.1"
+            )
+        if self.gate_rate <= 0:
+            raise ValueError(f"gate_rate is {self.gate_rate:g}; give a number above 0, such as 2")

@@ -1,0 +1,94 @@
+"""What a recipe may not be: wrong values when it is made, and settings that would do nothing when it is run.
+Each is a ValueError of one sentence that says what would be right."""
+
+from typing import TYPE_CHECKING
+
+from pruning.experiment.values import positive, share, whole
+
+if TYPE_CHECKING:
+    from pruning.experiment.recipe import Recipe
+
+LEAST = {"min_channels": 1, "round_to": 1, "epochs": 0, "batch_size": 1, "seed": 0, "calibration": 2}
+LEAST |= {"threads": 1, "search_images": 1, "search_every": 0, "bits_epochs": 0}  # of whole numbers
+TRAINED = ("gates", "uniform", "global")  # allocations that need no scores of a smaller network
+
+
+def check(recipe: "Recipe") -> None:
+    """Every field by itself, and what belongs together."""
+    _check_numbers(recipe)
+    _check_classes_and_bits(recipe)
+    _check_gates(recipe)
+
+
+def _check_numbers(recipe: "Recipe") -> None:
+    for name in ("model", "data", "device"):
+        if not isinstance(getattr(recipe, name), str) or not getattr(recipe, name):
+            raise ValueError(f"{name} is {getattr(recipe, name)!r}; give a name")
+    share(recipe.cut, "cut")
+    share(recipe.max_cut_per_group, "max_cut_per_group", least=0.0, most=1.0)
+    for name, value in recipe.cut_group:
+        share(value, f"cut_group of {name}")
+    for name, least in LEAST.items():
+        whole(getattr(recipe, name), name, least)
+    if recipe.size is not None:
+        whole(recipe.size, "size", 8)
+    positive(recipe.lr, "lr", "a learning rate", 0.05)
+    positive(recipe.search_temperature, "search_temperature", "a temperature", 4, most=100)
+    positive(recipe.distill_temperature, "distill_temperature", "a temperature", 4, most=100)
+    for name in ("distill_logits", "distill_features"):
+        share(getattr(recipe, name), name, most=1000)
+    if not isinstance(recipe.distill, bool):
+        raise ValueError(f"distill is {recipe.distill!r}; give true or false")
+
+
+def _check_classes_and_bits(recipe: "Recipe") -> None:
+    if len(recipe.subtask) == 1:
+        raise ValueError(f"subtask is one class only ({recipe.subtask[0]}); give two or more, such as 3 5 8")
+    if not recipe.bit_choices or not set(recipe.bit_choices) <= set(range(1, 9)):
+        raise ValueError("bit_choices are bit-widths from 1 to 8, such as 2 4 8")
+    if recipe.bits is not None:
+        positive(recipe.bits, "bits", "mean bits a weight", 4, most=8)
+
+
+def _check_gates(recipe: "Recipe") -> None:
+    name, gates = recipe.criterion, recipe.gate_epochs
+    if not recipe.trained:
+        if recipe.allocation == "gates":
+            raise ValueError(f"{name} trains no gates, so allocation gates has none; give --criterion gdp")
+        if gates is not None:
+            raise ValueError(f"{name} trains no gates, so gate_epochs means nothing; leave it out")
+        return
+    if recipe.allocation not in TRAINED:
+        raise ValueError(
+            f"allocation {recipe.allocation} scores smaller networks again, which takes {name} epochs; give "
+            "gates, uniform or global"
+        )
+    whole(gates, "gate_epochs", 1 if recipe.epochs else 0)
+    if gates > recipe.epochs:
+        raise ValueError(f"gate_epochs is {gates}, which is more than all {recipe.epochs} epochs; give fewer")
+
+
+def must_mean_something(recipe: "Recipe") -> None:
+    """A setting that would do nothing is an error: the person expects something of it."""
+    if recipe.distill and not recipe.tune_epochs:
+        none = f"all {recipe.epochs} epochs train gates" if recipe.epochs else "epochs is 0"
+        raise ValueError(
+            f"distillation is part of fine-tuning, and {none}; give --epochs {recipe.epochs + 1}"
+        )
+    if recipe.bits_epochs and recipe.bits is None:
+        raise ValueError("bits_epochs is training with rounded weights, and bits is unsaid; give --bits 4")
+    if recipe.trained:
+        must_train(recipe)
+
+
+def must_train(recipe: "Recipe") -> None:
+    """What training gates cannot do without, and cannot do."""
+    if not recipe.epochs:
+        raise ValueError(
+            f"criterion {recipe.criterion} trains gates, and epochs is 0; give --epochs 1 or more, such as 10"
+        )
+    if recipe.allocation == "gates" and (recipe.round_to > 1 or recipe.cut_group):
+        asked = "round_to" if recipe.round_to > 1 else "cut_group"
+        raise ValueError(
+            f"{asked} has no say where open gates are the widths; give --allocation uniform or global with it"
+        )

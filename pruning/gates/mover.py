@@ -64,7 +64,7 @@ class Mover:
             self.gates.set(drifted, eps)
             return False
         if self.shutting is None and self.step >= DECIDED * self.steps:
-            self.decide(drifted)
+            self.shutting = self.decided(drifted) if self.doomed is None else self.doomed
         if self.shutting is None:
             scaled = self._pulled(drifted, eps)
         else:
@@ -196,9 +196,9 @@ class Mover:
                 place = len(self.placement.owner) + number
                 scaled[place] = max(scaled[place], 1.0)
 
-    def decide(self, scaled: np.ndarray):
-        """Tells every gate that is not shut yet what to do: the narrowest shut, one by one, until what is
-        left is nearest to the target; the others open."""
+    def decided(self, scaled: np.ndarray) -> np.ndarray:
+        """[N]: which gates are to shut: the narrowest, one by one, until what is left is nearest to the
+        target; the others are to open."""
         trial, shutting = scaled.copy(), scaled == 0
         goal, closed = 1 - self.cut, self.closed
         best, miss = shutting.copy(), abs(self.placement.left(self.hard(trial)) - goal)
@@ -220,7 +220,7 @@ class Mover:
                 best, miss = shutting.copy(), abs(now)
             if now <= 0:
                 break
-        self.shutting = best
+        return best
 
     def _in_order(self, scaled: np.ndarray) -> list[tuple[np.ndarray, frozenset[int]]]:
         """What may still shut, the narrowest first: single gates above a group's floor, and the last gates

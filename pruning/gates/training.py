@@ -111,6 +111,8 @@ def _trained(
     mover.frozen, mover.doomed = chosen.control == "frozen", doomed
     run = Training(mover, batches, *given, stage=STAGE if doomed is None else f"{STAGE} drawn")
     run.train()
+    if mover.frozen:
+        run.messages.append("control frozen: t is never moved, so no gate is shut and nothing is cut.")
     return run
 
 

@@ -12,8 +12,6 @@ from hypothesis.strategies import floats, integers
 from torch import nn
 
 import pruning
-from pruning.allocation import made
-from pruning.allocation.limits import cost_of
 from pruning.channels.ids import answer, flat
 from pruning.channels.slices import silenced
 from pruning.gates.gates import Gates
@@ -61,12 +59,6 @@ def moved(gates, seed=0):
     return gates
 
 
-def plan_of(gates):
-    placement = gates.placement
-    cost = cost_of(placement.structure, "channels", placement.limits)
-    return made(placement.structure, gates.kept(), "channels", 0.5, cost, placement.limits)
-
-
 @torch.no_grad()
 def outputs(network, example):
     return [
@@ -92,7 +84,7 @@ def test_gates_change_nothing_until_they_move_and_nothing_when_their_zeros_are_c
     assert all(torch.equal(a, b) for a, b in zip(before, outputs(gates, graph.example), strict=True))
 
     with_gates = outputs(moved(gates), graph.example)
-    plan = plan_of(gates)
+    plan = gates.plan()
     assert plan.widths == {
         group.name: len(gates.kept().get(g, range(group.size))) for g, group in enumerate(graph.groups)
     }
@@ -182,7 +174,7 @@ def test_a_closed_block_says_the_same_1_10_and_100_steps_later(bottleneck, optim
             model.eval()
             with_gates = outputs(gates, (images,))
             with gates.inserted():
-                small = pruning.cut(model, plan_of(gates)).eval()
+                small = pruning.cut(model, gates.plan()).eval()
             assert small.one.weight.shape[0] == small.two.weight.shape[1] == 0
             assert difference(with_gates, outputs(small, (images,))) < 1e-5
     gates.settle_norms(
@@ -190,7 +182,7 @@ def test_a_closed_block_says_the_same_1_10_and_100_steps_later(bottleneck, optim
     )  # momentum and rounding move a bias a little; nothing else is left of the block
     model.eval()
     with gates.inserted():
-        small = pruning.cut(model, plan_of(gates)).eval()
+        small = pruning.cut(model, gates.plan()).eval()
     constant = small.last(small.two(torch.zeros(2, 0, 8, 8)))
     assert torch.allclose(constant, model.last.bias.view(1, -1, 1, 1).expand_as(constant), atol=1e-5)
     small.train()(images).sum().backward()  # trains on as any network

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pruning.allocation import made
 from pruning.allocation import plan as make_plan
-from pruning.allocation.limits import cost_of, limits_of
+from pruning.allocation.limits import limits_of
 from pruning.cost import Plan
 from pruning.criteria import CRITERIA
 from pruning.criteria.scores import Scores
@@ -101,7 +100,7 @@ def gating(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, sav
         said = outputs(model, images)
     watch("plan", 0, 1)
     with clock.stage("plan"):
-        opened = open_gates(loaded, gated)
+        opened = gated.gates.plan(recipe.cut)
         plan = opened if recipe.allocation == "gates" else by_scores(loaded, gated)
         gated.gates.absorb()
     closed = [{"kind": "closed", "group": name} for name in gated.closed if not len(plan.kept[name])]
@@ -114,15 +113,6 @@ def gating(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, sav
         "epochs": len(gated.history),
     }
     return Gating(gated, model, replace(plan, changes=tuple(closed)), images, said, report)
-
-
-def open_gates(loaded: Loaded, gated: "Gated") -> Plan:
-    """The plan that keeps every channel whose gate is open."""
-    recipe, structure = loaded.recipe, loaded.graph.structure
-    where = (recipe.groups, recipe.protect, {}, recipe.max_cut_per_group, recipe.min_channels, 1)
-    limits = limits_of(structure, *where)
-    cost = cost_of(structure, recipe.measure, limits)
-    return made(structure, gated.kept, recipe.measure, recipe.cut, cost, limits)
 
 
 def by_scores(loaded: Loaded, gated: "Gated") -> Plan:

@@ -2,7 +2,13 @@
 
 from importlib import import_module
 
-_WHERE = {"Gates": "gates", "Gated": "training", "GateTrace": "records", "train_gates": "training"}
+_WHERE = {
+    "Gates": "gates",
+    "Gated": "training",
+    "GateTrace": "records",
+    "Mover": "mover",
+    "train_gates": "training",
+}
 __all__ = sorted(_WHERE)
 
 

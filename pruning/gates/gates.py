@@ -12,7 +12,10 @@ from torch import nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from pruning.allocation import made
+from pruning.allocation.limits import cost_of
 from pruning.channels.tracer import evaluating
+from pruning.cost import Plan
 from pruning.gates.placement import Placement, place
 
 SHUT = 1e-3  # a gate below it is set to exact zero, and stays there
@@ -88,6 +91,11 @@ class Gates:
         self.scaled, self.eps = np.asarray(scaled, float), float(eps)
         self._show()
 
+    @property
+    def gradient(self) -> np.ndarray:
+        """[N + blocks]: of the loss, by what each gate multiplies, as the last backward pass left it."""
+        return self.open.grad.double().cpu().numpy()
+
     def _show(self):
         with torch.no_grad():
             self.open.copy_(torch.from_numpy(self.factors))
@@ -147,6 +155,18 @@ class Gates:
         """
         with self.inserted(), evaluating(self.model), torch.no_grad(), _Norms():
             self.model(images)
+
+    def plan(self, cut: float | None = None) -> Plan:
+        """The plan that cuts every channel whose gate is shut. cut: share of the measure that was asked
+        for."""
+        placement = self.placement
+        structure, limits, kept = placement.structure, placement.limits, self.kept()
+        cost = cost_of(structure, placement.measure, limits)
+        lost = np.zeros_like(limits.sizes)
+        for g, channels in kept.items():
+            lost[g] = limits.sizes[g] - len(channels)
+        share = 1 - cost.of(lost) / cost.whole if cut is None else cut
+        return made(structure, kept, placement.measure, share, cost, limits)
 
     def kept(self) -> dict[int, np.ndarray]:
         """{group: channels whose gate is open}, ascending; of the gated groups."""

@@ -112,7 +112,7 @@ class Training:
         loss = Classification().loss(self.gates(images), labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
-        pull, value = self.gates.open.grad.double().cpu().numpy(), loss.item()
+        pull, value = self.gates.gradient, loss.item()
         if math.isfinite(value) and np.isfinite(pull).all():
             self.optimizer.step()
             if self.mover.move(pull):

@@ -23,14 +23,15 @@ SOON = 0.05  # share of the steps that shutting then takes
 @dataclass(eq=False)
 class Mover:
     """Moves the gates once a step. steps: of all the training with gates.   rate: of the loss's pull.
-    cut: share of the measure that goes.   doomed: [N], gates that are to shut, chosen beforehand (a control).
+    cut: share of the measure that goes.   frozen: they never move (a control).   doomed: [N], gates that are
+    to shut, chosen beforehand (a control).
     """
 
     gates: Gates
     cut: float
     steps: int
-    eps_end: float
-    rate: float
+    eps_end: float = 1e-4
+    rate: float = 2.0
     frozen: bool = False
     doomed: np.ndarray | None = None
     step: int = 0
@@ -53,9 +54,10 @@ class Mover:
         self._firsts = np.array([own.start for own in self.placement.starts.values()])
         self.low = np.sqrt(SHUT / (1 - SHUT))  # s of a gate that is as good as shut
 
-    def move(self, gradient: np.ndarray) -> bool:
-        """One step of every gate. gradient: [N] of the loss, by what each gate multiplies. Returns whether a
-        block has closed."""
+    def move(self, gradient: np.ndarray | None = None) -> bool:
+        """One step of every gate. gradient: [N] of the loss, by what each gate multiplies; what a backward
+        pass left in the gates where none is given. Returns whether a block has closed."""
+        gradient = self.gates.gradient if gradient is None else gradient
         self.step += 1
         self.mean = MEMORY * self.mean + (1 - MEMORY) * gradient
         eps = self.eps_at(self.step)

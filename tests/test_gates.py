@@ -17,6 +17,7 @@ from pruning.channels.slices import silenced
 from pruning.gates.gates import Gates
 from pruning.gates.mover import Mover
 from pruning.gates.records import opened, slope
+from pruning.quantize.rounding import quantize
 from tests.zoo import ZOO, conv
 
 LONG = ("resnet32", "resnet44", "resnet56", "resnet110", "torchvision:vgg")
@@ -187,6 +188,22 @@ def test_a_closed_block_says_the_same_1_10_and_100_steps_later(bottleneck, optim
     assert torch.allclose(constant, model.last.bias.view(1, -1, 1, 1).expand_as(constant), atol=1e-5)
     small.train()(images).sum().backward()  # trains on as any network
     assert small.head.weight.grad.abs().sum() > 0 and not small.one.weight.numel()
+
+
+def test_a_plan_with_a_closed_block_cuts_again_from_its_text():
+    graph = zoo("resnet20")
+    gates = moved(Gates(graph, blocks=True))
+    plan = gates.plan()
+    assert 0 in plan.widths.values() and plan.macs < plan.macs_before
+    again = pruning.Plan.from_json(plan.to_json())
+    small, same = pruning.cut(graph.model, plan), pruning.cut(graph.model, again)
+    assert difference(outputs(small, graph.example), outputs(same, graph.example)) == 0
+    assert difference(outputs(copy.deepcopy(small), graph.example), outputs(small, graph.example)) == 0
+    assert sum(p.numel() for p in small.parameters()) == plan.parameters
+
+    labelled = torch.randn(20, 3, 32, 32), torch.arange(20) % 10
+    packed = quantize(small, labelled, bits=4, by="error", calibration=20)  # layers without weights have no bits
+    assert torch.isfinite(outputs(packed.model, graph.example)[0]).all()
 
 
 def test_blocks_do_not_all_close_where_only_one_path_is_left():

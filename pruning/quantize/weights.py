@@ -84,12 +84,14 @@ def layers_of(model: nn.Module, images: CalibrationImages) -> tuple[list[Layer],
     """The layers whose weights are rounded, in the order they run, and messages on those left out.
 
     A weight that is computed from other tensors (weight norm), that a layer shares with an earlier one, or
-    that is used outside its layer stays as it is; the first of these is said, the second needs no word.
+    that is used outside its layer stays as it is; the first of these is said, the second needs no word. A
+    layer of a closed block has no weights.
     """
     ran: dict[nn.Module, None] = {}
     with _watched(model, lambda module, *_: ran.setdefault(module)), as_it_was(model), torch.no_grad():
         inputs, _ = next(iter(images.batches(2)))
         model(inputs)
+    ran = {module: None for module in ran if module.weight.numel()}
     names = {id(parameter): name for name, parameter in model.named_parameters()}  # a shared one once
     found = {names[id(m.weight)]: m for m in reversed(ran) if id(m.weight) in names}
     if not found:
@@ -97,7 +99,7 @@ def layers_of(model: nn.Module, images: CalibrationImages) -> tuple[list[Layer],
     names = list(found)[::-1]
     first = next((n for n in names if isinstance(found[n], Convolution)), names[0])
     layers = [Layer(name, found[name], name in (first, names[-1])) for name in names]
-    rest = sum(isinstance(m, LAYERS) and m not in ran for m in model.modules())
+    rest = sum(isinstance(m, LAYERS) and m not in ran and m.weight.numel() > 0 for m in model.modules())
     rest += sum(id(m.weight) not in {id(p) for p in model.parameters()} for m in ran)
     words = f"{rest} layers keep their weights in float32: computed from other tensors, or not run as a layer"
     return layers, [words] if rest else []

@@ -127,6 +127,9 @@ def measure_public(threads: int, seeds):
         )
         rival = public("resnet56", criterion="l1", repair="recalibrate", **same)
         remembered(f"gates-public-l1-{seed}", lambda rival=rival: staged(run(rival)))
+        for control in ("frozen", "random") if seed == 0 else ():
+            of = public("resnet56", criterion="gdp", options={"control": control}, **same)
+            remembered(f"gates-public-{control}-{seed}", lambda of=of: gdp(of))
 
 
 def measure_networks(threads: int, seeds):

@@ -30,8 +30,17 @@ CONFIG = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": 0.95,
+    # Looking after themselves as often as Dask has it, processes that wait took a tenth of a core.
+    "distributed.worker.memory.monitor-interval": "250ms",
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
     # Dask would set OMP_NUM_THREADS=1. Threads are the recipe's: the same digits here as on the command line.
-    "distributed.nanny.pre-spawn-environ": {"MALLOC_TRIM_THRESHOLD_": 65536},
+    # And it would have every freed feature map go back to the system at once, where a network's next batch
+    # wants the same again: that took longer than the computing. So a worker keeps up to half a GiB for it.
+    "distributed.nanny.pre-spawn-environ": {
+        "MALLOC_TRIM_THRESHOLD_": 512 * 2**20,
+        "MALLOC_MMAP_THRESHOLD_": 32 * 2**20,
+    },
     "distributed.admin.low-level-log-length": 100,
     "distributed.comm.retry.count": 0,
 }
@@ -64,6 +73,16 @@ async def serve(folder: str, memory: int | None):
             await asyncio.gather(*(stack.enter_async_context(nanny) for nanny in nannies))
             announce(scheduler.address, keys)
             await end_of_lifeline()
+            for nanny in nannies:
+                await end_at_once(nanny)
+
+
+async def end_at_once(nanny):
+    """Ends a worker process in the middle of its batch: nobody is left who wants what it computes."""
+    nanny.auto_restart = False
+    process = nanny.process and nanny.process.process
+    if process and process.is_alive():
+        await process.kill()
 
 
 def announce(address: str, keys):

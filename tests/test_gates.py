@@ -202,7 +202,7 @@ def test_a_plan_with_a_closed_block_cuts_again_from_its_text():
     assert sum(p.numel() for p in small.parameters()) == plan.parameters
 
     labelled = torch.randn(20, 3, 32, 32), torch.arange(20) % 10
-    packed = quantize(small, labelled, bits=4, by="error", calibration=20)  # layers without weights have no bits
+    packed = quantize(small, labelled, bits=4, by="error", calibration=20)  # no weights, no bits
     assert torch.isfinite(outputs(packed.model, graph.example)[0]).all()
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -11,12 +11,15 @@ from pruning.data import Dataset, to_tensor
 from pruning.gates.mover import Mover
 from pruning.models import Normalization
 from pruning.progress import Paused, Watch
+from pruning.reconstruction import recalibrate
+from pruning.statistics.images import CalibrationImages
 from pruning.task import Classification
 from pruning.train.augment import augmented
 from pruning.train.loop import CLIP, MOMENTUM, WEIGHT_DECAY, share_of_rate
 from pruning.train.predictions import Predictions, evaluate
 from pruning.train.saved import Saved, put_back, state_of
 
+RECALIBRATED = 1000  # images that norms are re-estimated on where a training is stopped
 RECORDED = 200  # steps of a training that are recorded with every gate
 MANY = 0.05  # of all gates: held back, that is worth a message
 HEARD = 8  # images that the norms of a closed block are set by
@@ -160,6 +163,10 @@ class Training:
         """Nothing half-way is left: what was told to shut is shut. Says what was held open."""
         if not self.stopped:
             self.mover.finish()
+        elif self.mover.step:  # in the middle the norms lag behind the gates
+            images = replace(self.dataset, normalization=self.normalization)
+            with self.gates.inserted():
+                recalibrate(self.model, CalibrationImages(self.model, images, RECALIBRATED, self.seed))
         if self.mover.closed:
             few = self.dataset.train.take(np.arange(min(HEARD, len(self.dataset.train))))
             self.gates.settle_norms(to_tensor(few.images, self.normalization, self.device))

@@ -11,13 +11,14 @@ import numpy as np
 
 from pruning.gates.gates import SHUT, Gates
 from pruning.gates.placement import Placement
+from pruning.gates.price import least
 from pruning.gates.records import between, margin, opened, slope
 
 MEMORY = 0.9  # of the mean of a gate's gradient
 LARGEST = 12.0  # times the share of all steps that one step is: how far, of itself, a gate goes at most
 RAMP = 0.45  # share of the steps in which the target falls to what is asked for
-DECIDED = 0.55  # share of the steps after which every gate is told to open or to shut
-SOON = 0.05  # share of the steps that shutting then takes
+DECIDED = 0.3  # share of the steps after which every gate is told to open or to shut
+SOON = 0.2  # share of the steps that shutting then takes
 
 
 @dataclass(eq=False)
@@ -48,8 +49,7 @@ class Mover:
         n = len(self.placement.owner)
         self.channels = slice(0, n)
         blocks = [int((self.gates.block_of == number).sum()) for number in range(len(self.gates.blocks))]
-        # A block's gate feels the loss of all its channels. Pushed by their number squared, blocks go first
-        # and single channels make up the rest; by their number alone, no block ever closed.
+        # A block's gate feels the loss of all its channels, and the price of all.
         self.stands_for = np.array([1] * n + blocks)
         self._firsts = np.array([own.start for own in self.placement.starts.values()])
         self.low = np.sqrt(SHUT / (1 - SHUT))  # s of a gate that is as good as shut
@@ -126,7 +126,7 @@ class Mover:
         pull = -self.mean * steep
         size = np.sqrt(np.mean(np.square(pull[alive]))) if alive.any() else 0.0
         pull = self.rate / self.steps * pull / size if size > 0 and self.doomed is None else 0 * pull
-        push = steep * self.stands_for**2 if self.doomed is None else steep * self.doomed
+        push = steep * self.stands_for if self.doomed is None else steep * self.doomed
         most = LARGEST / self.steps
 
         def moved(price: float) -> np.ndarray:
@@ -136,7 +136,7 @@ class Mover:
         def enough(price: float) -> bool:
             return self.placement.left(self.widths(moved(price), frozen)) <= self.target
 
-        self.price = _least(enough)
+        self.price = least(enough)
         return moved(self.price)
 
     def _shut(self, scaled: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -225,8 +225,9 @@ class Mover:
         return best
 
     def _in_order(self, scaled: np.ndarray) -> list[tuple[np.ndarray, frozenset[int]]]:
-        """What may still shut, the narrowest first: single gates above a group's floor, and the last gates
-        of a group that can close, together."""
+        """What may still shut, the narrowest first: single gates above a group's floor; the last gates of a
+        group that can close, together; and whole blocks, where
+        their own gate falls, by the mean of their channels'."""
         found = []
         for g, own in self.placement.starts.items():
             alive = own.start + np.flatnonzero(scaled[own] > 0)
@@ -240,6 +241,11 @@ class Mover:
                 and any(g in branch for branch in self.placement.branches)
             ):
                 found.append((scaled[rest].max(), rest, frozenset([int(g)])))
+        for number, branch in enumerate(self.gates.blocks):
+            own = len(self.placement.owner) + number
+            inside = np.flatnonzero(np.isin(self.placement.owner, list(branch)))
+            if 0 < scaled[own] < 1:
+                found.append((scaled[inside].mean(), np.append(inside, own), branch))
         return [(gates, groups) for _, gates, groups in sorted(found, key=lambda each: each[0])]
 
     def finish(self):
@@ -284,17 +290,3 @@ class Mover:
     def values(self) -> np.ndarray:
         """[channels]: g."""
         return opened(self.gates.scaled[self.channels])
-
-
-def _least(enough) -> float:
-    """The least price, 0 or more, that is enough, to one in a thousand."""
-    if enough(0.0):
-        return 0.0
-    high = 1e-4
-    while not enough(high) and high < 1e6:
-        high *= 4
-    low = high / 4 if high > 1e-4 else 0.0
-    for _ in range(12):
-        middle = (low + high) / 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high

@@ -78,7 +78,13 @@ def train_gates(
     placement = place(graph, **where, max_cut_per_group=max_cut_per_group, min_channels=min_channels)
     placement.must_reach(cut)
     given = (dataset, epochs, lr, batch_size, seed, normalization, device, watch, saved)
-    came = copied(model)
+    return _result(_in_place(model, graph, placement, chosen, cut, given))
+
+
+def _in_place(model, graph, placement: Placement, chosen: Polarization, cut: float, given: tuple) -> Training:
+    """Trains; an exception leaves the network as it came, and no gradients are left. A random control first
+    finds the widths."""
+    came, seed = copied(model), given[4]
     with mode_kept(model), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -87,12 +93,12 @@ def train_gates(
                 doomed = _drawn(run, seed)
                 model.load_state_dict(came)
                 run = _trained(graph, placement, chosen, cut, given, doomed)
+            return run
         except BaseException:
             model.load_state_dict(came)
             raise
         finally:
             model.zero_grad()
-    return _result(run)
 
 
 def _trained(

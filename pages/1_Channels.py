@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pruning.ui import channel, channels, judge, method_view, names, network, page
+from pruning.ui.gates import group
 
 recipe = page.begin("Channels")
 st.title("Which channels go?", anchor=False)
@@ -12,6 +13,7 @@ table = channels.table_of(recipe)
 channels.rank_map(recipe, table)
 channels.one_group(recipe, table)
 method_view.panel(recipe, table)
+group.panel(channels.opened(table))
 channel.panel(recipe, table)
 network.panel(recipe, channels.opened(table))
 channels.others(recipe, table)

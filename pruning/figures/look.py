@@ -17,6 +17,7 @@ LOOKS = {
     "cpot": ("#3f90da", "solid", "circle"),
     "di": ("#ffa90e", "solid", "square"),
     "catro": ("#832db6", "solid", "diamond"),
+    "gdp": ("#2a8f45", "solid", "star-square"),
     "l1": ("#717581", "dash", "triangle-up"),
     "l2": ("#94a4a2", "dash", "triangle-down"),
     "fpgm": ("#e76300", "dash", "pentagon"),
@@ -30,7 +31,7 @@ LOOKS = {
 }
 
 TITLES = {
-    **{"cpot": "CPOT", "di": "DI", "catro": "CATRO", "fpgm": "FPGM"},
+    **{"cpot": "CPOT", "di": "DI", "catro": "CATRO", "fpgm": "FPGM", "gdp": "GDP"},
     **{"l1": "L1 norm", "l2": "L2 norm", "taylor": "Taylor"},
     **{"gradient_x_activation": "gradient x activation", "integrated_gradients": "integrated gradients"},
 }

@@ -44,6 +44,7 @@ class Job:
     session:  who asked; a newer preview of the same session ends the older ones.
     about:    what a preview is about; previews of one session about the same thing live side by side.
     folder:   where its result is saved, if it is; removed when the job is forgotten.
+    after:    the id of the ended job that it goes on from, if it does.
     call:     function and arguments, pickled (so the function is importable where the worker runs).
     events:   in the order in which they were told; only ever appended to.
     """
@@ -54,6 +55,7 @@ class Job:
     session: str = ""
     about: str = ""
     folder: Path | None = None
+    after: str = ""
     id: str = field(default_factory=lambda: secrets.token_hex(4))
     events: list[Event] = field(default_factory=list, repr=False)
     submitted: float = field(default_factory=time.time)

@@ -49,8 +49,8 @@ class Lanes:
     def submit(self, lane: Lane, function: Callable, *arguments, title: str = "", **about) -> Job:
         """Hands `function(*arguments, watch=watch)` to a lane and returns its Job.
 
-        Both must pickle, the function by its name. about: the Job's session, about and folder. A preview ends
-        its session's earlier ones, but for those that are about the same thing.
+        Both must pickle, the function by its name. about: the Job's session, about, folder and after. A
+        preview ends its session's earlier ones, but for those that are about the same thing.
         """
         choose(lane, LANES, "lane")
         job = Job(lane, pickle.dumps((function, arguments)), title or function.__name__, **about)

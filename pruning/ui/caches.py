@@ -47,6 +47,7 @@ STAGES = {
     "oracle": "Removing channels, one after another",
     "quantize": "Rounding weights",
     "controls": "Cutting in each way",
+    "gates": "Training the gates",
 }
 PATIENCE = 0.15  # seconds between two looks at a computation; what is quicker shows no progress at all
 

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pruning.channels.records import ChannelGroup, Structure
-from pruning.criteria import CRITERIA
+from pruning.criteria import CRITERIA, SCORED
 from pruning.criteria.scores import Scores
 from pruning.experiment import Description, Recipe
 from pruning.experiment.run import planned
@@ -157,7 +157,7 @@ def others(recipe: Recipe, table: pd.DataFrame):
 def ask_others(recipe: Recipe, table: pd.DataFrame) -> tuple[pd.DataFrame, caches.Answer | None]:
     """The channel tables known so far, one below another, and the answer that is still to come, if any."""
     structure, tables = caches.structure(recipe).structure, [table]
-    others = [name for name in CRITERIA if name != recipe.criterion]
+    others = [name for name in SCORED if name != recipe.criterion]
     others.sort(key=lambda name: CRITERIA[name].uses_data)  # those of the weights take no time
     for name in others:
         other = plans.at_once(recipe).but(criterion=name)

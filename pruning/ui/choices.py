@@ -1,8 +1,10 @@
 """The controls of a recipe that several pages share."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from pruning.criteria import CRITERIA, Option
+from pruning.criteria import CRITERIA, SCORED, Option
 from pruning.experiment import Recipe
 from pruning.figures.look import title
 from pruning.ui import state
@@ -12,9 +14,8 @@ PLAINEST = {"cpot": {"distribution": "maps"}}  # the default, filters, cuts more
 
 def criterion(recipe: Recipe):
     """Which criterion orders the channels, and below it in one sentence what that means."""
-    names = list(CRITERIA)
-    how = state.bound("criterion", options=names) | {"on_change": choose_criterion}
-    st.selectbox("Criterion", names, format_func=title, **how)
+    how = state.bound("criterion", options=SCORED) | {"on_change": choose_criterion}
+    st.selectbox("Criterion", SCORED, format_func=title, **how)
     known = CRITERIA[recipe.criterion]
     labels = " It looks at the labels." if known.uses_labels else ""
     looks = "" if known.looks_at_images(dict(recipe.options)) else " It looks at the weights alone."
@@ -41,9 +42,9 @@ def options(recipe: Recipe, across: int = 5):
                         one_option(option)
 
 
-def one_option(option: Option):
-    """A widget for one option, by its kind."""
-    bound = state.bound_option(option.name, options=option.choices or None) | {"help": option.help}
+def one_option(option: Option, tie: Callable[..., dict] = state.bound_option):
+    """A widget for one option, by its kind. tie: what ties it to its recipe, as `state.bound_option`."""
+    bound = tie(option.name, options=option.choices or None) | {"help": option.help}
     label = option.name.replace("_", " ").capitalize()
     if option.choices:
         st.selectbox(label, option.choices, **bound)

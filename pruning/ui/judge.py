@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from pruning.criteria import CRITERIA
+from pruning.criteria import CRITERIA, SCORED
 from pruning.experiment import Recipe
 from pruning.experiment.channel import Channel
 from pruning.experiment.judge import Judged
@@ -49,7 +49,7 @@ def against(recipe: Recipe, both: pd.DataFrame, other: str):
 
 
 def choose_other(recipe: Recipe) -> str | None:
-    listed = ["none", *(name for name in CRITERIA if name != recipe.criterion)]
+    listed = ["none", *(name for name in SCORED if name != recipe.criterion)]
     beside = state.looking_at("beside")
     beside = beside if beside in listed else "none"
     st.selectbox(

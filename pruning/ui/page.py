@@ -1,6 +1,7 @@
 """What every page begins with: its configuration, the recipe from the link, and the sidebar."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -8,7 +9,7 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.figures.look import title
-from pruning.ui import copy_link, names, state, tour, uploads
+from pruning.ui import aside, copy_link, names, state, tour, uploads
 
 ROOT = Path(__file__).resolve().parents[2]
 ICON = ROOT / "assets" / "icon.svg"
@@ -20,9 +21,9 @@ SPACING = """<style>
 log = logging.getLogger(__name__)
 
 
-def begin(title: str) -> Recipe:
+def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> Recipe:
     """The first call of every page. Returns the recipe, or says in one sentence what is wrong with the link
-    and stops."""
+    and stops. about: (recipe, title) -> what the page makes of it, for a kind of criterion that it is for."""
     st.set_page_config(page_title=f"{title} · Pruning Explorer", page_icon=str(ICON), layout="wide")
     st.html(SPACING)
     try:
@@ -30,9 +31,11 @@ def begin(title: str) -> Recipe:
     except ValueError as error:
         refuse_link(error)
     uploads.store()  # before the workers start, which inherit where it is
+    recipe = about(recipe, title)
     sidebar(recipe)
     if sentence := state.take_refusal():
         st.warning(sentence)
+    aside.notice(recipe, title)
     uploads.ask_again(recipe)
     return recipe
 

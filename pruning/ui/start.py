@@ -189,8 +189,9 @@ def job_rows(busy: bool):
             share.progress(*caches.progress(job))
         else:
             share.caption(jobs.standing(job))
-        link = job.arguments[0].to_query() | {"job": job.id}
-        place.page_link(page.places()["Prune"], label="Open", query_params=link)
+        recipe = job.arguments[0]
+        where = page.places()["Gates" if recipe.trained else "Prune"]
+        place.page_link(where, label="Open", query_params=recipe.to_query() | {"job": job.id})
 
 
 def structure(recipe: Recipe, said: str):

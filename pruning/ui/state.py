@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 
 from pruning import data, models
-from pruning.criteria import CRITERIA
+from pruning.criteria import CRITERIA, SCORED
 from pruning.criteria.registry import with_option
 from pruning.experiment import Recipe
 from pruning.wording import choose
@@ -27,6 +27,8 @@ LOOKING_AT = {
     "layer": "the layer whose part in the group's score is drawn",
     "beside": "the criterion that stands beside the recipe's own",
     "job": "the job whose progress or result is shown",
+    "second": "the job that stands beside it: the same with another seed",
+    "zeros": "removed: what is left once the zero gates are removed",
     "lesson": "1 hides what a first lesson does not need",
     "tour": "off: the tour is not offered",
 }
@@ -46,7 +48,7 @@ def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
     opened = {key: query[key] for key in LOOKING_AT if key in query}
     recipe = Recipe.from_query({key: value for key, value in query.items() if key not in LOOKING_AT})
     if "beside" in opened:
-        choose(opened["beside"], CRITERIA, "criterion")
+        choose(opened["beside"], SCORED, "criterion to stand beside")
     if not opened.get("channel", "0").isdecimal():
         raise ValueError(f"channel is {opened['channel']!r}; give a channel's number, such as 7")
     if not recipe.model.startswith("torchvision:"):

@@ -117,13 +117,13 @@ def against_macs(found: RunReport):
 
 
 def comparable(found: RunReport) -> pd.DataFrame:
-    """A row a run and stage, this run's last."""
-    tables = [labelled(found)]
+    """A row a run and stage, this run's last; of runs of one recipe the newest alone."""
+    tables = {found.recipe.digest(): labelled(found)}
     for job in jobs.lanes().jobs("job"):
-        if job.status == "done" and isinstance(other := job.result(), RunReport) and other is not found:
+        if job.status == "done" and isinstance(other := job.result(), RunReport):
             if subject(other.recipe) == subject(found.recipe):
-                tables.append(labelled(other))
-    return pd.concat(tables[::-1], ignore_index=True)
+                tables.setdefault(other.recipe.digest(), labelled(other))
+    return pd.concat([*tables.values()][::-1], ignore_index=True)
 
 
 def subject(recipe: Recipe) -> tuple:

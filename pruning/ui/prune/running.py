@@ -1,6 +1,7 @@
 """The one primary button, and the job it starts: waiting, at work, ended. The job's id is in the link."""
 
 import time
+from collections.abc import Callable
 from dataclasses import fields
 
 import streamlit as st
@@ -110,11 +111,11 @@ def progress(job: Job) -> tuple[float, str]:
         return 0.0, jobs.standing(job).capitalize()
     event = job.events[-1]
     words = STAGES.get(event.stage, event.stage.capitalize())
-    tuning = next((e.values for e in reversed(job.events) if "epochs" in e.values), None)
-    if event.stage == training.TUNING and tuning:
-        speed, left = tuning["images_per_second"], jobs.duration(tuning["seconds_left"])
+    same = (e.values for e in reversed(job.events) if e.stage == event.stage)
+    if epoch := next((values for values in same if "epochs" in values), None):
+        speed, left = epoch["images_per_second"], jobs.duration(epoch["seconds_left"])
         words += (
-            f": epoch {tuning['epoch']} of {tuning['epochs']}, about {left} left, {speed:.0f} images a second"
+            f": epoch {epoch['epoch']} of {epoch['epochs']}, about {left} left, {speed:.0f} images a second"
         )
     elif "message" in event.values:
         words += f": {event.values['message']}"
@@ -178,9 +179,9 @@ def told(event: Event) -> tuple[str, str]:
     return event.values.get("message", ""), came
 
 
-def others(shown: Job | None):
-    """The server's other jobs, folded."""
-    known = [job for job in jobs.lanes().jobs("job") if job is not shown]
+def others(shown: Job | None, kind: Callable[[Recipe], bool] = lambda recipe: True):
+    """The server's other jobs, folded; of a kind that the page can show."""
+    known = [job for job in jobs.lanes().jobs("job") if job is not shown and kind(job.arguments[0])]
     if not known:
         return
     with st.expander(f"Other jobs ({len(known)})"):

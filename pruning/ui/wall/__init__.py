@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pruning.criteria import CRITERIA
+from pruning.criteria import SCORED
 from pruning.experiment import Recipe
 from pruning.figures.look import title
 from pruning.ui import caches, state
@@ -13,9 +13,9 @@ from pruning.ui.wall.shown import Shown, shipped_for
 def choose(recipe: Recipe):
     """Which criterion decides, and a second one beside it."""
     with st.container(horizontal=True, gap="medium"):
-        bound = state.bound("criterion", options=list(CRITERIA))
-        st.selectbox("Channels are ordered by", list(CRITERIA), format_func=title, width=240, **bound)
-        names = ["", *(name for name in CRITERIA if name != recipe.criterion)]
+        bound = state.bound("criterion", options=SCORED)
+        st.selectbox("Channels are ordered by", SCORED, format_func=title, width=240, **bound)
+        names = ["", *(name for name in SCORED if name != recipe.criterion)]
         st.selectbox(
             "Beside it",
             names,

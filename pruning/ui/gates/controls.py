@@ -1,0 +1,113 @@
+"""What the recipe says of gates, as widgets: what matters in sight, every parameter unfolded on demand."""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from pruning.allocation import MEASURE_NAMES
+from pruning.criteria import CRITERIA
+from pruning.criteria.registry import with_option
+from pruning.experiment import Description, Recipe
+from pruning.experiment.checks import TRAINED
+from pruning.ui import aside, caches, choices, names, state
+from pruning.ui.prune import controls as cutting
+from pruning.ui.prune import running
+
+WIDTHS = {
+    "gates": "As many as training leaves open",
+    "uniform": "The same share of every group, by its gates",
+    "global": "One ranking over all gates",
+}
+
+
+def words(recipe: Recipe):
+    """What is to be seen, in two sentences."""
+    st.markdown(
+        f"{names.subject(recipe)}: every channel gets a gate between 0 and 1 that is trained along with the "
+        "network. By the end each gate is either exactly 0 or wide open, so the closed channels can be "
+        "removed and not one answer changes."
+    )
+
+
+def main(recipe: Recipe):
+    """How much of what goes, and how long it trains."""
+    choices.cut(recipe)
+    cutting.one_of("measure", "Share of the", MEASURE_NAMES)
+    cutting.one_of("groups", "Channels that get gates", cutting.GROUPS)
+    left, right = st.columns(2)
+    bound = state.bound("epochs", show=lambda epochs: epochs or aside.FIRST_EPOCHS)
+    left.number_input("Epochs in all", min_value=1, max_value=1000, step=1, **bound)
+    right.number_input("Seed", min_value=0, step=1, **state.bound("seed"))
+    tuned = f", the other {recipe.tune_epochs} fine-tune what is left" if recipe.tune_epochs else ""
+    st.caption(f"{recipe.gate_epochs} of {recipe.epochs} epochs train the gates{tuned}.")
+
+
+def every(recipe: Recipe):
+    """Every parameter there is; nothing in a lesson."""
+    if state.lesson():
+        return
+    with st.expander("Every parameter"):
+        for columns, option in in_pairs(CRITERIA[recipe.criterion].options.values()):
+            with columns:
+                choices.one_option(option, partial(tie_option, recipe))
+        left, right = st.columns(2)
+        bound = tie("gate_epochs", recipe.gate_epochs)
+        left.number_input("Gate epochs", min_value=1, max_value=recipe.epochs, step=1, **bound)
+        right.number_input("Images a step", min_value=1, step=16, **state.bound("batch_size"))
+        rate = {"min_value": 1e-5, "max_value": 10.0, "step": 0.005, "format": "%g"}
+        left.number_input("Learning rate", **rate, **state.bound("lr"))
+        right.number_input("At least, channels", min_value=1, step=1, **state.bound("min_channels"))
+        share = {"show": lambda most: round(100 * most), "read": lambda most: most / 100}
+        st.slider("At most of a group (%)", 5, 100, step=5, **state.bound("max_cut_per_group", **share))
+        bound = tie("allocation", recipe.allocation, options=TRAINED)
+        st.selectbox("Channels that stay", TRAINED, format_func=WIDTHS.get, **bound)
+        caches.follow(partial(caches.ask_structure, recipe), partial(protected, recipe))
+        cutting.one_of("repair", "Repair, after the cut", cutting.REPAIRS)
+        cutting.distillation(recipe)
+
+
+def in_pairs(things):
+    """Each with the column that it goes into, two in a row."""
+    for number, thing in enumerate(things):
+        if number % 2 == 0:
+            columns = st.columns(2, vertical_alignment="bottom")
+        yield columns[number % 2], thing
+
+
+def protected(recipe: Recipe, described: Description):
+    """Groups that get no gates."""
+    known = list(dict.fromkeys([*described.structure.names, *recipe.protect]))
+    bound = state.bound("protect", by="default", show=list, read=tuple)
+    st.multiselect("Without gates", known, placeholder="none", **bound)
+
+
+# ------------------------------------------------------------------- what only a training with gates knows
+
+
+def tie(field: str, shown: Any, **how) -> dict[str, Any]:
+    """As `state.bound`, for a field of which other criteria know nothing: with it the link's recipe becomes
+    one that trains gates."""
+    text = Recipe.__dataclass_fields__[field].metadata["help"]
+    kept = state.tied(f"widget {field}", shown, lambda value: edit(**{field: value}), **(BY | how))
+    return kept | {"help": text}
+
+
+BY = {"by": "value", "options": None}
+
+
+def tie_option(recipe: Recipe, name: str, **how) -> dict[str, Any]:
+    """As `state.bound_option`, likewise."""
+    held = dict(recipe.options)
+
+    def changed(value):
+        edit(options=with_option(recipe.criterion, held, name, value))
+
+    return state.tied(f"widget option {name}", held[name], changed, **(BY | how))
+
+
+def edit(**fields):
+    try:
+        running.take_up(aside.with_gates(state.recipe_now()).but(**fields))
+    except ValueError as error:
+        state.refuse(error)

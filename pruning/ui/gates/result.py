@@ -1,0 +1,149 @@
+"""What came of a training with gates: the whole of it in figures, and the network once its zeros are gone."""
+
+import pandas as pd
+import streamlit as st
+
+from pruning.allocation import MEASURE_NAMES
+from pruning.experiment.changes import RunReport
+from pruning.figures import gates as figures
+from pruning.jobs import Job
+from pruning.ui import page, show, state
+from pruning.ui.gates import running
+from pruning.ui.prune import result
+from pruning.ui.prune.running import settings
+
+REMOVE = (
+    "Cuts the closed channels out and multiplies the open gates into the weights that read them. The run has "
+    "done it and measured both networks; this shows them."
+)
+
+
+def button():
+    """The next step once a training is done."""
+    job = running.shown()
+    if job is not None and job.status == "done" and state.looking_at("zeros") is None:
+        how = {"type": "primary", "width": "stretch", "help": REMOVE, "on_click": state.look_at}
+        st.button("Remove the zeros", kwargs={"zeros": "removed"}, **how)
+
+
+def panel():
+    """The finished run, whole."""
+    job = running.shown()
+    if job is None or job.status != "done":
+        return
+    settings(job)
+    found: RunReport = job.result()
+    if state.looking_at("zeros") is not None:
+        removed(found, job)
+    whole(found)
+
+
+def removed(found: RunReport, job: Job):
+    """The network before and after its zeros were removed."""
+    st.subheader("The zeros are removed", anchor=False)
+    accuracies(found)
+    st.markdown(difference_in_words(found))
+    result.savings(found)
+    st.markdown(closed_in_words(found))
+    for message in found.report["messages"]:
+        st.info(message)
+    result.widths(found)
+    result.curve(found)
+    result.take_away(found, job.folder)
+    query = state.link() | found.recipe.to_query() | {"job": job.id}
+    label = "What changed, picture by picture, on Prune"
+    st.page_link(page.places()["Prune"], label=label, query_params=query)
+
+
+def accuracies(found: RunReport):
+    """Right test images of the full network, the gated one, right after the removal, and in the end."""
+    report = found.report
+    gated, images = report["gates"]["accuracy"], report["test_images"]
+    rows = [("Full network", report["accuracy"]["baseline"], "As it came.")]
+    rows.append(("Gated", gated, "Trained with its gates, all channels still there."))
+    rows.append(("Zeros removed", report["accuracy"]["cut"], "Right after, without any repair."))
+    for stage, label in (("repaired", "Recalibrated"), ("tuned", "Fine-tuned"), ("quantized", "In few bits")):
+        if report["accuracy"].get(stage) is not None:
+            rows.append((label, report["accuracy"][stage], "What followed the removal."))
+    for column, (label, share, text) in zip(st.columns(max(4, len(rows))), rows, strict=False):
+        against = gated if label == "Zeros removed" else rows[0][1]
+        than = "gated" if label == "Zeros removed" else "the full network"
+        told = f"{100 * (share - against):+.2f} points to {than}" if column else ""
+        first = label == "Full network"
+        column.metric(
+            label,
+            f"{share:.2%}",
+            f"{images:,} test images" if first else told,
+            delta_color="off",
+            delta_arrow="off",
+            help=text,
+            border=True,
+        )
+
+
+def difference_in_words(found: RunReport) -> str:
+    """How far the outputs moved when the zeros went."""
+    difference = found.report["gates"]["absorb_difference"]
+    if difference is None:
+        return (
+            "The widths were chosen by a ranking of the gates, so channels went whose gates were open, and "
+            "the outputs changed with them."
+        )
+    told = f"{difference:.1e} of the largest output" if difference else "none, not in the last digit"
+    return (
+        f"**Largest difference of any output before and after: {told}**, on the same test images. The closed "
+        "channels were multiplied by exact zeros, so taking them out changes no sum; single precision rounds "
+        "at 1.2e-07."
+    )
+
+
+def closed_in_words(found: RunReport) -> str:
+    closed = found.report["gates"]["closed_blocks"]
+    if not closed:
+        return "No block closed whole: every group kept a channel."
+    listed = ", ".join(f"`{name}`" for name in closed)
+    return f"Whole blocks closed, and only their shortcuts are left of them: {listed}."
+
+
+def whole(found: RunReport):
+    """The training from its start to its end, to be looked at and taken away."""
+    st.subheader("The whole training", anchor=False)
+    trace, measure = found.gates, MEASURE_NAMES[found.recipe.measure]
+    show.chart(
+        figures.polarization(trace),
+        figures.polarization_in_words(trace),
+        key="polarization",
+        alt="Histograms of the gates at the start, in the middle and at the end",
+        table=bins(trace),
+    )
+    left, right = st.columns([3, 2], gap="large")
+    table = figures.paths(trace)
+    with left:
+        show.chart(
+            figures.path_figure(table, trace.rows),
+            figures.paths_in_words(table, sum(trace.sizes)),
+            key="gate-paths",
+            alt="Every gate over the steps",
+            table=table,
+        )
+    with right:
+        show.chart(
+            figures.budget(trace.rows, measure),
+            figures.budget_in_words(trace.rows, found.recipe.cut, measure),
+            key="gate-budget",
+            alt=f"{measure} left against the target, and the loss",
+            table=trace.rows,
+        )
+
+
+def bins(trace) -> pd.DataFrame:
+    """What the six histograms are drawn from, one below another."""
+    tables = [
+        kind(values[k]).assign(by=by, step=trace.rows["step"].iloc[k])
+        for k in figures.picked(trace)
+        for by, kind, values in (
+            ("g", figures.histogram, trace.values),
+            ("t / sqrt(eps)", figures.scaled_histogram, trace.scaled),
+        )
+    ]
+    return pd.concat(tables, ignore_index=True)

@@ -213,7 +213,7 @@ class Mover:
             value = trial[gates].copy()
             trial[gates] = 0
             now = self.placement.left(self.hard(trial)) - goal
-            if now < -0.02:  # a block too large to go
+            if now < -0.003 and len(gates) > 1:  # a block too large to go; single channels come nearer
                 trial[gates] = value
                 continue
             closed = then

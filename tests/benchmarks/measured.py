@@ -72,9 +72,9 @@ def percent(hits) -> str:
 
 
 def spread(per_seed) -> str:
-    """Mean and standard deviation over seeds, in per cent."""
+    """Mean and, of two or more, standard deviation over seeds, in per cent."""
     means = [100 * np.mean(hits) for hits in per_seed]
-    return f"{np.mean(means):.1f} ± {np.std(means, ddof=1):.1f}"
+    return f"{np.mean(means):.1f}" + (f" ± {np.std(means, ddof=1):.1f}" if len(means) > 1 else "")
 
 
 def in_points(gap) -> str:

@@ -76,7 +76,7 @@ def left(gated) -> float:
 
 
 def test_the_target_is_reached_and_told_step_by_step(whole):
-    assert left(whole) == pytest.approx(0.6, abs=0.02)
+    assert left(whole) == pytest.approx(0.6, abs=0.03)  # one channel of so small a network is 5 %
     assert whole.between == 0 and len(whole.history) == EPOCHS and not whole.stopped
     rows = whole.trace.rows
     assert rows["step"].tolist() == list(range(25)) and rows["eps"].is_monotonic_decreasing

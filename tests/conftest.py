@@ -1,11 +1,14 @@
 """What every test shares: one torch thread, a cache of its own, the public checkpoints where they are."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in every process a test starts
+# read by what is started from here, the two processes of -n 2 too: what is freed stays for the next batch
+os.environ |= {"MALLOC_TRIM_THRESHOLD_": str(512 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
 
 
 def pytest_configure(config):
@@ -27,3 +30,12 @@ def public_data() -> Path:
     if not folder:
         pytest.skip("PRUNING_DATA is not set: give the folder of the public checkpoints and CIFAR-10 images")
     return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[None]:
+    """What stands behind the pages that are opened without a browser: workers and values, for all tests."""
+    import streamlit as st
+
+    yield
+    st.cache_resource.clear()

@@ -7,16 +7,17 @@ from streamlit.testing.v1 import AppTest
 from tests.front_door import REPOSITORY
 
 
-def open_page(page: str, **link) -> AppTest:
-    """A page, such as 2_Prune, opened by a link of its own in a session of its own."""
+def open_page(page: str = "", **link) -> AppTest:
+    """A page, such as 2_Prune, or Start, opened by a link of its own in a session of its own."""
     app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=180)
-    app.switch_page(f"pages/{page}.py")
+    if page:
+        app.switch_page(f"pages/{page}.py")
     for key, value in link.items():
         app.query_params[key] = value
     return app.run()
 
 
-def look_until(app: AppTest, true, seconds: float = 90) -> AppTest:
+def look_until(app: AppTest, true, seconds: float = 180) -> AppTest:
     """Looks again and again, as the page's timer does in a browser."""
     end = time.monotonic() + seconds
     while not true(app):

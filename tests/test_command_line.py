@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 import pruning
+from pruning.bars import Bars
 from pruning.models.load import new_model
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY, TINY, cli, forked
@@ -136,8 +137,16 @@ def first_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("first") / "run"
     done = cli("run", *TINY, "--criterion", "cpot", "--measure", "macs", "--epochs", "2", "--out", out)
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1, done.stderr
-    assert "tune" in done.stderr  # the bars' stage; standard output holds the one line of result
     return out
+
+
+def test_a_stage_that_takes_long_is_drawn_on_standard_error(capsys):
+    with Bars() as bars:
+        bars.pace = {"delay": 0, "mininterval": 0}
+        for done in (0, 1, 2):
+            bars("tune", done, 2, loss=0.25)
+    told = capsys.readouterr()
+    assert told.out == "" and "tune" in told.err and "2/2" in told.err and "loss=0.25" in told.err
 
 
 def report(folder) -> dict:
@@ -181,7 +190,7 @@ def test_predictions_count_up_to_the_report(first_run):
 
 
 def test_the_recipe_gives_the_same_numbers_again(first_run, tmp_path):
-    done = cli("run", "--recipe", first_run / "recipe.json", "--out", tmp_path / "again")
+    done = forked("run", "--recipe", first_run / "recipe.json", "--out", tmp_path / "again")
     assert done.returncode == 0, done.stderr
     once, again = report(first_run), report(tmp_path / "again")
     for part in ("accuracy", "correct", "macs", "parameters", "widths", "flips", "recipe"):

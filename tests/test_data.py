@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 import pruning
 from pruning.data import DATA, calibration_images, normalization_of, to_tensor
+from pruning.data.glyphs import load_glyphs
 from pruning.data.scene_drawing import DOMAINS
 from pruning.models import CIFAR10, IMAGENET, load_model
 from tests.small_data import arrays
@@ -37,6 +39,13 @@ def test_the_holdout_is_a_tenth_of_every_class_and_in_no_other_part(name):
 
 def test_listed_data_is_named_in_this_order():
     assert pruning.data.names() == ("scenes", "digits", "cifar10", "cifar100")
+
+
+def test_the_glyphs_are_those_of_scikit_learn():
+    images, labels = load_glyphs()
+    theirs = load_digits()
+    assert images.dtype == np.float64 and (images == theirs.images).all()
+    assert labels.dtype == np.int64 and (labels == theirs.target).all()
 
 
 def test_digits_has_a_fifth_as_test_part():

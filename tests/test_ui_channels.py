@@ -1,20 +1,11 @@
 """The Channels page as it comes out of a real preview worker; no browser, so no clicks on a chart."""
 
-import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
 from pruning.experiment import describe
 from pruning.ui import channels
 from tests.page_door import look_until, open_page, said
-
-
-@pytest.fixture(scope="module")
-def server():
-    """One set of workers for all tests here."""
-    yield
-    st.cache_resource.clear()
 
 
 def open_channels(**link) -> AppTest:

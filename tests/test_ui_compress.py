@@ -4,7 +4,6 @@ values."""
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import pruning
@@ -37,13 +36,6 @@ POINTS = pd.DataFrame(
     ],
     columns=["way", "mean_bits", "bytes", "correct", "images", "chosen"],
 )
-
-
-@pytest.fixture(scope="module")
-def server():
-    """One set of workers for all tests here."""
-    yield
-    st.cache_resource.clear()
 
 
 def open_compress(**link) -> AppTest:

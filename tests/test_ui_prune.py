@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
@@ -14,13 +12,6 @@ from tests.front_door import typed
 from tests.page_door import look_until, open_page, said
 
 LINK = {"data": "digits", "calibration": "100", "threads": "1"}
-
-
-@pytest.fixture(scope="module")
-def server():
-    """One set of workers for all tests here."""
-    yield
-    st.cache_resource.clear()
 
 
 def open_prune(**link) -> AppTest:

@@ -1,28 +1,15 @@
 """The link and the session: what a link opens, what changes it, and how a wrong one is refused."""
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
 from pruning.ui import names, state, uploads
 from tests.front_door import REPOSITORY
+from tests.page_door import open_page
 
+pytestmark = pytest.mark.usefixtures("server")
 LINK = {"data": "digits", "criterion": "cpot", "cut": "0.35", "temperature": "2.0", "beside": "random"}
-
-
-@pytest.fixture(autouse=True)
-def fresh_server():
-    """AppTest shares cached resources between tests: workers and uploads of one are gone before the next."""
-    yield
-    st.cache_resource.clear()
-
-
-def start_page(**link) -> AppTest:
-    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=60)
-    for key, value in link.items():
-        app.query_params[key] = value
-    return app.run()
 
 
 def link_of(app: AppTest) -> dict[str, str]:
@@ -61,7 +48,7 @@ def test_a_link_is_a_recipe_and_what_is_looked_at():
     ),
 )
 def test_a_wrong_link_is_refused_in_one_sentence(wrong, right):
-    app = start_page(**wrong)
+    app = open_page(**wrong)
     assert not app.exception and not app.title
     (error,) = app.error
     assert right in error.value and "\n" not in error.value
@@ -70,8 +57,14 @@ def test_a_wrong_link_is_refused_in_one_sentence(wrong, right):
     assert link_of(app) == {}
 
 
+@pytest.mark.parametrize("page", [path.stem for path in sorted((REPOSITORY / "pages").glob("*.py"))])
+def test_every_page_refuses_a_wrong_link(page):
+    app = open_page(page, data="nowhere.npz")
+    assert not app.exception and not app.title and "nowhere.npz" in app.error[0].value
+
+
 def test_a_link_opens_what_it_says_and_survives_a_change_of_page():
-    app = start_page(**LINK)
+    app = open_page(**LINK)
     assert not app.exception
     assert link_of(app) == LINK
     assert app.selectbox(key="widget criterion").value == "cpot"
@@ -82,7 +75,7 @@ def test_a_link_opens_what_it_says_and_survives_a_change_of_page():
 
 
 def test_a_widget_changes_the_recipe_and_the_link():
-    app = start_page(data="digits", criterion="cpot", temperature="2.0")
+    app = open_page(data="digits", criterion="cpot", temperature="2.0")
     app.selectbox(key="widget criterion").select("di").run()
     assert link_of(app) == {"data": "digits", "criterion": "di"}  # cpot's option went with it
     app.selectbox(key="widget beside").select("l2").run()
@@ -94,7 +87,7 @@ def test_a_widget_changes_the_recipe_and_the_link():
 
 
 def test_a_link_on_its_way_does_not_undo_what_was_done():
-    app = start_page(data="digits")
+    app = open_page(data="digits")
     app.selectbox(key="widget criterion").select("di").run()
     app.query_params.clear()
     app.query_params["data"] = "digits"  # the run was started before the browser had the new link
@@ -103,7 +96,7 @@ def test_a_link_on_its_way_does_not_undo_what_was_done():
 
 
 def test_a_link_whose_upload_is_gone_asks_for_that_file():
-    app = start_page(checkpoint="sha256:" + "0" * 64 + "#mine.th", model="resnet56")
+    app = open_page(checkpoint="sha256:" + "0" * 64 + "#mine.th", model="resnet56")
     assert not app.exception and not app.title
     assert "mine.th" in app.info[0].value
 

@@ -1,4 +1,5 @@
-"""Uploads: found by the engine while a session holds them, gone when the last one that does has ended."""
+"""Uploads: found by the engine while a session holds them, gone when the last one that does has ended; and
+files that are not what they say."""
 
 import hashlib
 import os
@@ -7,6 +8,12 @@ import pytest
 
 from pruning.experiment.sources import located
 from pruning.ui.uploads import Held, Store
+from tests.faults import FAULTY
+from tests.front_door import REPOSITORY
+from tests.page_door import look_until, open_page
+
+WEIGHTS = REPOSITORY / "assets" / "resnet20-digits.safetensors"
+FIELDS = {"weights": "Weights", "data": "or data of your own"}
 
 
 @pytest.fixture
@@ -41,3 +48,27 @@ def test_a_name_with_a_path_in_it_stays_in_the_folder(store):
     text = Held(store).keep("../../etc/passwd", b"x")
     assert text.endswith("#passwd")
     assert located(text, "data").startswith(str(store.folder.path))
+
+
+# how it is handed over, beside right weights for data, and what the sentence holds
+NO_FILES = {
+    "noise.pth": ("weights", "no PyTorch file"),
+    "code.pth": ("weights", "could run code"),
+    "noise.npz": ("data", "noise.npz"),
+    "climbs-out.zip": ("data", "../escaped.png"),
+    "no-image.zip": ("data", "dog/1.png"),
+}
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_a_file_that_is_none_is_a_sentence_on_the_page(name, server, tmp_path):
+    kind, told = NO_FILES[name]
+    FAULTY[name](tmp_path / name)
+    app = open_page(data="digits", calibration="60")
+    for field, path in {"weights": WEIGHTS, kind: tmp_path / name}.items():
+        (box,) = [box for box in app.file_uploader if box.label == FIELDS[field]]
+        box.set_value((path.name, path.read_bytes(), "application/octet-stream"))
+    next(button for button in app.button if button.form_id == "own").click().run()
+    look_until(app, lambda app: app.error)
+    assert {error.value for error in app.error} == {app.error[0].value} and told in app.error[0].value
+    assert not (tmp_path / "ran").exists()

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
@@ -199,13 +198,6 @@ def test_utility_curves_mark_the_width_that_stays():
 
 
 # --------------------------------------------------------------------------------------------------- the page
-
-
-@pytest.fixture(scope="module")
-def server():
-    """One set of workers for all tests here."""
-    yield
-    st.cache_resource.clear()
 
 
 def test_the_page_says_why_one_channel_goes(server):

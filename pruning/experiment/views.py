@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
 from pruning.allocation.shares import cut_order, finite
 from pruning.criteria import CRITERIA, transport
@@ -117,6 +116,8 @@ def cpot_view(recipe: Recipe, group: str, layer: str | None = None, watch: Watch
 
 def agreement(recipe: Recipe, group: str, watch: Watch = silent) -> dict[str, float]:
     """Spearman's rank correlation of a group's scores with those of L1, FPGM and energy."""
+    from scipy.stats import spearmanr  # slow to import, and a page only asks for a worker's answer
+
     own = finite(scored(recipe, watch)[group])
     found = {}
     for name in BESIDE:

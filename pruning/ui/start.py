@@ -133,15 +133,16 @@ def open_own(recipe: Recipe, model: str, data: str, weights, images, **fields):
 
 
 def subtask(recipe: Recipe):
-    """Which classes everything is about: all, or a subtask."""
-    if state.lesson():
+    """Which classes everything is about: all, or a subtask. Nothing where there is no network: that is said
+    below."""
+    whole, about = recipe.but(subtask=()), caches.digest(recipe, caches.NETWORK)
+    if state.lesson() or caches.ask_structure(whole, start=False).error:
         return
     with st.expander("Only some of the classes", expanded=bool(recipe.subtask)):
         st.caption(
             "A network that has to tell only a few classes apart can be cut further. Data, network, criteria "
             "and every figure are then about these classes alone."
         )
-        whole, about = recipe.but(subtask=()), caches.digest(recipe, caches.NETWORK)
         caches.follow(
             lambda **how: caches.ask_structure(whole, about=about, **how),
             lambda told: choose_classes(recipe, told.classes),

@@ -53,7 +53,7 @@ def serving(home: Path) -> Iterator[Server]:
         yield Server(url, psutil.Process(process.pid), home, time.monotonic() - begun)
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def free_port() -> int:
@@ -63,7 +63,7 @@ def free_port() -> int:
 
 
 def wait_until_it_listens(url: str, process: subprocess.Popen, log: Path):
-    for _ in range(600):
+    for _ in range(1200):
         if process.poll() is not None:
             raise AssertionError(log.read_text())
         try:
@@ -71,4 +71,4 @@ def wait_until_it_listens(url: str, process: subprocess.Popen, log: Path):
                 return
         except OSError:
             time.sleep(0.05)
-    raise AssertionError("the server did not listen within 30 s: " + log.read_text())
+    raise AssertionError("the server did not listen within 60 s: " + log.read_text())

@@ -26,7 +26,7 @@ def test_a_channel_is_looked_into_by_a_click_on_its_bar_and_its_twin_by_another(
     heading = page.get_by_role("heading", name=re.compile(r"Channel \d+ of layer2.1.conv1"))
     expect(heading).to_be_visible()
     expect(page.get_by_text("number 1 of 32 to go")).to_be_visible()
-    expect(page.get_by_text("to that class's score")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("to that class's score")).to_be_visible()
     assert page.locator(".strip img").count() == 32  # eight images twice, each with its map
     picture(rest(page), "channel")
     first = re.search(r"channel=\d+", page.url)[0]
@@ -38,10 +38,10 @@ def test_a_channel_is_looked_into_by_a_click_on_its_bar_and_its_twin_by_another(
 
 def test_who_is_right_ends_with_a_measured_answer(visit):
     page = visit(LINK + "&criterion=di&beside=l1")
-    expect(page.get_by_text("DI would cut channel")).to_be_visible(timeout=90_000)
-    expect(page.get_by_text("mean map", exact=True)).to_have_count(2, timeout=90_000)
+    expect(page.get_by_text("DI would cut channel")).to_be_visible()
+    expect(page.get_by_text("mean map", exact=True)).to_have_count(2)
     page.get_by_role("button", name="Measure it").click()
     answer = page.get_by_text(re.compile("(was right here|No difference these images can show): "))
-    expect(answer).to_contain_text("143 hold-out images (difference", timeout=90_000)
+    expect(answer).to_contain_text("143 hold-out images (difference")
     rest(page)
     picture(page, "who-is-right")

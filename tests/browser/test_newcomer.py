@@ -1,23 +1,12 @@
 """Somebody who has never seen the app: from the first paint to a network that runs elsewhere."""
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from tests.browser.walk import metric, picture, rest, wall, wrong
-from tests.front_door import REPOSITORY
-
-LOADED = """
-import sys, torch, pruning
-from pruning.train import evaluate
-small = pruning.load(sys.argv[1])
-data = pruning.load_data("digits")
-told = evaluate(small, data.test, normalization=small.origin.normalization)
-print(told.correct, len(data.test), sum(p.numel() for p in small.parameters()))
-"""
+import pruning
+from tests.browser.walk import metric, picture, rest, right_of_digits, take_away, wall, wrong
 
 
 def drag(page: Page, share: float) -> tuple[set[str], list[float]]:
@@ -73,12 +62,6 @@ def test_from_the_wall_to_a_smaller_network_that_runs_elsewhere(visit, tmp_path)
     rest(page)
     picture(page, "prune-done")
     shown = float(re.search(r"([\d.]+)%", metric(page, "Fine-tuned").inner_text())[1])
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Network (zip)").click()
-    file = tmp_path / download.value.suggested_filename
-    download.value.save_as(file)
-    command = [sys.executable, "-c", LOADED, str(file)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
-    correct, images, parameters = map(int, done.stdout.split())
-    assert f"{correct / images:.2%}" == f"{shown:.2f}%"
-    assert parameters < 150_000  # of 270,000
+    file = take_away(page, tmp_path)
+    assert f"{right_of_digits(file):.2%}" == f"{shown:.2f}%"
+    assert sum(weight.numel() for weight in pruning.load(file).parameters()) < 150_000  # of 270,000

@@ -2,18 +2,13 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.walk import metric, picture, rest, wall
-
-
-def go(page: Page, name: str):
-    page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
-    rest(page)
+from tests.browser.walk import go, metric, picture, rest, wall
 
 
 def test_classes_chosen_on_start_hold_on_every_page(visit):
-    page = visit("/?data=digits&criterion=catro&repair=recalibrate")
+    page = visit("/?data=digits&criterion=catro&repair=recalibrate&calibration=60")
     expect(wall(page)).to_be_visible()
     expect(metric(page, "Parameters")).to_be_visible()
     expect(page.get_by_text("cuts are there")).to_have_count(0)  # the page runs once more when all are

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+import pruning
+from pruning.train import evaluate
+
 RUNNING = '[data-testid="stApp"]:not([data-test-script-state="notRunning"])'
 
 
@@ -16,6 +19,13 @@ def rest(page: Page, seconds: float = 90) -> Page:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=seconds * 1000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     return page
+
+
+def go(page: Page, name: str) -> Page:
+    """To another page by the sidebar, until it rests there."""
+    page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
+    expect(page).to_have_url(re.compile(rf"/{'' if name == 'Start' else name}(\?|$)"))
+    return rest(page)
 
 
 def picture(page: Page, name: str):
@@ -37,6 +47,20 @@ def metric(page: Page, label: str) -> Locator:
     """The box of one figure with its label, such as MACs; while a page runs again, the newer one."""
     exact = page.get_by_test_id("stMetricLabel").filter(has_text=re.compile(f"^{re.escape(label)}$"))
     return page.get_by_test_id("stMetric").filter(has=exact).first
+
+
+def take_away(page: Page, folder: Path) -> Path:
+    """The network's zip, as it is downloaded into a folder."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Network (zip)").click()
+    download.value.save_as(folder / download.value.suggested_filename)
+    return folder / download.value.suggested_filename
+
+
+def right_of_digits(file: Path) -> float:
+    """Loads such a network here, far from the server: the share of digits' test pictures it has right."""
+    small, data = pruning.load(file), pruning.load_data("digits")
+    return evaluate(small, data.test, normalization=small.origin.normalization).accuracy
 
 
 def wall(page: Page) -> Locator:

@@ -46,6 +46,8 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.distillation choices
 	$(BIN)/python -m tests.benchmarks.quantization
 	$(BIN)/python -m tests.benchmarks.compression
+	for part in digits scenes public networks cost; do $(BIN)/python -m tests.benchmarks.gates $$part || exit; done
+	$(BIN)/python -m tests.benchmarks.gates_tables
 	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600
 	$(BIN)/python -m tests.benchmarks.engine coverage
 	$(BIN)/python -m tests.benchmarks.engine correctness

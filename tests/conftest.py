@@ -10,6 +10,16 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in 
 # read by what is started from here, the two processes of -n 2 too: what is freed stays for the next batch
 os.environ |= {"MALLOC_TRIM_THRESHOLD_": str(512 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
 
+LONG = (
+    "test_ui_",
+    "test_command_line",
+    "test_readme",
+    "test_checkpoints",
+    "test_oracle",
+    "test_gates",
+    "test_gdp",
+)
+
 
 def pytest_configure(config):
     """Made data sets are kept between runs of the suite, in this clone, and never in the user's own cache."""
@@ -18,9 +28,11 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """In one process the walks through the app come last: what fails fast, fails first. On two (-n 2) they
-    come first, since they take longest."""
-    spread = hasattr(config, "workerinput")
-    items.sort(key=lambda item: ("browser" in item.path.parts) != spread)
+    come first and other long files next, so that both end with short ones, and together."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: ("browser" not in item.path.parts, not item.path.name.startswith(LONG)))
+    else:
+        items.sort(key=lambda item: "browser" in item.path.parts)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ def test_classes_chosen_on_start_hold_on_every_page(visit):
     page.get_by_role("combobox", name=re.compile("Classes")).click()
     for name in ("3", "5", "8"):
         page.get_by_role("option", name=name, exact=True).click()
+        expect(page.get_by_test_id("stMultiSelect").get_by_text(name, exact=True)).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Look at these classes").click()
     expect(page.get_by_text("ResNet-20 on classes 3, 5, 8 of digits looks at")).to_be_visible()

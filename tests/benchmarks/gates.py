@@ -31,10 +31,11 @@ RIVALS = ("l1", "di", "cpot", "catro")
 NEW, FROZEN, RANDOM = "new weights, GDP's widths", "t frozen", "closed at random, GDP's widths"
 DIGITS = {"data": "digits", "criterion": "gdp", "epochs": 10}
 SCENES = {"data": "scenes", "criterion": "gdp", "cut": 0.5, "epochs": 4}
-NETWORKS = {
-    "mobilenet_v2_slim": {"cut": 0.5},
-    "vgg16_slim": {"cut": 0.6},
-    "resnet20": {"cut": 0.8},
+NETWORKS = {  # file name: what differs from SCENES
+    "mobilenet_v2_slim": {"model": "mobilenet_v2_slim", "cut": 0.5},
+    "vgg16_slim": {"model": "vgg16_slim", "cut": 0.6},
+    "resnet20": {"cut": 0.8, "options": {"blocks": True}},
+    "resnet20-digits": {"data": "digits", "cut": 0.8, "epochs": 10, "options": {"blocks": True}},
 }
 COSTED = ("resnet20", "mobilenet_v2_slim", "vgg16_slim")
 STEPS = 40  # timed, plain and gated in turns
@@ -132,11 +133,9 @@ def measure_public(threads: int, seeds):
 
 
 def measure_networks(threads: int, seeds):
-    for model, changes in NETWORKS.items():
-        recipe = Recipe(
-            **(SCENES | changes), model=model, threads=threads, options={"blocks": model == "resnet20"}
-        )
-        remembered(f"gates-network-{model}", lambda recipe=recipe: gdp(recipe))
+    for name, changes in NETWORKS.items():
+        recipe = Recipe(**(SCENES | changes), threads=threads)
+        remembered(f"gates-network-{name}", lambda recipe=recipe: gdp(recipe))
 
 
 def measure_cost(threads: int, seeds):

@@ -95,7 +95,7 @@ def public_table() -> list[str]:
 
 def networks_table() -> list[str]:
     lines = [
-        "| scenes, 4 epochs | asked | MACs cut | blocks closed | full | gated | right after removal | tuned "
+        "| network | asked | MACs cut | blocks closed | full | gated | right after removal | tuned "
         "| largest difference |",
         "|---" * 9 + "|",
     ]

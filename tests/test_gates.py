@@ -268,6 +268,17 @@ def test_a_target_out_of_reach_names_the_largest():
         placement.must_reach(0.999)
 
 
+def test_a_loss_that_would_shut_everything_is_held_at_the_floor_and_the_target_and_is_told():
+    gates = Gates(zoo("resnet20"))
+    mover = Mover(gates, 0.4, 60, rate=100.0)
+    for _ in range(60):
+        mover.move(np.ones(len(gates)))
+    mover.finish()
+    assert mover.overpulled and gates.placement.left(mover.hard(gates.scaled)) == pytest.approx(0.6, abs=0.01)
+    floors = gates.placement.floors
+    assert all(len(kept) >= floors[g] or g in mover.closed for g, kept in gates.kept().items())
+
+
 def test_going_on_from_a_state_is_as_if_nothing_had_been():
     def one(stop):
         gates = Gates(zoo("resnet20"))

@@ -177,10 +177,10 @@ class Training:
                 f"{listed} would have closed whole and were held open: no path leads around them, or more "
                 "would have gone than was asked for."
             )
-        if len(self.mover.spared) > MANY * len(self.gates):
+        if self.mover.overpulled or len(self.mover.spared) > MANY * len(self.gates):
             self.messages.append(
-                f"{len(self.mover.spared)} gates more would have shut than the target asks for and were "
-                "held open; a smaller gate_rate pulls less."
+                "The loss pulled more gates down than the target asks for, and these were held open; a "
+                "smaller gate_rate pulls less."
             )
 
     # ------------------------------------------------------------------------------------------ its state

@@ -40,6 +40,7 @@ class Mover:
     closed: frozenset[int] = frozenset()
     held: set[int] = field(default_factory=set)  # groups that were kept from closing
     spared: set[int] = field(default_factory=set)  # gates that were kept from shutting, for too much had gone
+    overpulled: bool = False  # whether the loss alone would have shut more than was asked for
 
     def __post_init__(self):
         self.placement: Placement = self.gates.placement
@@ -204,6 +205,7 @@ class Mover:
         trial, shutting = scaled.copy(), scaled == 0
         goal, closed = 1 - self.cut, self.closed
         best, miss = shutting.copy(), abs(self.placement.left(self.hard(trial)) - goal)
+        self.overpulled = self.placement.left(self.widths(scaled)) < goal - 0.02
         for gates, groups in self._in_order(scaled):
             then = closed
             if groups:
@@ -262,12 +264,12 @@ class Mover:
         return told | {"scaled": self.gates.scaled, "mean": self.mean, "shut_at": self.shut_at}
 
     def numbers(self) -> dict:
-        return {"step": self.step, "price": self.price, "eps": self.gates.eps} | {
-            name: sorted(getattr(self, name)) for name in ("closed", "held", "spared")
-        }
+        told = {"step": self.step, "price": self.price, "eps": self.gates.eps, "overpulled": self.overpulled}
+        return told | {name: sorted(getattr(self, name)) for name in ("closed", "held", "spared")}
 
     def go_on(self, arrays: dict[str, np.ndarray], numbers: dict):
         self.step, self.price = numbers["step"], numbers["price"]
+        self.overpulled = numbers["overpulled"]
         self.closed = frozenset(numbers["closed"])
         self.held, self.spared = set(numbers["held"]), set(numbers["spared"])
         self.mean, self.shut_at = arrays["mean"].copy(), arrays["shut_at"].copy()

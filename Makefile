@@ -48,6 +48,9 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.compression
 	for part in digits scenes public networks cost; do $(BIN)/python -m tests.benchmarks.gates $$part || exit; done
 	$(BIN)/python -m tests.benchmarks.gates_tables
+	for part in public factors tune time scenes speed peers; do \
+	    $(BIN)/python -m tests.benchmarks.repair $$part --threads 2 || exit; done
+	$(BIN)/python -m tests.benchmarks.repair_tables
 	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600
 	$(BIN)/python -m tests.benchmarks.engine coverage
 	$(BIN)/python -m tests.benchmarks.engine correctness

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pruning.ui import names, page
-from pruning.ui.prune import controls, now, result, running
+from pruning.ui.prune import controls, now, result, running, sensitivity
 
 recipe = page.begin("Prune")
 controls.first_visit()
@@ -22,6 +22,7 @@ with right:
     running.status()
     picture = st.container()
 now.follow(recipe, numbers, picture, lambda p: controls.limits(limits, recipe, p.described.structure))
+sensitivity.panel(recipe)
 with st.expander("The same in Python and on the command line"):
     result.as_text(recipe)
 running.details()

@@ -16,8 +16,10 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from pruning.bars import Bars
+from pruning.bench.command import bench
 from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
+from pruning.experiment.sensitivity import SHARES
 from pruning.flags import STATE, flags_of, recipe_of, recipe_of_run, writable
 from pruning.progress import Paused
 
@@ -189,6 +191,33 @@ def oracle(
 
 
 @app.command
+@flags_of(SCORES_FIELDS)
+def sensitivity(
+    *,
+    out: Annotated[Path, Parameter(help="The CSV file to write: a row a group and share.")],
+    shares: Annotated[
+        tuple[float, ...],
+        Parameter(help="Shares of its channels that a group loses.", consume_multiple=True, negative=""),
+    ] = SHARES,
+    **given,
+):
+    """Measures what each group of channels alone can bear, before its readers are refitted and after."""
+    from pruning.experiment import sensitivity as one_by_one
+    from pruning.experiment.sources import use_threads
+
+    recipe = recipe_of(given)
+    writable(out, folder=False)
+    use_threads(recipe)
+    with Bars() as watch:
+        found = one_by_one.sensitivity(recipe, shares, watch)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    found.to_csv(out, index=False)
+    for message in found.attrs["messages"]:
+        print(message, file=sys.stderr)
+    print(f"{one_by_one.in_one_line(found)}; saved in {out}")
+
+
+@app.command
 @flags_of(TRAIN_FIELDS, options=False)
 def train(
     *,
@@ -226,34 +255,7 @@ def train(
     )
 
 
-@app.command
-def bench(
-    *,
-    networks: Annotated[
-        tuple[str, ...], Parameter(help="Which networks; all if none.", consume_multiple=True, negative="")
-    ] = (),
-    repeats: Annotated[int, Parameter(help="How often each is timed; medians are shown.")] = 3,
-    json_file: Annotated[Path | None, Parameter(name="--json", help="A file for all raw figures.")] = None,
-):
-    """Times and memory of a cut, ours beside Torch-Pruning's, on networks of torchvision; takes minutes."""
-    from tqdm import tqdm
-
-    from pruning.bench.measure import measure
-    from pruning.bench.table import as_table, in_one_line
-
-    if json_file is not None:
-        writable(json_file, folder=False, flag="--json")
-    with Bars() as watch:
-        found = measure(
-            networks,
-            repeats=repeats,
-            watch=watch,
-            tell=lambda row: tqdm.write(in_one_line(row), file=sys.stderr),  # above the bar
-        )
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(found, indent=2) + "\n")
-    print(as_table(found))
+app.command(bench)
 
 
 def main(words: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pruning.cost import Plan
+from pruning.latency import FILE, LatencyTable
 from pruning.quantize import Codes
 from pruning.quantize.stored import arrays_of, codes_of, stored_as
 
@@ -35,11 +36,13 @@ def save(
     predictions: Mapping[str, np.ndarray],
     codes: Mapping[str, Codes] | None = None,
     gates: "GateTrace | None" = None,
+    latency: LatencyTable | None = None,
 ) -> Path:
     """Writes model.safetensors, plan.json, recipe.json, report.json and predictions.npz into a folder.
 
     codes: of weights rounded to few bits, {weight: Codes}; the plan's changes name the same weights.
-    gates: how they moved; with them also gates.npz.
+    gates: how they moved; with them also gates.npz.   latency: the measured times that the plan was made on;
+    with them also latency.json.
     Everything is written beside it first and then moved in, so that nothing half-made is ever left.
     """
     from safetensors.torch import save_file
@@ -55,6 +58,8 @@ def save(
         np.savez_compressed(made / "predictions.npz", **predictions)
         if gates is not None:
             np.savez_compressed(made / "gates.npz", **traced(gates))
+        if latency is not None:
+            (made / FILE).write_text(latency.to_json())
         for file in sorted(made.iterdir()):
             os.replace(file, folder / file.name)
     return folder

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from pruning.criteria import CRITERIA
-from pruning.experiment.recipe import DEFAULT_CRITERION, Recipe
+from pruning.experiment.recipe import Recipe
 from pruning.experiment.sources import replaced_upload
+from pruning.experiment.timed import found_beside
 
 STATE = "state"  # the folder, below that of a run, in which it keeps what it needs to go on
 PLURAL = {"protect": str, "cut_group": str, "subtask": int, "bit_choices": int}
@@ -90,7 +91,6 @@ def _option_flag(name: str) -> inspect.Parameter:
 
 def recipe_of(given: dict[str, Any], base: Recipe | None = None) -> Recipe:
     """The recipe that typed flags make, on top of another one or of the defaults."""
-    criterion = given.get("criterion", base.criterion if base else DEFAULT_CRITERION)
     fields = {f.name for f in dataclasses.fields(Recipe)}
     options = {name: value for name, value in given.items() if name not in fields}
     told = {name: value for name, value in given.items() if name in fields}
@@ -98,7 +98,7 @@ def recipe_of(given: dict[str, Any], base: Recipe | None = None) -> Recipe:
         told["cut_group"] = shares(told["cut_group"])
     if base is None:
         return Recipe(**told, options=options)
-    kept = dict(base.options) if criterion == base.criterion else {}
+    kept = dict(base.options) if given.get("criterion", base.criterion) == base.criterion else {}
     return base.but(**told, options=kept | options)
 
 
@@ -112,7 +112,7 @@ def recipe_of_run(
         if typed:
             flag = typed[0].replace("_", "-")
             raise ValueError(f"--resume goes on with what that run was asked for; leave --{flag} out")
-        return _kept_recipe(resume), resume
+        return found_beside(_kept_recipe(resume), resume / STATE), resume
     if out is None:
         raise ValueError("run has no place to write to; give --out FOLDER")
     base = None
@@ -121,6 +121,7 @@ def recipe_of_run(
             raise ValueError(f"there is no recipe {file}; give a recipe.json that run wrote")
         files = {name: given.pop(name) for name in ("checkpoint", "data") if name in given}
         base = replaced_upload(read_recipe(file), **files)
+        base = found_beside(base, file.parent, given.pop("latency", None))
     return recipe_of(given, base), out
 
 

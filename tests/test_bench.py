@@ -86,9 +86,55 @@ def test_a_process_that_takes_too_much_is_told(code, why):
         (("--networks", NAME, "resnet51"), ("resnet51", "did you mean 'resnet50'?")),
         (("--repeats", "0"), ("repeats", "0", "1 or more")),
         (("--json", "."), ("--json", "folder")),
+        (("--accuracy", "--criteria", "lamb"), ("lamb", "did you mean 'lamp'?")),
+        (("--accuracy", "--cuts", "1.5"), ("cuts", "1.5", "between 0 and 1")),
+        (("--accuracy", "--repeats", "2"), ("--repeats", "leave it out")),
+        (("--model", "resnet56"), ("--model", "--accuracy")),
+        (("--accuracy", "--model", "resnet56", "--data", "digits"), ("resnet56 on digits", "none")),
     ],
 )
 def test_wrong_words_are_answered_in_one_line(words, told, tmp_path):
     done = cli("bench", *words, cwd=tmp_path)
     assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1
     assert all(word in done.stderr for word in told)
+
+
+# ------------------------------------------------------------------------------------------ with --accuracy
+
+
+SMALL = ("--accuracy", "--data", "digits", "--criteria", "l1", "--widths", "uniform", "--cuts", "0.3")
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """One criterion and cut on a network with shortcut A: the finished process and the JSON it wrote."""
+    file = tmp_path_factory.mktemp("accuracy") / "accuracy.json"
+    fewer = ("--calibration", "60", "--match-steps", "1", "--threads", "1", "--json", file)
+    done = cli("bench", *SMALL, *fewer)
+    assert done.returncode == 0, done.stderr
+    return done, json.loads(file.read_text())
+
+
+def test_our_accuracies_stand_at_the_budget_with_every_repair(judged):
+    done, found = judged
+    rows = {row["repair"]: row for row in found["rows"] if row["by"] == "ours"}
+    assert list(rows) == ["none", "recalibrate", "reconstruct", "match"]
+    assert all(abs(row["macs_cut"] - 0.3) < 0.01 and row["seconds"] > 0 for row in rows.values())
+    right = {name: row["hits"].count("1") for name, row in rows.items()}
+    assert len(found["baseline"]) == found["test_images"] == len(rows["none"]["hits"])
+    assert right["reconstruct"] > 0.9 * found["test_images"] > right["none"]
+    assert f"{100 * right['none'] / found['test_images']:.1f}" in done.stdout and "l1" in done.stderr
+
+
+def test_the_peer_is_given_the_same_budget_and_its_error_is_its_answer(judged):
+    done, found = judged
+    if importlib.util.find_spec("torch_pruning") is None:
+        assert "pip install torch-pruning" in found["peer_refused"] and found["peer_refused"] in done.stdout
+        pytest.skip("torch-pruning is not installed: requirements-dev.txt names it")
+    rows = {(row["scope"], row["repair"]): row for row in found["rows"] if row["by"] == "peer"}
+    assert len(rows) == 4 and found["peer_refused"] is None
+    refused = rows["all", "none"]["refused"]  # where shortcuts are cut, the network no longer fits together
+    assert "shapes cannot be multiplied" in refused and refused in done.stdout
+    raw, mended = rows["inner", "none"], rows["inner", "recalibrate"]
+    assert abs(raw["macs_cut"] - 0.3) < 0.02 and raw["refused"] is None
+    assert mended["hits"].count("1") > 0.9 * found["test_images"]

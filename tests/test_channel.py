@@ -18,7 +18,7 @@ from pruning.figures import judge
 from pruning.figures.ranks import channel_table
 from pruning.train import evaluate
 
-RECIPE = Recipe(data="digits", calibration=60, threads=1, cut=0.5)
+RECIPE = Recipe(data="digits", criterion="l1", calibration=60, threads=1, cut=0.5)
 GROUP = "layer1.0.conv1"
 DISTANCES = {
     "filters": {"criterion": "cpot"},

@@ -44,6 +44,9 @@ WRONG_WORDS = {
     "unknown measure": (run(measure="mac"), ["mac", "macs"]),
     "unknown allocation": (run(allocation="unifrom"), ["unifrom", "uniform"]),
     "unknown repair": (run(repair="recalibrat"), ["recalibrat", "recalibrate"]),
+    "steps without matching": (run(repair="reconstruct", match_steps="7"), ["reconstruct", "--repair match"]),
+    "no steps of matching": (run(repair="match", match_steps="0"), ["match_steps", "1"]),
+    "widths by error with gates": (run(criterion="gdp", allocation="error", epochs="1"), ["error", "gates"]),
     "negative epochs": (run(epochs="-1"), ["epochs", "-1", "0"]),
     "no threads": (run(threads="0"), ["threads", "1"]),
     "share without a name": (run(cut_group="0.3"), ["0.3", "="]),
@@ -135,9 +138,19 @@ def test_scores_are_a_row_a_channel(tmp_path):
 @pytest.fixture(scope="module")
 def first_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("first") / "run"
-    done = cli("run", *TINY, "--criterion", "cpot", "--measure", "macs", "--epochs", "2", "--out", out)
+    done = cli(*run(criterion="cpot", measure="macs", epochs="2", out=str(out)))
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1, done.stderr
     return out
+
+
+def test_nothing_said_of_how_is_the_best_combination_resolved(tmp_path):
+    words = ("--data", "digits", "--calibration", "100", "--match-steps", "2", "--threads", "1")
+    done = forked("run", *words, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    told = report(tmp_path / "run")
+    said = {name: told["recipe"][name] for name in ("criterion", "allocation", "repair", "match_steps")}
+    assert list(said.values()) == ["reconstruction", "error", "match", 2]
+    assert told["accuracy"]["repaired"] > 0.95 > 0.5 > told["accuracy"]["cut"]  # no label, no training
 
 
 def test_a_stage_that_takes_long_is_drawn_on_standard_error(capsys):
@@ -221,9 +234,8 @@ def test_training_writes_weights_that_run_takes(tmp_path):
     weights = tmp_path / "weights.safetensors"
     done = forked("train", "--model", "resnet20", "--data", tiny, "--epochs", "1", "--out", weights)
     assert done.returncode == 0 and weights.exists(), done.stderr
-    done = forked(
-        "run", "--model", "resnet20", "--data", tiny, "--checkpoint", weights, "--out", tmp_path / "run"
-    )
+    given = ("--model", "resnet20", "--data", tiny, "--checkpoint", weights, "--criterion", "l1")
+    done = forked("run", *given, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert report(tmp_path / "run")["test_images"] == 20
 
@@ -234,7 +246,7 @@ def test_a_network_of_torchvision_comes_with_weights_of_ones_own(tmp_path):
     torch.save(state, tmp_path / "weights.pth")
     save_file(state, tmp_path / "weights.safetensors")
     named = ("--model", "torchvision:resnet18", "--data", "digits", "--size", "40", "--threads", "1")
-    given = (*named, "--calibration", "50", "--checkpoint")
+    given = (*named, "--calibration", "50", "--criterion", "l1", "--checkpoint")
     done = forked("scores", *given, "weights.pth", "--out", "scores.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     scored = [row["group"] for row in csv.DictReader((tmp_path / "scores.csv").open())]

@@ -227,7 +227,7 @@ WRONG = {  # words typed, and what the one line of answer holds
     f"run {DIGITS} --criterion gdp --epochs 1 --distill": ["all 1 epochs train gates", "--epochs 2"],
     f"run {DIGITS} --criterion gdp --epochs 1 --eps-end 0.2": ["0.1 to 0.2", "eps_end"],
     f"run {DIGITS} --criterion gdp --epochs 1 --cut 0.999": ["0.999", "largest"],
-    f"scores {DIGITS} --epochs 3": ["--epochs", "l1 trains none", "--criterion gdp"],
+    f"scores {DIGITS} --epochs 3": ["--epochs", "trains none", "--criterion gdp"],
     "run --resume nowhere": ["nothing to go on with in nowhere", "--out folder"],
     "run --resume out --epochs 3": ["--epochs", "leave"],
     "run --resume out --out other": ["--out", "leave"],

@@ -16,7 +16,7 @@ from pruning.statistics.images import CalibrationImages
 from pruning.train import evaluate
 from tests.front_door import forked
 
-RECIPE = Recipe(data="digits", calibration=60, threads=1, cut=0.5)
+RECIPE = Recipe(data="digits", criterion="l1", calibration=60, threads=1, cut=0.5)
 GROUP = "layer1.0.conv1"
 
 

@@ -175,7 +175,7 @@ def saved(tmp_path_factory):
     plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=0.1)
     found = quantize(pruning.cut(model, plan), data, bits=3, by="error")
     plan = replace(plan, changes=(*plan.changes, found.change))
-    recipe = pruning.Recipe(data="digits", cut=0.1, bits=3, bits_by="error").to_json()
+    recipe = pruning.Recipe(data="digits", criterion="l1", cut=0.1, bits=3, bits_by="error").to_json()
     folder = tmp_path_factory.mktemp("saved")
     return found, plan, save(folder, found.model, plan, recipe, {}, {}, codes=found.codes)
 

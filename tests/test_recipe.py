@@ -11,22 +11,27 @@ from pruning.criteria import CRITERIA
 from pruning.experiment import Recipe
 from pruning.flags import recipe_of
 
+BEST = {"criterion": "reconstruction", "allocation": "error", "repair": "match"}
 OPTIONS = {
     "cpot": {"temperature": 2.0, "ground": "spatial"},
     "di": {"form": "exact", "one_shot": True},
     "catro": {"gamma": 0.0, "pooled": True, "labels": "shuffled"},
 }
 recipes = builds(
-    lambda criterion, own, **fields: Recipe(
-        criterion=criterion, options=OPTIONS.get(criterion, {}) if own else {}, **fields
+    lambda criterion, own, allocation, **fields: Recipe(
+        criterion=criterion,
+        options=OPTIONS.get(criterion, {}) if own else {},
+        allocation=None if criterion == "gdp" and allocation == "error" else allocation,
+        **fields,
     ),
-    criterion=sampled_from(sorted(CRITERIA)),
+    criterion=sampled_from([None, *sorted(CRITERIA)]),
     own=booleans(),
     cut=floats(0, 0.99),
     measure=sampled_from(["macs", "params", "channels"]),
-    allocation=sampled_from([None, "uniform", "global"]),
+    allocation=sampled_from([None, "uniform", "global", "error"]),
     groups=sampled_from(["inner", "all"]),
-    repair=sampled_from(["none", "recalibrate"]),
+    repair=sampled_from([None, "none", "recalibrate", "reconstruct", "match"]),
+    match_steps=sampled_from([100, 7]),
     protect=sampled_from([(), ("layer1.0.conv1",), ("conv1", "layer2.0.conv2#2")]),
     cut_group=sampled_from([(), (("layer1.0.conv1", 0.25),), (("a", 0.5), ("b", 0.0))]),
     size=sampled_from([None, 32, 224]),
@@ -62,13 +67,17 @@ def test_python_text_makes_the_same_recipe(recipe):
 @settings(deadline=None, max_examples=40)
 @given(recipes)
 def test_the_command_line_makes_the_same_recipe(recipe):
+    assert recipe_of(parsed(recipe.command_line())) == recipe
+
+
+def parsed(line: str) -> dict:
+    """What the command line takes from a line that a user would paste."""
     from pruning.__main__ import app
 
-    words = shlex.split(recipe.command_line())[3:]
-    command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+    command, bound, _ = app.parse_args(shlex.split(line)[3:], exit_on_error=False, print_error=False)
     typed = {name: value for name, value in bound.arguments.items() if value is not None}
     assert typed.pop("out").name == "pruned"
-    assert recipe_of(typed) == recipe
+    return typed
 
 
 @pytest.mark.parametrize(
@@ -94,9 +103,12 @@ def test_the_command_line_makes_the_same_recipe(recipe):
         ({"size": 4}, "8 or more"),
         ({"model": ""}, "model"),
         ({"allocation": "gates"}, "l1 trains no gates"),
-        ({"gate_epochs": 2, "epochs": 2}, "l1 trains no gates"),
+        ({"gate_epochs": 2, "epochs": 2}, "trains no gates"),
         ({"gate_epochs": 3, "epochs": 2, "criterion": "gdp"}, "all 2 epochs"),
         ({"allocation": "greedy", "criterion": "gdp"}, "gates, uniform or global"),
+        ({"allocation": "error", "criterion": "gdp"}, "gates, uniform or global"),
+        ({"repair": "reconstrukt"}, "'reconstruct'"),
+        ({"match_steps": 0}, "1 or more"),
         ({"options": {"gate_rate": 0}, "criterion": "gdp"}, "above 0"),
     ],
 )
@@ -105,8 +117,48 @@ def test_a_wrong_field_is_one_sentence(fields, told):
         Recipe(**fields)
 
 
+def combination(recipe: Recipe) -> dict[str, str]:
+    return {name: getattr(recipe, name) for name in BEST}
+
+
+def test_criterion_allocation_and_repair_all_unsaid_are_the_best_combination():
+    for recipe in (Recipe(), Recipe(cut=0.3, measure="channels", epochs=2, subtask=(3, 5), groups="all")):
+        assert combination(recipe) == BEST and recipe.best and recipe.match_steps == 100
+    plain = {"criterion": "l1", "allocation": "uniform", "repair": "none"}
+    for name, value in BEST.items():  # one of them said
+        assert combination(Recipe(**{name: value})) == plain | {name: value}
+    assert combination(Recipe(criterion="gdp")) == plain | {"criterion": "gdp", "allocation": "gates"}
+
+
+@pytest.mark.parametrize("repair", ["none", "recalibrate", "match"])
+@pytest.mark.parametrize("allocation", ["uniform", "error"])
+@pytest.mark.parametrize("criterion", ["l1", "reconstruction"])
+def test_every_combination_is_told_by_link_and_flags(criterion, allocation, repair):
+    recipe = Recipe(criterion=criterion, allocation=allocation, repair=repair)
+    assert Recipe.from_query(recipe.to_query()) == recipe == recipe_of(parsed(recipe.command_line()))
+    assert bool(recipe.to_query()) != recipe.best  # a link that says nothing is the best combination
+    for name in BEST:
+        said = name == "criterion" or recipe.best or combination(recipe)[name] not in ("uniform", "none")
+        assert (f"--{name}" in recipe.flags()) == (f"{name}=" in recipe.python()) == said
+
+
+def test_what_is_changed_leaves_the_rest_of_the_combination():
+    best, plain = Recipe(), Recipe(criterion="l1")
+    assert combination(best.but(criterion="di")) == BEST | {"criterion": "di"}
+    assert combination(best.but(allocation="uniform")) == BEST | {"allocation": "uniform"}
+    assert best.but(repair="none").but(repair="match") == best == plain.but(**dict.fromkeys(BEST))
+    assert best.but(criterion="gdp", epochs=2) == Recipe(criterion="gdp", epochs=2)  # trained, not mended
+    assert Recipe(criterion="gdp").but(criterion="l1") == plain
+
+
+def test_steps_of_matching_go_with_the_matching():
+    recipe = Recipe(match_steps=7)
+    assert recipe.but(cut=0.3).match_steps == 7 and recipe.to_query() == {"match_steps": "7"}
+    assert recipe.but(repair="reconstruct") == Recipe().but(repair="reconstruct")
+
+
 def test_what_is_unsaid_of_gates_follows_the_criterion_and_the_epochs():
-    plain, gated = Recipe(epochs=7), Recipe(criterion="gdp", epochs=7)
+    plain, gated = Recipe(criterion="l1", epochs=7), Recipe(criterion="gdp", epochs=7)
     assert (plain.allocation, plain.gate_epochs, plain.tune_epochs) == ("uniform", None, 7)
     assert (gated.allocation, gated.gate_epochs, gated.tune_epochs) == ("gates", 5, 2)  # 60 %, rounded up
     assert gated.but(epochs=10).gate_epochs == 6 and gated.differences() == {

@@ -16,7 +16,7 @@ from pruning.ui.compress.now import point_table
 from tests.page_door import look_until, open_page, said
 
 LINK = {"data": "digits", "calibration": "60", "threads": "1", "cut": "0.1", "bits": "3"}
-RECIPE = Recipe(data="digits", calibration=60, threads=1, cut=0.1, bits=3)
+RECIPE = Recipe(data="digits", criterion="l1", calibration=60, threads=1, cut=0.1, bits=3)
 CHANNELS = pd.DataFrame(
     {
         "layer": ["first"] * 2 + ["wide"] * 3 + ["last"],

@@ -12,10 +12,11 @@ from tests.front_door import typed
 from tests.page_door import look_until, open_page, said
 
 LINK = {"data": "digits", "calibration": "100", "threads": "1"}
+PLAIN = {"criterion": "l1"}  # the rest of the best combination takes longer
 
 
 def open_prune(**link) -> AppTest:
-    return open_page("2_Prune", **link)
+    return open_page("2_Prune", **(PLAIN | link if link else {}))
 
 
 def figures(app: AppTest) -> dict[str, str]:
@@ -85,7 +86,7 @@ def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run
     assert app.query_params["job"] in (id, [id])
     again = open_prune(**LINK, cut="0.4", criterion="l2", job=id)  # a reload is a new session
     look_until(again, lambda app: "Done, L2 norm" in said(app))
-    assert {"Recalibrated", "Fine-tuned", "Measured time", "Same answers"} <= set(figures(again))
+    assert {"Repaired", "Fine-tuned", "Measured time", "Same answers"} <= set(figures(again))
     assert {"What changed", "What they look at"} <= {heading.value for heading in again.subheader}
     report = jobs.lanes().job(id).result().report
     assert figures(again)["Fine-tuned"] == f"{report['accuracy']['tuned']:.2%}"

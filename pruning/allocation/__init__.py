@@ -9,17 +9,26 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from pruning.allocation.limits import Cost, Limits, cost_of, limits_of
-from pruning.allocation.shares import cut_order, finite, ranked_globally, settle, uniform
+from pruning.allocation.limits import Cost, Limits, common_shares, cost_of, limits_of
+from pruning.allocation.shares import (
+    cut_order,
+    finite,
+    in_steps,
+    ranked_globally,
+    ranked_in_steps,
+    settle,
+    uniform,
+)
 from pruning.channels.records import ChannelGroup, Structure
 from pruning.cost import Plan, macs_form, parameters_form
 from pruning.criteria.scores import Scores
+from pruning.latency import LatencyTable
 from pruning.wording import choose
 
 ALLOCATIONS = ("uniform", "global")
-SEARCHED = ("greedy", "trace-ratio")  # by pruning.search
-MEASURES = ("macs", "params", "channels")
-MEASURE_NAMES = {"macs": "MACs", "params": "parameters", "channels": "channels"}
+SEARCHED = ("greedy", "trace-ratio", "error")  # by pruning.search
+MEASURES = ("macs", "params", "channels", "latency")
+MEASURE_NAMES = {"macs": "MACs", "params": "parameters", "channels": "channels", "latency": "latency"}
 
 
 def plan(
@@ -35,6 +44,7 @@ def plan(
     max_cut_per_group: float = 0.9,
     min_channels: int = 1,
     round_to: int = 1,
+    latency: LatencyTable | None = None,
 ) -> Plan:
     """Which channels stay so that `cut` of `measure` goes, to the nearest channel.
 
@@ -45,6 +55,7 @@ def plan(
     the rest does.
     max_cut_per_group, min_channels: hold for every group that the allocation decides.   round_to: widths of
     cut groups are multiples of it.
+    latency: `latency_table(graph)`, with measure latency: the cut is a share of the time it estimates.
     Raises ValueError where a name does not exist or the target is out of reach (the largest reachable cut is
     named).
     """
@@ -53,13 +64,24 @@ def plan(
     limits = limits_of(structure, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
     scores = Scores.of(scores)
     _must_be_scored(structure, scores, limits, groups)
-    cost = cost_of(structure, measure, limits)
-    if allocation == "global":
+    cost = cost_of(structure, measure, limits, latency)
+    counts = _counts(structure, scores, cost, limits, cut, allocation, exact=measure == "channels")
+    return made(structure, _kept(structure, scores, counts), measure, cut, cost, limits)
+
+
+def _counts(
+    structure: Structure, scores: Scores, cost: Cost, limits: Limits, cut: float, allocation: str, exact: bool
+) -> np.ndarray:
+    """[G] channels that each group loses. exact: the share of every group, not of a cost."""
+    ranks = allocation == "global"
+    if not cost.steady:
+        plans = ranked_in_steps(structure, scores, limits) if ranks else common_shares(limits)
+        return in_steps(plans, cost, limits, cut)
+    if ranks:
         amounts = ranked_globally(structure, scores, cost, limits, cut)
     else:
-        amounts = uniform(cost, limits, cut, exact=measure == "channels")
-    counts = settle(amounts, cost, limits, cut, exact=measure == "channels")
-    return made(structure, _kept(structure, scores, counts), measure, cut, cost, limits)
+        amounts = uniform(cost, limits, cut, exact=exact)
+    return settle(amounts, cost, limits, cut, exact=exact)
 
 
 def _check(cut: float, measure: str, allocation: str):

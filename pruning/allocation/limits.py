@@ -1,12 +1,16 @@
 """What each group may lose, and what losing costs: the bounds inside which channels are shared out."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from pruning.channels.records import Structure
 from pruning.cost import CostForm, macs_form, parameters_form
+from pruning.latency import LatencyTable
 from pruning.wording import choose
+
+MOST_SHARES = 500  # that are tried of a cost which is not steady: each takes some 30 microseconds
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Cost:
-    """The measure as a function of how many channels each group loses."""
+    """The measure as a function of how many channels each group loses. steady: it falls with every channel;
+    measured time does not, it falls in steps, and may rise between them."""
 
     of: object
     whole: float
+    steady: bool = True
 
     def target(self, cut: float) -> float:
         return self.whole * (1 - cut)
@@ -87,7 +93,16 @@ def _why_nothing(structure: Structure, groups: str, protect) -> str:
     )
 
 
-def cost_of(structure: Structure, measure: str, limits: Limits) -> Cost:
+def cost_of(structure: Structure, measure: str, limits: Limits, latency: LatencyTable | None = None) -> Cost:
+    """latency: of this network, for the measure of that name, which counts milliseconds of a batch."""
+    if (measure == "latency") != (latency is not None):
+        raise ValueError(
+            "measure latency and a table of measured times go together; give both, such as "
+            "latency=pruning.latency_table(graph)"
+        )
+    if latency is not None:
+        form = latency.form(structure)
+        return Cost(lambda lost: form(limits.sizes - lost), form(limits.sizes), steady=False)
     if measure == "channels":
         counted = np.zeros(len(limits.sizes), bool)
         counted[limits.open] = True
@@ -103,6 +118,8 @@ def must_reach(cost: Cost, limits: Limits, cut: float):
     """Raises ValueError where even the caps leave too much; half of the largest single step counts as
     reached."""
     least = cost.of(limits.caps)
+    if not cost.steady:
+        least = min(least, *(cost.of(counts) for counts in common_shares(limits)))
     steps = [
         cost.of(limits.caps - (np.arange(len(limits.caps)) == g)) - least
         for g in limits.open
@@ -113,3 +130,17 @@ def must_reach(cost: Cost, limits: Limits, cut: float):
         raise ValueError(
             f"a cut of {cut:.3g} is out of reach; the largest that the limits allow is {reach:.3f}"
         )
+
+
+def common_shares(limits: Limits) -> Iterator[np.ndarray]:
+    """[G] whole numbers of channels lost at every share, from 0 up, at which some group that the allocation
+    decides comes to its next level; of very many shares only some."""
+    chosen = [(g, limits.levels[g]) for g in limits.open]
+    shares = np.unique([0.0, *(n / limits.sizes[g] for g, levels in chosen for n in levels)])
+    if len(shares) > MOST_SHARES:
+        shares = shares[np.linspace(0, len(shares) - 1, MOST_SHARES).astype(int)]
+    for share in shares:
+        counts = limits.given.copy()
+        for g, levels in chosen:
+            counts[g] = levels[np.searchsorted(levels, share * limits.sizes[g] + 1e-9, side="right") - 1]
+        yield counts

@@ -1,11 +1,11 @@
 """How many channels each group loses: a uniform share, or the lowest of one ranking; then settled on whole
 channels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from pruning.allocation.limits import Cost, Limits, must_reach
+from pruning.allocation.limits import MOST_SHARES, Cost, Limits, must_reach
 from pruning.channels.records import Structure
 from pruning.criteria.scores import Scores
 
@@ -36,18 +36,7 @@ def ranked_globally(
     structure: Structure, scores: Scores, cost: Cost, limits: Limits, cut: float
 ) -> dict[int, float]:
     """{group: channels to lose}: the lowest of one ranking over all groups, caps kept."""
-    values, owners = [], []
-    for g in limits.open:
-        raw = finite(scores[structure.names[g]])
-        order = cut_order(raw)
-        values.append(
-            (raw / (np.abs(raw).mean() or 1.0))[order][: limits.most[g]]
-        )  # beyond its cap none can go
-        owners.append(np.full(len(values[-1]), g))
-    if not values:
-        return {}
-    values, owners = np.concatenate(values), np.concatenate(owners)
-    ranked = owners[np.argsort(values, kind="stable")]
+    ranked = ranking(structure, scores, limits)
 
     def amounts(first: int) -> dict[int, float]:
         counts = np.bincount(ranked[:first], minlength=len(limits.sizes))
@@ -60,6 +49,21 @@ def ranked_globally(
         low, high = (low, middle) if enough else (middle + 1, high)
     choices = [max(0, low - 1), low]
     return amounts(min(choices, key=lambda k: abs(cost.of(_lost(limits, amounts(k))) - cost.target(cut))))
+
+
+def ranking(structure: Structure, scores: Scores, limits: Limits) -> np.ndarray:
+    """[N]: the group of every channel that may go, the lowest of score / mean |score| first."""
+    values, owners = [], []
+    for g in limits.open:
+        raw = finite(scores[structure.names[g]])
+        order = cut_order(raw)
+        values.append(
+            (raw / (np.abs(raw).mean() or 1.0))[order][: limits.most[g]]
+        )  # beyond its cap none can go
+        owners.append(np.full(len(values[-1]), g))
+    if not values:
+        return np.zeros(0, int)
+    return np.concatenate(owners)[np.argsort(np.concatenate(values), kind="stable")]
 
 
 def settle(amounts: dict[int, float], cost: Cost, limits: Limits, cut: float, *, exact: bool) -> np.ndarray:
@@ -85,6 +89,48 @@ def settle(amounts: dict[int, float], cost: Cost, limits: Limits, cut: float, *,
         if now < miss:
             best, miss = counts.copy(), now
     return best
+
+
+def in_steps(plans: Iterable[np.ndarray], cost: Cost, limits: Limits, cut: float) -> np.ndarray:
+    """[G] whole numbers of channels lost, under a cost that need not fall with every channel.
+
+    plans: [G] each, in the order they are tried. The first that is cheap enough is approached group by group
+    from the one before it, and whatever comes nearest to the target on that way is taken, of equals the
+    first. Channels whose loss saves nothing then stay."""
+    must_reach(cost, limits, cut)
+    target, tried = cost.target(cut), [(limits.given, cost.of(limits.given))]
+    for counts in plans:
+        before, now = tried[-1][0], cost.of(counts)
+        tried.append((counts, now))
+        if now <= target:
+            way = [np.where(np.arange(len(counts)) <= g, counts, before) for g in limits.open]
+            tried += [(some, cost.of(some)) for some in way]
+            break
+    nearest, _ = min(tried, key=lambda one: abs(one[1] - target))
+    return _thrifty(nearest.copy(), cost, limits)
+
+
+def _thrifty(counts: np.ndarray, cost: Cost, limits: Limits) -> np.ndarray:
+    """Gives every group back what it may keep without costing more."""
+    for g in limits.open:
+        now, fewer = cost.of(counts), counts.copy()
+        for level in limits.levels[g][limits.levels[g] < counts[g]]:
+            fewer[g] = level
+            if cost.of(fewer) <= now:
+                counts[g] = level
+                break
+    return counts
+
+
+def ranked_in_steps(structure: Structure, scores: Scores, limits: Limits) -> Iterator[np.ndarray]:
+    """[G] channels lost, on allowed levels, as more and more of one ranking over all groups goes."""
+    ranked = ranking(structure, scores, limits)
+    for first in np.unique(np.linspace(0, len(ranked), MOST_SHARES).astype(int)):
+        lost = np.bincount(ranked[:first], minlength=len(limits.sizes))
+        counts = limits.given.copy()
+        for g in limits.open:
+            counts[g] = limits.levels[g][np.searchsorted(limits.levels[g], lost[g], side="right") - 1]
+        yield counts
 
 
 def finite(scores: np.ndarray) -> np.ndarray:

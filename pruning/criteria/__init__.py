@@ -13,6 +13,7 @@ from pruning.criteria import (
     l1,
     l2,
     random,
+    reconstruction,
     slimming,
     taylor,
 )
@@ -23,4 +24,5 @@ SCORED = tuple(name for name, known in CRITERIA.items() if not known.trained)  #
 
 __all__ = ["CRITERIA", "SCORED", "Criterion", "Option", "Scores", "criterion", "resolve_options"]
 __all__ += ["catro", "conductance", "cpot", "di", "energy", "fpgm", "gdp", "gradient_x_activation"]
-__all__ += ["integrated_gradients", "l1", "l2", "random", "slimming", "taylor"]
+__all__ += ["integrated_gradients", "l1", "l2", "random", "reconstruction"]
+__all__ += ["slimming", "taylor"]

@@ -12,7 +12,7 @@ from pruning.channels.records import ChannelGroup, LayerRecord, Structure
 from pruning.criteria.registry import CRITERIA, Criterion, must_be_scored, resolve_options
 from pruning.criteria.scores import Scores, Tables
 from pruning.progress import Watch, silent
-from pruning.statistics.records import Attribution, LayerStatistics, Statistic
+from pruning.statistics.records import Attribution, LayerStatistics, RemovalErrors, Statistic
 from pruning.statistics.views import onto_channels, positions, weight_rows
 from pruning.wording import choose
 
@@ -124,11 +124,12 @@ class _Images:
         drawn = CalibrationImages(self.model, self.data, self.number, self.seed, shuffled=shuffled)
         self.messages, self.labels, self.classes = drawn.messages, drawn.split.labels, drawn.classes
         asked = [need for need in needs if isinstance(need, Attribution)]
+        removals = [need for need in needs if isinstance(need, RemovalErrors)]
         how = {"groups": wanted, "images": len(drawn), "watch": watch}
         found = collect(
             graph.model,
             graph.structure,
-            needs.difference(asked),
+            needs.difference(asked, removals),
             drawn.batches,
             classes=drawn.classes,
             loss=Classification().loss,
@@ -138,6 +139,10 @@ class _Images:
             from pruning.attribution import attributions
 
             found |= attributions(graph.model, graph.structure, need, drawn.batches, **how)
+        for need in removals:
+            from pruning.reconstruction.errors import removal_errors
+
+            found |= removal_errors(graph.model, graph.structure, need, drawn, groups=wanted, watch=watch)
         return found
 
 

@@ -3,14 +3,15 @@ Each is a ValueError of one sentence that says what would be right."""
 
 from typing import TYPE_CHECKING
 
+from pruning.experiment.unsaid import MATCH_STEPS
 from pruning.experiment.values import positive, share, whole
 
 if TYPE_CHECKING:
     from pruning.experiment.recipe import Recipe
 
 LEAST = {"min_channels": 1, "round_to": 1, "epochs": 0, "batch_size": 1, "seed": 0, "calibration": 2}
-LEAST |= {"threads": 1, "search_images": 1, "search_every": 0, "bits_epochs": 0}  # of whole numbers
-TRAINED = ("gates", "uniform", "global")  # allocations that need no scores of a smaller network
+LEAST |= {"threads": 1, "search_images": 1, "search_every": 0, "bits_epochs": 0, "match_steps": 1}
+TRAINED = ("gates", "uniform", "global")  # allocations that run no network to find widths
 
 
 def check(recipe: "Recipe") -> None:
@@ -30,6 +31,8 @@ def _check_numbers(recipe: "Recipe") -> None:
         share(value, f"cut_group of {name}")
     for name, least in LEAST.items():
         whole(getattr(recipe, name), name, least)
+    if recipe.latency is not None and (not isinstance(recipe.latency, str) or not recipe.latency):
+        raise ValueError(f"latency is {recipe.latency!r}; give a latency.json that run wrote")
     if recipe.size is not None:
         whole(recipe.size, "size", 8)
     positive(recipe.lr, "lr", "a learning rate", 0.05)
@@ -60,8 +63,8 @@ def _check_gates(recipe: "Recipe") -> None:
         return
     if recipe.allocation not in TRAINED:
         raise ValueError(
-            f"allocation {recipe.allocation} scores smaller networks again, which takes {name} epochs; give "
-            "gates, uniform or global"
+            f"allocation {recipe.allocation} measures the network as it is, and {name} is still to train it; "
+            "give gates, uniform or global"
         )
     whole(gates, "gate_epochs", 1 if recipe.epochs else 0)
     if gates > recipe.epochs:
@@ -77,6 +80,14 @@ def must_mean_something(recipe: "Recipe") -> None:
         )
     if recipe.bits_epochs and recipe.bits is None:
         raise ValueError("bits_epochs is training with rounded weights, and bits is unsaid; give --bits 4")
+    if recipe.latency is not None and recipe.measure != "latency":
+        raise ValueError(
+            f"latency names measured times, and measure is {recipe.measure}; give --measure latency"
+        )
+    if recipe.repair != "match" and recipe.match_steps != MATCH_STEPS:
+        raise ValueError(
+            f"match_steps are steps of block matching, and repair is {recipe.repair}; give --repair match"
+        )
     if recipe.trained:
         must_train(recipe)
 
@@ -86,6 +97,11 @@ def must_train(recipe: "Recipe") -> None:
     if not recipe.epochs:
         raise ValueError(
             f"criterion {recipe.criterion} trains gates, and epochs is 0; give --epochs 1 or more, such as 10"
+        )
+    if recipe.measure == "latency":
+        raise ValueError(
+            f"training gates for {recipe.criterion} takes a measure that falls with every channel, and "
+            "latency does not; give --measure macs or params"
         )
     if recipe.allocation == "gates" and (recipe.round_to > 1 or recipe.cut_group):
         asked = "round_to" if recipe.round_to > 1 else "cut_group"

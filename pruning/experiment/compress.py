@@ -139,7 +139,7 @@ def subtask_now(recipe: Recipe, watch: Watch = silent) -> SubtaskNow:
 
 
 def _mended_key(recipe: Recipe) -> tuple:
-    fields = (*LIMITS, *SEARCHING, "repair", "bit_choices", "threads")
+    fields = (*LIMITS, *SEARCHING, "repair", "match_steps", "bit_choices", "threads")
     return (*score_key(recipe), *(getattr(recipe, name) for name in fields))
 
 
@@ -155,9 +155,9 @@ def _mended(recipe: Recipe, watch: Watch) -> _Mended:
         found = replace(loaded(recipe, watch), recipe=recipe)
         plan = planned(recipe, found.graph, scored(recipe, watch), found.data, watch)
         small = cut(found.model, plan)
-        how = {"calibration": recipe.calibration, "seed": recipe.seed, "watch": watch}
+        how = {"calibration": recipe.calibration, "seed": recipe.seed, "match_steps": recipe.match_steps}
         if recipe.repair != "none":
-            repair(small, plan, found.model, found.data, recipe.repair, **how)
+            repair(small, plan, found.model, found.data, recipe.repair, watch=watch, **how)
         images = CalibrationImages(small, found.data, recipe.calibration, recipe.seed)
         rounding = Rounding(small, images, recipe.bit_choices, watch)
         full, right = (_right(found, model, watch) for model in (found.model, small))

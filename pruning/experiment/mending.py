@@ -19,8 +19,9 @@ def mended(
     saved: Saved | None = None,
     stopped: bool = False,
 ) -> list[dict]:
-    """Repairs and fine-tunes the cut network in place; returns the epochs. stopped: training its gates ended
-    before its time, so there is no fine-tuning."""
+    """Repairs and fine-tunes the cut network in place; returns the epochs. The repair is toward what the
+    loaded network gives, also where training gates has changed the one that was cut.   stopped: training its
+    gates ended before its time, so there is no fine-tuning."""
     history: list[dict] = []
     epochs = loaded.recipe.tune_epochs
     if loaded.recipe.repair != "none":
@@ -71,6 +72,7 @@ def _repair(loaded: Loaded, small, plan: Plan, watch: Watch) -> list[str]:
         recipe.repair,
         calibration=recipe.calibration,
         seed=recipe.seed,
+        match_steps=recipe.match_steps,
         watch=watch,
     )
 

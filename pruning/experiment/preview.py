@@ -21,6 +21,7 @@ from pruning.experiment.recipe import Recipe
 from pruning.experiment.run import LIMITS, SEARCHING, planned, scores_of
 from pruning.experiment.sources import Loaded, load, use_threads
 from pruning.progress import Watch, silent
+from pruning.search import errors_of
 
 PREVIEW_IMAGES = 500
 
@@ -49,7 +50,10 @@ class Description:
 class AccuracyNow:
     """Right answers among `images` images of the hold-out. learned: the network may have been trained on
     them.
-    repaired: None where the network has nothing to repair."""
+
+    repaired: after the repair `how`, which took `repair_seconds`; None where only the cut was counted.
+    error: share of the variance that the plan loses, where it was made by errors; else None.   messages: what
+    the repair says."""
 
     images: int
     where: str
@@ -57,7 +61,10 @@ class AccuracyNow:
     baseline: int
     raw: int
     repaired: int | None
-    seconds: float
+    how: str
+    repair_seconds: float
+    error: float | None = None
+    messages: tuple[str, ...] = ()
 
 
 class Kept:
@@ -76,7 +83,8 @@ class Kept:
             return self.values[key]
 
 
-_NETWORKS, _SCORES, _PLANS, _BASELINES = Kept(3), Kept(30), Kept(20), Kept(20)
+_NETWORKS, _SCORES, _PLANS, _ERRORS = Kept(3), Kept(30), Kept(60), Kept(20)
+_BASELINES, _RAW = Kept(20), Kept(200)
 
 
 def network_key(recipe: Recipe) -> tuple:
@@ -88,6 +96,18 @@ def network_key(recipe: Recipe) -> tuple:
 def score_key(recipe: Recipe) -> tuple:
     """What a criterion's scores depend on."""
     return (*network_key(recipe), recipe.criterion, recipe.options, recipe.calibration)
+
+
+def plan_key(recipe: Recipe) -> tuple:
+    """What a plan depends on."""
+    fields = (*LIMITS, *SEARCHING, "repair", "epochs")
+    return (*score_key(recipe), *(getattr(recipe, name) for name in fields))
+
+
+def best_repair(recipe: Recipe) -> str:
+    """What a cut is repaired by where it is only tried: as the recipe says, by reconstruction if it says
+    none."""
+    return "reconstruct" if recipe.repair == "none" else recipe.repair
 
 
 def loaded(recipe: Recipe, watch: Watch = silent) -> Loaded:
@@ -157,48 +177,90 @@ def scored(recipe: Recipe, watch: Watch = silent) -> Scores:
 
 
 def plan_of(recipe: Recipe, watch: Watch = silent) -> Plan:
-    """The recipe's plan, also by an allocation that runs the network, which takes seconds to minutes."""
+    """The recipe's plan, also by an allocation that runs the network, which takes seconds to minutes; by
+    errors a moment, once they are known. No cut is tried, so it expects no accuracy: `tradeoff` does."""
 
     def make() -> Plan:
-        found = loaded(recipe, watch)
-        return planned(recipe, found.graph, scored(recipe, watch), found.data, watch)
+        found, scores = loaded(recipe, watch), scored(recipe, watch)
+        errors = errors_by_group(recipe, watch) if recipe.allocation == "error" else None
+        return planned(recipe, found.graph, scores, found.data, watch, errors=errors)
 
-    fields = (*LIMITS, *SEARCHING, "repair", "epochs")
-    return _PLANS.get((*score_key(recipe), *(getattr(recipe, name) for name in fields)), make)
+    return _PLANS.get(plan_key(recipe), make)
 
 
-def accuracy_now(recipe: Recipe, watch: Watch = silent) -> AccuracyNow:
-    """What the recipe's cut would leave, before and after recalibrating norms, on up to 500 hold-out images.
+def errors_by_group(recipe: Recipe, watch: Watch = silent) -> dict[int, np.ndarray]:
+    """What `search.errors_of` says of the groups that the recipe may cut, at every number of channels."""
+    found = loaded(recipe, watch)
+    whole = recipe.groups == "all" or bool(recipe.cut_group)
+    groups = tuple(g for g, group in enumerate(found.graph.structure.groups) if whole or group.inner)
 
+    def make() -> dict[int, np.ndarray]:
+        how = {"seed": recipe.seed, "calibration": recipe.calibration, "watch": watch}
+        return errors_of(found.graph, scored(recipe, watch), found.data, groups, **how)
+
+    return _ERRORS.get((*score_key(recipe), groups), make)
+
+
+def accuracy_now(recipe: Recipe, how: str = "", raw_only: bool = False, watch: Watch = silent) -> AccuracyNow:
+    """What the recipe's cut would leave, as it is and repaired, on up to 500 hold-out images.
+
+    how: the repair; unsaid, `best_repair`.   raw_only: the repair is left out.
     The baseline is on the same images. The hold-out, never the test part: a slider that is dragged until the
     test part looks good would have chosen on it.
     """
-    from pruning.reconstruction import recalibrate
-    from pruning.statistics.images import CalibrationImages
     from pruning.surgery import cut
 
-    start = time.perf_counter()
-    found = loaded(recipe, watch)
-    plan = plan_of(recipe, watch)
+    found, plan, how = loaded(recipe, watch), plan_of(recipe, watch), how or best_repair(recipe)
     images = found.data.holdout.take(np.arange(min(PREVIEW_IMAGES, len(found.data.holdout))))
-
-    def right(model, stage: str) -> int:
-        from pruning.train import evaluate
-
-        def told(_, done, total, **values):
-            watch("evaluate", done, total, message=stage)
-
-        return evaluate(
-            model, images, normalization=found.model.origin.normalization, device=recipe.device, watch=told
-        ).correct
-
-    baseline = _BASELINES.get(network_key(recipe), lambda: right(found.model, "baseline"))
+    baseline = _BASELINES.get(
+        network_key(recipe), lambda: _right(found, found.model, images, "baseline", watch)
+    )
     small = cut(found.model, plan)
-    raw = right(small, "raw")
+    raw = _RAW.get(plan_key(recipe), lambda: _right(found, small, images, "raw", watch))
     watch("evaluate", len(images), len(images), raw=raw, baseline=baseline, images=len(images))
-    calibration = CalibrationImages(small, found.data, recipe.calibration, recipe.seed)
-    nothing = recalibrate(small, calibration, watch=watch)
-    repaired = None if nothing else right(small, "repaired")
+    repaired, seconds, messages = None, 0.0, []
+    if plan.macs == plan.macs_before:  # nothing is cut, so there is nothing to repair
+        repaired = raw
+    elif not raw_only:
+        seconds, messages = _repair(recipe, plan, small, how, watch)
+        repaired = _right(found, small, images, "repaired", watch)
     learned = recipe.checkpoint not in (None, "none")
-    seconds = round(time.perf_counter() - start, 2)
-    return AccuracyNow(len(images), "hold-out", learned, baseline, raw, repaired, seconds)
+    counts = (len(images), "hold-out", learned, baseline, raw, repaired)
+    return AccuracyNow(*counts, how, seconds, error_of(plan, recipe), tuple(messages))
+
+
+def error_of(plan: Plan, recipe: Recipe) -> float | None:
+    """The share of the variance that a plan made by errors loses; None of another one."""
+    if recipe.allocation != "error":
+        return None
+    return plan.path[-1].price if plan.path else 0.0
+
+
+def _right(found: Loaded, model, images, stage: str, watch: Watch) -> int:
+    """Right answers among the images."""
+    from pruning.train import evaluate
+
+    def told(_, done, total, **values):
+        watch("evaluate", done, total, message=stage)
+
+    how = {"normalization": found.model.origin.normalization, "device": found.recipe.device}
+    return evaluate(model, images, watch=told, **how).correct
+
+
+def _repair(recipe: Recipe, plan: Plan, small, how: str, watch: Watch) -> tuple[float, list[str]]:
+    """Repairs `small` in place; returns the seconds that took, and messages."""
+    from pruning.reconstruction import repair
+
+    found, start = loaded(recipe, watch), time.perf_counter()
+    messages = repair(
+        small,
+        plan,
+        found.model,
+        found.data,
+        how=how,
+        calibration=recipe.calibration,
+        seed=recipe.seed,
+        match_steps=recipe.match_steps,
+        watch=watch,
+    )
+    return round(time.perf_counter() - start, 2), messages

@@ -6,7 +6,6 @@ record. Help texts live here once, in the fields' metadata: the command line and
 
 import hashlib
 import json
-import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -14,30 +13,24 @@ from typing import Any, Literal, get_args
 
 from pruning.criteria import CRITERIA, resolve_options
 from pruning.experiment.checks import check
+from pruning.experiment.unsaid import BEST, MATCH_STEPS, combination, default_threads, derived, followed
 from pruning.experiment.values import as_text, from_text, whole_numbers
 from pruning.wording import choose
 
-Measure = Literal["macs", "params", "channels"]
-Allocation = Literal["uniform", "global", "greedy", "trace-ratio", "gates"]
+Measure = Literal["macs", "params", "channels", "latency"]
+Allocation = Literal["uniform", "global", "greedy", "trace-ratio", "error", "gates"]
 SearchBy = Literal["cross-entropy", "kl", "di"]
 Groups = Literal["inner", "all"]
-Repair = Literal["none", "recalibrate"]
+Repair = Literal["none", "recalibrate", "reconstruct", "match"]
 BitsBy = Literal["di", "error", "uniform"]
 Normalize = Literal["auto", "cifar10", "imagenet", "none"]
 
 
-DEFAULT_CRITERION = "l1"
-GATE_SHARE = 60  # percent of the epochs that train gates, where nothing else is said
 CHOICES = ("normalize", "measure", "allocation", "search_by", "groups", "repair", "bits_by")
 
 
 def setting(default, help_text: str):
     return field(default=default, metadata={"help": help_text})
-
-
-def default_threads() -> int:
-    """One core is left for whatever else the machine does, such as serving the app."""
-    return max(1, (os.cpu_count() or 1) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,17 +55,27 @@ class Recipe:
     subtask: tuple[int, ...] = setting(
         (), "Class numbers, such as 3 5 8: data, network and all figures are narrowed to these. Unsaid: all."
     )
-    criterion: str = setting(DEFAULT_CRITERION, "How channels are ordered; 'list criteria' names them.")
+    criterion: str = setting(
+        None,
+        "How channels are ordered; 'list criteria' names them. Unsaid: l1, but with allocation and repair "
+        "unsaid too the best combination measured: reconstruction, error and match.",
+    )
     options: tuple[tuple[str, Any], ...] = setting((), "The criterion's own options.")
     cut: float = setting(0.5, "Share of the measure to remove, from 0 to below 1.")
     measure: Measure = setting(
-        "macs", "What the cut is a share of: multiply-accumulates, parameters or channels."
+        "macs",
+        "What the cut is a share of: multiply-accumulates, parameters, channels, or the time of a batch as "
+        "estimated from measured times of layers.",
+    )
+    latency: str | None = setting(
+        None, "measure latency: a latency.json with the measured times. Unsaid: they are measured now."
     )
     allocation: Allocation = setting(
         None,
         "The same share of every group; one ranking over all groups; greedy: what costs least per share "
-        "saved, measured; trace-ratio: what tells classes apart least per share saved; gates: those that "
-        "training leaves open. Unsaid: gates with gdp, else uniform.",
+        "saved, measured; trace-ratio: what tells classes apart least per share saved; error: widths where "
+        "the error that is left after refitting the readers rises least per share saved; gates: those that "
+        "training leaves open. Unsaid: gates with gdp, else uniform; see criterion.",
     )
     search_by: SearchBy = setting(
         "kl",
@@ -96,8 +99,12 @@ class Recipe:
     min_channels: int = setting(1, "Every group keeps at least this many channels.")
     round_to: int = setting(1, "Keep a multiple of this many channels in every group that is cut.")
     repair: Repair = setting(
-        "none", "What follows the cut before any training; recalibrate re-estimates norms."
+        None,
+        "What follows the cut before any training, without labels: recalibrate re-estimates norms; "
+        "reconstruct refits the layers that read what was cut; match then moves all weights until blocks "
+        "give what the full network's give. Unsaid: none; see criterion.",
     )
+    match_steps: int = setting(MATCH_STEPS, "match: steps of gradient descent.")
     epochs: int = setting(0, "Epochs of fine-tuning after the cut; with gdp of all training, gates included.")
     gate_epochs: int | None = setting(
         None, "gdp: how many of the epochs train gates, before the cut. Unsaid: 60 %, rounded up."
@@ -123,10 +130,9 @@ class Recipe:
 
     def __post_init__(self):
         self._freeze()
+        self._fill(combination(self))
         choose(self.criterion, CRITERIA, "criterion")
-        for name, value in self._derived().items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+        self._fill(derived(self))
         for name in CHOICES:
             choose(getattr(self, name), get_args(self.__annotations__[name]), name)
         check(self)
@@ -138,14 +144,20 @@ class Recipe:
         return CRITERIA[self.criterion].trained
 
     @property
+    def best(self) -> bool:
+        """Whether criterion, allocation and repair are the best combination, as where all are unsaid."""
+        return all(getattr(self, name) == value for name, value in BEST.items())
+
+    @property
     def tune_epochs(self) -> int:
         """Epochs of plain fine-tuning: what training gates leaves of them."""
         return self.epochs - (self.gate_epochs or 0)
 
-    def _derived(self) -> dict[str, Any]:
-        """What fields that depend on others are where they are unsaid."""
-        gates = -(-GATE_SHARE * self.epochs // 100) if isinstance(self.epochs, int) and self.trained else None
-        return {"allocation": "gates" if self.trained else "uniform", "gate_epochs": gates}
+    def _fill(self, values: Mapping[str, Any]):
+        """Fields that are unsaid get these values."""
+        for name, value in values.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
 
     def _freeze(self):
         """Lists and dicts, as JSON and callers hand them over, become sorted or ordered tuples."""
@@ -203,14 +215,19 @@ class Recipe:
 
     def differences(self) -> dict[str, Any]:
         """The fields that differ from the defaults; of the options those that differ from the criterion's
-        own."""
+        own. The best combination is said by nothing, another one by its criterion and what differs there."""
         plain = self.to_dict()
-        default = Recipe(criterion=self.criterion).to_dict() | self._derived()
+        default = Recipe(criterion=self.criterion).to_dict() | derived(self) | (BEST if self.best else {})
         told = {name: value for name, value in plain.items() if name != "options" and value != default[name]}
-        if self.criterion != DEFAULT_CRITERION:
+        if not self.best:
             told["criterion"] = self.criterion
         told["options"] = {k: v for k, v in plain["options"].items() if v != default["options"][k]}
         return told
+
+    def _spoken(self) -> dict[str, Any]:
+        """`differences`, and what a reader wants to see named in any case."""
+        named = ("model", "data", *(BEST if self.best else ("criterion",)))
+        return {name: getattr(self, name) for name in named} | self.differences()
 
     def to_query(self) -> dict[str, str]:
         """The link's keys: only what differs from the default, options as keys of their own, lists joined by
@@ -222,7 +239,6 @@ class Recipe:
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> "Recipe":
         """Reads a link's keys; those that are no field and no option of the criterion are an error."""
-        criterion = choose(query.get("criterion", DEFAULT_CRITERION), CRITERIA, "criterion")
         kinds = {f.name: f.type for f in fields(cls)}
         given: dict[str, Any] = {"options": {}}
         for name, text in query.items():
@@ -230,13 +246,12 @@ class Recipe:
                 given[name] = from_text(name, text, kinds[name])
             else:
                 given["options"][name] = text
-        return cls(**(given | {"criterion": criterion}))
+        return cls(**given)
 
     def flags(self) -> list[str]:
         """The command line's flags for this recipe, without the subcommand: only what differs from the
         defaults."""
-        told, words = self.differences(), []
-        told = {"model": self.model, "data": self.data, "criterion": self.criterion} | told
+        told, words = self._spoken(), []
         for name, value in (told | told.pop("options")).items():
             flag = "--" + name.replace("_", "-")
             if isinstance(value, dict):
@@ -251,8 +266,7 @@ class Recipe:
         return shlex.join(["python", "-m", "pruning", "run", *self.flags(), "--out", out])
 
     def python(self, out: str = "pruned") -> str:
-        told = self.differences()
-        told = {"model": self.model, "data": self.data, "criterion": self.criterion} | told
+        told = self._spoken()
         arguments = ", ".join(f"{name}={value!r}" for name, value in told.items() if value not in ({}, []))
         lines = ["import torch", "import pruning", "", f"torch.set_num_threads({self.threads})"]
         lines += [f"result = pruning.run(pruning.Recipe({arguments}))", f"result.save({out!r})"]
@@ -260,12 +274,8 @@ class Recipe:
 
     def but(self, **changes) -> "Recipe":
         """A copy with these fields changed. Another criterion starts from its own options' defaults, and
-        fields that are as they would be unsaid follow what they depend on."""
-        criterion = changes.get("criterion", self.criterion)
-        if criterion != self.criterion:
-            changes.setdefault("options", ())
-        other_kind = criterion in CRITERIA and CRITERIA[criterion].trained != self.trained
-        for name, value in self._derived().items():
-            if other_kind or getattr(self, name) == value:
-                changes.setdefault(name, None)
-        return replace(self, **changes)
+        fields that are as they would be unsaid follow what they depend on.
+
+        Allocation and repair stay as they are under another criterion, also those of the best combination;
+        only a criterion that trains takes their place. All three None: the best combination."""
+        return replace(self, **followed(self, changes))

@@ -1,16 +1,14 @@
 """report.json: what a run found, in numbers."""
 
-import time
 from importlib.metadata import version
 
 import numpy as np
 
 from pruning.cost import Plan
-from pruning.experiment.sources import Loaded
+from pruning.experiment.speed import latencies
 from pruning.progress import Watch
 
 STAGES = ("baseline", "cut", "repaired", "tuned", "quantized")
-LATENCY_BATCH, WARM_UPS, TIMED = 64, 5, 20
 
 
 def report_of(
@@ -20,7 +18,7 @@ def report_of(
     recipe, test = loaded.recipe, loaded.data.test
     baseline, final = stages.found["baseline"], stages.found[stages.last]
     right_before, right_after = baseline.classes == test.labels, final.classes == test.labels
-    latency, slower = _latencies(loaded, small, plan, watch)
+    latency, slower = latencies(loaded, small, plan, watch)
     return {
         "metric": "accuracy",
         "accuracy": {s: stages.found[s].correct / len(test) if s in stages.found else None for s in STAGES},
@@ -44,22 +42,11 @@ def report_of(
         "widths": {group.name: [group.size, plan.widths[group.name]] for group in loaded.graph.groups},
         "seconds": clock.seconds,
         "gates": None,
-        "expected": plan.expected,
+        "expected": expected_here(plan, baseline.correct / len(test)),
         "messages": [*messages, *slower],
         "recipe": recipe.to_dict(),
         "versions": {name: version(name) for name in ("torch", "torchvision", "numpy")},
     }
-
-
-def _latencies(loaded, small, plan: Plan, watch: Watch) -> tuple[dict, list[str]]:
-    """Of the whole and of the cut network, and a message where the cut one is no faster."""
-    watch("evaluate", 0, 2, message="latency")
-    found = {"baseline": measured_latency(loaded.model, loaded), "final": measured_latency(small, loaded)}
-    watch("evaluate", 2, 2, message="latency")
-    slower = found["final"] >= found["baseline"] and plan.macs < plan.macs_before
-    told = "fewer multiply-accumulates did not make it faster on this machine at this batch size."
-    how = {"batch": LATENCY_BATCH, "threads": threads_used(), "device": loaded.recipe.device}
-    return found | how, [told] if slower else []
 
 
 def stored_bytes(model, codes: dict | None = None) -> int:
@@ -80,26 +67,10 @@ def _per_class(right: np.ndarray, labels: np.ndarray, classes) -> dict[str, floa
     }
 
 
-def threads_used() -> int:
-    import torch
-
-    return torch.get_num_threads()
-
-
-def measured_latency(model, loaded: Loaded) -> float:
-    """Median milliseconds of a batch of 64 test images, of 20 runs after 5 warm-ups."""
-    import torch
-
-    from pruning.data import to_tensor
-
-    images = np.resize(loaded.data.test.images, (LATENCY_BATCH, *loaded.data.test.images.shape[1:]))
-    inputs = to_tensor(images, loaded.model.origin.normalization, loaded.recipe.device)
-    times = []
-    with torch.no_grad():
-        for _ in range(WARM_UPS + TIMED):
-            start = time.perf_counter()
-            model(inputs)
-            if inputs.is_cuda:
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - start)
-    return round(1000 * float(np.median(times[WARM_UPS:])), 3)
+def expected_here(plan: Plan, baseline: float) -> dict[str, float] | None:
+    """The accuracy to expect after the repair, {accuracy, low, high}, on images of which the whole network
+    has `baseline` right (a fraction); None where nothing was predicted."""
+    if plan.expected is None:
+        return None
+    other = baseline - plan.expected["baseline"]
+    return {n: min(1.0, max(0.0, plan.expected[n] + other)) for n in ("accuracy", "low", "high")}

@@ -21,6 +21,8 @@ from pruning.experiment.mending import mended, must_reach_bits, rounded
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import report_of
 from pruning.experiment.sources import Loaded, load
+from pruning.experiment.timed import named, with_table
+from pruning.latency import FILE, LatencyTable
 from pruning.progress import Watch, silent
 from pruning.search import SEARCHES, search_plan
 from pruning.train.saved import Saved
@@ -38,7 +40,8 @@ class Result:
     history: a row an epoch of fine-tuning {epoch, loss, holdout_loss, holdout_accuracy,
     images_per_second}.   codes: of a quantized network's weights, {weight: Codes}; else None.   gates: how
     they moved, where they were trained; gate_history: a row an epoch of that, with left and target (shares of
-    the measure) and between (share of gates) as well."""
+    the measure) and between (share of gates) as well.   table: of measured times, where the cut is one of
+    latency."""
 
     recipe: Recipe
     model: "nn.Module"
@@ -49,10 +52,11 @@ class Result:
     codes: dict | None = None
     gates: "GateTrace | None" = None
     gate_history: tuple[dict, ...] = ()
+    table: LatencyTable | None = None
 
     def save(self, folder: str | Path) -> Path:
-        """Writes model.safetensors, plan.json, recipe.json, report.json, predictions.npz and, where gates
-        were trained, gates.npz."""
+        """Writes model.safetensors, plan.json, recipe.json, report.json, predictions.npz, where gates were
+        trained gates.npz, and where the cut is one of latency latency.json."""
         return export.save(
             folder,
             self.model,
@@ -62,6 +66,7 @@ class Result:
             self.predictions,
             self.codes,
             self.gates,
+            self.table,
         )
 
     def zip(self, path: str | Path) -> Path:
@@ -84,10 +89,10 @@ def run(recipe: Recipe, watch: Watch = silent, state: str | Path | None = None) 
 
     must_mean_something(recipe)
     clock = _Clock()
-    with clock.stage("trace"):
-        loaded = load(recipe, watch)
-    saved = Saved(state, loaded.recipe.to_json()) if state is not None else None
-    stages, messages = _Stages(loaded, watch), [*loaded.data.messages]
+    loaded, messages = _loaded(recipe, clock, state, watch)
+    beside = {FILE: loaded.table.to_json()} if loaded.table else {}
+    saved = Saved(state, loaded.recipe.to_json(), beside) if state is not None else None
+    stages = _Stages(loaded, watch)
     prepared = _gated if recipe.trained else _scored
     whole, plan, gates = prepared(loaded, stages, clock, messages, watch, saved)
     watch("plan", 1, 1, macs=plan.macs, macs_before=plan.macs_before)
@@ -107,8 +112,21 @@ def run(recipe: Recipe, watch: Watch = silent, state: str | Path | None = None) 
     report = report_of(loaded, small, plan, stages, clock, codes, messages, watch) | {"gates": told}
     if saved:
         saved.remove()
-    more = (gates.gated.trace, tuple(gates.gated.history)) if gates else ()
-    return Result(loaded.recipe, small, plan, report, stages.predictions(), tuple(history), codes, *more)
+    more = (gates.gated.trace, tuple(gates.gated.history)) if gates else (None, ())
+    told = (report, stages.predictions(), tuple(history), codes)
+    return Result(loaded.recipe, small, plan, *told, *more, loaded.table)
+
+
+def _loaded(recipe: Recipe, clock, state, watch: Watch) -> tuple[Loaded, list[str]]:
+    """What the recipe stands for, with a table of measured times where it takes one; and messages."""
+    table = named(recipe)  # one that is gone is said before anything is loaded
+    with clock.stage("trace"):
+        loaded = load(recipe, watch)
+    if recipe.measure != "latency":
+        return loaded, [*loaded.data.messages]
+    with clock.stage("latency"):
+        loaded, told = with_table(loaded, table, state, watch)
+    return loaded, [*loaded.data.messages, *told]
 
 
 def _scored(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, saved):
@@ -117,7 +135,9 @@ def _scored(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, sa
         scores = scores_of(loaded, watch)
     watch("plan", 0, 1)
     with clock.stage("plan"):
-        plan = planned(loaded.recipe, loaded.graph, scores, loaded.data, watch)
+        plan = planned(
+            loaded.recipe, loaded.graph, scores, loaded.data, watch, table=loaded.table, expect=True
+        )
         plan = replace(plan, changes=(*loaded.changes, *plan.changes))
     messages += [*scores.messages, *plan.messages]
     stages.evaluate("baseline", loaded.model)  # after the plan: a target out of reach is said at once
@@ -152,15 +172,36 @@ def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = Non
 
 LIMITS = ("cut", "measure", "allocation", "groups", "protect", "cut_group")
 LIMITS += ("max_cut_per_group", "min_channels", "round_to")
-SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")  # what a search depends on
+SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")
+SEARCHING += ("latency",)  # what else a plan depends on
 
 
-def planned(recipe: Recipe, graph, scores, data=None, watch: Watch = silent) -> Plan:
+def planned(
+    recipe: Recipe,
+    graph,
+    scores,
+    data=None,
+    watch: Watch = silent,
+    *,
+    table: LatencyTable | None = None,
+    errors=None,
+    expect: bool = False,
+) -> Plan:
     """The recipe's plan, from scores.
 
     graph: a ChannelGraph or its Structure: milliseconds. An allocation that runs the network needs the
-    ChannelGraph and the data, and takes seconds to minutes."""
+    ChannelGraph and the data, and takes seconds to minutes. table: of measured times, for measure latency;
+    unsaid the one that the recipe names.   errors: `search.errors_of` these scores, where known.   expect:
+    allocation error tries a few cuts, to say what accuracy to expect. Raises ValueError where the recipe
+    names no table and needs one."""
     limits = {name: getattr(recipe, name) for name in LIMITS}
+    if recipe.measure == "latency":
+        limits["latency"] = table or named(recipe)
+        if limits["latency"] is None:
+            raise ValueError(
+                "a cut of latency is planned on measured times, and there are none yet; the Prune page and "
+                "run measure them, or give a latency.json"
+            )
     if recipe.allocation not in SEARCHES:
         return make_plan(graph, scores, **limits)
     return search_plan(
@@ -168,6 +209,10 @@ def planned(recipe: Recipe, graph, scores, data=None, watch: Watch = silent) -> 
         recipe.criterion,
         data,
         scores=scores,
+        errors=errors,
+        repair=recipe.repair,
+        expect=expect,
+        learned=recipe.checkpoint not in (None, "none"),
         by=recipe.search_by,
         kl_temperature=recipe.search_temperature,
         images=recipe.search_images,
@@ -189,7 +234,7 @@ class _Clock:
 
     def __init__(self):
         self.seconds: dict[str, float | None] = dict.fromkeys(
-            ("trace", "statistics", "score", "plan", "cut", "repair", "gates", "tune", "quantize")
+            ("trace", "statistics", "score", "plan", "cut", "repair", "gates", "tune", "quantize", "latency")
         )
 
     @contextmanager

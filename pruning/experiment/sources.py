@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pruning.data import Dataset, load_data, to_tensor
 from pruning.data.registry import DATA
 from pruning.experiment.recipe import Recipe
+from pruning.latency import LatencyTable
 from pruning.models import default_size, load_model
 from pruning.progress import Watch, silent
 
@@ -25,13 +26,15 @@ UPLOADS = "PRUNING_UPLOADS"  # a folder that holds <digest>/<name> of what the a
 class Loaded:
     """What a recipe stands for. recipe: with every field resolved; nobody else holds `model`.
 
-    changes: what was done to the network before it was traced, as a plan notes it (a subtask's classes)."""
+    changes: what was done to the network before it was traced, as a plan notes it (a subtask's classes).
+    table: of measured times, where the cut is one of latency."""
 
     recipe: Recipe
     data: Dataset
     model: "nn.Module"
     graph: "ChannelGraph"
     changes: tuple[dict, ...] = ()
+    table: LatencyTable | None = None
 
 
 def load(recipe: Recipe, watch: Watch = silent) -> Loaded:

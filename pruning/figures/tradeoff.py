@@ -11,7 +11,7 @@ from pruning.figures.look import QUIET, look, title
 STAGES = {
     "baseline": ("full network", "-open"),
     "cut": ("cut", "-open"),
-    "repaired": ("recalibrated", "-open-dot"),
+    "repaired": ("repaired", "-open-dot"),
     "tuned": ("fine-tuned", ""),
     "quantized": ("in few bits", "-dot"),
 }

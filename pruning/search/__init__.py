@@ -5,6 +5,6 @@
 The criterion's scores say which channels of a group go first. Importing this loads no torch.
 """
 
-from pruning.search.plan import SEARCHES, search_plan
+from pruning.search.plan import SEARCHES, errors_of, search_plan
 
-__all__ = ["SEARCHES", "search_plan"]
+__all__ = ["SEARCHES", "errors_of", "search_plan"]

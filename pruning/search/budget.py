@@ -38,15 +38,38 @@ class Budget:
         measure goes (or what is left to go, if less), at least one more; None where it may lose no more."""
         levels = self.limits.levels[g]
         levels = levels[levels > counts[g]]
+        if not self.cost.steady:
+            return self._worthwhile(counts, g, levels, share)
         needed = min(share * self.cost.whole, self.left(counts))
         enough = (int(level) for level in levels if self.saved(counts, g, level) >= needed)
         return next(enough, int(levels[-1])) if len(levels) else None
+
+    def _worthwhile(self, counts: np.ndarray, g: int, levels: np.ndarray, share: float) -> int | None:
+        """As `step`, where more channels may save less: if no level saves enough, the one that saves most;
+        None where none saves anything."""
+        saved = np.array([self.saved(counts, g, int(level)) for level in levels])
+        needed = max(min(share * self.cost.whole, self.left(counts)), 1e-6 * self.cost.whole)
+        if not len(saved) or saved.max() < 1e-6 * self.cost.whole:
+            return None
+        return int(levels[np.argmax(saved >= min(needed, saved.max()))])
 
     def nearest(self, counts: np.ndarray, g: int, level: int) -> int:
         """`level`, or where that goes too far the level below it, if with that the target is missed by
         less."""
         levels = self.limits.levels[g]
+        if not self.cost.steady:
+            return self.nearest_of(counts, g, level)
         below = int(levels[np.searchsorted(levels, level) - 1])
         left = self.left(counts)
         over, under = self.saved(counts, g, level) - left, left - self.saved(counts, g, below)
         return below if over > max(0.0, under) else level
+
+    def nearest_of(self, counts: np.ndarray, g: int, level: int) -> int:
+        """The level on the way to `level`, or that itself, at which what is left to go is missed by least."""
+        levels = self.limits.levels[g]
+        levels = levels[(levels >= counts[g]) & (levels <= level)]
+        left = self.left(counts)
+        if len(levels) == 1 or self.saved(counts, g, level) <= left:
+            return level
+        missed = [abs(left - self.saved(counts, g, int(n))) for n in levels]
+        return int(levels[int(np.argmin(missed))])

@@ -2,14 +2,17 @@
 
 graph: a ChannelGraph; its network is not changed.   criterion, options: say which channels of a group go
 first.   data: as for `score`; what a step costs is measured on its hold-out.
-allocation: greedy or trace-ratio.   cut, measure, groups, protect, cut_group, max_cut_per_group,
-min_channels, round_to: as for `plan`.
+allocation: greedy, trace-ratio or error.   cut, measure, groups, protect, cut_group, max_cut_per_group,
+min_channels, round_to, latency: as for `plan`.
 by: what greedy counts: the rise of cross-entropy or of KL to the full network, or the DI lost, which runs no
 network.   kl_temperature: by which answers are softened before KL.   images: of the hold-out, drawn by
 `seed`.   every: steps after which greedy scores the network anew
 as cut so far; 0: never.   recalibrated: losses are measured with the norms of each batch, for a network whose
 norms will be recalibrated or trained; else with the stored ones.   calibration: images that scores and
 statistics are made of.   scores: the criterion's, where they are known already.
+errors: what `errors_of` found for these scores, likewise.   repair: what will follow the cut.   expect:
+allocation error tries a few cuts to say what accuracy to expect.   learned: the network was trained on its
+hold-out.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,15 +27,17 @@ from pruning.cost import Plan, Step
 from pruning.criteria.registry import CRITERIA, must_be_scored, resolve_options
 from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
+from pruning.latency import LatencyTable
 from pruning.progress import Watch, silent
 from pruning.search.budget import Budget
+from pruning.search.error import by_error, lost_at
 from pruning.search.greedy import greedy
 from pruning.search.order import Order, scored_again
 from pruning.search.progress import Progress
 from pruning.search.trace_ratio import trace_ratio
 from pruning.wording import choose
 
-SEARCHES = ("greedy", "trace-ratio")
+SEARCHES = ("greedy", "trace-ratio", "error")
 PRICES = ("cross-entropy", "kl", "di")
 
 
@@ -50,6 +55,7 @@ def search_plan(
     max_cut_per_group: float = 0.9,
     min_channels: int = 1,
     round_to: int = 1,
+    latency: LatencyTable | None = None,
     by: str = "kl",
     kl_temperature: float = 1.0,
     images: int = 256,
@@ -58,6 +64,10 @@ def search_plan(
     seed: int = 0,
     calibration: int = 1000,
     scores: Scores | None = None,
+    errors: Mapping[int, np.ndarray] | None = None,
+    repair: str = "none",
+    expect: bool = True,
+    learned: bool = False,
     watch: Watch = silent,
     **options,
 ) -> Plan:
@@ -68,11 +78,41 @@ def search_plan(
     _check(criterion, cut, measure, allocation, by)
     structure, how = graph.structure, dict(resolve_options(criterion, options))
     limits = limits_of(structure, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
-    budget = Budget(limits, cost_of(structure, measure, limits), cut)
+    budget = Budget(limits, cost_of(structure, measure, limits, latency), cut)
     sample = _Sample(data, criterion, how, seed, calibration)
     prices = {"by": by, "temperature": kl_temperature, "images": images, "recalibrated": recalibrated}
     search = _Search(graph, sample, budget, prices, every, Progress(watch))
-    return search.plan(allocation, measure, scores or sample.score(graph, search.scored, watch))
+    scores = scores or sample.score(graph, search.scored, watch)
+    plan = search.plan(allocation, measure, scores, errors)
+    if allocation == "error" and expect and plan.path:
+        plan = replace(plan, expected=search.expected(measure, repair, learned))
+    return plan
+
+
+def errors_of(
+    graph,
+    scores: Scores,
+    data,
+    groups: Iterable[int],
+    *,
+    seed: int = 0,
+    calibration: int = 1000,
+    watch: Watch = silent,
+) -> dict[int, np.ndarray]:
+    """{group number: [C + 1]}: shares of the variance lost, once refitted, with each number of channels gone,
+    in the order of the scores. One pass over the images; none for the scores of `reconstruction`, which are
+    these numbers."""
+    from pruning.reconstruction.errors import error_curves
+    from pruning.statistics.images import CalibrationImages
+
+    names, groups = graph.structure.names, list(groups)
+    if scores.criterion == "reconstruction":
+        known = {g: np.asarray(scores[names[g]], float) for g in groups}
+        return {g: np.append(0.0, np.sort(np.where(s > -np.inf, s, 0.0))) for g, s in known.items()}
+    order, drawn = Order(graph.structure, scores), CalibrationImages(graph.model, data, calibration, seed)
+    orders = {g: order.sequence(g) for g in groups}
+    found = error_curves(graph.model, graph.structure, drawn, groups, orders=orders, watch=watch)
+    return {g: curve.error for g, curve in found.items()}
 
 
 def _check(criterion: str, cut: float, measure: str, allocation: str, by: str):
@@ -130,12 +170,16 @@ class _Search:
         losing = {*self.limits.open, *np.flatnonzero(self.limits.given).tolist()}
         return "inner" if all(self.graph.structure.groups[g].inner for g in losing) else "all"
 
-    def plan(self, allocation: str, measure: str, scores: Scores) -> Plan:
-        self.order = Order(self.graph.structure, scores)
-        counts, path = self.greedy() if allocation == "greedy" else self.trace_ratio()
-        budget, kept = self.budget, self.order.kept(counts)
-        plan = made(self.graph.structure, kept, measure, budget.cut, budget.cost, self.limits)
+    def plan(self, allocation: str, measure: str, scores: Scores, errors=None) -> Plan:
+        self.order, self.errors = Order(self.graph.structure, scores), errors
+        found = {"greedy": self.greedy, "trace-ratio": self.trace_ratio, "error": self.by_error}[allocation]
+        counts, path = found()
+        plan = self._made(counts, self.budget, measure)
         return replace(plan, path=path, messages=(*plan.messages, *self.messages))
+
+    def _made(self, counts: np.ndarray, budget: Budget, measure: str) -> Plan:
+        kept = self.order.kept(counts)
+        return made(self.graph.structure, kept, measure, budget.cut, budget.cost, budget.limits)
 
     def greedy(self) -> tuple[np.ndarray, tuple[Step, ...]]:
         price = self._information_lost() if self.by == "di" else self._loss()
@@ -175,6 +219,29 @@ class _Search:
             self.messages.append(drawn.message)
         how |= {"kept": lambda g, n: self.order.without(g, n), "between": self.progress.tell}
         return Loss(self.graph, drawn, limits=self.limits, **how)
+
+    def by_error(self) -> tuple[np.ndarray, tuple[Step, ...]]:
+        if self.errors is None:
+            sample, losing = self.sample, [*self.limits.open, *np.flatnonzero(self.limits.given).tolist()]
+            how = {"seed": sample.seed, "calibration": sample.calibration, "watch": self.progress.within}
+            self.errors = errors_of(self.graph, self.order.scores, sample.data, losing, **how)
+        counts, path = by_error(self.budget, self.errors, self.names, progress=self.progress)
+        self.lost = lost_at(self.errors, counts)
+        told = f"{self.lost:.3g} of the variance is lost, refitted"
+        self.messages.append(f"error: {len(path)} steps; {told}.")
+        return counts, path
+
+    def expected(self, measure: str, repair: str, learned: bool) -> dict[str, float]:
+        from pruning.search.expectation import tried_cuts
+
+        def plan_at(share: float):
+            budget = replace(self.budget, cut=share)
+            counts, _ = by_error(budget, self.errors, self.names, progress=Progress(silent))
+            return self._made(counts, budget, measure), lost_at(self.errors, counts)
+
+        how = {"repair": repair, "seed": self.sample.seed, "learned": learned, "error": self.lost}
+        watch = self.progress.within
+        return tried_cuts(self.graph, self.sample.data, plan_at, self.budget.cut, **how, watch=watch)
 
     def _information_lost(self):
         from pruning.search.information import InformationLost

@@ -14,6 +14,7 @@ from pruning.statistics.records import (
     LayerStatistics,
     MeanMaps,
     PooledFeatures,
+    RemovalErrors,
     Spread,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "LayerStatistics",
     "MeanMaps",
     "PooledFeatures",
+    "RemovalErrors",
     "Spread",
 ]

@@ -17,7 +17,7 @@ class CalibrationImages:
 
     data: a Dataset, its name or path, or a tuple of normalised tensors.   shuffled: labels are dealt anew at
     random, by the
-    same seed: the control for criteria that use labels.   messages: what could not be had as asked.
+    same seed: the control for criteria that use labels.   messages: what could not be had as asked.   flips: whether a mirrored image is of the same class.
     """
 
     def __init__(self, model, data, number: int, seed: int, *, shuffled: bool = False):
@@ -27,18 +27,22 @@ class CalibrationImages:
         self.split = Split(
             drawn.split.images, np.random.default_rng(seed).permutation(labels) if shuffled else labels
         )
-        self.messages, self.classes = drawn.messages, len(dataset.classes)
-        self.normalization = normalization_of(model, dataset)
+        self.messages, self.classes, self.seed = drawn.messages, len(dataset.classes), seed
+        self.normalization, self.flips = normalization_of(model, dataset), dataset.flips
         self.device = next((p.device for p in model.parameters()), "cpu")
+        floats = (p.dtype for p in model.parameters() if p.is_floating_point())
+        self.dtype = next(floats, None)  # None: as images come, float32
 
     def __len__(self) -> int:
         return len(self.split)
 
     def batches(self, size: int) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
-        """(inputs [N, C, H, W] float32, labels [N] int64) on the network's device, the same at every call."""
+        """(inputs [N, C, H, W], labels [N] int64) on the network's device and in its precision, the same at
+        every call."""
         import torch
 
         for start in range(0, len(self.split), size):
             part = slice(start, start + size)
             labels = torch.from_numpy(np.array(self.split.labels[part])).to(self.device)
-            yield to_tensor(self.split.images[part], self.normalization, self.device), labels
+            inputs = to_tensor(self.split.images[part], self.normalization, self.device)
+            yield inputs.to(self.dtype or inputs.dtype), labels

@@ -124,6 +124,18 @@ class Attribution:
                 raise ValueError(f"{name} is {getattr(self, name)}; give a whole number, 1 or more")
 
 
+@dataclass(frozen=True)
+class RemovalErrors:
+    """What removing channels costs once all that reads them is refitted by least squares: [C, 2] a group,
+    float64, shares of the variance of what the readers' outputs are added to.
+
+    First column: of each channel alone.   Second: what is lost in all when it goes, after all channels with
+    smaller numbers there; the one that costs least then goes next.
+    """
+
+    side: Literal["groups"] = "groups"
+
+
 Statistic = (
     Spread
     | PooledFeatures
@@ -134,6 +146,7 @@ Statistic = (
     | DualShare
     | GradientTimesActivation
     | Attribution
+    | RemovalErrors
 )
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pruning.latency import FILE
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import SGD
@@ -29,10 +31,13 @@ class Saved:
     folder: made when something is first kept. A process that trains and one that asks share it.
     recipe: recipe.json's text, of whatever is kept here; what another recipe left is removed at once, and
     that somebody asked for a pause is forgotten. Unsaid by who only looks.
+    beside: {file name: text} of what else the recipe needs, kept with it.
     """
 
-    def __init__(self, folder: str | Path, recipe: str | None = None):
-        self.folder, self.recipe = Path(folder), recipe
+    def __init__(
+        self, folder: str | Path, recipe: str | None = None, beside: Mapping[str, str] | None = None
+    ):
+        self.folder, self.recipe, self.beside = Path(folder), recipe, beside or {}
         if recipe is not None:
             if self.told.is_file() and self.told.read_text() != recipe:
                 self.remove()
@@ -51,6 +56,8 @@ class Saved:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.recipe is not None and not self.told.is_file():
             self.told.write_text(self.recipe)
+            for name, text in self.beside.items():
+                (self.folder / name).write_text(text)
         whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         scratch = self._file(stage).with_suffix(".writing")
         save_file(whole, scratch, metadata={"values": json.dumps(values)})
@@ -97,7 +104,7 @@ class Saved:
     def remove(self) -> None:
         """Removes what was kept, and the folder unless it holds anything else."""
         kept = [*self.folder.glob(f"*{SUFFIX}"), *self.folder.glob("*.writing")]
-        for file in [*kept, self._wishes, *([self.told] if kept else [])]:
+        for file in [*kept, self._wishes, *([self.told, self.folder / FILE] if kept else [])]:
             file.unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()

@@ -9,7 +9,7 @@ from pruning.figures.look import title
 from pruning.ui import state
 
 GATES = next(name for name, known in CRITERIA.items() if known.trained)
-OWN = ("criterion", "options", "allocation", "gate_epochs")  # what is swapped; all else is about both
+OWN = ("criterion", "options", "allocation", "repair", "gate_epochs")  # swapped; all else is about both
 FIRST_EPOCHS = 2  # where the recipe names none: enough for gates to be decided, and soon done
 
 
@@ -43,7 +43,7 @@ def with_gates(recipe: Recipe) -> Recipe:
 
 
 def swap(other: Recipe):
-    """Goes on with another recipe's criterion, options and allocation."""
+    """Goes on with another recipe's criterion, options, allocation and repair."""
     state.edit(**{name: getattr(other, name) for name in OWN})
     st.rerun()
 

@@ -1,8 +1,9 @@
 """What the preview worker has found out: asked for once, kept for every session of the server, read and never
 changed.
 
-    structure(recipe), scores(recipe)      wait, with the worker's progress in place, and return the value
-    accuracy(recipe)                       does not wait: an Answer, to be asked again from a fragment
+    structure(recipe), scores(recipe)            wait, with the worker's progress in place, and return the
+                                                 value
+    ask_structure(recipe), ask_scores(recipe)    do not wait: an Answer, to be asked again from a fragment
 
 Waiting looks up every 0.15 s, and there Streamlit ends the run when the person has moved on: a page is never
 stuck. Keys are digests of the recipe's fields that the value depends on, and of the stamp of every file they
@@ -27,18 +28,18 @@ from pruning.experiment.labels import labels_tested
 from pruning.experiment.oracle import measured
 from pruning.experiment.run import LIMITS, SEARCHING
 from pruning.jobs import Job
-from pruning.search import SEARCHES
 from pruning.ui import jobs, state
 
 NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "seed", "device")
 SCORING = (*NETWORK, "criterion", "options", "calibration", "threads")
-CUTTING = (*LIMITS, *SEARCHING, "repair")  # the last as `as_searched` has it
+CUTTING = (*LIMITS, *SEARCHING, "repair", "match_steps")  # the last two as `plans.as_searched` has them
 STAGES = {
     "trace": "Finding out which channels belong together",
     "statistics": "Looking at the images",
     "score": "Scoring channels",
     "evaluate": "Counting right answers",
-    "repair": "Re-estimating the norms",
+    "repair": "Repairing",
+    "sensitivity": "Cutting one group at a time",
     "channel": "Looking at the images",
     "attribution": "Following the classes' scores",
     "judge": "Measuring both choices",
@@ -47,6 +48,7 @@ STAGES = {
     "oracle": "Removing channels, one after another",
     "quantize": "Rounding weights",
     "controls": "Cutting in each way",
+    "latency": "Timing layers",
     "gates": "Training the gates",
 }
 PATIENCE = 0.15  # seconds between two looks at a computation; what is quicker shows no progress at all
@@ -66,7 +68,7 @@ class Answer:
         return self.value is None and not self.error
 
 
-@st.cache_resource(max_entries=300, show_spinner=False)
+@st.cache_resource(max_entries=3000, show_spinner=False)
 def _kept(kind: str, key: str) -> dict[str, Any]:
     """The place of one value; empty until the worker has answered."""
     return {}
@@ -92,6 +94,10 @@ def digest(recipe: Recipe, fields: tuple[str, ...]) -> str:
     return hashlib.sha256(json.dumps([told, stamps], sort_keys=True).encode()).hexdigest()[:24]
 
 
+def same_network(one: Recipe, other: Recipe) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in NETWORK)
+
+
 def ask(
     function: Callable,
     recipe: Recipe,
@@ -102,6 +108,7 @@ def ask(
     again: bool = False,
     start: bool = True,
     background: bool = False,
+    page_only: bool = False,
 ) -> Answer:
     """The kept value, or the preview that will bring it. Does not wait.
 
@@ -109,7 +116,8 @@ def ask(
     depends on. about: a newer preview ends this session's older ones, but for those about the same; unsaid it
     is the recipe's network. again: ask once more after a failure. start: False only looks, and the Answer has
     no job where nothing was asked, or it was cancelled. background: the page does not need it at once, so it
-    leaves a long measurement of this session alone, which anything else that is asked ends.
+    leaves a long measurement of this session alone, which anything else that is asked ends. page_only:
+    it ends when the page is left.
     """
     kept = _kept(function.__qualname__, key)
     if "value" in kept:
@@ -125,6 +133,8 @@ def ask(
         _server()["asked"] = True
         how = {"title": title, "session": state.session_id(), "about": about or digest(recipe, NETWORK)}
         job = asked[place] = jobs.lanes().submit("preview", function, recipe, *more, **how)
+        if page_only:
+            st.session_state.setdefault("of this page", []).append(job)
     if not job.finished:
         return Answer(job=job)
     if job.status == "done":
@@ -133,11 +143,30 @@ def ask(
     return Answer(error=job.error, job=job)
 
 
+def measuring() -> bool:
+    """Whether what `measuring.on_request` has started in this session still runs."""
+    job = st.session_state.get("measurement")
+    return job is not None and not job.finished
+
+
 def end_measurement():
-    """Ends what `measuring.on_request` has started in this session, if it still runs."""
-    job = st.session_state.pop("measurement", None)
-    if job is not None and not job.finished:
-        jobs.lanes().cancel(job)
+    if measuring():
+        jobs.lanes().cancel(st.session_state["measurement"])
+    st.session_state.pop("measurement", None)
+
+
+def leave_page(title: str):
+    """Ends what was asked for another page only, once this session is on the page called `title`."""
+    before, st.session_state["page"] = st.session_state.get("page"), title
+    if before != title:
+        end_of_page()
+
+
+def end_of_page():
+    """Ends what was asked for this page only."""
+    for job in st.session_state.pop("of this page", []):
+        if not job.finished:
+            jobs.lanes().cancel(job)
 
 
 def wait(question: Callable[..., Answer]) -> Any:
@@ -228,23 +257,6 @@ def scores(recipe: Recipe):
 def ask_scores(recipe: Recipe, **how) -> Answer:
     title = f"Scores by {recipe.criterion}"
     return ask(experiment.scored, recipe, key=digest(recipe, SCORING), title=title, **how)
-
-
-def as_searched(recipe: Recipe) -> Recipe:
-    """The recipe with all that its plan does not depend on at one value: a search only asks whether the norms
-    will follow the cut, by repair or training; other allocations not even that."""
-    searches = recipe.allocation in SEARCHES
-    follows = searches and (recipe.epochs or recipe.repair != "none")
-    return replace(recipe, epochs=0, distill=False, repair="recalibrate" if follows else "none")
-
-
-def accuracy(recipe: Recipe, *, about: str = "", **how) -> Answer:
-    """experiment.AccuracyNow of the cut network and of the whole one on the same images; does not wait.
-
-    A newer one ends this session's older ones, unless `about` says that they belong together."""
-    recipe = as_searched(recipe)
-    key = digest(recipe, (*SCORING, *CUTTING))
-    return ask(experiment.accuracy_now, recipe, key=key, title="Accuracy now", about=about or key, **how)
 
 
 # ------------------------------------------------------------------------------- one channel, and the oracle

@@ -9,6 +9,19 @@ from pruning.experiment import Recipe
 from pruning.figures.look import title
 from pruning.ui import state
 
+ALLOCATIONS = {
+    "error": "Where least error is left after the repair",
+    "uniform": "The same share of every group",
+    "global": "One ranking over all groups",
+    "greedy": "Greedy search: what costs least",
+    "trace-ratio": "Trace ratio: what tells classes apart least",
+}
+REPAIRS = {
+    "none": "None",
+    "recalibrate": "Re-estimate norms",
+    "reconstruct": "Reconstruct: least squares",
+    "match": "Reconstruct, then match blocks",
+}
 PLAINEST = {"cpot": {"distribution": "maps"}}  # the default, filters, cuts more accurately but shows little
 
 
@@ -61,3 +74,9 @@ def cut(recipe: Recipe):
     st.slider(
         "Cut (%)", 0, 95, **state.bound("cut", show=lambda cut: round(100 * cut), read=lambda cut: cut / 100)
     )
+
+
+def repair(label: str):
+    """What mends the cut network before any training."""
+    bound = state.bound("repair", options=list(REPAIRS))
+    st.selectbox(label, REPAIRS, format_func=REPAIRS.get, **bound)

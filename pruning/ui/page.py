@@ -9,7 +9,7 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.figures.look import title
-from pruning.ui import aside, copy_link, names, state, tour, uploads
+from pruning.ui import aside, caches, copy_link, names, state, tour, uploads
 
 ROOT = Path(__file__).resolve().parents[2]
 ICON = ROOT / "assets" / "icon.svg"
@@ -30,6 +30,7 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> 
         recipe = state.follow_link()
     except ValueError as error:
         refuse_link(error)
+    caches.leave_page(title)
     uploads.store()  # before the workers start, which inherit where it is
     recipe = about(recipe, title)
     sidebar(recipe)

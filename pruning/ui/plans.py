@@ -1,22 +1,30 @@
-"""Plans: milliseconds from scores, here; by an allocation that searches, what the preview worker has found.
+"""Plans: milliseconds from scores, here; by an allocation that searches, what the preview worker has found;
+and what a planned cut leaves of the accuracy.
 
-A search is never waited for. Where it has not ended, pages other than Prune show the same share of every
-group, and say so."""
+A search that may take minutes is never waited for. Where it has not ended, pages other than Prune show the
+same share of every group, and say so."""
+
+from dataclasses import replace
 
 import streamlit as st
 
 from pruning import experiment
 from pruning.experiment import Recipe
+from pruning.experiment.preview import best_repair
 from pruning.experiment.run import planned
+from pruning.experiment.unsaid import MATCH_STEPS
 from pruning.search import SEARCHES
 from pruning.ui import caches, page
 
 NAMES = {"greedy": "The greedy search", "trace-ratio": "The trace ratio"}
+SECONDS = ("error",)  # searches that take seconds, and a moment at the next cut: these are waited for
 
 
 def plan(recipe: Recipe):
     """Which channels stay. Ends the page with a sentence where the target is out of reach."""
     described, scored = caches.structure(recipe), caches.scores(recipe)
+    if recipe.allocation in SECONDS:
+        return caches.wait(lambda **how: ask(recipe, **how))
     if recipe.allocation in SEARCHES:
         if (known := ask(recipe, start=False).value) is not None:
             return known
@@ -29,7 +37,7 @@ def plan(recipe: Recipe):
 
 def ask(recipe: Recipe, **how) -> caches.Answer:
     """The Plan of an allocation that searches; does not wait. A newer search of this session ends it."""
-    recipe = caches.as_searched(recipe)
+    recipe = as_searched(recipe)
     key = caches.digest(recipe, (*caches.SCORING, *caches.CUTTING))
     more = {"key": key, "about": f"search {key}", "title": f"Search: {recipe.allocation}"}
     return caches.ask(experiment.plan_of, recipe, **more, **how)
@@ -46,7 +54,7 @@ def at_once(recipe: Recipe) -> Recipe:
 
 def in_words(recipe: Recipe):
     """Says whose widths a page shows, where they take a search."""
-    if recipe.allocation not in SEARCHES:
+    if recipe.allocation not in NAMES:
         return
     if ask(recipe, start=False).value is not None:
         st.caption(f"{NAMES[recipe.allocation]} on Prune has found the widths that are shown here.")
@@ -55,3 +63,32 @@ def in_words(recipe: Recipe):
             f"{NAMES[recipe.allocation]} finds its widths on Prune. Until it has, this page cuts the same "
         )
         st.caption(words + "share of every group.")
+
+
+def as_searched(recipe: Recipe, how: str = "") -> Recipe:
+    """The recipe with all that its plan does not depend on at one value. A search by losses only asks whether
+    the norms will follow the cut, by repair or training; one by errors expects an accuracy after a repair, by
+    default the best; other allocations ask nothing."""
+    repair = "none"
+    if recipe.allocation == "error":
+        repair = how or best_repair(recipe)
+    elif recipe.allocation in SEARCHES and (recipe.epochs or recipe.repair != "none"):
+        repair = "recalibrate"
+    steps = recipe.match_steps if repair == "match" else MATCH_STEPS
+    return replace(recipe, epochs=0, distill=False, repair=repair, match_steps=steps)
+
+
+def ask_accuracy(
+    recipe: Recipe, how: str = "", *, raw_only: bool = False, about: str = "", **more
+) -> caches.Answer:
+    """experiment.AccuracyNow of the cut network and of the whole one on the same images; does not wait.
+
+    how: the repair, by default the recipe's, or reconstruction where it has none. A newer one ends this
+    session's older ones, unless `about` says that they belong together."""
+    how = how or best_repair(recipe)
+    asked = as_searched(recipe, how)
+    if how == "match" and not raw_only:
+        asked = replace(asked, match_steps=recipe.match_steps)
+    key = f"{caches.digest(asked, (*caches.SCORING, *caches.CUTTING))} {'raw' if raw_only else how}"
+    more |= {"key": key, "about": about or key, "title": "Accuracy now"}
+    return caches.ask(experiment.accuracy_now, asked, how, raw_only, **more)

@@ -11,7 +11,7 @@ from pruning.experiment import Description, Recipe
 from pruning.figures import layers
 from pruning.models import NORMALIZATIONS
 from pruning.models.load import bundled_file
-from pruning.ui import caches, jobs, names, page, show, state, uploads
+from pruning.ui import caches, jobs, names, page, plans, show, state, uploads
 from pruning.ui.wall.shown import apart_from_cut
 
 OWN_DATA = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
@@ -243,7 +243,7 @@ def accuracy(recipe: Recipe):
         learned = "; it may have learned them, so expect less on new ones" if told.learned else ""
         accuracy_metric(told.baseline, told.images, f"{told.where} pictures{learned}")
 
-    caches.follow(lambda **how: caches.accuracy(whole, about=about, **how), draw)
+    caches.follow(lambda **how: plans.ask_accuracy(whole, raw_only=True, about=about, **how), draw)
 
 
 def accuracy_metric(correct: int, images: int, where: str):

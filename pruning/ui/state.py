@@ -26,6 +26,7 @@ LOOKING_AT = {
     "channel": "the channel of that group that is looked into",
     "layer": "the layer whose part in the group's score is drawn",
     "beside": "the criterion that stands beside the recipe's own",
+    "repaired": "1: the wall shows the repaired network",
     "job": "the job whose progress or result is shown",
     "second": "the job that stands beside it: the same with another seed",
     "zeros": "removed: what is left once the zero gates are removed",

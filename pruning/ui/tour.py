@@ -10,8 +10,8 @@ STEPS = {
         "of the network's work is cut away, and pictures that the smaller network gets wrong turn red."
     ),
     "Mend it without labels": (
-        "**Repair (no labels)** lets the cut network look at some unlabelled pictures and adjusts its norms "
-        "to them. Nothing is trained, and most of the red goes."
+        "**Repair (no labels)** shows both networks some unlabelled pictures and solves, layer by layer, for "
+        "weights that answer as before (least squares). Nothing is trained, and most of the red goes."
     ),
     "See which channels went, then take the network away": (
         "**Channels** shows which channels a criterion lets go, and which another one would have cut. "

@@ -122,7 +122,7 @@ CONTROLS = (*WITH_LABELS, *map(shuffled, WITH_LABELS), ENERGY)
 
 
 def recipe_of(place: str, share: float, seed: int, threads: int) -> Recipe:
-    fields = {"measure": "channels", "cut": share, "seed": seed, "threads": threads}
+    fields = {"criterion": "l1", "measure": "channels", "cut": share, "seed": seed, "threads": threads}
     return Recipe(**fields) if place == "scenes" else public(place, **fields)
 
 

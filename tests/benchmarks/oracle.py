@@ -35,7 +35,7 @@ foresight does not.
 
 def judged(threads: int) -> tuple[pd.DataFrame, int, int]:
     """A row a (group, criterion), how many images were looked at, and where the single rises chose best."""
-    recipe = Recipe(threads=threads, cut=0.5)
+    recipe = Recipe(criterion="l1", threads=threads, cut=0.5)
     groups = [group.name for group in describe(recipe).structure.groups if group.inner]
     found = [measured(recipe, group) for group in groups]
     rows = pd.concat([oracle.criteria.assign(group=oracle.group) for oracle in found])

@@ -49,7 +49,8 @@ def measure(threads: int):
     for triple in TRIPLES:
         recipe = public(
             "resnet56",
-            **{"measure": "channels", "cut": CUT, "subtask": classes_of(triple), "threads": threads},
+            **{"criterion": "catro", "measure": "channels", "cut": CUT},
+            **{"subtask": classes_of(triple), "threads": threads},
         )
         whole = remembered(key(triple, "whole"), lambda recipe=recipe: of_whole(recipe))
         for arm in ARMS:

@@ -56,6 +56,16 @@ def serving(home: Path) -> Iterator[Server]:
         process.wait(timeout=60)
 
 
+def busiest_worker(server: Server) -> psutil.Process:
+    """The worker's own process that computes now; its nanny, which starts workers anew, is not among them."""
+    children = server.process.children(recursive=True)
+    workers = [process for process in children if "spawn_main" in " ".join(process.cmdline())]
+    for process in workers:
+        process.cpu_percent()
+    time.sleep(0.5)
+    return max(workers, key=lambda process: process.cpu_percent())
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

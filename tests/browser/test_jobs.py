@@ -3,11 +3,10 @@
 import os
 import re
 import signal
-import time
 
-import psutil
 from playwright.sync_api import Page, expect
 
+from tests.browser.server import busiest_worker
 from tests.browser.walk import metric, picture, rest
 
 LINK = "/Prune?data=digits&calibration=60&cut=0.5&repair=recalibrate&threads=1"
@@ -25,16 +24,6 @@ def epoch(page: Page) -> int:
     told = page.get_by_text(FINE_TUNING)
     expect(told).to_be_visible()
     return int(FINE_TUNING.search(told.inner_text())[1])
-
-
-def busiest_worker(server) -> psutil.Process:
-    """The worker's own process that computes now; its nanny, which starts workers anew, is not among them."""
-    children = server.process.children(recursive=True)
-    workers = [process for process in children if "spawn_main" in " ".join(process.cmdline())]
-    for process in workers:
-        process.cpu_percent()
-    time.sleep(0.5)
-    return max(workers, key=lambda process: process.cpu_percent())
 
 
 def test_prune_opens_by_its_link_on_a_server_just_started(visit):

@@ -10,7 +10,7 @@ from pruning.experiment.compress import RoundedNow
 from pruning.figures import bits as figures
 from pruning.ui import caches, show
 from pruning.ui.compress import asking
-from pruning.ui.prune.now import STALE, same_network
+from pruning.ui.prune.now import STALE
 
 COLUMNS = ["way", "mean_bits", "bytes", "correct", "images", "chosen"]
 
@@ -34,7 +34,7 @@ def known(recipe: Recipe) -> tuple[RoundedNow, bool] | None:
         st.session_state["last rounded"] = (recipe, answer.value)
         return answer.value, True
     last = st.session_state.get("last rounded")
-    return (last[1], False) if last and not answer.error and same_network(last[0], recipe) else None
+    return (last[1], False) if last and not answer.error and caches.same_network(last[0], recipe) else None
 
 
 def metrics(recipe: Recipe, now: RoundedNow):

@@ -19,6 +19,7 @@ WIDTHS = {
     "uniform": "The same share of every group, by its gates",
     "global": "One ranking over all gates",
 }
+MEASURED = {name: said for name, said in MEASURE_NAMES.items() if name != "latency"}
 
 
 def words(recipe: Recipe):
@@ -33,7 +34,10 @@ def words(recipe: Recipe):
 def main(recipe: Recipe):
     """How much of what goes, and how long it trains."""
     choices.cut(recipe)
-    cutting.one_of("measure", "Share of the", MEASURE_NAMES)
+    if recipe.measure not in MEASURED:  # time does not fall with every channel
+        state.edit(measure="macs")
+        st.rerun()
+    cutting.one_of("measure", "Share of the", MEASURED)
     cutting.one_of("groups", "Channels that get gates", cutting.GROUPS)
     left, right = st.columns(2)
     bound = state.bound("epochs", show=lambda epochs: epochs or aside.FIRST_EPOCHS)
@@ -63,7 +67,7 @@ def every(recipe: Recipe):
         bound = tie("allocation", recipe.allocation, options=TRAINED)
         st.selectbox("Channels that stay", TRAINED, format_func=WIDTHS.get, **bound)
         caches.follow(partial(caches.ask_structure, recipe), partial(protected, recipe))
-        cutting.one_of("repair", "Repair, after the cut", cutting.REPAIRS)
+        choices.repair("Repair, after the cut")
         cutting.distillation(recipe)
 
 

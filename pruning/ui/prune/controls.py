@@ -9,15 +9,8 @@ from pruning.channels.records import Structure
 from pruning.experiment import Recipe
 from pruning.ui import choices, state
 
-ALLOCATIONS = {
-    "uniform": "The same share of every group",
-    "global": "One ranking over all groups",
-    "greedy": "Greedy search: what costs least",
-    "trace-ratio": "Trace ratio: what tells classes apart least",
-}
 PRICES = {"cross-entropy": "Cross-entropy", "kl": "KL", "di": "DI lost"}
 GROUPS = {"inner": "Inside blocks", "all": "Residual streams too"}
-REPAIRS = {"none": "None", "recalibrate": "Recalibrate norms"}
 Shares = tuple[tuple[str, float], ...]  # the recipe's cut_group: (group, share of its channels)
 SIZE = "Channels of the group that can be cut one by one."
 TAUGHT = (
@@ -25,7 +18,7 @@ TAUGHT = (
     ("distill_logits", "Weight of answers", 0.0, 1000.0),
     ("distill_features", "Weight of features", 0.0, 1000.0),
 )
-FIRST_EPOCHS, FIRST_REPAIR = 2, "recalibrate"
+FIRST_EPOCHS = 2
 
 
 def first_visit():
@@ -34,8 +27,8 @@ def first_visit():
         return
     st.session_state["prune seen"] = True
     recipe = state.recipe_now()
-    if not st.session_state.get("opened by link") and not recipe.epochs and recipe.repair == "none":
-        state.edit(epochs=FIRST_EPOCHS, repair=FIRST_REPAIR)
+    if not st.session_state.get("opened by link") and not recipe.epochs:
+        state.edit(epochs=FIRST_EPOCHS)
         st.rerun()
 
 
@@ -44,10 +37,12 @@ def what_to_cut(recipe: Recipe):
     choices.criterion(recipe)
     choices.options(recipe, across=2)
     choices.cut(recipe)
-    one_of("measure", "Share of the", MEASURE_NAMES)
+    bound = state.bound("measure", options=list(MEASURE_NAMES))
+    st.selectbox("Share of the", MEASURE_NAMES, format_func=MEASURE_NAMES.get, **bound)
     if not state.lesson():
-        bound = state.bound("allocation", options=list(ALLOCATIONS))
-        st.selectbox("Taken from the groups by", ALLOCATIONS, format_func=ALLOCATIONS.get, **bound)
+        ways = list(choices.ALLOCATIONS)
+        bound = state.bound("allocation", options=ways)
+        st.selectbox("Taken from the groups by", ways, format_func=choices.ALLOCATIONS.get, **bound)
         if recipe.allocation == "greedy":
             searching(recipe)
 
@@ -144,7 +139,10 @@ def overridden(table: pd.DataFrame, edits: dict[int, dict]) -> Shares:
 
 def fine_tuning(recipe: Recipe):
     """What follows the cut."""
-    one_of("repair", "Repair, before any training", REPAIRS)
+    choices.repair("Repair without labels, before any training")
+    if recipe.repair == "match" and not state.lesson():
+        bound = state.bound("match_steps")
+        st.number_input("Steps of matching", min_value=1, max_value=10_000, step=50, **bound)
     left, right = st.columns(2)
     left.number_input("Epochs of fine-tuning", min_value=0, max_value=1000, step=1, **state.bound("epochs"))
     right.number_input(

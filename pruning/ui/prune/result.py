@@ -12,7 +12,7 @@ from pruning.experiment.changes import RunReport
 from pruning.figures import changed, look, structure, tradeoff, training
 from pruning.jobs import Job
 from pruning.ui import jobs, names, show
-from pruning.ui.prune import gallery, looked_at, search
+from pruning.ui.prune import gallery, latency, looked_at, search
 from pruning.ui.prune.now import MACS, against
 
 SHOWN = 12  # pictures of each kind
@@ -40,6 +40,7 @@ def panel(job: Job):
         against_macs(found)
     with right:
         curve(found)
+    latency.panel(found)
     what_changed(found)
     looked_at.panel(found.focus)
     search.path(found.recipe, found.path, achieved(found), found.widths, key="run-search")
@@ -97,7 +98,7 @@ def savings(found: RunReport):
     )
     text = "What the tensors take in the file; rounded weights are packed, activations stay float32."
     against(columns[4], "Bytes", *pair(report["bytes"]), text)
-    st.caption(f"Time is {measured}. Fewer MACs are not always faster.")
+    st.caption(f"Time is {measured}. {latency.spread_in_words(how)} Fewer MACs are not always faster.")
 
 
 def pair(counts: dict[str, int]) -> tuple[int, int]:
@@ -150,7 +151,13 @@ def achieved(found: RunReport) -> float:
     """The share of the measure that went, 0 to 1."""
     if found.recipe.measure == "channels":
         return 1 - found.widths["after"].sum() / found.widths["before"].sum()
-    counts = found.report["macs" if found.recipe.measure == "macs" else "parameters"]
+    report = found.report
+    of = {
+        "macs": report["macs"],
+        "params": report["parameters"],
+        "latency": report["latency_ms"]["estimated"],
+    }
+    counts = of[found.recipe.measure]
     return 1 - counts["final"] / counts["baseline"]
 
 

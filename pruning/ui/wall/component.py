@@ -34,7 +34,7 @@ def draw(recipe: Recipe, walls: dict[str, Shown]):
         "cuts": list(first.cuts),
         "calibration": recipe.calibration,
         "cut": recipe.cut,
-        "repair": recipe.repair != "none",
+        "repair": state.looking_at("repaired") == "1",
         "walls": [{"name": name, "title": title(name), **told(wall)} for name, wall in walls.items()],
     }
     _wall(key=KEY, data=data, on_cut_change=take_cut, on_repair_change=take_repair)
@@ -49,7 +49,7 @@ def take_cut():
 
 
 def take_repair():
-    state.edit(repair="recalibrate" if st.session_state[KEY]["repair"] else "none")
+    state.look_at(repaired="1" if st.session_state[KEY]["repair"] else None)
 
 
 @lru_cache(maxsize=8)

@@ -10,9 +10,10 @@ import numpy as np
 from pruning.experiment import Recipe
 from pruning.experiment.run import SEARCHING
 from pruning.search import SEARCHES
-from pruning.wall import ASSET, CUTS, Wall
+from pruning.ui.plans import SECONDS
+from pruning.wall import ASSET, CUTS, Wall, shipped_recipe
 
-TUNING = ("repair", "epochs", "lr", "batch_size", "threads", "distill", "distill_temperature")
+TUNING = ("repair", "match_steps", "epochs", "lr", "batch_size", "threads", "distill", "distill_temperature")
 TUNING += ("distill_logits", "distill_features", "bits", "bit_choices", "bits_by", "bits_epochs")
 APART = ("cut", *TUNING, *SEARCHING)  # recipe fields that change no wall
 
@@ -57,19 +58,20 @@ def shipped() -> dict[str, Wall]:
 
 
 def shipped_for(recipe: Recipe) -> Shown | None:
-    """The shipped wall, if it is of exactly this network, data and criterion at the defaults; else None."""
+    """The shipped wall, if it is of exactly this network, data, criterion and widths by error, all else at
+    its default; else None."""
     known = shipped().get(recipe.criterion)
-    same = apart_from_cut(recipe) == apart_from_cut(Recipe(criterion=recipe.criterion))
-    return combine([known], known.cuts.tolist()) if known and same else None
+    same = known and apart_from_cut(recipe) == apart_from_cut(shipped_recipe(recipe.criterion))
+    return combine([known], known.cuts.tolist()) if same else None
 
 
 def apart_from_cut(recipe: Recipe) -> Recipe:
-    """The recipe with all that changes no wall at its default; an allocation that takes minutes a cut is
-    the default one here."""
+    """The recipe with all that changes no wall at its default; in place of an allocation that takes minutes
+    a cut, the same share of every group."""
     default = Recipe()
     same = {name: getattr(default, name) for name in APART}
-    if recipe.allocation in SEARCHES:
-        same["allocation"] = default.allocation
+    if recipe.allocation in SEARCHES and recipe.allocation not in SECONDS:
+        same["allocation"] = "uniform"
     return replace(recipe, **same)
 
 

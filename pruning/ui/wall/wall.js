@@ -54,7 +54,7 @@ function nearest(cuts, cut) {
 function layOut(wall, $) {
   const { data } = wall, slider = $('#cut'), walls = $('.walls');
   slider.max = data.cuts.length - 1;
-  $('.repair small').textContent = `${data.calibration.toLocaleString('en')} unlabelled pictures`;
+  $('.repair small').textContent = `least squares, ${data.calibration.toLocaleString('en')} unlabelled pictures`;
   const names = data.walls.map((one) => one.name).join();
   if (wall.names !== names) {
     wall.names = names;
@@ -77,7 +77,7 @@ function layOut(wall, $) {
 function draw(wall, $) {
   const start = performance.now(), { data } = wall, slider = $('#cut'), toggle = $('#repair');
   const k = +slider.value, percent = `${Math.round(100 * data.cuts[k])} %`;
-  toggle.disabled = data.cuts[k] === 0; // there is nothing to repair, and re-estimated norms would be slightly worse
+  toggle.disabled = data.cuts[k] === 0; // there is nothing to repair
   $('output').textContent = percent;
   slider.setAttribute('aria-valuetext', `${percent} of the work cut`);
   const state = toggle.checked && !toggle.disabled ? REPAIRED : RAW;

@@ -1,15 +1,13 @@
-"""Repair: what brings a cut network back without training and without labels."""
+"""Norm recalibration: batch norms' statistics are those of what now comes in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
-from pruning.cost import Plan
 from pruning.progress import Watch, silent
 from pruning.statistics.images import CalibrationImages
-from pruning.wording import choose
 
 BATCH = 128
 
@@ -57,27 +55,3 @@ def _estimating(model: nn.Module, norms: list[nn.Module]) -> Iterator[None]:
             norm.momentum = momentum
         for module, training in modes.items():
             module.training = training
-
-
-REPAIRS: dict[str, Callable] = {"recalibrate": recalibrate}
-
-
-def repair(
-    small: nn.Module,
-    plan: Plan,
-    model: nn.Module,
-    data,
-    how: str = "recalibrate",
-    *,
-    calibration: int = 1000,
-    seed: int = 0,
-    watch: Watch = silent,
-) -> list[str]:
-    """Repairs a cut network in place from unlabelled training images; returns messages.
-
-    small: what `cut(model, plan)` gave; changed.   model: the whole network, not changed.   data: a Dataset,
-    its name or path, or a tuple of normalised tensors.   how: recalibrate.   Raises ValueError for another
-    `how`.
-    """
-    choose(how, REPAIRS, "repair")
-    return REPAIRS[how](small, CalibrationImages(small, data, calibration, seed), watch=watch)

@@ -1,0 +1,81 @@
+"""`python -m pruning bench`: its flags, and which of the two comparisons they ask for."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from pruning.bars import Bars
+from pruning.bench import accuracy_table, table
+from pruning.bench.accuracy import measure_accuracy
+from pruning.bench.measure import measure
+from pruning.flags import flags_of, recipe_of, writable
+
+FIELDS = "model data checkpoint normalize size calibration threads".split()
+
+
+def several(kind: type, text: str) -> Any:
+    """A flag that takes several words."""
+    parameter = Parameter(help=text, consume_multiple=True, negative="")
+    return Annotated[tuple[kind, ...] | None, parameter]  # type: ignore[valid-type]
+
+
+@flags_of(FIELDS, options=False)
+def bench(
+    *,
+    networks: several(str, "Which networks are timed; all if none.") = None,
+    repeats: Annotated[
+        int | None, Parameter(help="How often each is timed; medians are shown. [default: 3]")
+    ] = None,
+    accuracy: Annotated[
+        bool, Parameter(help="Accuracy on one network instead, without any training; an hour.", negative="")
+    ] = False,
+    cuts: several(float, "With --accuracy: shares of the MACs to cut. [default: 0.3 0.5]") = None,
+    seeds: several(int, "With --accuracy: each draws calibration images anew. [default: 0]") = None,
+    criteria: several(
+        str, "With --accuracy: of ours and the peer's. Unsaid: eight of ours, its five."
+    ) = None,
+    widths: several(
+        str, "With --accuracy: of ours (uniform error) and the peer's (uniform global ...)."
+    ) = None,
+    match_steps: Annotated[
+        int | None, Parameter(help="With --accuracy: steps of --repair match. [default: 100]")
+    ] = None,
+    json_file: Annotated[Path | None, Parameter(name="--json", help="A file for all raw figures.")] = None,
+    **given,
+):
+    """Times and memory of a cut, ours beside Torch-Pruning's, on networks of torchvision: minutes. With
+    --accuracy: what is left of one network, ours beside Torch-Pruning's, before any training."""
+    timing = said(networks=networks, repeats=repeats)
+    judging = said(cuts=cuts, seeds=seeds, criteria=criteria, widths=widths, match_steps=match_steps)
+    for name in timing if accuracy else {**judging, **given}:
+        told = "times; leave it out" if accuracy else "--accuracy; give both"
+        raise ValueError(f"--{name.replace('_', '-')} is of {told}, or neither")
+    if json_file is not None:
+        writable(json_file, folder=False, flag="--json")
+    with Bars() as watch:
+        if accuracy:
+            show = accuracy_table
+            found = measure_accuracy(recipe_of(given), **judging, watch=watch, tell=above(show.in_one_line))
+        else:
+            show = table
+            found = measure(**timing, watch=watch, tell=above(show.in_one_line))
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(found, indent=2) + "\n")
+    print(show.as_table(found))
+
+
+def said(**flags) -> dict:
+    """Those that were typed."""
+    return {name: value for name, value in flags.items() if value is not None}
+
+
+def above(in_one_line: Callable[[dict], str]) -> Callable[[dict], None]:
+    """Tells each row when it is measured, above the bar."""
+    from tqdm import tqdm
+
+    return lambda row: tqdm.write(in_one_line(row), file=sys.stderr)

@@ -1,0 +1,126 @@
+"""What a cut does to the time that the network takes: measured before and after, as a whole and layer by
+layer, and why fewer multiply-accumulates did not make it faster where they did not."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pruning.cost import Plan
+from pruning.experiment.sources import Loaded
+from pruning.progress import Watch
+
+if TYPE_CHECKING:
+    from pruning.latency.timing import Timing
+
+BATCHES = (64, 1)
+NAMED = 3  # layers that a message names
+FAR = 0.1  # of the time: that much between foreseen and measured is told
+OTHER = "other"
+
+
+def latencies(loaded: Loaded, small, plan: Plan, watch: Watch) -> tuple[dict[str, Any], list[str]]:
+    """report.json's `latency_ms`, and messages: where the cut one is no faster or hardly, and where the time
+    that was planned on is not what came out."""
+    import torch
+
+    from pruning.latency.timing import timings
+
+    structure, found = loaded.graph.structure, {}
+    for batch in BATCHES:
+        found[batch] = timings([loaded.model, small], (_inputs(loaded, batch),), structure, watch)
+    large, single = (found[batch] for batch in BATCHES)
+    layers = layer_table(loaded, small, *large)
+    told = _both(large) | {"batch": BATCHES[0], "threads": torch.get_num_threads()}
+    told |= {"device": loaded.recipe.device, "batch_1": _both(single)}
+    told |= {"layers": layers.to_dict("records"), "estimated": _estimated(loaded, plan)}
+    return told, [*hardly_faster(told, layers, plan.macs_before, plan.macs), *_unforeseen(told)]
+
+
+def _both(timings: "Sequence[Timing]") -> dict[str, Any]:
+    """baseline and final: medians.   spread: of each the 10th and 90th percentile.   runs: timed."""
+    stages = dict(zip(("baseline", "final"), timings, strict=True))
+    spread = {stage: list(timing.spread) for stage, timing in stages.items()}
+    medians = {stage: timing.median for stage, timing in stages.items()}
+    return medians | {"spread": spread, "runs": timings[0].runs}
+
+
+def _inputs(loaded: Loaded, batch: int):
+    """The first test images, as often as needed, as the network takes them."""
+    from pruning.data import to_tensor
+
+    images = np.resize(loaded.data.test.images, (batch, *loaded.data.test.images.shape[1:]))
+    return to_tensor(images, loaded.model.origin.normalization, loaded.recipe.device)
+
+
+def layer_table(loaded: Loaded, small, before: "Timing", after: "Timing") -> pd.DataFrame:
+    """A row a layer or norm, in the order they run, then one for all the rest: layer, kind, macs_before,
+    macs_after (of one image), ms_before, ms_after (of a batch)."""
+    structure, rows = loaded.graph.structure, []
+    shapes = {name: tuple(p.shape) for name, p in small.named_parameters()}
+    for layer in structure.layers:
+        if layer.weight not in before.layers:
+            continue
+        macs = [
+            layer.macs_each * int(np.prod(sizes.get(layer.weight, (0,))[:2]))
+            for sizes in (structure.shapes, shapes)
+        ]
+        ms = [timing.layers.get(layer.weight, 0.0) for timing in (before, after)]
+        rows.append((layer.name, layer.kind, *macs, *ms))
+    rows.append((OTHER, OTHER, 0, 0, before.layers[OTHER], after.layers[OTHER]))
+    return pd.DataFrame(rows, columns=["layer", "kind", "macs_before", "macs_after", "ms_before", "ms_after"])
+
+
+def hardly_faster(
+    latency: Mapping[str, Any], layers: pd.DataFrame, macs_before: int, macs_after: int
+) -> list[str]:
+    """A message where the time has fallen by less than half of the share by which multiply-accumulates have:
+    how much, and the layers where most of it stayed. layers: as `layer_table`."""
+    saved, fewer = 1 - latency["final"] / latency["baseline"], 1 - macs_after / macs_before
+    if saved >= fewer / 2:
+        return []
+    how = f"at batch {latency['batch']} on {latency['threads']} thread{'s' * (latency['threads'] > 1)}"
+    if saved <= 0:
+        words = f"fewer multiply-accumulates ({fewer:.0%}) did not make it faster {how}"
+    else:
+        words = f"{fewer:.0%} fewer multiply-accumulates made it only {saved:.0%} faster {how}"
+    lesser = layers[(layers["macs_after"] < layers["macs_before"]) & (layers["ms_before"] > 0)]
+    most = lesser.sort_values("ms_after", ascending=False).head(NAMED)
+    named = "; ".join(_in_words(row) for row in most.itertuples())
+    rest = layers[layers["kind"].isin((OTHER, "norm"))]["ms_after"].sum() / layers["ms_after"].sum()
+    if named:
+        words += f"; most time stayed in {named}"
+    return [
+        f"{words}; norms, activations and the rest take {rest:.0%} of the time, and a processor computes "
+        "channels in blocks, so try --round-to 16 or --measure latency."
+    ]
+
+
+def _in_words(row) -> str:
+    fewer, less = 1 - row.macs_after / row.macs_before, 1 - row.ms_after / row.ms_before
+    change = f"{less:.0%} less time" if less >= 0 else f"{-less:.0%} more time"
+    return f"{row.layer}: {fewer:.0%} fewer MACs, {change}"
+
+
+def _estimated(loaded: Loaded, plan: Plan) -> dict[str, Any] | None:
+    """What the table foresaw, in milliseconds of its own batch; None without one."""
+    if loaded.table is None:
+        return None
+    structure, table = loaded.graph.structure, loaded.table
+    before = {group.name: group.size for group in structure.groups}
+    ms = {"baseline": table.estimate(structure, before), "final": table.estimate(structure, plan.widths)}
+    return {stage: round(value, 3) for stage, value in ms.items()} | {"batch": table.batch}
+
+
+def _unforeseen(latency: Mapping[str, Any]) -> list[str]:
+    foreseen = latency["estimated"]
+    if foreseen is None:
+        return []
+    less, wanted = (1 - times["final"] / times["baseline"] for times in (latency, foreseen))
+    if abs(less - wanted) <= FAR:
+        return []
+    return [
+        f"the measured times let expect {wanted:.0%} less time, and the cut network took {less:.0%} less at "
+        f"batch {latency['batch']}."
+    ]

@@ -1,0 +1,115 @@
+"""Accuracy against the share that is cut, raw and repaired: how far one can go, before anything is run."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.figures.nothing import nothing
+
+REPAIRS = {"recalibrate": "norm recalibration", "reconstruct": "reconstruction", "match": "block matching"}
+NAMES = {"raw": "cut", "repaired": "cut and repaired"}
+LOOKS = {
+    "raw": {"line": {"color": CUT, "dash": "dot"}, "marker": {"symbol": "x", "size": 8}},
+    "repaired": {"line": {"color": KEPT}, "marker": {"symbol": "circle", "size": 9}},
+}
+BAND = "rgba(63, 144, 218, 0.18)"  # KEPT, faint
+
+
+def live_rows(points: pd.DataFrame, at: float, largest: float | None) -> pd.DataFrame:
+    """A row a mark of the curve that grows: what (raw, repaired, expected, full, slider, largest), cut and
+    accuracy (%), low and high (% of the expected band).
+
+    points: as `experiment.tradeoff.curve`.   at: the slider's cut, as a share.   largest: as
+    `experiment.tradeoff.largest_within`."""
+    rows = [("slider", 100 * at, None, None, None)]
+    for point in points.itertuples():
+        for state in ("raw", "repaired"):
+            if not pd.isna(right := getattr(point, state)):
+                rows.append((state, 100 * point.cut, 100 * right / point.images, None, None))
+        if not np.isnan(point.low):
+            rows.append(("expected", 100 * point.cut, None, 100 * point.low, 100 * point.high))
+    if len(points):
+        rows.append(("full", None, 100 * points["baseline"].iloc[0] / points["images"].iloc[0], None, None))
+    if largest is not None:
+        rows.append(("largest", 100 * largest, None, None, None))
+    return pd.DataFrame(rows, columns=["what", "cut", "accuracy", "low", "high"])
+
+
+def cut_curve(points: pd.DataFrame, measure: str, at: float, largest: float | None) -> go.Figure:
+    """A line for the bare cut and one for the repaired; the expected band behind them, the whole network
+    above, the slider's cut and the largest free one as upright lines.
+
+    points, at, largest: as `live_rows`.   measure: in words, such as MACs."""
+    figure = go.Figure(
+        layout={
+            "xaxis": {"title": f"{measure} cut (%)", "range": [-2, 97]},
+            "yaxis": {"title": "right of the hold-out images (%)", "range": [0, 102]},
+            "height": 360,
+            "margin": {"t": 40, "b": 50},
+            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        }
+    )
+    if points.empty:
+        nothing(figure, "No cut has been counted yet")
+        return figure
+    band(figure, points[points["low"].notna()])
+    for state, name in NAMES.items():
+        known = points[points[state].notna()]
+        right = known[state].to_numpy("float32")
+        figure.add_scatter(
+            x=100 * known["cut"].to_numpy("float32"),
+            y=100 * right / known["images"].to_numpy("float32"),
+            name=name,
+            mode="lines+markers",
+            customdata=np.stack([right, known["images"]], axis=1),
+            hovertemplate="%{x:.0f} % cut: %{y:.1f} %, %{customdata[0]:.0f} of %{customdata[1]:.0f} right"
+            f"<extra>{name}</extra>",
+            **LOOKS[state],
+        )
+    full = 100 * points["baseline"].iloc[0] / points["images"].iloc[0]
+    figure.add_hline(full, line={"color": QUIET, "dash": "dot", "width": 1})
+    figure.add_vline(100 * at, line={"color": QUIET, "width": 1.5})
+    if largest is not None:
+        label = {"text": f"{largest:.0%}: within 1 point", "textangle": 0, "yanchor": "bottom"}
+        label |= {"font": {"color": KEPT}, "x": 100 * largest, "y": 2, "xanchor": "right", "showarrow": False}
+        figure.add_vline(100 * largest, line={"color": KEPT, "dash": "dash", "width": 1.5})
+        figure.add_annotation(label)
+    return figure
+
+
+def band(figure: go.Figure, expected: pd.DataFrame):
+    """The accuracy that the other cuts let expect of each, from low to high."""
+    if expected.empty:
+        return
+    x = 100 * expected["cut"].to_numpy("float32")
+    edges = (expected["low"].to_numpy("float32"), expected["high"].to_numpy("float32"))
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=100 * np.concatenate([edges[0], edges[1][::-1]]),
+        name="expected from the other cuts",
+        fill="toself",
+        fillcolor=BAND,
+        mode="lines",
+        line={"width": 0},
+        hoverinfo="skip",
+    )
+
+
+def cut_curve_in_words(points: pd.DataFrame, largest: float | None) -> str:
+    """How far one can go for a point, and what the repair is worth where it counts most."""
+    repaired = points[points["repaired"].notna() & (points["cut"] > 0)]
+    if len(repaired) < 2:
+        return "Right answers at each cut, as it is and repaired; the curve fills in while you look."
+    full = points["baseline"].iloc[0] / points["images"].iloc[0]
+    how = REPAIRS[repaired["repair"].iloc[0]]
+    gained = (repaired["repaired"] - repaired["raw"]).astype(float)
+    most = repaired.loc[gained.idxmax()]
+    words = f"Repaired by {how}, without labels"
+    if largest:
+        words += f", the network stays within 1 point of its {full:.1%} up to a cut of {largest:.0%}"
+    else:
+        words += f", no cut tried stays within 1 point of the full network's {full:.1%}"
+    words += f"; at {most['cut']:.0%} the repair brings {most['raw'] / most['images']:.1%} back to "
+    words += f"{most['repaired'] / most['images']:.1%}."
+    return words

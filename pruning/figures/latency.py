@@ -1,0 +1,76 @@
+"""Where a network's time goes, layer by layer, before a cut and after."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from pruning.figures.look import KEPT, QUIET
+from pruning.figures.nothing import nothing
+
+SHOWN = 12  # layers with a bar of their own
+REST = "all other layers"
+OTHER = "other"  # what is no layer: activations, sums, and the way between layers
+NAMES = {OTHER: "activations, sums and the rest"}
+
+
+def folded(layers: pd.DataFrame, shown: int = SHOWN) -> pd.DataFrame:
+    """The layers that took most time before, the rest of them as one row, and what is no layer as the last.
+
+    layers: a row a layer or norm, and one `other`: layer, kind, macs_before, macs_after (counts, of one
+    image), ms_before, ms_after (of a batch). Returns the same columns."""
+    is_other = layers["kind"] == OTHER
+    known = layers[~is_other].sort_values("ms_before", ascending=False, kind="stable")
+    rest, numbers = known.iloc[shown:], ["macs_before", "macs_after", "ms_before", "ms_after"]
+    parts = [known.iloc[:shown]]
+    if len(rest):
+        parts.append(pd.DataFrame([{"layer": REST, "kind": "several", **rest[numbers].sum()}]))
+    return pd.concat([*parts, layers[is_other].replace({"layer": NAMES})], ignore_index=True)
+
+
+def layer_times(layers: pd.DataFrame, batch: int) -> go.Figure:
+    """Two bars a layer: milliseconds of a batch in the full network, and in the cut one. layers: as
+    `folded`."""
+    rows = folded(layers)
+    figure = go.Figure(
+        layout={
+            "xaxis_title": f"milliseconds, a batch of {batch}",
+            "yaxis": {"autorange": "reversed", "ticksuffix": " ", "type": "category"},
+            "barmode": "group",
+            "bargap": 0.3,
+            "height": 130 + 30 * max(4, len(rows)),
+            "margin": {"t": 30, "b": 50},
+            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0, "traceorder": "normal"},
+        }
+    )
+    for name, stage, colour, pattern in (
+        ("full network", "before", QUIET, "/"),
+        ("cut network", "after", KEPT, ""),
+    ):
+        figure.add_bar(
+            x=rows[f"ms_{stage}"].to_numpy("float32"),
+            y=rows["layer"],
+            name=name,
+            orientation="h",
+            marker={"color": colour, "pattern": {"shape": pattern}},
+            customdata=rows[["kind", f"macs_{stage}"]].to_numpy(object),
+            hovertemplate="%{y} (%{customdata[0]})<br>%{x:.2f} ms, %{customdata[1]:,} MACs an image"
+            "<extra></extra>",
+        )
+    if rows.empty:
+        nothing(figure, "No layer was timed")
+    return figure
+
+
+def layer_times_in_words(layers: pd.DataFrame) -> str:
+    """What takes most time after the cut, and where most was saved."""
+    if layers.empty:
+        return "No layer was timed."
+    whole, left = layers["ms_before"].sum(), layers["ms_after"].sum()
+    most = layers.loc[layers["ms_after"].idxmax()]
+    words = f"Layer by layer, {whole:.1f} ms have become {left:.1f} ms; "
+    words += f"most of it now goes to {NAMES.get(most['layer'], most['layer'])} ({most['ms_after']:.1f} ms)"
+    saved = layers["ms_before"] - layers["ms_after"]
+    if saved.max() <= 0:
+        return words + ", and no layer has become faster."
+    best = layers.loc[saved.idxmax()]
+    name = NAMES.get(best["layer"], best["layer"])
+    return f"{words}, and {name} has saved most ({best['ms_before']:.1f} to {best['ms_after']:.1f} ms)."

@@ -1,0 +1,209 @@
+"""A network's time at any widths, from the measured times of its layers: no torch, no model, some
+microseconds.
+
+    ms(n) = in_network * sum over layers of ms_l(n_l) + each_ms * elements(n) + constant_ms
+
+ms_l is bilinear between what was measured of that layer alone at some widths of its weight's first two
+dimensions (what it writes and reads). elements counts, in millions and for one image, what layers and norms
+write: the work of norms, activations and sums. The three numbers fit the times of the whole network, measured
+as it is and cut in some ways.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from pruning.channels.records import Structure
+from pruning.latency.ladder import between
+
+FILE = "latency.json"
+DIGEST = "sha256:"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What times depend on besides the network. name: of processor or device.   cores: of the machine.
+    threads: that torch computed with.   device: cpu, cuda.   torch: its version."""
+
+    name: str
+    cores: int
+    threads: int
+    device: str
+    torch: str
+
+    def in_words(self) -> str:
+        threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
+        return f"{self.name} ({self.cores} cores, {threads}, {self.device}, torch {self.torch})"
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """One layer alone. first, second: measured widths of its weight's first two dimensions, ascending.
+    ms: [first, second], the fastest of some runs."""
+
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+    ms: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LatencyTable:
+    """What was measured of one network on one machine.
+
+    batch: images at once.   block: channels that the processor computes at a time.   baseline_ms: of the
+    whole network, measured.   grids: of layers that differ.   calls: {weight: its grids' numbers, one a
+    call}.   in_network, each_ms, constant_ms: see the top of this file.
+    """
+
+    machine: Machine
+    batch: int
+    block: int
+    model_digest: str
+    input_shape: tuple[int, ...]
+    baseline_ms: float
+    grids: tuple[Grid, ...]
+    calls: Mapping[str, tuple[int, ...]]
+    in_network: float = 1.0
+    each_ms: float = 0.0
+    constant_ms: float = 0.0
+
+    def estimate(self, structure: Structure, widths) -> float:
+        """Milliseconds of a batch at these widths. widths: [G] channels kept in every group, or a mapping of
+        group names to them. Raises ValueError for another network's structure."""
+        if isinstance(widths, Mapping):
+            widths = [widths.get(group.name, group.size) for group in structure.groups]
+        return self.form(structure)(widths)
+
+    def form(self, structure: Structure) -> "Form":
+        """This network's time as a function of its widths."""
+        return Form(self, structure)
+
+    def fits(self, structure: Structure) -> bool:
+        return (self.model_digest, self.input_shape) == (structure.model_digest, structure.input_shape)
+
+    def must_fit(self, structure: Structure):
+        if not self.fits(structure):
+            raise ValueError(
+                "the latency table is of another network or another image size; give one of this network, or "
+                "none, so that it is measured"
+            )
+
+    # --------------------------------------------------------------------------------------------- as JSON
+
+    @cached_property
+    def digest(self) -> str:
+        """What a recipe calls it: sha256: and 64 hexadecimal digits of its content."""
+        return DIGEST + hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        content |= {"version": 1, "machine": asdict(self.machine), "input_shape": list(self.input_shape)}
+        content["grids"] = [{"first": g.first, "second": g.second, "ms": g.ms.tolist()} for g in self.grids]
+        content["calls"] = {weight: list(numbers) for weight, numbers in self.calls.items()}
+        return json.dumps(content) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "LatencyTable":
+        """Raises ValueError where the text is no table."""
+        try:
+            content = json.loads(text)
+            if content.pop("version") != 1:
+                raise ValueError
+            content["machine"] = Machine(**content["machine"])
+            content["input_shape"] = tuple(content["input_shape"])
+            content["grids"] = tuple(_grid(**grid) for grid in content["grids"])
+            content["calls"] = {weight: tuple(numbers) for weight, numbers in content["calls"].items()}
+            return cls(**content)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError("that is no latency table: give a latency.json written by run") from error
+
+    @classmethod
+    def read(cls, file: str | Path) -> "LatencyTable":
+        """Raises ValueError in one sentence where there is no such file, or it is no table."""
+        if not Path(file).is_file():
+            raise ValueError(f"there is no latency table {file}; give a latency.json that run wrote")
+        return cls.from_json(Path(file).read_bytes())
+
+
+def _grid(first, second, ms) -> Grid:
+    times = np.asarray(ms, float)
+    if times.shape != (len(first), len(second)) or not (times >= 0).all():
+        raise ValueError("a grid's times are one number a pair of widths")
+    return Grid(tuple(map(int, first)), tuple(map(int, second)), times)
+
+
+class Form:
+    """A network's time as a function of its widths, as a CostForm is its MACs: form([G]) -> ms."""
+
+    def __init__(self, table: LatencyTable, structure: Structure):
+        table.must_fit(structure)
+        self.table = table
+        self.weights = [weight for weight, numbers in table.calls.items() for _ in numbers]
+        grids = [table.grids[k] for numbers in table.calls.values() for k in numbers]
+        none = np.zeros((0, 2, len(structure.groups) + 1))
+        rows = np.stack([structure.occupancy[weight] for weight in self.weights]) if grids else none
+        self.rows = rows[:, 0], rows[:, 1]  # of the two dimensions: [calls, G + 1]
+        sides = [grid.first for grid in grids], [grid.second for grid in grids]
+        self.ladders = [_stacked(measured, table.block) for measured in sides]
+        most = [max(map(len, measured), default=0) for measured in sides]
+        self.ms = np.zeros((len(grids), *most))
+        for k, grid in enumerate(grids):
+            self.ms[k, : len(grid.first), : len(grid.second)] = grid.ms
+        self.elements = elements(structure)
+
+    def __call__(self, widths) -> float:
+        """widths: [G], whole numbers of channels kept in every group."""
+        n, table = np.append(np.asarray(widths, float), 1.0), self.table
+        rest = table.each_ms * float(self.elements @ n) / 1e6 + table.constant_ms
+        return table.in_network * float(self.alone(n).sum()) + rest
+
+    def layers(self, widths) -> dict[str, float]:
+        """{weight: ms} of the layers in the network, all calls of one together."""
+        found, alone = dict.fromkeys(self.weights, 0.0), self.alone(np.append(np.asarray(widths, float), 1.0))
+        for weight, ms in zip(self.weights, alone, strict=True):
+            found[weight] += self.table.in_network * float(ms)
+        return found
+
+    def alone(self, n: np.ndarray) -> np.ndarray:
+        """[calls] ms of every layer by itself. n: [G + 1], widths and a one."""
+        every = np.arange(len(self.weights))
+        (low, high, share), (left, right, part) = (
+            (ladder[0][every, at], ladder[1][every, at], ladder[2][every, at])
+            for ladder, at in self._places(n)
+        )
+        near = (1 - part) * self.ms[every, low, left] + part * self.ms[every, low, right]
+        far = (1 - part) * self.ms[every, high, left] + part * self.ms[every, high, right]
+        return (1 - share) * near + share * far
+
+    def _places(self, n: np.ndarray):
+        for ladder, rows in zip(self.ladders, self.rows, strict=True):
+            yield ladder, np.clip(np.rint(rows @ n).astype(int), 0, ladder[3])
+
+
+def _stacked(ladders, block: int) -> tuple:
+    """low, high, share: [calls, widest + 1] of every call's ladder; and [calls] the whole width of each."""
+    wholes = np.array([measured[-1] for measured in ladders], int)
+    shape = (len(ladders), int(wholes.max(initial=0)) + 1)
+    low, high, share = np.zeros(shape, int), np.zeros(shape, int), np.zeros(shape)
+    for k, measured in enumerate(ladders):
+        found, end = between(measured, block), wholes[k] + 1
+        low[k, :end], high[k, :end], share[k, :end] = found.low, found.high, found.share
+    return low, high, share, wholes
+
+
+def elements(structure: Structure) -> np.ndarray:
+    """[G + 1]: numbers that layers and norms write for one image, per channel of each group; in the last
+    column those that no group changes."""
+    total, sizes = np.zeros(len(structure.groups) + 1), [group.size for group in structure.groups]
+    for layer in structure.layers:
+        if layer.weight not in structure.shapes or not layer.shape:
+            continue
+        written = structure.occupancy[layer.weight][(layer.output or 0) if layer.kind != "norm" else 0]
+        whole = float(written @ np.append(sizes, 1.0))
+        total += written * (np.prod(layer.shape) / whole if whole else 0.0)
+    return total

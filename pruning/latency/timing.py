@@ -1,0 +1,110 @@
+"""How long a network takes, and which of its layers."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from pruning.channels.records import Structure
+from pruning.channels.tracer import evaluating
+from pruning.latency.memory import keep_freed_memory
+from pruning.progress import Watch, silent
+
+WARM_UPS, TIMED = 5, 20
+PATIENCE = 60.0  # seconds for all networks together; beyond that fewer runs are timed, at least LEAST
+LEAST = 3
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds of one pass. median: of `runs` passes.   spread: their 10th and 90th percentile.
+    layers: {layer's weight, or OTHER: ms}, the fastest of the warm-ups after the first: what else the machine
+    does only ever adds to so short a time."""
+
+    median: float
+    spread: tuple[float, float]
+    runs: int
+    layers: dict[str, float]
+
+
+def timings(
+    models: Sequence[nn.Module], inputs: tuple, structure: Structure, watch: Watch = silent
+) -> list[Timing]:
+    """Of every network on the same inputs, in evaluation mode: 5 warm-ups, in which layers are timed, then 20
+    runs, taking turns, so that whatever else the machine does meets all of them.
+
+    models: of one kind: `structure` names the weights of the first, and what is left of them in the others.
+    """
+    keep_freed_memory()
+    began, turns = time.perf_counter(), WARM_UPS + TIMED
+    times, layers = [[] for _ in models], [[] for _ in models]
+    for turn in range(turns):
+        watch("evaluate", turn, turns, message="latency")
+        for k, model in enumerate(models):
+            with evaluating(model), torch.no_grad():
+                if turn < WARM_UPS:
+                    layers[k].append(_by_layer(model, inputs, structure))
+                else:
+                    times[k].append(milliseconds(partial(model, *inputs), inputs[0].device))
+        if len(times[0]) >= LEAST and time.perf_counter() - began > PATIENCE:
+            break
+    watch("evaluate", turns, turns, message="latency")
+    return [_timing(found, rows[1:]) for found, rows in zip(times, layers, strict=True)]
+
+
+def _timing(times: list[float], layers: list[dict[str, float]]) -> Timing:
+    low, middle, high = (round(float(p), 3) for p in np.percentile(times, (10, 50, 90)))
+    fastest = {name: round(min(row[name] for row in layers), 4) for name in layers[0]}
+    return Timing(middle, (low, high), len(times), fastest)
+
+
+def milliseconds(
+    run: Callable[[], object], device: torch.device, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Of one call, until the device has done what it asked for."""
+    start = clock()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return 1000 * (clock() - start)
+
+
+def own_clock(device: torch.device) -> Callable[[], float]:
+    """Seconds that only run while this program does, where that can be told: of one thread on a processor."""
+    return time.thread_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+
+
+def _by_layer(model: nn.Module, inputs: tuple, structure: Structure) -> dict[str, float]:
+    """{weight of each layer, or OTHER: ms} of one pass."""
+    clock = _LayerClock(model, structure, inputs[0].device)
+    with clock:
+        whole = milliseconds(partial(model, *inputs), inputs[0].device)
+    return clock.ms | {OTHER: max(0.0, whole - sum(clock.ms.values()))}
+
+
+class _LayerClock(TorchFunctionMode):
+    """Inside, every operation that uses a layer's weight is timed. ms: {weight: milliseconds, of all its
+    calls}."""
+
+    def __init__(self, model: nn.Module, structure: Structure, device: torch.device):
+        super().__init__()
+        known, self.device = {layer.weight for layer in structure.layers}, device
+        self.names = {id(p): name for name, p in model.named_parameters() if name in known}
+        self.ms = dict.fromkeys(self.names.values(), 0.0)
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in ("__get__", "__set__"):
+            return func(*args, **kwargs)
+        name = next((self.names[id(t)] for t in (*args, *kwargs.values()) if id(t) in self.names), None)
+        if name is None:
+            return func(*args, **kwargs)
+        answer = []
+        self.ms[name] += milliseconds(lambda: answer.append(func(*args, **kwargs)), self.device)
+        return answer[0]

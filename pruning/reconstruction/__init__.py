@@ -1,0 +1,71 @@
+"""Repair: what brings a cut network back without training on labels.
+
+`recalibrate` re-estimates norms; `reconstruct` refits every layer that reads what was cut, by least squares;
+`match` then moves all weights until the network's blocks give what the whole network's give.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pruning.progress import Watch, silent
+from pruning.reconstruction.recalibration import recalibrate
+from pruning.wording import choose
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pruning.cost import Plan
+
+__all__ = ["REPAIRS", "recalibrate", "repair"]
+
+REPAIRS = ("recalibrate", "reconstruct", "match")
+
+
+def repair(
+    small: "nn.Module",
+    plan: "Plan",
+    model: "nn.Module",
+    data,
+    how: str = "recalibrate",
+    *,
+    calibration: int = 1000,
+    seed: int = 0,
+    match_steps: int = 100,
+    watch: Watch = silent,
+) -> list[str]:
+    """Repairs a cut network in place from unlabelled training images; returns messages.
+
+    small: what `cut(model, plan)` gave; changed.   model: the whole network, not changed.   data: a Dataset,
+    its name or path, or a tuple of normalised tensors.   how: recalibrate, reconstruct or match.
+    match_steps: of gradient descent, for match.   Cancelled by its watch, the network is as it was. Raises
+    ValueError for another `how`.
+    """
+    from pruning.statistics.images import CalibrationImages
+
+    choose(how, REPAIRS, "repair")
+    images = CalibrationImages(small, data, calibration, seed)
+    if how == "recalibrate":
+        return recalibrate(small, images, watch=watch)
+    return _as_it_was_unless_done(
+        small, lambda: _by_blocks(small, plan, model, images, how, match_steps, watch)
+    )
+
+
+def _by_blocks(small, plan, model, images, how: str, steps: int, watch: Watch) -> list[str]:
+    from pruning.reconstruction.refit import reconstruct
+
+    messages = reconstruct(small, plan, model, images, watch=watch)
+    if how == "match":
+        from pruning.reconstruction.matching import match
+
+        messages += match(small, plan, model, images, steps=steps, watch=watch)
+    return messages
+
+
+def _as_it_was_unless_done(small: "nn.Module", work: Callable[[], list[str]]) -> list[str]:
+    before = {name: tensor.clone() for name, tensor in small.state_dict().items()}
+    try:
+        return work()
+    except BaseException:
+        small.load_state_dict(before)
+        raise

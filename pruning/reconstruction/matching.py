@@ -1,0 +1,262 @@
+"""Block matching: the cut network's blocks are made to give what the whole network's blocks give. No labels.
+
+loss = mean over blocks of (mean squared difference / variance of the whole network's output), Adam on all
+weights, norms in evaluation mode, the calibration images (and mirrored ones, where a mirrored image is of the
+same class). A tenth of the images is set aside; the best state by the loss on those is kept. [D] Related:
+layer-wise distillation of cut networks (Thinet's and FitNets' hints), here with all blocks at once.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+from pruning.channels.tracer import evaluating
+from pruning.cost import Plan
+from pruning.progress import Watch, silent
+from pruning.reconstruction.blocks import Block, blocks_of
+from pruning.reconstruction.course import course
+from pruning.statistics.images import CalibrationImages
+from pruning.wording import first_line
+
+RATE = 0.03  # of a weight's own size (root mean square) a step, at its highest; it falls along a cosine
+SMALL = 3e-3  # the same of norms' scales and shifts and of biases, in their own units
+WARM = 0.15  # share of the steps in which the rate rises: Adam's first steps are all of full length
+BATCH = 100  # images a step
+ASIDE = 10  # one image of so many is set aside
+CHECKS = 5  # times that the loss on those is looked at
+CACHE = 512 * 2**20  # bytes of the whole network's outputs that are kept
+GRADIENTS = 2**30  # bytes that a backward pass may hold
+PART = 128  # images at a time without gradients
+
+
+def match(
+    small: nn.Module,
+    plan: Plan,
+    model: nn.Module,
+    images: CalibrationImages,
+    *,
+    steps: int = 100,
+    watch: Watch = silent,
+) -> list[str]:
+    """Moves all weights of the cut network for `steps` steps; returns messages.
+
+    small, plan, model: as `repair`'s.   images: unlabelled; their seed deals them out. The same seed and
+    steps give the same weights. Parameters that need no gradient stay.
+    """
+    inputs = next(iter(images.batches(len(images))))[0]
+    one, other = course(model, inputs[:2]), course(small, inputs[:2])
+    blocks = blocks_of(plan, one, other)
+    weights = [p for p in small.parameters() if p.requires_grad and p.numel()]
+    if not blocks or not weights:
+        return ["no block of the cut network can be compared with the whole one's: nothing was matched"]
+    aside = max(1, len(inputs) // ASIDE)
+    wanted = _Wanted(model, blocks, inputs, flips=images.flips)
+    wanted.prepare(steps * BATCH)
+    trainer = _Trainer(small, weights, wanted, max(1, int(GRADIENTS / max(1.0, 2 * other.stored()))))
+    if reason := trainer.stuck():
+        return [f"no gradient goes through the network ({reason}): nothing was matched"]
+    random = np.random.default_rng(images.seed)
+    best = _Best(small, trainer, range(len(inputs) - aside, len(inputs)))
+    began = time.perf_counter()
+    with _gradients_as_they_were(small), evaluating(small):
+        drawn = _drawn(random, len(inputs) - aside, len(wanted.views))
+        for step in range(steps):
+            loss = trainer.step([next(drawn) for _ in range(BATCH)], rate_at(step, steps))
+            if not math.isfinite(loss):
+                break
+            if (step + 1) % max(1, steps // CHECKS) == 0 or step + 1 == steps:
+                best.look()
+            left = (time.perf_counter() - began) * (steps - step - 1) / (step + 1)
+            watch("repair", step + 1, steps, message="match", loss=loss, seconds_left=left)
+    best.put_back()
+    return [best.told()] if best.told() else []
+
+
+def rate_at(step: int, steps: int) -> float:
+    """Share of RATE: it rises in a line, then falls along a cosine; few steps have no time for long ones."""
+    rising = min(1.0, (step + 1) / max(1.0, WARM * steps)) * min(1.0, math.sqrt(steps / 100))
+    return rising * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def _drawn(random: np.random.Generator, images: int, views: int) -> Iterator[tuple[int, int]]:
+    """(image, view) without end: every image once before any comes again."""
+    while True:
+        for image in random.permutation(images):
+            yield int(image), int(random.integers(views))
+
+
+class _Taps(TorchFunctionMode):
+    """Shows what each block gives, as the network runs. seen: (place among the blocks, tensor)."""
+
+    def __init__(self, blocks: list[Block], seen):
+        super().__init__()
+        self.places, self.seen, self.number = {b.number: k for k, b in enumerate(blocks)}, seen, -1
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):
+            self.number += 1
+            if self.number in self.places:
+                self.seen(self.places[self.number], result)
+        return result
+
+
+class _Wanted:
+    """What the whole network's blocks give for an image, as it is or mirrored, each block's in units of its
+    own spread. Kept in half precision where that takes no more than CACHE; else computed again each time."""
+
+    def __init__(self, model: nn.Module, blocks: list[Block], inputs: Tensor, *, flips: bool):
+        self.model, self.blocks, self.inputs = model, blocks, inputs
+        self.views = (False, True) if flips else (False,)
+        self.kept: dict[bool, list[Tensor]] = {}
+        self.spread = [1.0] * len(blocks)
+        self.spread = [float(out.std()) or 1.0 for out in self._run(inputs[:PART])]
+
+    def prepare(self, uses: int):
+        """Keeps everything if that pays for so many uses."""
+        number = len(self.inputs) * len(self.views)
+        size = sum(out[0].numel() for out in self._run(self.inputs[:1])) * 2
+        if number * size > CACHE or uses < number:
+            return
+        for view in self.views:
+            parts = [self._run(self.seen(part, view)) for part in self.inputs.split(PART)]
+            self.kept[view] = [torch.cat([out.half() for out in outs]) for outs in zip(*parts, strict=True)]
+
+    def seen(self, images: Tensor, mirrored: bool) -> Tensor:
+        return images.flip(-1) if mirrored else images
+
+    def of(self, images: Tensor, views: Tensor, inputs: Tensor) -> list[Tensor]:
+        """For these images, [N], each in its view, [N] bool; inputs: [N, ...] as the networks take them."""
+        if not self.kept:
+            return self._run(inputs)
+        found = [out[images].to(inputs.dtype) for out in self.kept[False]]
+        if views.any():
+            for mine, other in zip(found, self.kept[True], strict=True):
+                mine[views] = other[images[views]].to(inputs.dtype)
+        return found
+
+    def _run(self, inputs: Tensor) -> list[Tensor]:
+        found: dict[int, Tensor] = {}
+
+        def keep(place: int, output: Tensor):
+            kept = self.blocks[place].kept
+            output = output if kept is None else output[:, torch.as_tensor(kept, device=output.device)]
+            found[place] = output / self.spread[place]
+
+        own = inputs.clone()
+        with evaluating(self.model), torch.no_grad(), _Taps(self.blocks, keep):
+            self.model(own)
+        return [found[place] for place in range(len(self.blocks))]
+
+
+@dataclass(eq=False)
+class _Trainer:
+    """Steps of the cut network's weights. part: images whose backward pass fits into memory."""
+
+    small: nn.Module
+    weights: list[nn.Parameter]
+    wanted: _Wanted
+    part: int
+
+    def __post_init__(self):
+        sizes = [float(weight.detach().square().mean().sqrt()) for weight in self.weights]
+        self.rates = [
+            RATE * (size or 1.0) if weight.dim() > 1 else SMALL
+            for weight, size in zip(self.weights, sizes, strict=True)
+        ]
+        self.optimizer = torch.optim.Adam([{"params": [weight]} for weight in self.weights])
+
+    def step(self, drawn: list[tuple[int, int]], rate: float) -> float:
+        """One step on these (image, view), at this share of the highest rate; the loss before it."""
+        self.optimizer.zero_grad()
+        for group, highest in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * highest
+        total = 0.0
+        for first in range(0, len(drawn), self.part):
+            some = drawn[first : first + self.part]
+            with torch.enable_grad():
+                loss = self.loss(some) * (len(some) / len(drawn))
+            loss.backward()
+            total += float(loss.detach())
+        self.optimizer.step()
+        return total
+
+    def stuck(self) -> str:
+        """Why no gradient goes through; nothing where one does."""
+        try:
+            with evaluating(self.small), torch.enable_grad():
+                torch.autograd.grad(self.loss([(0, 0)]), self.weights, allow_unused=True)
+        except RuntimeError as error:
+            return first_line(error)
+        return ""
+
+    def loss(self, drawn: list[tuple[int, int]]) -> Tensor:
+        images = torch.tensor([image for image, _ in drawn], device=self.wanted.inputs.device)
+        views = torch.tensor([bool(view) for _, view in drawn], device=images.device)
+        inputs = self.wanted.inputs[images]
+        inputs[views] = self.wanted.seen(inputs[views], True)
+        targets = self.wanted.of(images, views, inputs)
+        terms = []
+
+        def compare(place: int, output: Tensor):
+            terms.append((output / self.wanted.spread[place] - targets[place]).square().mean())
+
+        with _Taps(self.wanted.blocks, compare):
+            self.small(inputs)
+        return torch.stack(terms).mean()
+
+
+class _Best:
+    """The best state so far by the loss on images set aside."""
+
+    def __init__(self, small: nn.Module, trainer: _Trainer, aside: range):
+        self.small, self.trainer, self.aside = small, trainer, list(aside)
+        self.loss = math.inf
+        with evaluating(small):
+            self.look()
+        self.before = self.last = self.loss
+
+    def look(self):
+        total = 0.0
+        with torch.no_grad():
+            for first in range(0, len(self.aside), PART):
+                some = self.aside[first : first + PART]
+                total += float(self.trainer.loss([(image, 0) for image in some])) * len(some)
+        self.last = total / len(self.aside)
+        if self.last < self.loss:
+            self.loss = self.last
+            self.state = copy.deepcopy(self.small.state_dict())
+
+    def put_back(self):
+        if self.last != self.loss:
+            self.small.load_state_dict(self.state)
+
+    def told(self) -> str:
+        """A sentence where no step made it better."""
+        if self.loss < self.before:
+            return ""
+        return "matching the blocks made nothing better on images set aside: the reconstructed network stays"
+
+
+class _gradients_as_they_were:
+    """Parameters leave with the gradients that they came with."""
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+
+    def __enter__(self):
+        self.before = [(p, p.grad) for p in self.model.parameters()]
+        for parameter, _ in self.before:
+            parameter.grad = None
+
+    def __exit__(self, *_):
+        for parameter, gradient in self.before:
+            parameter.grad = gradient

@@ -1,0 +1,130 @@
+"""Accuracy now: right answers of the cut network as it is and repaired, beside the full network's. What is
+not counted yet is read from the curve, and marked as such."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pruning.cost import Plan
+from pruning.experiment import Recipe
+from pruning.experiment.preview import best_repair, error_of
+from pruning.experiment.tradeoff import between, expected_at
+from pruning.figures.cut_curve import REPAIRS
+from pruning.ui import caches, plans
+from pruning.ui.prune import counting
+
+HELP = {
+    "Full network": "The full network on the same images.",
+    "Cut": "Cut, and nothing else done to it.",
+    "Repaired": "Cut, then repaired without labels and without training.",
+}
+MEANING = {
+    "recalibrate": "norms re-estimated",
+    "reconstruct": "least squares in every layer that reads what was cut",
+    "match": "reconstructed, then all weights moved until blocks answer as the full network's",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One accuracy as a metric shows it. share: a fraction.   right: answers where they were counted; None
+    where the share is read from the curve."""
+
+    share: float
+    right: int | None = None
+
+
+def panel(recipe: Recipe, plan: Plan):
+    """Follows the counts until nothing more will be known of the recipe's own cut."""
+    waits = not counting.look(recipe).settled
+    st.fragment(follow, run_every=0.3 if waits else None)(recipe, error_of(plan, recipe), waits)
+
+
+def follow(recipe: Recipe, error: float | None, waited: bool):
+    """Draws what is counted, what the curve says meanwhile, or the last figures greyed."""
+    found = counting.look(recipe)
+    if waited and found.settled:
+        st.rerun()
+    if answer := found.failed.get(recipe.cut):
+        st.error(answer.error)
+        question = {"recipe": recipe, "how": counting.quick(recipe), "raw_only": True, "again": True}
+        st.button("Try again", on_click=plans.ask_accuracy, kwargs=question, key="accuracy again")
+        return
+    shown = figures(found)
+    last = st.session_state.get("last accuracy")
+    if shown:
+        st.session_state["last accuracy"] = (recipe, shown)
+    elif last and caches.same_network(last[0], recipe):
+        with st.container(key="stale accuracy"):
+            draw(last[1], words(found))
+        return
+    draw(shown, words(found))
+    expectation(found, error)
+
+
+def figures(found: counting.Counted) -> dict[str, Figure]:
+    """{label: Figure} of what is known, counted or read from the curve."""
+    now, read = found.exact, between(found.curve(), found.recipe.cut)
+    shown = {}
+    if any_point := now or next(iter(found.points.values()), None):
+        shown["Full network"] = Figure(any_point.baseline / any_point.images, any_point.baseline)
+    for label, state in (("Cut", "raw"), ("Repaired", "repaired")):
+        right = getattr(now, state, None)
+        share = getattr(read, state, None)
+        if right is not None:
+            shown[label] = Figure(right / now.images, right)
+        elif share is not None:
+            shown[label] = Figure(share)
+    return shown if len(shown) > 1 else {}
+
+
+def draw(shown: dict[str, Figure], said: str):
+    for column, (label, text) in zip(st.columns(3), HELP.items(), strict=True):
+        one(column, label, shown.get(label), shown.get("Full network"), text)
+    st.caption(said)
+
+
+def one(column, label: str, figure: Figure | None, full: Figure | None, text: str):
+    off = {"delta_color": "off", "delta_arrow": "off", "border": True}
+    if figure is None:
+        column.metric(label, "–", " ", help=text, **off)
+        return
+    points = f"{100 * (figure.share - full.share):+.1f} points"
+    counted = figure.right is not None
+    told = f"{figure.right} right" if figure is full else points
+    more = f" {figure.right} right." if counted else " Read from the curve below; counted in a moment."
+    column.metric(label, f"{'' if counted else '≈ '}{figure.share:.1%}", told, help=text + more, **off)
+
+
+def words(found: counting.Counted) -> str:
+    """Where the figures come from, how the repair was made, and how far they can be trusted."""
+    now, recipe = found.exact, found.recipe
+    if now is None:
+        return "Accuracy now: right answers on hold-out images. Counting…"
+    told = f"Accuracy now: right answers on the same {now.images} {now.where} images, before any training."
+    if now.learned:
+        told += " The network may have learned these images: expect less on new ones."
+    if now.repaired is not None and now.repair_seconds:
+        told += f" Repaired by {REPAIRS[now.how]} in {now.repair_seconds:.1f} s, from {recipe.calibration:,} "
+        told += f"unlabelled images: {MEANING[now.how]}."
+    for message in now.messages:
+        told += f" {message[0].upper()}{message[1:].removesuffix('.')}."
+    if found.settled:
+        return told
+    if now.repaired is not None:
+        return told + f" {REPAIRS[best_repair(recipe)].capitalize()} follows once the curve is there…"
+    return told + " Counting…"
+
+
+def expectation(found: counting.Counted, error: float | None):
+    """What the other cuts of the curve let expect of this one, whether it was counted by now or not."""
+    repair = best_repair(found.recipe)
+    told = expected_at(found.points, found.recipe.cut, error, matched=repair == "match")
+    if told is None:
+        return
+    how = "the error that this plan leaves" if error is not None else "a line between its neighbours"
+    st.markdown(
+        f"Expected after {REPAIRS[repair]}: **{told['accuracy']:.1%}**, {told['low']:.1%} to "
+        f"{told['high']:.1%}.",
+        help=f"Said from the other cuts of the curve below and from {how}, without trying this one.",
+    )

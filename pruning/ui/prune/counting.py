@@ -1,0 +1,100 @@
+"""What is counted for the Prune page, and in which order: the slider's own cut, then the curve, coarse first.
+
+Every count is a preview of its own, kept by its digest. Two are on their way at a time, so that the worker is
+never idle, and little is left to do when nobody looks any more."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pandas as pd
+import streamlit as st
+
+from pruning.experiment import AccuracyNow, Recipe
+from pruning.experiment.preview import best_repair
+from pruning.experiment.tradeoff import COARSE, MIDDLES, curve
+from pruning.ui import caches, plans
+
+AHEAD = 2  # counts asked for at a time
+
+
+@dataclass(eq=False)
+class Counted:
+    """What is known so far.
+
+    exact: of the slider's own cut, the latest.   points: {cut: of the curve's repair}.   pending: the first
+    count that is on its way.   failed: {cut: why it could not be counted}."""
+
+    recipe: Recipe
+    exact: AccuracyNow | None = None
+    points: dict[float, AccuracyNow] = field(default_factory=dict)
+    pending: caches.Answer | None = None
+    failed: dict[float, caches.Answer] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will be known of the slider's own cut."""
+        now = self.exact
+        done = now is not None and now.repaired is not None and now.how == best_repair(self.recipe)
+        return done or self.recipe.cut in self.failed
+
+    def curve(self) -> pd.DataFrame:
+        return curve(self.points)
+
+    def take(self, cut: float, how: str, answer: caches.Answer):
+        """Files one answer."""
+        if answer.error:
+            self.failed[cut] = answer
+        elif answer.value is None:
+            self.pending = self.pending or answer
+        else:
+            if cut == self.recipe.cut:
+                self.exact = answer.value
+            if how == quick(self.recipe):
+                self.points[cut] = answer.value
+
+
+def quick(recipe: Recipe) -> str:
+    """The repair of the curve: seconds a cut, so not block matching, which only the slider's own cut gets."""
+    return "recalibrate" if recipe.repair == "recalibrate" else "reconstruct"
+
+
+def order(recipe: Recipe) -> Iterator[tuple[float, str, bool]]:
+    """(cut, repair, raw_only) of every count, the most wanted first; what comes twice counts once."""
+    how = quick(recipe)
+    yield recipe.cut, how, True
+    yield from ((cut, how, True) for cut in COARSE[:3])
+    yield recipe.cut, how, False
+    yield from ((cut, how, True) for cut in COARSE[3:])
+    yield from ((cut, how, False) for cut in (*COARSE, *MIDDLES))
+    yield recipe.cut, best_repair(recipe), False
+
+
+def about(recipe: Recipe) -> str:
+    """What counts have in common that may be on their way side by side: all but the cut."""
+    same = plans.as_searched(recipe).but(cut=0.5)
+    return f"counts {caches.digest(same, (*caches.SCORING, *caches.CUTTING))}"
+
+
+def look(recipe: Recipe) -> Counted:
+    """What is known; asks for what comes next."""
+    make_way(recipe)
+    found, on_their_way, same = Counted(recipe), 0, about(recipe)
+    for cut, how, raw_only in dict.fromkeys(order(recipe)):
+        if any(cut >= least for least in found.failed):  # out of reach, as all beyond it
+            continue
+        wanted = cut == recipe.cut or not caches.measuring()
+        more = {"about": same, "background": True, "page_only": True}
+        more |= {"raw_only": raw_only, "start": wanted and on_their_way < AHEAD}
+        answer = plans.ask_accuracy(recipe.but(cut=cut), how, **more)
+        on_their_way += answer.pending and answer.job is not None
+        found.take(cut, how, answer)
+    return found
+
+
+def make_way(recipe: Recipe):
+    """Another cut on the slider goes before all that was asked for the one before."""
+    here = (about(recipe), recipe.cut)
+    if st.session_state.get("counted at", here) != here:
+        caches.end_of_page()
+        caches.end_measurement()
+    st.session_state["counted at"] = here

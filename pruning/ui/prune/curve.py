@@ -1,0 +1,99 @@
+"""Accuracy against the share that is cut, filled in while one looks: what the slider reads from, and a way to
+the largest cut that costs next to nothing."""
+
+import streamlit as st
+
+from pruning.allocation import MEASURE_NAMES
+from pruning.experiment import Recipe
+from pruning.experiment.tradeoff import COARSE, MIDDLES, largest_within
+from pruning.figures.cut_curve import BAND, NAMES, REPAIRS, cut_curve, cut_curve_in_words, live_rows
+from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.ui import caches, show, state
+from pruning.ui.prune import counting
+
+HEIGHT = 360  # pixels, of the chart that grows and of the one that takes its place
+ALT = "Accuracy against the share that is cut"
+
+
+def panel(recipe: Recipe):
+    """The curve; native while it grows, so that it does not flicker, then one that can be taken away."""
+    st.subheader("What each cut costs", anchor=False)
+    grows = counting.look(recipe).pending is not None
+    st.fragment(follow, run_every=0.7 if grows else None)(recipe, grows)
+
+
+def follow(recipe: Recipe, grew: bool):
+    found = counting.look(recipe)
+    if (grew and found.pending is None) or state.moved_on():
+        st.rerun()
+    points = found.curve()
+    largest = largest_within(points)
+    if grew:
+        name = MEASURE_NAMES[recipe.measure]
+        st.vega_lite_chart(
+            live_rows(points, recipe.cut, largest), spec(name), height=HEIGHT, key="live curve", alt=ALT
+        )
+        st.caption(cut_curve_in_words(points, largest))
+        progress(found)
+    else:
+        show.chart(
+            cut_curve(points, MEASURE_NAMES[recipe.measure], recipe.cut, largest),
+            cut_curve_in_words(points, largest),
+            key="cut-curve",
+            alt=ALT,
+            table=points,
+        )
+    offer(recipe, largest)
+
+
+def progress(found: counting.Counted):
+    """How many cuts are repaired, and what is being done."""
+    wanted = [cut for cut in (*COARSE, *MIDDLES) if cut not in found.failed]
+    done = sum(cut in found.points and found.points[cut].repaired is not None for cut in wanted)
+    text = f"{len(found.points)} cuts counted, {done} of {len(wanted)} repaired"
+    if caches.measuring():
+        text += "; the others wait until the measurement below has ended"
+    elif found.pending.job is not None:
+        text += f". {caches.progress(found.pending.job)[1]}"
+    st.progress(done / len(wanted), text)
+
+
+def offer(recipe: Recipe, largest: float | None):
+    """A button that sets the slider."""
+    if not largest:
+        return
+    words = f"Largest cut within 1 point: {largest:.0%}"
+    text = (
+        "Sets the slider to the largest cut at which the repaired network is at most one percentage point "
+        f"below the full one on these images, after {REPAIRS[counting.quick(recipe)]}; read from the curve."
+    )
+    if st.button(words, help=text, disabled=abs(largest - recipe.cut) < 0.005):
+        state.edit(cut=largest)
+        st.rerun()
+
+
+def spec(measure: str) -> dict:
+    """The native chart of `live_rows`: all of what it shows is in its data, so it grows in place."""
+    x = {"field": "cut", "type": "quantitative", "title": f"{measure} cut (%)", "scale": {"domain": [0, 95]}}
+    title = "right of the hold-out images (%)"
+    y = {"field": "accuracy", "type": "quantitative", "title": title, "scale": {"domain": [0, 100]}}
+    band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}
+    layers = [
+        layer("expected", {"type": "area", "color": BAND}, band),
+        layer("full", {"type": "rule", "color": QUIET, "strokeDash": [2, 3]}, {"y": y}),
+        layer("slider", {"type": "rule", "color": QUIET, "strokeWidth": 1.5}, {"x": x}),
+        layer("largest", {"type": "rule", "color": KEPT, "strokeDash": [6, 4]}, {"x": x}),
+    ]
+    names = {"field": "what", "type": "nominal", "legend": None}
+    colours = names | {"scale": {"domain": [*NAMES], "range": [CUT, KEPT]}}
+    dashes = names | {"scale": {"domain": [*NAMES], "range": [[2, 3], [1, 0]]}}
+    told = [x | {"format": ".0f"}, y | {"format": ".1f"}]
+    line = {"x": x, "y": y, "color": colours, "strokeDash": dashes, "tooltip": told}
+    mark = {"type": "line", "point": {"size": 70}}
+    return {"layer": [*layers, layer(tuple(NAMES), mark, line)]}
+
+
+def layer(what: str | tuple[str, ...], mark: dict, encoding: dict) -> dict:
+    """One kind of mark, of those rows alone that are of it."""
+    kinds = [what] if isinstance(what, str) else list(what)
+    return {"transform": [{"filter": {"field": "what", "oneOf": kinds}}], "mark": mark, "encoding": encoding}

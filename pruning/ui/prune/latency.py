@@ -1,0 +1,121 @@
+"""How long the network takes: an estimate while one drags, from times of its layers that are measured once;
+and what was measured of a finished run."""
+
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from pruning.channels.records import Structure
+from pruning.cost import Plan
+from pruning.experiment import Recipe
+from pruning.experiment.changes import RunReport
+from pruning.experiment.timed import called, named, table_now
+from pruning.figures.latency import layer_times, layer_times_in_words
+from pruning.latency import FILE, LatencyTable
+from pruning.ui import caches, measuring, show, state, uploads
+from pruning.ui.prune import counting
+
+HELP = (
+    "Times every layer alone at some widths on this server, which takes some seconds. From then on the time "
+    "of every cut is estimated as you drag, and a cut can be a share of the time."
+)
+GONE = (
+    "The times that this link was planned on are not here any more. They were measured anew, so its widths "
+    "may differ."
+)
+ANEW = "times measured anew"  # in this session, and how often
+
+
+def ask_table(recipe: Recipe, **how) -> caches.Answer:
+    """The LatencyTable of the recipe's network, measured once a server; does not wait."""
+    uploads.store()  # where the table is kept for the workers
+    about = counting.about(recipe)  # beside counts of this recipe, which neither ends
+    key = f"{caches.digest(recipe, (*caches.NETWORK, 'threads'))} {st.session_state.get(ANEW, 0)}"
+    more = {"key": key, "about": about, "title": "Times of layers", "background": True}
+    return caches.ask(table_now, recipe, **(more | how))
+
+
+def known(recipe: Recipe, structure: Structure) -> LatencyTable | None:
+    """The table that the recipe names, if it is here and of this network."""
+    try:
+        table = named(recipe)
+    except ValueError:
+        return None
+    return table if table is not None and table.fits(structure) else None
+
+
+def with_times(recipe: Recipe, structure: Structure, **how) -> caches.Answer:
+    """The recipe; one whose cut is a share of the time names the table that it is planned on. Does not
+    wait."""
+    if recipe.measure != "latency" or known(recipe, structure):
+        return caches.Answer(recipe)
+    answer = ask_table(recipe, **how)
+    if answer.value is None:
+        return answer
+    if recipe.latency is not None:
+        st.session_state["times gone"] = answer.value.digest
+    return caches.Answer(replace(recipe, latency=called(answer.value)))
+
+
+def estimate(recipe: Recipe, plan: Plan):
+    """About how long a batch will take, or the button that measures what the estimate is made of."""
+    structure = plan.structure
+    table = known(recipe, structure) or ask_table(recipe, start=False).value
+    if table is None:
+        measuring.on_request(
+            "Estimate the time", lambda **how: ask_table(recipe, **how), lambda value: None, help=HELP
+        )
+        return
+    form = table.form(structure)
+    whole = form([group.size for group in structure.groups])
+    now = form([plan.widths[group.name] for group in structure.groups])
+    st.markdown(
+        f"About **{now:.3g} ms** a batch of {table.batch} images, estimated; the full network takes "
+        f"{whole:.3g} ms ({now / whole - 1:+.0%}).",
+        help=f"From measured times of every layer alone at some widths, on {table.machine.in_words()}. A run "
+        "measures the cut network itself.",
+    )
+    if recipe.measure == "latency":
+        if st.session_state.get("times gone") == table.digest:
+            st.info(GONE)
+        show.button("The measured times", table.to_json, FILE, "application/json")
+
+
+def offer_again(recipe: Recipe):
+    """Where a target is out of reach of the times: the server may have been busy when they were measured."""
+    if recipe.measure == "latency":
+        st.button("Measure the times again", on_click=anew, help=HELP)
+
+
+def anew():
+    """A click's callback: the next question for the times is another one."""
+    st.session_state[ANEW] = st.session_state.get(ANEW, 0) + 1
+    state.edit(latency=None)
+
+
+def panel(found: RunReport):
+    """Measured before and after: where the time goes."""
+    told = found.report["latency_ms"]
+    layers = pd.DataFrame(told["layers"])
+    st.subheader("Where the time goes", anchor=False)
+    show.chart(
+        layer_times(layers, told["batch"]),
+        layer_times_in_words(layers),
+        key="layer-times",
+        alt="Milliseconds of every layer before and after",
+        table=layers,
+    )
+
+
+def spread_in_words(told: dict) -> str:
+    """How the runs scatter, and what one image alone takes."""
+    low, high = told["spread"]["final"]
+    first, last = told["spread"]["baseline"]
+    single = told["batch_1"]
+    least, most = single["spread"]["final"]
+    return (
+        f"Eight of ten runs took {low:.1f} to {high:.1f} ms (the full network {first:.1f} to {last:.1f} ms). "
+        f"One image alone takes {single['final']:.1f} ms ({least:.1f} to {most:.1f}), "
+        f"{single['baseline']:.1f} ms before."
+    )

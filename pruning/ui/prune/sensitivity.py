@@ -1,0 +1,85 @@
+"""What each group alone can bear: measured when asked for, as a map and as curves."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from pruning.experiment import Recipe
+from pruning.experiment.sensitivity import SHARES, sensitivity
+from pruning.figures import sensitivity as figures
+from pruning.ui import caches, measuring, show, state
+from pruning.ui.prune import counting, now, search
+
+OFFER = """One group at a time loses a share of its channels, the others stay whole: which can bear it, as it
+is and with the layers that read it refitted? Channels that are tied go together."""
+HELP = "Seconds to a few minutes. It can be stopped, and another cut on the slider stops it too."
+LEARNED = " The network may have learned these images: expect larger losses on new ones."
+
+
+def panel(recipe: Recipe):
+    """The button, the progress, and in the end the drawings; nothing in a lesson."""
+    if state.lesson():
+        return
+    st.divider()
+    st.subheader("What each group can bear", anchor=False)
+    st.caption(OFFER)
+    planned = now.ask(recipe, start=False).value
+    if planned is None or (planned.searches and search.quick(recipe)):
+        st.caption("Can be asked for once the plan above is there.")
+        return
+    measuring.on_request("Measure every group", partial(ask, recipe), partial(draw, recipe), help=HELP)
+
+
+def ask(recipe: Recipe, **how) -> caches.Answer:
+    """experiment.sensitivity's table; does not wait. The counts of the page may be on their way beside it."""
+    more = {"key": caches.digest(recipe, (*caches.SCORING, "groups")), "about": counting.about(recipe)}
+    alone = recipe.but(cut=0.5, repair="none", epochs=0, distill=False)
+    return caches.ask(sensitivity, alone, (0.0, *SHARES), title="Sensitivity", **more, **how)
+
+
+def draw(recipe: Recipe, found: pd.DataFrame):
+    """The map, and below it the opened group's curve among the others."""
+    table = figures.lost(found)
+    kind = st.segmented_control(
+        "Shown",
+        list(figures.KINDS),
+        default="repaired",
+        format_func=figures.KINDS.get,
+        required=True,
+        help="What a group's loss costs: right answers, refitted or not, or the error that a refit leaves.",
+        key="sensitivity of",
+    )
+    groups = list(dict.fromkeys(table["group"]))
+    opened = state.looking_at("group")
+    opened = opened if opened in groups else table.loc[table["lost_raw"].idxmax(), "group"]
+    left, right = st.columns(2, gap="large")
+    with left:
+        show.chart(
+            figures.sensitivity_map(table, kind, opened),
+            figures.sensitivity_in_words(table) + (LEARNED if found.attrs.get("learned") else ""),
+            key=f"sensitivity-{kind}",
+            alt="Loss of every group at every share",
+            table=found,
+            click=open_group,
+        )
+    with right:
+        show.chart(
+            figures.sensitivity_curves(table, kind, opened),
+            f"{opened} in colour{tied(table, opened)}; a click on a square of the map chooses another group.",
+            key=f"sensitivity-curves-{kind}",
+            alt="Loss against the share of a group that is gone",
+            table=table,
+        )
+    for message in found.attrs.get("messages", ()):
+        st.info(message)
+
+
+def tied(table: pd.DataFrame, group: str) -> str:
+    others = [name for name in table.loc[table["group"] == group, "tied_to"].iloc[0].split(";") if name]
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return f", cut as one with {', '.join(others[:3])}{more}" if others else ""
+
+
+def open_group(point: dict):
+    state.look_at(group=point["customdata"][0])

@@ -1,0 +1,73 @@
+"""What is said and drawn of measured times: messages, the figure, the Prune page. No test asserts a time."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pruning.experiment.speed import hardly_faster
+from pruning.figures.latency import REST, SHOWN, folded, layer_times, layer_times_in_words
+from tests.page_door import look_until, open_page, said
+
+
+def layers_of(number: int) -> pd.DataFrame:
+    """Layers that take 1, 2, 3 ... ms and half of it after the cut, and 4 ms that are no layer's."""
+    table = pd.DataFrame({"layer": [f"layer{k}" for k in range(number)], "kind": "convolution"})
+    table["macs_before"], table["macs_after"] = 100, 50
+    table["ms_before"] = np.arange(1.0, number + 1)
+    table["ms_after"] = table["ms_before"] / 2
+    other = {"layer": "other", "kind": "other", "macs_before": 0, "macs_after": 0}
+    return pd.concat([table, pd.DataFrame([other | {"ms_before": 4.0, "ms_after": 4.0}])], ignore_index=True)
+
+
+def test_fewer_macs_that_are_not_faster_are_told_with_the_layers_where_time_stayed():
+    names = ["layer2.0.conv1", "a", "b", "c", "bn", "other"]
+    kinds = ["convolution"] * 4 + ["norm", "other"]
+    layers = pd.DataFrame({"layer": names, "kind": kinds})
+    layers["macs_before"], layers["macs_after"] = [100, 100, 100, 100, 0, 0], [56, 50, 50, 100, 0, 0]
+    layers["ms_before"], layers["ms_after"] = [10.0, 5, 5, 5, 1, 2], [9.7, 6, 1, 5, 1, 2]
+    latency = {"baseline": 28.0, "final": 25.0, "batch": 64, "threads": 1}
+    (told,) = hardly_faster(latency, layers, 400, 256)
+    assert "36% fewer multiply-accumulates made it only 11% faster at batch 64 on 1 thread" in told
+    assert (
+        "stayed in layer2.0.conv1: 44% fewer MACs, 3% less time; a: 50% fewer MACs, 20% more time; b" in told
+    )
+    assert "c:" not in told and "take 12% of the time" in told
+    (told,) = hardly_faster(latency | {"final": 29.0}, layers, 400, 256)
+    assert "did not make it faster" in told
+    assert not hardly_faster(latency | {"final": 20.0}, layers, 400, 256)
+
+
+@pytest.mark.parametrize("number", (0, 3, SHOWN, 60))
+def test_bars_are_the_slowest_layers_and_all_of_the_time(number):
+    table = layers_of(number)
+    rows = folded(table)
+    assert len(rows) == min(number, SHOWN) + (number > SHOWN) + 1
+    for column in ("ms_before", "ms_after", "macs_before", "macs_after"):
+        assert rows[column].sum() == pytest.approx(table[column].sum())
+    assert list(rows["layer"][:1]) == (
+        [f"layer{number - 1}"] if number else ["activations, sums and the rest"]
+    )
+    assert (REST in set(rows["layer"])) == (number > SHOWN)
+    before, after = layer_times(table, 64).data
+    assert list(before.x) == pytest.approx(list(rows["ms_before"])) and list(after.y) == list(rows["layer"])
+
+
+def test_a_sentence_names_where_time_is_left_and_where_it_was_saved():
+    told = layer_times_in_words(layers_of(6))
+    assert "25.0 ms have become 14.5 ms" in told
+    assert "now goes to activations, sums and the rest (4.0 ms)" in told
+    assert "layer5 has saved most (6.0 to 3.0 ms)" in told
+    assert layer_times_in_words(layers_of(0)).endswith("no layer has become faster.")
+    empty = layers_of(0).iloc[:0]
+    assert layer_times_in_words(empty) == "No layer was timed." and layer_times(empty, 64).layout.annotations
+
+
+def test_a_cut_of_time_measures_the_layers_and_names_them_in_the_link(server):
+    link = {"data": "digits", "calibration": "100", "threads": "1", "criterion": "l1", "cut": "0.05"}
+    gone = {"measure": "latency", "latency": "sha256:00#latency.json"}
+    app = look_until(open_page("2_Prune", **link, **gone), lambda app: "estimated; the full" in said(app))
+    assert "were measured anew" in said(app)
+    (named,) = app.query_params["latency"]
+    assert named.startswith("sha256:") and named.endswith("#latency.json") and len(named) > 70
+    again = look_until(open_page("2_Prune", **link | gone | {"latency": named}), lambda app: app.metric)
+    assert "were measured anew" not in said(again) and again.query_params["latency"] == [named]

@@ -1,0 +1,318 @@
+"""Repair without labels: the algebra against brute force, and every network of the zoo."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+import pruning
+from pruning.channels.slices import named_tensors
+from pruning.progress import Cancelled
+from pruning.reconstruction.errors import curve, eliminated, error_curves, part_of, rises
+from pruning.reconstruction.grams import grams
+from pruning.reconstruction.refit import RIDGE, solved, with_ridge
+from pruning.reconstruction.rows import Call, Places
+from pruning.search.error import by_error
+from pruning.search.expectation import Tried, expected
+from pruning.statistics.images import CalibrationImages
+from tests.zoo import ZOO
+
+
+class Seen(TorchFunctionMode):
+    """Every dense layer's call and output."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        output = func(*args, **(kwargs or {}))
+        if call := Call.of(func, args, kwargs or {}):
+            self.calls.append((call, output))
+        return output
+
+
+def images_of(model, example, number=24):
+    """Random images for a network of the zoo, and labels that nothing here may look at."""
+    random = torch.Generator().manual_seed(3)
+    shape = (number, *example.shape[1:])
+    return torch.randn(shape, generator=random, dtype=example.dtype), torch.arange(number) % 2
+
+
+def cut_network(name, cut=0.4, groups="all", dtype=torch.float32):
+    model, example = ZOO[name]()
+    model, example = model.to(dtype), example.to(dtype)
+    graph = pruning.ChannelGraph(model, example)
+    plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=cut, measure="channels", groups=groups)
+    return graph, plan, images_of(model, example)
+
+
+LAYERS = {
+    "strided": lambda: (nn.Conv2d(6, 8, 3, 2, 1), (6, 11, 12)),
+    "grouped and dilated": lambda: (nn.Conv2d(6, 8, (3, 5), (1, 2), dilation=2, groups=2), (6, 11, 12)),
+    "same padding": lambda: (nn.Conv2d(6, 8, (3, 5), padding="same"), (6, 7, 7)),
+    "depth-wise, reflected": lambda: (
+        nn.Conv2d(6, 6, 3, groups=6, padding=1, padding_mode="reflect"),
+        (6, 9, 9),
+    ),
+    "transposed": lambda: (nn.ConvTranspose2d(6, 4, 3, 2, 1, output_padding=1), (6, 7, 8)),
+    "transposed and grouped": lambda: (nn.ConvTranspose2d(6, 4, 4, 2, 1, groups=2, dilation=2), (6, 7, 8)),
+    "one dimension": lambda: (nn.Conv1d(6, 8, 3, 2, 1), (6, 20)),
+    "three dimensions": lambda: (nn.Conv3d(4, 5, 3, 2, 1), (4, 6, 7, 8)),
+    "linear": lambda: (nn.Linear(6, 4), (6,)),
+    "linear on tokens": lambda: (nn.Linear(6, 4), (5, 6)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_rows_times_the_matrix_are_the_layer(name):
+    layer, shape = LAYERS[name]()
+    layer = layer.double()
+    with Seen() as seen:
+        layer(torch.randn(3, *shape, dtype=torch.float64))
+    call, output = seen.calls[0]
+    where = Places.drawn(np.random.default_rng(0), 3, call.size(output), 7, "cpu")
+    found = call.rows(where) @ call.matrix() + call.split(layer.bias.expand(len(where), -1))
+    torch.testing.assert_close(found, call.split(call.outputs(output, where)))
+    torch.testing.assert_close(call.weight_of(call.matrix()), layer.weight, rtol=0, atol=0)
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.booleans(), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_a_refit_is_ridge_regression_by_lstsq(rows, columns, intercept, seed):
+    """Both forms, with and without a bias, against numpy.linalg.lstsq on the stacked system."""
+    random = np.random.default_rng(seed)
+    a, d = random.normal(size=(rows, columns)) + 1, random.normal(size=(rows, 3)) + 2
+    dv, db = solved(torch.tensor(a)[None], torch.tensor(d)[None], intercept=intercept)
+    seen, wanted = (a - a.mean(0), d - d.mean(0)) if intercept else (a, d)
+    weight = RIDGE * (seen**2).sum() / columns or 1.0
+    stacked = np.vstack([seen, np.sqrt(weight) * np.eye(columns)])
+    found = np.linalg.lstsq(stacked, np.vstack([wanted, np.zeros((columns, 3))]), rcond=None)[0]
+    np.testing.assert_allclose(dv[0], found, atol=1e-8)
+    offset = d.mean(0) - a.mean(0) @ found if intercept else np.zeros(3)
+    np.testing.assert_allclose(db[0], offset, atol=1e-8)
+
+
+class TwoLayers(nn.Module):
+    """One that is cut, one that reads it."""
+
+    def __init__(self, bias=True):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 4, 3, padding=1, bias=bias)
+
+    def forward(self, x):
+        return self.second(self.first(x).relu())
+
+
+def two_layers(bias=True, duplicate=False):
+    torch.manual_seed(0)
+    model = TwoLayers(bias).double().eval()
+    if duplicate:
+        with torch.no_grad():
+            model.first.weight[4], model.first.bias[4] = model.first.weight[1], model.first.bias[1]
+    images = torch.randn(40, 3, 6, 6, dtype=torch.float64), torch.zeros(40, dtype=torch.int64)
+    return model, pruning.ChannelGraph(model, images[0][:2]), images
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_refitted_layer_is_that_of_lstsq(bias):
+    model, graph, data = two_layers(bias)
+    plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=0.5, measure="channels")
+    small = pruning.cut(model, plan)
+    pruning.repair(small, plan, model, data, "reconstruct", calibration=40)
+    kept = plan.kept["first"]
+    images = CalibrationImages(model, data, 40, 0)
+    inputs = next(iter(images.batches(40)))[0]
+    with torch.no_grad():
+        seen = nn.functional.unfold(model.first(inputs).relu()[:, kept], 3, padding=1)
+        a = seen.transpose(1, 2).reshape(-1, 27).numpy()
+        old = model.second.weight[:, kept].flatten(1).T.numpy()
+        wanted = model(inputs).flatten(2).transpose(1, 2).reshape(-1, 4).numpy()
+    lacks = wanted - a @ old - (model.second.bias.detach().numpy() if bias else 0)
+    if bias:
+        a, lacks = a - a.mean(0), lacks - lacks.mean(0)
+    ridge = np.sqrt(RIDGE * (a**2).sum() / 27) * np.eye(27)
+    found = np.linalg.lstsq(np.vstack([a, ridge]), np.vstack([lacks, np.zeros((27, 4))]), rcond=None)[0]
+    np.testing.assert_allclose(small.second.weight.detach().flatten(1).T, old + found, atol=1e-8)
+
+
+def test_the_rise_of_the_objective_is_what_the_downdate_predicts():
+    """Every removal, in the order found, against the ridge objective solved anew without those channels."""
+    model, graph, data = two_layers()
+    known = grams(model, graph.structure, CalibrationImages(model, data, 40, 0), [0])
+    gram = known["second.weight"]
+    penalised = with_ridge(gram.second, RIDGE)[0].numpy()
+    weights = gram.weights[0].numpy()
+    found = curve(known, graph.structure, 0)
+    for gone in range(1, 6):
+        columns = np.concatenate([np.arange(9) + 9 * c for c in found.order[gone:]]).astype(int)
+        # ||A(V - V0)||^2 + lambda ||V - V0||^2, V zero outside of these columns
+        cross = penalised @ weights
+        best = np.linalg.solve(penalised[np.ix_(columns, columns)], cross[columns])
+        objective = (weights * cross).sum() - (best * cross[columns]).sum()
+        assert abs(objective - found.error[gone]) <= 1e-8 * (1 + objective)
+
+
+def test_steps_of_several_channels_rise_as_single_ones_do():
+    model, graph, data = two_layers()
+    known = grams(model, graph.structure, CalibrationImages(model, data, 40, 0), [0])
+    parts = [part_of(known["second.weight"], graph.structure, 0, 6)]
+    order, rise = eliminated(parts, None, 1)
+    given, again = eliminated(parts, order, 4)
+    assert given.tolist() == order.tolist()
+    np.testing.assert_allclose(again, rise, rtol=1e-9)
+    assert rises(parts)[order[0]] == pytest.approx(rise[0])
+
+
+def test_a_duplicate_channel_costs_nothing_and_its_removal_changes_nothing():
+    model, graph, data = two_layers(duplicate=True)
+    scores = pruning.score(graph, "reconstruction", data, calibration=40)
+    first = int(np.argmin(scores["first"]))
+    assert first in (1, 4)
+    ordinary = np.sort(scores.tables["first"]["alone"])[2:]
+    assert scores.tables["first"]["alone"][first] < 0.1 * ordinary.min()
+    plan = pruning.plan(graph, scores, cut=1 / 6, measure="channels")
+    small = pruning.cut(model, plan)
+    for _ in range(12):  # each pulls toward where the last one ended, so the ridge's share shrinks
+        pruning.repair(small, plan, model, data, "reconstruct", calibration=40)
+    with torch.no_grad():
+        whole, cut = model(data[0]), small(data[0])
+    assert float((whole - cut).abs().max() / whole.abs().max()) < 1e-6
+
+
+LARGE = ("resnet32", "resnet44", "resnet56", "resnet110", "torchvision", "vgg16", "mobilenet_v2")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in ZOO if not name.startswith(LARGE)))
+def test_every_network_of_the_zoo_is_repaired(name):
+    try:
+        graph, plan, data = cut_network(name)
+    except ValueError as error:
+        pytest.skip(str(error))
+    if data[0].dim() != 4:
+        pytest.skip("data sets hold images")
+    small = pruning.cut(graph.model, plan)
+    before = {key: value.clone() for key, value in graph.model.state_dict().items()}
+
+    def missing():
+        with torch.no_grad():
+            return float((graph.model(data[0]) - small(data[0])).square().mean())
+
+    try:
+        raw = missing()
+    except Exception as error:
+        pytest.skip(f"does not answer one tensor of the same shape: {error}")
+    messages = pruning.repair(small, plan, graph.model, data, "reconstruct", calibration=24)
+    assert missing() <= raw * (1 + 1e-6) or messages
+    pruning.repair(small, plan, graph.model, data, "match", calibration=24, match_steps=2)
+    assert np.isfinite(missing())
+    assert all(torch.equal(value, before[key]) for key, value in graph.model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["resnet20", "two inputs of a concat", "grouped convolution"])
+def test_errors_of_a_given_order_are_those_of_removing_one_by_one(name):
+    name = next((known for known in ZOO if name in known), "resnet20")
+    graph, _, data = cut_network(name, dtype=torch.float64)
+    images = CalibrationImages(graph.model, data, 24, 0)
+    groups = list(range(min(3, len(graph.groups))))
+    orders = {g: np.random.default_rng(g).permutation(graph.groups[g].size) for g in groups}
+    found = error_curves(graph.model, graph.structure, images, groups, orders=orders)
+    own = error_curves(graph.model, graph.structure, images, groups)
+    for g in groups:
+        assert found[g].order.tolist() == orders[g].tolist()
+        assert (np.diff(found[g].error) >= 0).all() and found[g].error[0] == 0
+        assert found[g].error[-1] == pytest.approx(own[g].error[-1])  # all gone is all gone
+        assert own[g].error[1] <= found[g].error[1] + 1e-12
+
+
+def test_widths_by_error_reach_the_target_and_lose_less_than_uniform():
+    graph, _, data = cut_network("resnet20")
+    scores = pruning.score(graph, "l1")
+    plan = pruning.search_plan(
+        graph, "l1", data, allocation="error", cut=0.5, calibration=24, expect=False, scores=scores
+    )
+    assert abs(plan.achieved - 0.5) < 0.02
+    inner = [g for g, group in enumerate(graph.groups) if group.inner]
+    errors = pruning.search.errors_of(graph, scores, data, inner, calibration=24)
+    uniform = pruning.plan(graph, scores, cut=0.5)
+
+    def lost(found):
+        return sum(errors[g][graph.groups[g].size - found.widths[graph.groups[g].name]] for g in inner)
+
+    assert lost(plan) < lost(uniform)
+    assert plan.path[-1].price == pytest.approx(lost(plan))
+
+
+def test_match_is_the_same_again_and_comes_nearer():
+    model = pruning.load_model("resnet20", data="digits")
+    data = pruning.load_data("digits")
+    graph = pruning.ChannelGraph(model, torch.zeros(2, 3, 32, 32))
+    plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=0.8)
+    outcomes, losses = [], []
+
+    def watch(stage, done, total, message="", loss=None, **_):
+        losses.extend([loss] if message == "match" else [])
+
+    for _ in range(2):
+        small = pruning.cut(model, plan)
+        pruning.repair(small, plan, model, data, "match", calibration=60, match_steps=12, watch=watch)
+        outcomes.append({name: tensor.clone() for name, tensor in small.state_dict().items()})
+    assert all(torch.equal(tensor, outcomes[1][name]) for name, tensor in outcomes[0].items())
+    assert losses[:12] == losses[12:] and losses[11] < losses[0]
+
+
+@pytest.mark.parametrize("how", ["reconstruct", "match"])
+def test_a_cancelled_repair_leaves_the_cut_network_as_it_was(how):
+    graph, plan, data = cut_network("resnet20")
+    small = pruning.cut(graph.model, plan)
+    before = copy.deepcopy(named_tensors(small))
+
+    def watch(stage, done, total, message="", **_):
+        if message == how and done == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        pruning.repair(small, plan, graph.model, data, how, calibration=24, match_steps=4, watch=watch)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in named_tensors(small).items())
+    assert all(parameter.grad is None for parameter in small.parameters())
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=4), st.floats(0, 1), st.booleans(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_what_is_expected_lies_in_its_band_and_falls_with_the_error(errors, error, matched, learned):
+    tried = [Tried(x, x / 3) for x in errors]
+    how = {"baseline": 0.9, "images": 500, "matched": matched, "learned": learned}
+    told, more = expected(error, tried, **how), expected(error + 0.1, tried, **how)
+    assert 0 <= told["low"] <= told["accuracy"] <= told["high"] <= 1
+    assert more["accuracy"] <= told["accuracy"] + 1e-12
+
+
+def test_the_greedy_of_errors_finds_what_trying_all_widths_finds():
+    """Three groups of a small network: the greedy's loss is near the least of all widths that reach."""
+    model, example = ZOO["resnet20"]()
+    graph = pruning.ChannelGraph(model, example)
+    from pruning.allocation.limits import cost_of, limits_of
+    from pruning.progress import silent
+    from pruning.search.budget import Budget
+    from pruning.search.error import lost_at
+    from pruning.search.progress import Progress
+
+    protect = [g.name for g in graph.groups if g.inner][3:]
+    limits = limits_of(graph.structure, "inner", protect, {}, 0.9, 1, 1)
+    random = np.random.default_rng(0)
+    errors = {g: np.append(0, np.cumsum(random.exponential(size=limits.sizes[g]))) for g in limits.open}
+    budget = Budget(limits, cost_of(graph.structure, "channels", limits), 0.5)
+    counts, _ = by_error(budget, errors, graph.structure.names, progress=Progress(silent))
+    least = min(
+        errors[limits.open[0]][a] + errors[limits.open[1]][b] + errors[limits.open[2]][c]
+        for a in range(15)
+        for b in range(15)
+        for c in range(15)
+        if a + b + c == 24
+    )
+    assert counts.sum() == 24 and lost_at(errors, counts) <= 1.1 * least

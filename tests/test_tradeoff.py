@@ -1,0 +1,110 @@
+"""Accuracy against the share that is cut: what lies between tried cuts, how far one can go, its picture."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis.strategies import floats, integers, lists
+
+from pruning import Recipe
+from pruning.experiment import AccuracyNow, accuracy_now
+from pruning.experiment.tradeoff import COARSE, MIDDLES, between, curve, expected_at, largest_within
+from pruning.figures.cut_curve import cut_curve, cut_curve_in_words, live_rows
+
+
+def counted(raw: int, repaired: int | None, error: float | None = None) -> AccuracyNow:
+    return AccuracyNow(100, "hold-out", False, 92, raw, repaired, "reconstruct", 2.0, error)
+
+
+FOUND = {0.5: counted(40, 90), 0.3: counted(80, 92), 0.7: counted(10, 84), 0.9: counted(10, None)}
+ERRORS = {0.3: 0.05, 0.5: 0.1, 0.7: 0.3, 0.9: 0.9}
+BY_ERROR = {cut: replace(now, error=ERRORS[cut]) for cut, now in FOUND.items()}
+
+
+def test_every_cut_is_a_row_and_the_whole_network_the_first():
+    points = curve(FOUND)
+    assert points["cut"].tolist() == [0.0, 0.3, 0.5, 0.7, 0.9]
+    assert points["repaired"].fillna(-1).tolist() == [92, 92, 90, 84, -1]
+    assert points["raw"].tolist() == [92, 80, 40, 10, 10] and not points["low"].notna().any()
+    assert curve({}).empty and between(curve({}), 0.5) is None and largest_within(curve({})) is None
+
+
+def test_between_two_cuts_the_curve_is_a_straight_line_and_beyond_the_last_it_says_nothing():
+    points = curve(FOUND)
+    read = between(points, 0.6)
+    assert (read.raw, read.repaired) == (pytest.approx(0.25), pytest.approx(0.87))
+    assert (read.low, read.high) == (pytest.approx(0.84), pytest.approx(0.90))
+    late = between(points, 0.8)
+    assert late.repaired is None and late.raw == pytest.approx(0.10)
+    assert between(points, 0.95) is None
+
+
+@given(lists(integers(0, 100), min_size=2, max_size=9), floats(0, 0.9))
+def test_what_is_read_lies_between_its_neighbours(right, cut):
+    cuts = np.linspace(0.1, 0.9, len(right))
+    read = between(curve({float(c): counted(r, r) for c, r in zip(cuts, right, strict=True)}), cut)
+    assert read.low - 1e-9 <= read.repaired <= read.high + 1e-9
+
+
+@given(lists(integers(0, 100), min_size=2, max_size=9), floats(0, 20))
+def test_up_to_the_largest_cut_no_more_is_lost_than_was_allowed(right, lost):
+    cuts = np.linspace(0.1, 0.9, len(right))
+    points = curve({float(c): counted(r, r) for c, r in zip(cuts, right, strict=True)})
+    largest = largest_within(points, lost)
+    tried = points["cut"] <= largest
+    assert (points["repaired"][tried] >= 92 - lost - 1e-6).all()
+    assert between(points, largest).repaired >= 0.92 - lost / 100 - 1e-6
+    if largest < 0.9:  # a hundredth more would be too far
+        assert between(points, min(largest + 0.0101, 0.9)).repaired < 0.92 - lost / 100 + 1e-6
+
+
+def test_the_drawing_has_what_was_counted_and_what_was_expected():
+    points = curve(BY_ERROR)
+    largest = largest_within(points)
+    assert largest == 0.4
+    figure = cut_curve(points, "MACs", 0.5, largest)
+    lines = {line.name: line for line in figure.data}
+    assert list(lines["cut and repaired"].y) == pytest.approx([92, 92, 90, 84])
+    assert list(lines["cut"].x) == pytest.approx([0, 30, 50, 70, 90])
+    assert len(lines["expected from the other cuts"].y) == 8  # there and back over the four
+    assert [line.x0 for line in figure.layout.shapes if line.x0 == line.x1] == [50, 40]
+    words = cut_curve_in_words(points, largest)
+    assert "within 1 point of its 92.0% up to a cut of 40%" in words and "brings 10.0% back to 84.0%" in words
+    assert "No cut has been counted" in cut_curve(curve({}), "MACs", 0.5, None).layout.annotations[0].text
+
+
+def test_the_growing_chart_is_told_the_same():
+    rows = live_rows(curve(BY_ERROR), 0.5, 0.4)
+    assert rows["what"].value_counts().to_dict() == {
+        **{"raw": 5, "repaired": 4, "expected": 4, "full": 1, "slider": 1, "largest": 1}
+    }
+    assert rows.loc[rows["what"] == "full", "accuracy"].tolist() == [92.0]
+    assert live_rows(curve({}), 0.5, None)["what"].tolist() == ["slider"]
+
+
+def test_what_is_expected_of_a_cut_comes_from_the_others():
+    told = expected_at(BY_ERROR, 0.5, 0.1)
+    assert 0.84 < told["accuracy"] < 0.92 and told["low"] < told["accuracy"] < told["high"]
+    unseen = replace(BY_ERROR[0.5], repaired=3)
+    assert expected_at(BY_ERROR | {0.5: unseen}, 0.5, 0.1) == told  # its own count has no say
+    assert expected_at(BY_ERROR, 0.5, 0.1, matched=True)["accuracy"] > told["accuracy"]
+    line = expected_at(FOUND, 0.5, None)
+    assert line == {"accuracy": pytest.approx(0.88), "low": 0.84, "high": 0.92}
+    assert expected_at(FOUND, 0.5, None, matched=True) is None
+    assert expected_at({0.3: FOUND[0.3], 0.9: FOUND[0.9]}, 0.5, None) is None  # one alone is repaired
+
+
+def test_the_coarse_cuts_come_first_and_none_twice():
+    assert COARSE == (0.5, 0.3, 0.7, 0.1, 0.9) and len({*COARSE, *MIDDLES}) == len(COARSE + MIDDLES)
+
+
+def test_a_cut_is_counted_as_it_is_and_repaired_as_asked():
+    recipe = Recipe(data="digits", criterion="l1", cut=0.6, calibration=100, threads=1)
+    raw = accuracy_now(recipe, "", True)
+    assert raw.repaired is None and raw.how == "reconstruct"
+    mended, norms = accuracy_now(recipe), accuracy_now(recipe, "recalibrate")
+    assert (mended.raw, norms.raw) == (raw.raw, raw.raw) and mended.baseline == raw.baseline
+    assert raw.raw < norms.repaired <= mended.repaired and mended.repair_seconds > 0
+    whole = accuracy_now(recipe.but(cut=0.0))
+    assert whole.raw == whole.repaired == whole.baseline

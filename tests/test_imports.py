@@ -131,4 +131,4 @@ def test_a_file_holds_one_idea_and_a_page_and_a_function_fit_a_screen():
 
 def test_help_names_the_commands():
     told = cli("--help").stdout
-    assert all(word in told for word in ("list", "scores", "run", "train", "oracle", "bench"))
+    assert all(word in told for word in ("list", "scores", "run", "train", "oracle", "sensitivity", "bench"))

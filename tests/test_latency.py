@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -90,6 +90,7 @@ def pair():
 # ------------------------------------------------------------------------------------------- the table
 
 
+@settings(deadline=None)
 @given(st.integers(1, 700), st.sampled_from((1, 4, 8, 16)))
 def test_a_measured_width_is_itself_and_others_lie_between_two_of_their_kind(whole, block):
     rungs = np.array(widths(whole, block))

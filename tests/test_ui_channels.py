@@ -9,7 +9,7 @@ from tests.page_door import look_until, open_page, said
 
 
 def open_channels(**link) -> AppTest:
-    return open_page("1_Channels", **{"data": "digits"} | link)
+    return open_page("1_Channels", **{"data": "digits", "criterion": "l1"} | link)
 
 
 def test_the_map_a_group_and_what_is_tied_to_it(server):

@@ -15,7 +15,7 @@ from pruning.train import evaluate
 from pruning.ui.compress.now import point_table
 from tests.page_door import look_until, open_page, said
 
-LINK = {"data": "digits", "calibration": "60", "threads": "1", "cut": "0.1", "bits": "3"}
+LINK = {"data": "digits", "criterion": "l1", "calibration": "60", "threads": "1", "cut": "0.1", "bits": "3"}
 RECIPE = Recipe(data="digits", criterion="l1", calibration=60, threads=1, cut=0.1, bits=3)
 CHANNELS = pd.DataFrame(
     {
@@ -68,7 +68,7 @@ def test_a_mean_out_of_reach_is_one_sentence_and_the_slider_stays(server):
 
 
 def test_a_page_without_bits_shows_four_and_a_visit_changes_no_recipe(server):
-    app = open_page("3_Compress", data="digits", calibration="60", threads="1")
+    app = open_page("3_Compress", data="digits", criterion="l1", calibration="60", threads="1")
     assert app.slider(key="widget bits").value == 4 and "bits" not in app.query_params
 
 

@@ -6,8 +6,9 @@ from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
 from pruning.experiment import describe
+from pruning.experiment.tradeoff import COARSE
 from pruning.ui import jobs
-from pruning.ui.prune import controls
+from pruning.ui.prune import controls, counting
 from tests.front_door import typed
 from tests.page_door import look_until, open_page, said
 
@@ -144,6 +145,22 @@ def test_a_greedy_search_is_asked_for_stopped_and_its_path_drawn(server):
     assert "without running the network" in said(app)
     channels = open_page("1_Channels", **link, criterion="l2")
     assert "this page cuts the same share of every group" in said(channels)
+
+
+def test_the_slider_s_own_cut_is_counted_first_and_alone_matched():
+    steps = [*dict.fromkeys(counting.order(Recipe(cut=0.37)))]
+    assert steps[0] == (0.37, "reconstruct", True) and steps[-1] == (0.37, "match", False)
+    assert [cut for cut, how, _ in steps if how == "match"] == [0.37]
+    assert [cut for cut, _, raw_only in steps if not raw_only][:6] == [0.37, *COARSE]
+    assert [cut for cut, _, raw_only in steps if raw_only] == [0.37, *COARSE]
+    plain = [*counting.order(Recipe(cut=0.5, criterion="l1", repair="recalibrate"))]
+    assert {how for _, how, _ in plain} == {"recalibrate"}
+
+
+def test_what_each_group_can_bear_is_measured_when_asked_for(server):
+    app = look_until(open_prune(**LINK, repair="recalibrate"), counted)
+    look_until(press(app, "Measure every group"), lambda app: "of one group gone" in said(app))
+    assert "hold-out images, 9 groups one at a time" in said(app) and "in colour" in said(app)
 
 
 def test_distillation_is_only_offered_with_epochs(server):

@@ -2,8 +2,8 @@
 seen alone.
 
 The ten colours are Petroff's sequence, told apart with any colour vision (2021, arXiv 2107.02270); red is
-left out of the methods' own, since red means wrong or cut. The three attributions have colours like none of
-these, and theirs alone are the long dashes."""
+left out of the methods' own, since red means wrong or cut. Reconstruction and the three attributions have
+colours like none of these, and the long dashes are the attributions' alone."""
 
 PALETTE = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
@@ -18,6 +18,7 @@ LOOKS = {
     "di": ("#ffa90e", "solid", "square"),
     "catro": ("#832db6", "solid", "diamond"),
     "gdp": ("#2a8f45", "solid", "star-square"),
+    "reconstruction": ("#e85d9e", "solid", "diamond-wide"),
     "l1": ("#717581", "dash", "triangle-up"),
     "l2": ("#94a4a2", "dash", "triangle-down"),
     "fpgm": ("#e76300", "dash", "pentagon"),
@@ -32,7 +33,7 @@ LOOKS = {
 
 TITLES = {
     **{"cpot": "CPOT", "di": "DI", "catro": "CATRO", "fpgm": "FPGM", "gdp": "GDP"},
-    **{"l1": "L1 norm", "l2": "L2 norm", "taylor": "Taylor"},
+    **{"l1": "L1 norm", "l2": "L2 norm", "taylor": "Taylor", "reconstruction": "Reconstruction"},
     **{"gradient_x_activation": "gradient x activation", "integrated_gradients": "integrated gradients"},
 }
 

@@ -24,8 +24,8 @@ OTHER = "other"
 @dataclass(frozen=True)
 class Timing:
     """Milliseconds of one pass. median: of `runs` passes.   spread: their 10th and 90th percentile.
-    layers: {layer's weight, or OTHER: ms}, the fastest of the warm-ups after the first: what else the machine
-    does only ever adds to so short a time."""
+    layers: {layer's weight, or OTHER: ms}, the fastest of the warm-ups after the first, by `own_clock`: what
+    else the machine does only ever adds to so short a time."""
 
     median: float
     spread: tuple[float, float]
@@ -82,10 +82,10 @@ def own_clock(device: torch.device) -> Callable[[], float]:
 
 def _by_layer(model: nn.Module, inputs: tuple, structure: Structure) -> dict[str, float]:
     """{weight of each layer, or OTHER: ms} of one pass."""
-    clock = _LayerClock(model, structure, inputs[0].device)
-    with clock:
-        whole = milliseconds(partial(model, *inputs), inputs[0].device)
-    return clock.ms | {OTHER: max(0.0, whole - sum(clock.ms.values()))}
+    device, found = inputs[0].device, _LayerClock(model, structure, inputs[0].device)
+    with found:
+        whole = milliseconds(partial(model, *inputs), device, own_clock(device))
+    return found.ms | {OTHER: max(0.0, whole - sum(found.ms.values()))}
 
 
 class _LayerClock(TorchFunctionMode):
@@ -95,6 +95,7 @@ class _LayerClock(TorchFunctionMode):
     def __init__(self, model: nn.Module, structure: Structure, device: torch.device):
         super().__init__()
         known, self.device = {layer.weight for layer in structure.layers}, device
+        self.clock = own_clock(device)
         self.names = {id(p): name for name, p in model.named_parameters() if name in known}
         self.ms = dict.fromkeys(self.names.values(), 0.0)
 
@@ -106,5 +107,5 @@ class _LayerClock(TorchFunctionMode):
         if name is None:
             return func(*args, **kwargs)
         answer = []
-        self.ms[name] += milliseconds(lambda: answer.append(func(*args, **kwargs)), self.device)
+        self.ms[name] += milliseconds(lambda: answer.append(func(*args, **kwargs)), self.device, self.clock)
         return answer[0]

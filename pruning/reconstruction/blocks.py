@@ -8,7 +8,7 @@ import numpy as np
 from pruning.cost import Plan
 from pruning.reconstruction.course import ACTIVATIONS, JOINS, PASSING, SUMS, Course, kept_outputs
 
-MOST = 9  # blocks that are matched; of more, every so many
+MOST = 5  # blocks that are matched; of more, every so many
 EVERY = 3  # layers, where nothing is summed or joined
 
 # operations that give channel c of what they read as channel c of what they make

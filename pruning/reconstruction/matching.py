@@ -1,9 +1,10 @@
 """Block matching: the cut network's blocks are made to give what the whole network's blocks give. No labels.
 
 loss = mean over blocks of (mean squared difference / variance of the whole network's output), Adam on all
-weights, norms in evaluation mode, the calibration images (and mirrored ones, where a mirrored image is of the
-same class). A tenth of the images is set aside; the best state by the loss on those is kept. [D] Related:
-layer-wise distillation of cut networks (Thinet's and FitNets' hints), here with all blocks at once.
+weights, norms in evaluation mode. The calibration images come moved a little and, where a mirrored image is
+of the same class, mirrored: never quite the same twice, so the whole network is asked again in every step.
+Some images are set aside; the best state by the loss on those is kept. [D] Related: hints of a teacher's
+inner layers (Romero et al. 2015), here of all blocks at once, between a network and its own smaller self.
 """
 
 import copy
@@ -32,7 +33,6 @@ WARM = 0.15  # share of the steps in which the rate rises: Adam's first steps ar
 BATCH = 100  # images a step
 ASIDE = 10  # one image of so many is set aside
 CHECKS = 5  # times that the loss on those is looked at
-CACHE = 512 * 2**20  # bytes of the whole network's outputs that are kept
 GRADIENTS = 2**30  # bytes that a backward pass may hold
 PART = 128  # images at a time without gradients
 
@@ -58,18 +58,20 @@ def match(
     if not blocks or not weights:
         return ["no block of the cut network can be compared with the whole one's: nothing was matched"]
     aside = max(1, len(inputs) // ASIDE)
-    wanted = _Wanted(model, blocks, inputs, flips=images.flips)
-    wanted.prepare(steps * BATCH)
-    trainer = _Trainer(small, weights, wanted, max(1, int(GRADIENTS / max(1.0, 2 * other.stored()))))
-    if reason := trainer.stuck():
+    part = max(1, int(GRADIENTS / max(1.0, 2 * other.stored())))
+    trainer = _Trainer(small, weights, _Wanted(model, blocks, inputs[:PART]), part)
+    if reason := trainer.stuck(inputs[:1]):
         return [f"no gradient goes through the network ({reason}): nothing was matched"]
     random = np.random.default_rng(images.seed)
-    best = _Best(small, trainer, range(len(inputs) - aside, len(inputs)))
+    learning, aside = inputs[: len(inputs) - aside], inputs[len(inputs) - aside :]
+    best = _Best(small, trainer, aside)
     began = time.perf_counter()
     with _gradients_as_they_were(small), evaluating(small):
-        drawn = _drawn(random, len(inputs) - aside, len(wanted.views))
+        drawn = _drawn(random, len(learning))
         for step in range(steps):
-            loss = trainer.step([next(drawn) for _ in range(BATCH)], rate_at(step, steps))
+            batch = learning[[next(drawn) for _ in range(BATCH)]]
+            seen = moved(batch, random, shift=images.shift // 2, flips=images.flips)
+            loss = trainer.step(seen, rate_at(step, steps))
             if not math.isfinite(loss):
                 break
             if (step + 1) % max(1, steps // CHECKS) == 0 or step + 1 == steps:
@@ -86,11 +88,24 @@ def rate_at(step: int, steps: int) -> float:
     return rising * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def _drawn(random: np.random.Generator, images: int, views: int) -> Iterator[tuple[int, int]]:
-    """(image, view) without end: every image once before any comes again."""
+def _drawn(random: np.random.Generator, images: int) -> Iterator[int]:
+    """Images without end: every one once before any comes again."""
     while True:
-        for image in random.permutation(images):
-            yield int(image), int(random.integers(views))
+        yield from random.permutation(images).tolist()
+
+
+def moved(images: Tensor, random: np.random.Generator, *, shift: int, flips: bool) -> Tensor:
+    """Each image moved by up to `shift` pixels either way, its edge repeated where it left, and mirrored
+    every second time where `flips`. images: [N, C, H, W]."""
+    number, _, height, width = images.shape
+    down, right = random.integers(-shift, shift + 1, (2, number, 1))
+    rows = np.clip(np.arange(height) + down, 0, height - 1)
+    columns = np.clip(np.arange(width) + right, 0, width - 1)
+    if flips:
+        columns = np.where(random.random((number, 1)) < 0.5, columns[:, ::-1], columns)
+    at = (np.arange(number)[:, None, None], rows[:, :, None], columns[:, None, :])
+    image, row, column = (torch.from_numpy(index).to(images.device) for index in at)
+    return images.movedim(1, -1)[image, row, column].movedim(-1, 1).contiguous()
 
 
 class _Taps(TorchFunctionMode):
@@ -110,40 +125,14 @@ class _Taps(TorchFunctionMode):
 
 
 class _Wanted:
-    """What the whole network's blocks give for an image, as it is or mirrored, each block's in units of its
-    own spread. Kept in half precision where that takes no more than CACHE; else computed again each time."""
+    """What the whole network's blocks give, each block's in units of its own spread over some images."""
 
-    def __init__(self, model: nn.Module, blocks: list[Block], inputs: Tensor, *, flips: bool):
-        self.model, self.blocks, self.inputs = model, blocks, inputs
-        self.views = (False, True) if flips else (False,)
-        self.kept: dict[bool, list[Tensor]] = {}
+    def __init__(self, model: nn.Module, blocks: list[Block], inputs: Tensor):
+        self.model, self.blocks = model, blocks
         self.spread = [1.0] * len(blocks)
-        self.spread = [float(out.std()) or 1.0 for out in self._run(inputs[:PART])]
+        self.spread = [float(out.std()) or 1.0 for out in self.of(inputs)]
 
-    def prepare(self, uses: int):
-        """Keeps everything if that pays for so many uses."""
-        number = len(self.inputs) * len(self.views)
-        size = sum(out[0].numel() for out in self._run(self.inputs[:1])) * 2
-        if number * size > CACHE or uses < number:
-            return
-        for view in self.views:
-            parts = [self._run(self.seen(part, view)) for part in self.inputs.split(PART)]
-            self.kept[view] = [torch.cat([out.half() for out in outs]) for outs in zip(*parts, strict=True)]
-
-    def seen(self, images: Tensor, mirrored: bool) -> Tensor:
-        return images.flip(-1) if mirrored else images
-
-    def of(self, images: Tensor, views: Tensor, inputs: Tensor) -> list[Tensor]:
-        """For these images, [N], each in its view, [N] bool; inputs: [N, ...] as the networks take them."""
-        if not self.kept:
-            return self._run(inputs)
-        found = [out[images].to(inputs.dtype) for out in self.kept[False]]
-        if views.any():
-            for mine, other in zip(found, self.kept[True], strict=True):
-                mine[views] = other[images[views]].to(inputs.dtype)
-        return found
-
-    def _run(self, inputs: Tensor) -> list[Tensor]:
+    def of(self, inputs: Tensor) -> list[Tensor]:
         found: dict[int, Tensor] = {}
 
         def keep(place: int, output: Tensor):
@@ -174,37 +163,31 @@ class _Trainer:
         ]
         self.optimizer = torch.optim.Adam([{"params": [weight]} for weight in self.weights])
 
-    def step(self, drawn: list[tuple[int, int]], rate: float) -> float:
-        """One step on these (image, view), at this share of the highest rate; the loss before it."""
+    def step(self, inputs: Tensor, rate: float) -> float:
+        """One step on these images, at this share of the highest rate; the loss before it."""
         self.optimizer.zero_grad()
         for group, highest in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * highest
         total = 0.0
-        for first in range(0, len(drawn), self.part):
-            some = drawn[first : first + self.part]
+        for some in inputs.split(self.part):
             with torch.enable_grad():
-                loss = self.loss(some) * (len(some) / len(drawn))
+                loss = self.loss(some) * (len(some) / len(inputs))
             loss.backward()
             total += float(loss.detach())
         self.optimizer.step()
         return total
 
-    def stuck(self) -> str:
+    def stuck(self, inputs: Tensor) -> str:
         """Why no gradient goes through; nothing where one does."""
         try:
             with evaluating(self.small), torch.enable_grad():
-                torch.autograd.grad(self.loss([(0, 0)]), self.weights, allow_unused=True)
+                torch.autograd.grad(self.loss(inputs), self.weights, allow_unused=True)
         except RuntimeError as error:
             return first_line(error)
         return ""
 
-    def loss(self, drawn: list[tuple[int, int]]) -> Tensor:
-        images = torch.tensor([image for image, _ in drawn], device=self.wanted.inputs.device)
-        views = torch.tensor([bool(view) for _, view in drawn], device=images.device)
-        inputs = self.wanted.inputs[images]
-        inputs[views] = self.wanted.seen(inputs[views], True)
-        targets = self.wanted.of(images, views, inputs)
-        terms = []
+    def loss(self, inputs: Tensor) -> Tensor:
+        targets, terms = self.wanted.of(inputs), []
 
         def compare(place: int, output: Tensor):
             terms.append((output / self.wanted.spread[place] - targets[place]).square().mean())
@@ -217,8 +200,8 @@ class _Trainer:
 class _Best:
     """The best state so far by the loss on images set aside."""
 
-    def __init__(self, small: nn.Module, trainer: _Trainer, aside: range):
-        self.small, self.trainer, self.aside = small, trainer, list(aside)
+    def __init__(self, small: nn.Module, trainer: _Trainer, aside: Tensor):
+        self.small, self.trainer, self.aside = small, trainer, aside
         self.loss = math.inf
         with evaluating(small):
             self.look()
@@ -227,9 +210,8 @@ class _Best:
     def look(self):
         total = 0.0
         with torch.no_grad():
-            for first in range(0, len(self.aside), PART):
-                some = self.aside[first : first + PART]
-                total += float(self.trainer.loss([(image, 0) for image in some])) * len(some)
+            for some in self.aside.split(PART):
+                total += float(self.trainer.loss(some)) * len(some)
         self.last = total / len(self.aside)
         if self.last < self.loss:
             self.loss = self.last

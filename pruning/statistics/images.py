@@ -17,7 +17,8 @@ class CalibrationImages:
 
     data: a Dataset, its name or path, or a tuple of normalised tensors.   shuffled: labels are dealt anew at
     random, by the
-    same seed: the control for criteria that use labels.   messages: what could not be had as asked.   flips: whether a mirrored image is of the same class.
+    same seed: the control for criteria that use labels.   messages: what could not be had as asked.   flips,
+    shift: as the Dataset's.
     """
 
     def __init__(self, model, data, number: int, seed: int, *, shuffled: bool = False):
@@ -28,7 +29,8 @@ class CalibrationImages:
             drawn.split.images, np.random.default_rng(seed).permutation(labels) if shuffled else labels
         )
         self.messages, self.classes, self.seed = drawn.messages, len(dataset.classes), seed
-        self.normalization, self.flips = normalization_of(model, dataset), dataset.flips
+        self.normalization = normalization_of(model, dataset)
+        self.flips, self.shift = dataset.flips, dataset.shift
         self.device = next((p.device for p in model.parameters()), "cpu")
         floats = (p.dtype for p in model.parameters() if p.is_floating_point())
         self.dtype = next(floats, None)  # None: as images come, float32

@@ -81,7 +81,7 @@ def timed(network: str, threads: int, folder: Path) -> dict:
 
 class Stages:
     """Seconds of each stage, and the most memory held until its end. `watch` sees where one repair ends and
-    the next begins."""
+    the next begins: when the last layer is refitted."""
 
     def __init__(self):
         self.begun, self.seconds, self.peak = time.perf_counter(), {}, {}
@@ -91,7 +91,7 @@ class Stages:
         self.seconds[stage], self.peak[stage], self.begun = now - self.begun, high_water(), now
 
     def watch(self, stage: str, done: int, total: int, **values):
-        if values.get("message") == "match" and "reconstruct" not in self.seconds:
+        if values.get("message") == "reconstruct" and done == total:
             self.ended("reconstruct")
 
 

@@ -6,7 +6,8 @@ is trained here for that, by the bundled one's recipe, and kept beside the measu
 
 from pathlib import Path
 
-from pruning.bench.accuracy import measure_accuracy
+from pruning.bench.accuracy import OURS, PEERS, measure_accuracy
+from pruning.bench.request import SIDES
 from pruning.train import train_network
 from tests.benchmarks import measured
 from tests.benchmarks.repaired import DEEP, SCENES, recipe_of
@@ -15,17 +16,40 @@ TRAINED = "resnet20_b-scenes"
 PLACES = (DEEP, TRAINED, *SCENES[1:])
 CUTS = (0.3, 0.5)
 SEEDS = (0,)
+CRITERIA = tuple(dict.fromkeys((*OURS, *PEERS)))
 
 
-def key(place: str) -> str:
-    return f"peers-{place}"
+def key(place: str, criterion: str) -> str:
+    return f"peers-{place}-{criterion}"
 
 
 def measure(given):
-    how = {"cuts": given.cuts or CUTS, "seeds": given.seeds or SEEDS, "criteria": given.criteria or ()}
+    how = {"cuts": given.cuts or CUTS, "seeds": given.seeds or SEEDS, "tell": said}
     for place in given.networks or PLACES:
         recipe = recipe_of(place, threads=given.threads, **plain(place, given.threads))
-        measured.remembered(key(place), lambda recipe=recipe: measure_accuracy(recipe, **how, tell=said))
+        for name in given.criteria or CRITERIA:
+            measured.remembered(
+                key(place, name), lambda r=recipe, name=name: measure_accuracy(r, criteria=(name,), **how)
+            )
+
+
+def together(place: str) -> dict | None:
+    """What `bench --accuracy` finds of all criteria of a network; None where nothing was measured."""
+    parts = [measured.row(key(place, name)) for name in CRITERIA if measured.known(key(place, name))]
+    if not parts:
+        return None
+    asked = {
+        side: {"criteria": [name for part in parts for name in part["request"][side]["criteria"]]}
+        for side in SIDES
+    }
+    rows = [of for part in parts for of in part["rows"]]
+    return parts[0] | {"rows": rows, "request": parts[0]["request"] | asked}
+
+
+def reads(place: str) -> int:
+    """How often these rows read the test part: once each, and once a criterion for the whole network."""
+    found = together(place)
+    return sum(of["hits"] is not None for of in found["rows"]) + len(CRITERIA) if found else 0
 
 
 def plain(place: str, threads: int) -> dict:

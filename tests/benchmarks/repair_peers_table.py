@@ -6,8 +6,8 @@ from pruning.bench.accuracy import REPAIRS, SCOPES, WAYS, WIDTHS
 from pruning.bench.accuracy_table import spread
 from pruning.bench.request import PEER
 from pruning.experiment import paired_difference
-from tests.benchmarks.measured import in_points, known, row
-from tests.benchmarks.repair_peers import PLACES, key
+from tests.benchmarks.measured import in_points
+from tests.benchmarks.repair_peers import PLACES, together
 
 OURS = ("reconstruction", "error", "match")  # what is compared: the best of them, whatever the network
 HEAD = ["by", "criterion", "widths", "groups", "MACs cut", "raw", "recalibrated", "reconstructed", "matched"]
@@ -16,8 +16,7 @@ HEAD = ["by", "criterion", "widths", "groups", "MACs cut", "raw", "recalibrated"
 def peers_tables() -> dict[str, list[str]]:
     told = []
     for place in PLACES:
-        if known(key(place)):
-            found = row(key(place))
+        if found := together(place):
             for cut in found["request"]["cuts"]:
                 told += [*block(place, found, cut), ""]
     return {"peers": told or ["Not measured yet."]}

@@ -4,7 +4,7 @@ import numpy as np
 
 from pruning.criteria import SCORED
 from pruning.experiment import paired_difference
-from tests.benchmarks import repair, repair_cost, repair_tune
+from tests.benchmarks import repair, repair_cost, repair_peers, repair_tune
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.measured import in_points, known, percent, row, spread
 from tests.benchmarks.repair_peers_table import peers_tables
@@ -87,10 +87,12 @@ def curve_table() -> list[str]:
 
 
 def factored(place: str, groups: str) -> dict[tuple[str, str, str], list[dict]]:
-    """{(criterion, allocation, repair): rows}, of the criteria of which all are measured."""
-    told = {}
+    """{(criterion, allocation, repair): rows}, of the criteria of which all are measured, and of the seeds
+    that all of them have: some rows of our own criterion stand in other tables too, with more seeds."""
+    random = (Case(place, repair.FACTORED_AT, seed, "random", "uniform", groups) for seed in repair.SEEDS)
+    told, seeds = {}, [case.seed for case in random if known(case.key)]
     for name in SCORED:
-        cases = repair.cases_of_factors((place,), (name,), (groups,), repair.SEEDS)
+        cases = repair.cases_of_factors((place,), (name,), (groups,), seeds)
         rows = {(name, a, how): [] for a in repair.ALLOCATIONS for how in REPAIRS}
         for case in cases:
             rows[(name, case.allocation, case.repair)] += found([case])
@@ -277,7 +279,10 @@ def write():
     parts |= {"scenes": scenes_table(), "speed": speed_table(), "layers": layers_table()}
     parts |= {f"factors_{NAMES[place].lower()}": factors_tables(place) for place in repair.FACTORED}
     parts |= peers_tables() | {"machine": [machine()]}
-    parts |= {f"reads_{name}": [str(reads(place))] for name, place in (("deep", DEEP), ("shallow", SHALLOW))}
+    parts |= {
+        f"reads_{name}": [str(reads(place) + repair_peers.reads(place))]
+        for name, place in (("deep", DEEP), ("shallow", SHALLOW))
+    }
     filled(parts, "repair.md")
 
 

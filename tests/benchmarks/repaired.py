@@ -100,7 +100,7 @@ def repaired(case: Case, threads: int, *, expecting: bool = False):
 
 
 def measured(case: Case, threads: int, *, expecting: bool = False) -> dict:
-    """{"hits": right answers, "macs_cut", "seconds" of the repair, "expected" on the test part}; remembered."""
+    """{"hits": right answers, "macs_cut", "seconds" of the repair, "expected" there}: remembered."""
     whole = np.mean(baseline(case.place, threads)["hits"]) if expecting else 0.0
 
     def now() -> dict:

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.walk import metric, picture, rest, right_of_digits, take_away
 
-LINK = "/Compress?data=digits&calibration=60&cut=0.1&bits=3"
+LINK = "/Compress?data=digits&calibration=60&criterion=l1&cut=0.1&bits=3"
 
 
 def test_from_a_mean_of_bits_to_a_network_that_is_loaded_again(visit, tmp_path):

@@ -11,7 +11,7 @@ from tests.browser.walk import go, metric, picture, rest, wall, wrong
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY
 
-DIGITS = "?data=digits&calibration=60"
+DIGITS = "?data=digits&calibration=60&criterion=l1"
 # more of both in tests/test_ui_state.py and test_ui_uploads.py
 WRONG_LINKS = {"/?cut=1.5": "give a share", "/Channels?criterion=l1&rho=0.1": "rho"}
 NO_FILES = {"code.pth": "could run code", "climbs-out.zip": "../escaped.png"}
@@ -90,7 +90,7 @@ def test_a_network_and_pictures_of_ones_own(visit, public_data, tmp_path):
     np.savez(tmp_path / "few.npz", **few)
     own = {"Network": "ResNet-56", "Pixels are normalised by": "imagenet"}
     own |= {"weights": public_data / "resnet56-4bfd9763.th", "data": tmp_path / "few.npz"}
-    page = open_own(visit("/?cut=0&calibration=60"), **own)
+    page = open_own(visit("/?cut=0&calibration=60&criterion=l1"), **own)
     expect(metric(page, "MACs of one picture")).to_contain_text("125")
     expect(page.get_by_text("few.npz").first).to_be_visible()
     expect(wall(page)).to_be_visible()

@@ -37,7 +37,7 @@ def bits(recipe: Recipe):
         right.number_input(
             "Epochs before rounding", min_value=0, max_value=1000, step=1, **state.bound("epochs")
         )
-        controls.one_of("repair", "Repair after the cut", controls.REPAIRS)
+        choices.repair("Repair after the cut")
 
 
 def button():

@@ -37,9 +37,9 @@ def ask(recipe: Recipe, **how) -> caches.Answer:
     """Structure, then scores, then the plan (milliseconds, or a search that is asked for elsewhere) as a
     Planned; does not wait."""
     described = caches.ask_structure(recipe, **how)
+    scored = caches.ask_scores(recipe, **how)  # in the queue right behind it
     if described.value is None:
         return described
-    scored = caches.ask_scores(recipe, **how)
     if scored.value is None:
         return scored
     timed = latency.with_times(recipe, described.value.structure, **how)

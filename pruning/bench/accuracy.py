@@ -65,23 +65,31 @@ def measure_accuracy(
         "rows": [],
     }
     for side in SIDES:
-        if not all(request[side].values()):
-            continue
-        if side == "peer" and peer_version() is None:
-            found["peer_refused"] = MISSING
-            continue
-        total = 0
-        for told in lines_of(side, request | {"whole": "baseline" not in found}):
-            total = told.get("total", total)
-            if "error" in told:
-                raise ValueError(told["error"])
-            if "row" in told:
-                found["rows"].append(told["row"])
-                tell(told["row"])
-            found |= told.get("network", {})
-            done = sum(row["by"] == side for row in found["rows"])
-            watch("bench", done, total, message="ours" if side == "ours" else PEER)
+        if all(request[side].values()):
+            _measure_side(side, request, found, watch, tell)
+    if not found["rows"]:
+        if found["peer_refused"]:
+            raise ValueError(f"{PEER} is {found['peer_refused']}")
+        raise ValueError("none of these criteria has such widths; give --widths uniform, which all have")
     return found
+
+
+def _measure_side(side: str, request: dict, found: dict, watch: Watch, tell: Callable[[dict], None]):
+    """Adds to `found` what this side's process says."""
+    if side == "peer" and peer_version() is None:
+        found["peer_refused"] = MISSING
+        return
+    total = 0
+    for told in lines_of(side, request | {"whole": "baseline" not in found}):
+        total = told.get("total", total)
+        if "error" in told:
+            raise ValueError(told["error"])
+        if "row" in told:
+            found["rows"].append(told["row"])
+            tell(told["row"])
+        found |= told.get("network", {})
+        done = sum(row["by"] == side for row in found["rows"])
+        watch("bench", done, total, message="ours" if side == "ours" else PEER)
 
 
 def requested(

@@ -17,6 +17,11 @@ from pruning.flags import flags_of, recipe_of, writable
 FIELDS = "model data checkpoint normalize size calibration threads".split()
 
 
+def one(kind: type, text: str) -> Any:
+    """A flag that takes one word, or none where it is a switch."""
+    return Annotated[kind | None, Parameter(help=text, negative="")]
+
+
 def several(kind: type, text: str) -> Any:
     """A flag that takes several words."""
     parameter = Parameter(help=text, consume_multiple=True, negative="")
@@ -27,12 +32,8 @@ def several(kind: type, text: str) -> Any:
 def bench(
     *,
     networks: several(str, "Which networks are timed; all if none.") = None,
-    repeats: Annotated[
-        int | None, Parameter(help="How often each is timed; medians are shown. [default: 3]")
-    ] = None,
-    accuracy: Annotated[
-        bool, Parameter(help="Accuracy on one network instead, without any training; an hour.", negative="")
-    ] = False,
+    repeats: one(int, "How often each is timed; medians are shown. [default: 3]") = None,
+    accuracy: one(bool, "Accuracy on one network instead, without any training; an hour.") = None,
     cuts: several(float, "With --accuracy: shares of the MACs to cut. [default: 0.3 0.5]") = None,
     seeds: several(int, "With --accuracy: each draws calibration images anew. [default: 0]") = None,
     criteria: several(
@@ -41,9 +42,7 @@ def bench(
     widths: several(
         str, "With --accuracy: of ours (uniform error) and the peer's (uniform global ...)."
     ) = None,
-    match_steps: Annotated[
-        int | None, Parameter(help="With --accuracy: steps of --repair match. [default: 100]")
-    ] = None,
+    match_steps: one(int, "With --accuracy: steps of the repair match. [default: 100]") = None,
     json_file: Annotated[Path | None, Parameter(name="--json", help="A file for all raw figures.")] = None,
     **given,
 ):
@@ -51,22 +50,24 @@ def bench(
     --accuracy: what is left of one network, ours beside Torch-Pruning's, before any training."""
     timing = said(networks=networks, repeats=repeats)
     judging = said(cuts=cuts, seeds=seeds, criteria=criteria, widths=widths, match_steps=match_steps)
-    for name in timing if accuracy else {**judging, **given}:
-        told = "times; leave it out" if accuracy else "--accuracy; give both"
-        raise ValueError(f"--{name.replace('_', '-')} is of {told}, or neither")
+    must_fit(bool(accuracy), timing, judging | given)
     if json_file is not None:
         writable(json_file, folder=False, flag="--json")
+    show = accuracy_table if accuracy else table
     with Bars() as watch:
-        if accuracy:
-            show = accuracy_table
-            found = measure_accuracy(recipe_of(given), **judging, watch=watch, tell=above(show.in_one_line))
-        else:
-            show = table
-            found = measure(**timing, watch=watch, tell=above(show.in_one_line))
+        how = {"watch": watch, "tell": above(show.in_one_line)}
+        found = measure_accuracy(recipe_of(given), **judging, **how) if accuracy else measure(**timing, **how)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(found, indent=2) + "\n")
     print(show.as_table(found))
+
+
+def must_fit(accuracy: bool, timing: dict, judging: dict):
+    """Raises ValueError where what was typed is of the other comparison."""
+    for name in timing if accuracy else judging:
+        told = "times; leave it out" if accuracy else "--accuracy; give both"
+        raise ValueError(f"--{name.replace('_', '-')} is of {told}, or neither")
 
 
 def said(**flags) -> dict:

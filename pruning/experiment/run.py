@@ -24,7 +24,7 @@ from pruning.experiment.sources import Loaded, load
 from pruning.experiment.timed import named, with_table
 from pruning.latency import FILE, LatencyTable
 from pruning.progress import Watch, silent
-from pruning.search import SEARCHES, search_plan
+from pruning.search import SEARCHES, Asked, search_plan
 from pruning.train.saved import Saved
 
 if TYPE_CHECKING:
@@ -194,14 +194,7 @@ def planned(
     unsaid the one that the recipe names.   errors: `search.errors_of` these scores, where known.   expect:
     allocation error tries a few cuts, to say what accuracy to expect. Raises ValueError where the recipe
     names no table and needs one."""
-    limits = {name: getattr(recipe, name) for name in LIMITS}
-    if recipe.measure == "latency":
-        limits["latency"] = table or named(recipe)
-        if limits["latency"] is None:
-            raise ValueError(
-                "a cut of latency is planned on measured times, and there are none yet; the Prune page and "
-                "run measure them, or give a latency.json"
-            )
+    limits = {name: getattr(recipe, name) for name in LIMITS} | timed_by(recipe, table)
     if recipe.allocation not in SEARCHES:
         return make_plan(graph, scores, **limits)
     return search_plan(
@@ -210,9 +203,7 @@ def planned(
         data,
         scores=scores,
         errors=errors,
-        repair=recipe.repair,
-        expect=expect,
-        learned=recipe.checkpoint not in (None, "none"),
+        expect=Asked(recipe.repair, recipe.checkpoint not in (None, "none")) if expect else None,
         by=recipe.search_by,
         kl_temperature=recipe.search_temperature,
         images=recipe.search_images,
@@ -223,6 +214,18 @@ def planned(
         watch=watch,
         **limits,
         **dict(recipe.options),
+    )
+
+
+def timed_by(recipe: Recipe, table: LatencyTable | None) -> dict[str, LatencyTable]:
+    """What a plan for latency takes besides; nothing for other measures."""
+    if recipe.measure != "latency":
+        return {}
+    if found := table or named(recipe):
+        return {"latency": found}
+    raise ValueError(
+        "a cut of latency is planned on measured times, and there are none yet; the Prune page and run "
+        "measure them, or give a latency.json"
     )
 
 

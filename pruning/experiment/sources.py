@@ -132,10 +132,14 @@ def replaced_upload(recipe: Recipe, **files: str | None) -> Recipe:
 
 
 def use_threads(recipe: Recipe):
-    """Sets torch's and the linear algebra library's threads for this process: part of "the same numbers"."""
+    """Sets torch's and the linear algebra library's threads for this process: part of "the same numbers"; and
+    has freed memory kept, which changes none of them."""
     import torch
     from threadpoolctl import threadpool_limits
 
+    from pruning.latency.memory import keep_freed_memory
+
+    keep_freed_memory()
     torch.set_num_threads(recipe.threads)
     threadpool_limits(recipe.threads, user_api="blas")
 

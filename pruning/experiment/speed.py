@@ -12,6 +12,7 @@ from pruning.experiment.sources import Loaded
 from pruning.progress import Watch
 
 if TYPE_CHECKING:
+    from pruning.experiment.recipe import Recipe
     from pruning.latency.timing import Timing
 
 BATCHES = (64, 1)
@@ -25,6 +26,7 @@ def latencies(loaded: Loaded, small, plan: Plan, watch: Watch) -> tuple[dict[str
     that was planned on is not what came out."""
     import torch
 
+    from pruning.latency.measure import block_of
     from pruning.latency.timing import timings
 
     structure, found = loaded.graph.structure, {}
@@ -35,7 +37,9 @@ def latencies(loaded: Loaded, small, plan: Plan, watch: Watch) -> tuple[dict[str
     told = _both(large) | {"batch": BATCHES[0], "threads": torch.get_num_threads()}
     told |= {"device": loaded.recipe.device, "batch_1": _both(single)}
     told |= {"layers": layers.to_dict("records"), "estimated": _estimated(loaded, plan)}
-    return told, [*hardly_faster(told, layers, plan.macs_before, plan.macs), *_unforeseen(told)]
+    macs = {"before": plan.macs_before, "after": plan.macs}
+    ways = _ways(loaded.recipe, block_of(next(loaded.model.parameters()).device))
+    return told, [*hardly_faster(told, layers, macs, ways), *_unforeseen(told)]
 
 
 def _both(timings: "Sequence[Timing]") -> dict[str, Any]:
@@ -73,11 +77,12 @@ def layer_table(loaded: Loaded, small, before: "Timing", after: "Timing") -> pd.
 
 
 def hardly_faster(
-    latency: Mapping[str, Any], layers: pd.DataFrame, macs_before: int, macs_after: int
+    latency: Mapping[str, Any], layers: pd.DataFrame, macs: Mapping[str, int], ways: Sequence[str] = ()
 ) -> list[str]:
     """A message where the time has fallen by less than half of the share by which multiply-accumulates have:
-    how much, and the layers where most of it stayed. layers: as `layer_table`."""
-    saved, fewer = 1 - latency["final"] / latency["baseline"], 1 - macs_after / macs_before
+    how much, the layers where most of it stayed, and what may help. layers: as `layer_table`.   macs: before
+    and after.   ways: settings that are not in use."""
+    saved, fewer = 1 - latency["final"] / latency["baseline"], 1 - macs["after"] / macs["before"]
     if saved >= fewer / 2:
         return []
     how = f"at batch {latency['batch']} on {latency['threads']} thread{'s' * (latency['threads'] > 1)}"
@@ -87,14 +92,23 @@ def hardly_faster(
         words = f"{fewer:.0%} fewer multiply-accumulates made it only {saved:.0%} faster {how}"
     lesser = layers[(layers["macs_after"] < layers["macs_before"]) & (layers["ms_before"] > 0)]
     most = lesser.sort_values("ms_after", ascending=False).head(NAMED)
-    named = "; ".join(_in_words(row) for row in most.itertuples())
+    if len(most):
+        words += f"; most time stayed in {'; '.join(_in_words(row) for row in most.itertuples())}"
     rest = layers[layers["kind"].isin((OTHER, "norm"))]["ms_after"].sum() / layers["ms_after"].sum()
-    if named:
-        words += f"; most time stayed in {named}"
-    return [
-        f"{words}; norms, activations and the rest take {rest:.0%} of the time, and a processor computes "
-        "channels in blocks, so try --round-to 16 or --measure latency."
-    ]
+    words += f"; norms, activations and the rest take {rest:.0%} of the time"
+    return [words + (f"; {' or '.join(ways)} may help." if ways else ".")]
+
+
+def _ways(recipe: "Recipe", block: int) -> list[str]:
+    """What makes a cut of time, and is not in use. block: channels that the processor computes at a time."""
+    ways = []
+    if recipe.round_to % block:
+        ways.append(f"--round-to {block} (the processor computes {block} channels at a time)")
+    if recipe.groups == "inner":
+        ways.append("--groups all (the streams between blocks get narrower too)")
+    if recipe.measure != "latency":
+        ways.append("--measure latency")
+    return ways
 
 
 def _in_words(row) -> str:

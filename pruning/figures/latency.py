@@ -68,9 +68,10 @@ def layer_times_in_words(layers: pd.DataFrame) -> str:
     most = layers.loc[layers["ms_after"].idxmax()]
     words = f"Layer by layer, {whole:.1f} ms have become {left:.1f} ms; "
     words += f"most of it now goes to {NAMES.get(most['layer'], most['layer'])} ({most['ms_after']:.1f} ms)"
-    saved = layers["ms_before"] - layers["ms_after"]
-    if saved.max() <= 0:
+    saved = (layers["ms_before"] - layers["ms_after"])[layers["kind"] != OTHER]
+    if saved.empty or saved.max() <= 0:
         return words + ", and no layer has become faster."
     best = layers.loc[saved.idxmax()]
-    name = NAMES.get(best["layer"], best["layer"])
-    return f"{words}, and {name} has saved most ({best['ms_before']:.1f} to {best['ms_after']:.1f} ms)."
+    return (
+        f"{words}, and {best['layer']} has saved most ({best['ms_before']:.1f} to {best['ms_after']:.1f} ms)."
+    )

@@ -57,29 +57,32 @@ def match(
     weights = [p for p in small.parameters() if p.requires_grad and p.numel()]
     if not blocks or not weights:
         return ["no block of the cut network can be compared with the whole one's: nothing was matched"]
-    aside = max(1, len(inputs) // ASIDE)
     part = max(1, int(GRADIENTS / max(1.0, 2 * other.stored())))
     trainer = _Trainer(small, weights, _Wanted(model, blocks, inputs[:PART]), part)
     if reason := trainer.stuck(inputs[:1]):
         return [f"no gradient goes through the network ({reason}): nothing was matched"]
-    random = np.random.default_rng(images.seed)
-    learning, aside = inputs[: len(inputs) - aside], inputs[len(inputs) - aside :]
-    best = _Best(small, trainer, aside)
-    began = time.perf_counter()
+    aside = max(1, len(inputs) // ASIDE)
+    best = _Best(small, trainer, inputs[len(inputs) - aside :])
     with _gradients_as_they_were(small), evaluating(small):
-        drawn = _drawn(random, len(learning))
-        for step in range(steps):
-            batch = learning[[next(drawn) for _ in range(BATCH)]]
-            seen = moved(batch, random, shift=images.shift // 2, flips=images.flips)
-            loss = trainer.step(seen, rate_at(step, steps))
-            if not math.isfinite(loss):
-                break
-            if (step + 1) % max(1, steps // CHECKS) == 0 or step + 1 == steps:
-                best.look()
-            left = (time.perf_counter() - began) * (steps - step - 1) / (step + 1)
-            watch("repair", step + 1, steps, message="match", loss=loss, seconds_left=left)
-    best.put_back()
-    return [best.told()] if best.told() else []
+        _descend(trainer, inputs[: len(inputs) - aside], images, steps, best, watch)
+    return best.put_back()
+
+
+def _descend(
+    trainer: "_Trainer", learning: Tensor, images: CalibrationImages, steps: int, best, watch: Watch
+):
+    random, began = np.random.default_rng(images.seed), time.perf_counter()
+    drawn = _drawn(random, len(learning))
+    for step in range(steps):
+        batch = learning[[next(drawn) for _ in range(BATCH)]]
+        seen = moved(batch, random, shift=images.shift // 2, flips=images.flips)
+        loss = trainer.step(seen, rate_at(step, steps))
+        if not math.isfinite(loss):
+            break
+        if (step + 1) % max(1, steps // CHECKS) == 0 or step + 1 == steps:
+            best.look()
+        left = (time.perf_counter() - began) * (steps - step - 1) / (step + 1)
+        watch("repair", step + 1, steps, message="match", loss=loss, seconds_left=left)
 
 
 def rate_at(step: int, steps: int) -> float:
@@ -217,15 +220,13 @@ class _Best:
             self.loss = self.last
             self.state = copy.deepcopy(self.small.state_dict())
 
-    def put_back(self):
+    def put_back(self) -> list[str]:
+        """A sentence where no step made it better."""
         if self.last != self.loss:
             self.small.load_state_dict(self.state)
-
-    def told(self) -> str:
-        """A sentence where no step made it better."""
         if self.loss < self.before:
-            return ""
-        return "matching the blocks made nothing better on images set aside: the reconstructed network stays"
+            return []
+        return ["matching made no block better on images set aside: the reconstructed network stays"]
 
 
 class _gradients_as_they_were:

@@ -185,6 +185,8 @@ class _Target:
             name, value = self.found.get()
             if isinstance(value, BaseException):
                 raise value
+            if value is None:
+                raise ValueError(f"the whole network did not run {weight} a second time: it must do the same")
             self.held[name] = value
         return self.held.pop(weight)
 
@@ -194,6 +196,7 @@ class _Target:
             with evaluating(self.model), torch.no_grad():
                 with Pass(self.steps, lambda step: step.whole, self._settle):
                     self.model(own)
+            self.found.put(("", None))
         except BaseException as error:
             if not self.ended:
                 self.found.put(("", error))

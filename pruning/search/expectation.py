@@ -23,6 +23,14 @@ MEMORISED = (1.0, 1.5, 4.0)  # lost on new images for each lost on images that t
 
 
 @dataclass(frozen=True)
+class Asked:
+    """repair: what will follow the cut.   learned: the network was trained on its hold-out."""
+
+    repair: str = "none"
+    learned: bool = False
+
+
+@dataclass(frozen=True)
 class Tried:
     """A cut that was tried. error: share of the variance that its plan loses.   lost: accuracy, a fraction of
     all images, less than the whole network's."""
@@ -63,24 +71,23 @@ def tried_cuts(
     data,
     plan_at: Callable[[float], tuple[Plan, float]],
     cut: float,
+    asked: Asked,
     *,
-    repair: str,
     seed: int = 0,
-    learned: bool = False,
     error: float,
     watch: Watch = silent,
 ) -> dict[str, float]:
     """Tries a few cuts near this one and says what to expect of it, as `expected`.
 
-    plan_at: share of the measure -> (Plan, error); ValueError where that is out of reach.   repair: what will
-    follow the cut.   error: of the plan asked about."""
+    plan_at: share of the measure -> (Plan, error); ValueError where that is out of reach.   error: of the
+    plan asked about."""
     from pruning.reconstruction import repair as mend
     from pruning.search.losses import holdout_batches
     from pruning.surgery import cut as cut_by
 
     drawn = holdout_batches(graph.model, data, IMAGES, seed)
     baseline, tried = _right(graph.model, drawn), []
-    how = {"match": "reconstruct"}.get(repair, repair)
+    how = {"match": "reconstruct"}.get(asked.repair, asked.repair)
     for done, share in enumerate(TRIED):
         watch("expect", done, len(TRIED))
         try:
@@ -92,8 +99,8 @@ def tried_cuts(
             mend(small, plan, graph.model, data, how, calibration=CALIBRATION, seed=seed)
         tried.append(Tried(lost, (baseline - _right(small, drawn)) / len(drawn)))
     watch("expect", len(TRIED), len(TRIED))
-    known = {"baseline": baseline / len(drawn), "images": len(drawn), "learned": learned}
-    return expected(error, tried, matched=repair == "match", **known)
+    known = {"baseline": baseline / len(drawn), "images": len(drawn), "learned": asked.learned}
+    return expected(error, tried, matched=asked.repair == "match", **known)
 
 
 def _right(model, drawn) -> int:

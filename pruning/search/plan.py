@@ -10,9 +10,8 @@ network.   kl_temperature: by which answers are softened before KL.   images: of
 as cut so far; 0: never.   recalibrated: losses are measured with the norms of each batch, for a network whose
 norms will be recalibrated or trained; else with the stored ones.   calibration: images that scores and
 statistics are made of.   scores: the criterion's, where they are known already.
-errors: what `errors_of` found for these scores, likewise.   repair: what will follow the cut.   expect:
-allocation error tries a few cuts to say what accuracy to expect.   learned: the network was trained on its
-hold-out.
+errors: what `errors_of` found for these scores, likewise.   expect: allocation error tries a few cuts to say
+what accuracy to expect after which repair; None: it does not.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,6 +30,7 @@ from pruning.latency import LatencyTable
 from pruning.progress import Watch, silent
 from pruning.search.budget import Budget
 from pruning.search.error import by_error, lost_at
+from pruning.search.expectation import Asked, tried_cuts
 from pruning.search.greedy import greedy
 from pruning.search.order import Order, scored_again
 from pruning.search.progress import Progress
@@ -65,9 +65,7 @@ def search_plan(
     calibration: int = 1000,
     scores: Scores | None = None,
     errors: Mapping[int, np.ndarray] | None = None,
-    repair: str = "none",
-    expect: bool = True,
-    learned: bool = False,
+    expect: Asked | None = Asked(),  # noqa: B008 (frozen)
     watch: Watch = silent,
     **options,
 ) -> Plan:
@@ -76,17 +74,13 @@ def search_plan(
 
     Raises ValueError where a name does not exist or the target is out of reach."""
     _check(criterion, cut, measure, allocation, by)
-    structure, how = graph.structure, dict(resolve_options(criterion, options))
-    limits = limits_of(structure, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
-    budget = Budget(limits, cost_of(structure, measure, limits, latency), cut)
-    sample = _Sample(data, criterion, how, seed, calibration)
+    net, bounds = graph.structure, (max_cut_per_group, min_channels, round_to)
+    limits = limits_of(net, groups, protect, dict(cut_group), *bounds)
+    budget = Budget(limits, cost_of(net, measure, limits, latency), cut)
+    sample = _Sample(data, criterion, dict(resolve_options(criterion, options)), seed, calibration)
     prices = {"by": by, "temperature": kl_temperature, "images": images, "recalibrated": recalibrated}
     search = _Search(graph, sample, budget, prices, every, Progress(watch))
-    scores = scores or sample.score(graph, search.scored, watch)
-    plan = search.plan(allocation, measure, scores, errors)
-    if allocation == "error" and expect and plan.path:
-        plan = replace(plan, expected=search.expected(measure, repair, learned))
-    return plan
+    return search.plan(allocation, measure, scores, errors, expect)
 
 
 def errors_of(
@@ -170,12 +164,14 @@ class _Search:
         losing = {*self.limits.open, *np.flatnonzero(self.limits.given).tolist()}
         return "inner" if all(self.graph.structure.groups[g].inner for g in losing) else "all"
 
-    def plan(self, allocation: str, measure: str, scores: Scores, errors=None) -> Plan:
+    def plan(self, allocation: str, measure: str, scores: Scores | None, errors, expect) -> Plan:
+        scores = scores or self.sample.score(self.graph, self.scored, self.progress.watch)
         self.order, self.errors = Order(self.graph.structure, scores), errors
         found = {"greedy": self.greedy, "trace-ratio": self.trace_ratio, "error": self.by_error}[allocation]
         counts, path = found()
         plan = self._made(counts, self.budget, measure)
-        return replace(plan, path=path, messages=(*plan.messages, *self.messages))
+        told = self.expected(measure, expect) if allocation == "error" and expect and path else None
+        return replace(plan, path=path, expected=told, messages=(*plan.messages, *self.messages))
 
     def _made(self, counts: np.ndarray, budget: Budget, measure: str) -> Plan:
         kept = self.order.kept(counts)
@@ -231,17 +227,14 @@ class _Search:
         self.messages.append(f"error: {len(path)} steps; {told}.")
         return counts, path
 
-    def expected(self, measure: str, repair: str, learned: bool) -> dict[str, float]:
-        from pruning.search.expectation import tried_cuts
-
+    def expected(self, measure: str, asked: Asked) -> dict[str, float]:
         def plan_at(share: float):
             budget = replace(self.budget, cut=share)
             counts, _ = by_error(budget, self.errors, self.names, progress=Progress(silent))
             return self._made(counts, budget, measure), lost_at(self.errors, counts)
 
-        how = {"repair": repair, "seed": self.sample.seed, "learned": learned, "error": self.lost}
-        watch = self.progress.within
-        return tried_cuts(self.graph, self.sample.data, plan_at, self.budget.cut, **how, watch=watch)
+        how = {"seed": self.sample.seed, "error": self.lost, "watch": self.progress.within}
+        return tried_cuts(self.graph, self.sample.data, plan_at, self.budget.cut, asked, **how)
 
     def _information_lost(self):
         from pruning.search.information import InformationLost

@@ -6,8 +6,7 @@ changed.
     ask_structure(recipe), ask_scores(recipe)    do not wait: an Answer, to be asked again from a fragment
 
 Waiting looks up every 0.15 s, and there Streamlit ends the run when the person has moved on: a page is never
-stuck. Keys are digests of the recipe's fields that the value depends on, and of the stamp of every file they
-name.
+stuck. Keys are digests of the recipe's fields that a value depends on, with the stamps of files they name.
 """
 
 import hashlib
@@ -76,8 +75,7 @@ def _kept(kind: str, key: str) -> dict[str, Any]:
 
 @st.cache_resource(show_spinner=False)
 def _server() -> dict[str, bool]:
-    """asked: whether anything has been asked yet, which starts scheduler and workers."""
-    return {"asked": False}
+    return {"asked": False}  # whether anything has been asked yet, which starts scheduler and workers
 
 
 def asked() -> bool:
@@ -128,11 +126,8 @@ def ask(
     if job is None or job.status == "cancelled" or (again and job.finished):
         if not start:
             return Answer()
-        if not background:
-            end_measurement()
-        _server()["asked"] = True
-        how = {"title": title, "session": state.session_id(), "about": about or digest(recipe, NETWORK)}
-        job = asked[place] = jobs.lanes().submit("preview", function, recipe, *more, **how)
+        about = about or digest(recipe, NETWORK)
+        job = asked[place] = _begun(function, recipe, *more, title=title, about=about, background=background)
         if page_only:
             st.session_state.setdefault("of this page", []).append(job)
     if not job.finished:
@@ -141,6 +136,15 @@ def ask(
         kept["value"] = asked.pop(place).result()
         return Answer(kept["value"])
     return Answer(error=job.error, job=job)
+
+
+def _begun(function: Callable, recipe: Recipe, *more, title: str, about: str, background: bool):
+    """A job in the preview lane; a long measurement makes way unless this is done in the background."""
+    if not background:
+        end_measurement()
+    _server()["asked"] = True
+    how = {"title": title, "session": state.session_id(), "about": about}
+    return jobs.lanes().submit("preview", function, recipe, *more, **how)
 
 
 def measuring() -> bool:

@@ -150,7 +150,7 @@ def at_half(loaded, scores, table):
             latency=table,
             cut=share,
             calibration=loaded.recipe.calibration,
-            expect=False,
+            expect=None,
         )
         gone = 1 - plan.macs / plan.macs_before
         if best is None or abs(gone - HALF) < abs(1 - best.macs / best.macs_before - HALF):

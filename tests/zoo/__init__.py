@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import pruning
+
 ZOO: dict[str, Callable[[], tuple[nn.Module, torch.Tensor]]] = {}
 
 
@@ -249,6 +251,22 @@ def images_and_inside():
         written = model[0](inputs)
         read = model[1](written)
     return model, graph, data, inputs, labels, written, read
+
+
+def images_of(model, example, number=24):
+    """Random images for a network of the zoo, and labels that nothing here may look at."""
+    random = torch.Generator().manual_seed(3)
+    shape = (number, *example.shape[1:])
+    return torch.randn(shape, generator=random, dtype=example.dtype), torch.arange(number) % 2
+
+
+def cut_network(name, cut=0.4, groups="all", dtype=torch.float32):
+    """A network of the zoo's graph, a plan that cuts it, and images."""
+    model, example = ZOO[name]()
+    model, example = model.to(dtype), example.to(dtype)
+    graph = pruning.ChannelGraph(model, example)
+    plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=cut, measure="channels", groups=groups)
+    return graph, plan, images_of(model, example)
 
 
 from tests.zoo import blind, layers, sharing  # noqa: E402, F401  (imported to be listed)

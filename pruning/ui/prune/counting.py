@@ -37,6 +37,17 @@ class Counted:
         done = now is not None and now.repaired is not None and now.how == best_repair(self.recipe)
         return done or self.recipe.cut in self.failed
 
+    @property
+    def wanted(self) -> list[float]:
+        """The curve's cuts, as far as they are within reach."""
+        least = min(self.failed, default=1.0)
+        return [cut for cut in (*COARSE, *MIDDLES) if cut < least]
+
+    @property
+    def repaired(self) -> int:
+        """How many of the wanted cuts are repaired by now."""
+        return sum(cut in self.points and self.points[cut].repaired is not None for cut in self.wanted)
+
     def curve(self) -> pd.DataFrame:
         return curve(self.points)
 
@@ -75,14 +86,15 @@ def about(recipe: Recipe) -> str:
     return f"counts {caches.digest(same, (*caches.SCORING, *caches.CUTTING))}"
 
 
-def look(recipe: Recipe) -> Counted:
-    """What is known; asks for what comes next."""
-    make_way(recipe)
+def look(recipe: Recipe, ask: bool = True) -> Counted:
+    """What is known; asks for what comes next, unless the page waits for something else first."""
+    if ask:
+        make_way(recipe)
     found, on_their_way, same = Counted(recipe), 0, about(recipe)
     for cut, how, raw_only in dict.fromkeys(order(recipe)):
         if any(cut >= least for least in found.failed):  # out of reach, as all beyond it
             continue
-        wanted = cut == recipe.cut or not caches.measuring()
+        wanted = ask and (cut == recipe.cut or not caches.measuring())
         more = {"about": same, "background": True, "page_only": True}
         more |= {"raw_only": raw_only, "start": wanted and on_their_way < AHEAD}
         answer = plans.ask_accuracy(recipe.but(cut=cut), how, **more)

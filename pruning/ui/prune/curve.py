@@ -5,7 +5,7 @@ import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
-from pruning.experiment.tradeoff import COARSE, MIDDLES, largest_within
+from pruning.experiment.tradeoff import largest_within
 from pruning.figures.cut_curve import BAND, NAMES, REPAIRS, cut_curve, cut_curve_in_words, live_rows
 from pruning.figures.look import CUT, KEPT, QUIET
 from pruning.ui import caches, show, state
@@ -15,16 +15,19 @@ HEIGHT = 360  # pixels, of the chart that grows and of the one that takes its pl
 ALT = "Accuracy against the share that is cut"
 
 
-def panel(recipe: Recipe):
-    """The curve; native while it grows, so that it does not flicker, then one that can be taken away."""
+def panel(recipe: Recipe, ask: bool = True):
+    """The curve; native while it grows, so that it does not flicker, then one that can be taken away.
+
+    ask: False while the page waits for a plan, which new counts would end."""
     st.subheader("What each cut costs", anchor=False)
-    grows = counting.look(recipe).pending is not None
-    st.fragment(follow, run_every=0.7 if grows else None)(recipe, grows)
+    found = counting.look(recipe, ask)
+    grows = found.repaired < len(found.wanted)
+    st.fragment(follow, run_every=0.7 if grows and ask else None)(recipe, grows, ask)
 
 
-def follow(recipe: Recipe, grew: bool):
-    found = counting.look(recipe)
-    if (grew and found.pending is None) or state.moved_on():
+def follow(recipe: Recipe, grew: bool, ask: bool):
+    found = counting.look(recipe, ask)
+    if (grew and found.repaired == len(found.wanted)) or state.moved_on():
         st.rerun()
     points = found.curve()
     largest = largest_within(points)
@@ -48,14 +51,13 @@ def follow(recipe: Recipe, grew: bool):
 
 def progress(found: counting.Counted):
     """How many cuts are repaired, and what is being done."""
-    wanted = [cut for cut in (*COARSE, *MIDDLES) if cut not in found.failed]
-    done = sum(cut in found.points and found.points[cut].repaired is not None for cut in wanted)
-    text = f"{len(found.points)} cuts counted, {done} of {len(wanted)} repaired"
+    done, wanted = found.repaired, len(found.wanted)
+    text = f"{len(found.points)} cuts counted, {done} of {wanted} repaired"
     if caches.measuring():
         text += "; the others wait until the measurement below has ended"
-    elif found.pending.job is not None:
+    elif found.pending is not None and found.pending.job is not None:
         text += f". {caches.progress(found.pending.job)[1]}"
-    st.progress(done / len(wanted), text)
+    st.progress(done / max(1, wanted), text)
 
 
 def offer(recipe: Recipe, largest: float | None):

@@ -62,6 +62,7 @@ def follow(recipe: Recipe, numbers, picture, beside: Callable[[Planned], None]):
     numbers, picture: containers for metrics and figure.   beside: draws elsewhere what needs the groups."""
     st.html(STALE)
     waiting, numbers = numbers.container(), numbers.container()  # each in its place, whether filled or not
+    costs_of_cuts, picture = picture.container(), picture.container()
     answer, last = ask(recipe), st.session_state.get("last planned")
     if answer.value is not None and answer.value.recipe.latency != recipe.latency:
         state.edit(latency=answer.value.recipe.latency)
@@ -74,6 +75,9 @@ def follow(recipe: Recipe, numbers, picture, beside: Callable[[Planned], None]):
         st.session_state["last planned"] = answer.value
         beside(answer.value)
         draw(answer.value, numbers, picture)
+        if not answer.value.error:
+            with costs_of_cuts:
+                curve.panel(answer.value.recipe)
         return
     else:
         with waiting:
@@ -87,6 +91,8 @@ def follow(recipe: Recipe, numbers, picture, beside: Callable[[Planned], None]):
             beside(last)
         places = (numbers.container(key="stale numbers"), picture.container(key="stale picture"))
         draw(last, *places, current=False)
+        with costs_of_cuts:  # as far as it is known: it stays where it is, while the plan is on its way
+            curve.panel(recipe, ask=False)
     else:
         with numbers:
             nothing_yet(counting=answer.value is None)
@@ -107,8 +113,6 @@ def draw(found: Planned, numbers, picture, current: bool = True):
         for message in found.plan.messages:
             st.info(message)
     with picture:
-        if current:
-            curve.panel(found.recipe)
         steps, gone = found.plan.path_table(), found.plan.achieved
         search.path(found.recipe, steps, gone, found.plan.table(), key="search")
         widths(found.plan)

@@ -223,7 +223,7 @@ class _Search:
             self.errors = errors_of(self.graph, self.order.scores, sample.data, losing, **how)
         counts, path = by_error(self.budget, self.errors, self.names, progress=self.progress)
         self.lost = lost_at(self.errors, counts)
-        told = f"{self.lost:.3g} of the variance is lost, refitted"
+        told = f"refitted, the readers of all groups together lack {self.lost:.3g} of their variance"
         self.messages.append(f"error: {len(path)} steps; {told}.")
         return counts, path
 

@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TINY = ("--model", "resnet20", "--data", "digits", "--cut", "0.5", "--threads", "1")
@@ -43,9 +45,22 @@ def forked(*words, env: dict[str, str] | None = None, cwd: Path = REPOSITORY) ->
     with tempfile.TemporaryDirectory() as told:
         outputs = [Path(told, name) for name in ("out", "err")]
         process = context.Process(target=in_fork, args=([*map(str, words)], env or {}, cwd, outputs))
-        process.start()
+        with own_main():
+            process.start()
         process.join(180)
         return subprocess.CompletedProcess(words, process.exitcode, *(file.read_text() for file in outputs))
+
+
+@contextmanager
+def own_main():
+    """A main module without a file: a page that was tested in this process leaves its own there, and a new
+    process would run it."""
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
 
 
 def in_fork(words: list[str], env: dict[str, str], cwd: Path, outputs: list[Path]):

@@ -12,7 +12,7 @@ from pruning.ui.prune import controls, counting
 from tests.front_door import typed
 from tests.page_door import look_until, open_page, said
 
-LINK = {"data": "digits", "calibration": "100", "threads": "1"}
+LINK = {"data": "digits", "calibration": "60", "threads": "1"}
 PLAIN = {"criterion": "l1"}  # the rest of the best combination takes longer
 
 

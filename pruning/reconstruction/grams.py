@@ -14,7 +14,7 @@ from pruning.channels.records import LayerRecord, Structure
 from pruning.channels.tracer import evaluating
 from pruning.progress import Watch, silent
 from pruning.reconstruction.course import course
-from pruning.reconstruction.refit import RIDGE, Pass, Running, Step, places, product, with_ridge
+from pruning.reconstruction.refit import LIMIT, RIDGE, Pass, Running, Step, places, product, with_ridge
 from pruning.statistics.images import CalibrationImages
 
 BATCH = 128
@@ -93,18 +93,20 @@ def grams(
 
     The network comes out as it went in."""
     inputs = next(iter(images.batches(2)))[0]
+    flow = course(model, inputs)
+    batch = max(1, min(BATCH, int(LIMIT / max(1.0, flow.peak()))))
     wanted = {layer.weight: layer for g in groups for layer in structure.layers_of(g, "readers")}
     steps = [
         Step(reading.weight, None, reading, reading)
-        for reading in course(model, inputs).all_readings()
+        for reading in flow.all_readings()
         if reading.weight in wanted
     ]
     found = {step.weight: Gram(wanted[step.weight]) for step in steps}
     done = 0
-    for number, (inputs, _) in enumerate(images.batches(BATCH)):
+    for number, (inputs, _) in enumerate(images.batches(batch)):
 
         def seen(running: Running, result: Tensor, number=number):
-            size = min(BATCH, len(images) - number * BATCH)
+            size = min(batch, len(images) - number * batch)
             where = places(running, result, (images.seed, number), PLACES, size)
             outputs = running.call.outputs(result, where)
             found[running.step.weight].add(running, running.call.rows(where), outputs)

@@ -117,11 +117,11 @@ class Running:
 
 class Pass(TorchFunctionMode):
     """Runs a network and shows every step when its output is taken up: settle(Running, result) may change the
-    result in place. reading: Step -> where this network runs it."""
+    result in place. reading: Step -> where this network runs it.   rows: what layers see is held so long."""
 
-    def __init__(self, steps: Iterable[Step], reading: Callable, settle: Callable[[Running, Tensor], None]):
+    def __init__(self, steps: Iterable[Step], reading: Callable, settle: Callable, *, rows: bool = True):
         super().__init__()
-        self.settle, self.number = settle, -1
+        self.settle, self.number, self.rows = settle, -1, rows
         self.at = {reading(step).at: step for step in steps}
         self.norms = {reading(step).norm: step for step in steps if reading(step).norm is not None}
         self.settles: dict[int, list[Step]] = {}
@@ -137,7 +137,7 @@ class Pass(TorchFunctionMode):
         self.number += 1
         if self.number in self.at:
             step, call = self.at[self.number], Call.of(func, args, kwargs)
-            self.running[step] = Running(step, call, func)
+            self.running[step] = Running(step, call if self.rows else call.without_input(), func)
         elif self.number in self.norms:
             self._normed(self.running[self.norms[self.number]], args, kwargs)
         for step in self.settles.get(self.number, ()):
@@ -194,7 +194,7 @@ class _Target:
         try:
             own = self.inputs.clone()  # what a network does in place is its own affair
             with evaluating(self.model), torch.no_grad():
-                with Pass(self.steps, lambda step: step.whole, self._settle):
+                with Pass(self.steps, lambda step: step.whole, self._settle, rows=False):
                     self.model(own)
             self.found.put(("", None))
         except BaseException as error:
@@ -258,14 +258,13 @@ def solved(rows: Tensor, lacks: Tensor, *, intercept: bool, ridge: float = RIDGE
     Sums and solves in float64; in the dual form, of R unknowns, where there are more columns than rows."""
     rows, lacks = rows.detach(), lacks.detach()
     mean_a, mean_d = rows.mean(1, keepdim=True), lacks.mean(1, keepdim=True)
-    if intercept:
-        rows, lacks = rows - mean_a, lacks - mean_d
+    about = (mean_a, mean_d) if intercept else (torch.zeros_like(mean_a), torch.zeros_like(mean_d))
     _, number, columns = rows.shape
     if columns <= number:
-        gram, cross = product(rows, rows), product(rows, lacks)
+        gram, cross = product(rows, rows, about[0], about[0]), product(rows, lacks, *about)
         dv = torch.linalg.solve(with_ridge(gram, ridge), cross)
     else:
-        rows_64 = rows.double()
+        rows_64, lacks = (rows - about[0]).double(), lacks - about[1]
         gram = rows_64 @ rows_64.mT
         # the same lambda: both Gram matrices have the same trace
         dv = rows_64.mT @ torch.linalg.solve(with_ridge(gram, ridge, columns), lacks.double())
@@ -273,12 +272,13 @@ def solved(rows: Tensor, lacks: Tensor, *, intercept: bool, ridge: float = RIDGE
     return dv.to(rows.dtype), db.to(rows.dtype)
 
 
-def product(left: Tensor, right: Tensor) -> Tensor:
-    """left' right in float64, [S, n, m], some rows at a time. left, right: [S, R, n or m]."""
+def product(left: Tensor, right: Tensor, about: Tensor | float = 0.0, other: Tensor | float = 0.0) -> Tensor:
+    """(left - about)' (right - other) in float64, [S, n, m], some rows at a time, so that no copy of all is
+    made. left, right: [S, R, n or m].   about, other: [S, 1, n or m]."""
     total = left.new_zeros(left.shape[0], left.shape[2], right.shape[2], dtype=torch.float64)
     for first in range(0, left.shape[1], BLOCK):
         part = slice(first, first + BLOCK)
-        total += left[:, part].mT @ right[:, part]
+        total += (left[:, part] - about).mT @ (right[:, part] - other)
     return total
 
 

@@ -44,6 +44,10 @@ class Call:
         known = dict(zip(_ARGUMENTS[name], args, strict=False))
         return cls(name, known | {"weight" if key == "other" else key: v for key, v in kwargs.items()})
 
+    def without_input(self) -> "Call":
+        """The same, not holding what the layer was given."""
+        return Call(self.name, self.given | {"input": None})
+
     input = property(lambda self: self.given["input"])
     weight = property(lambda self: self.given["weight"])
     bias = property(lambda self: self.given.get("bias"))
@@ -91,11 +95,10 @@ class Call:
         padded, stride, dilation = self._padded()
         spatial = padded.dim() - 2
         corner = [p * s for p, s in zip(where.grid(), stride, strict=True)]
-        parts = []
-        for offset in np.ndindex(*self.kernel):
+        rows = padded.new_empty(len(where), padded.shape[1], math.prod(self.kernel))
+        for place, offset in enumerate(np.ndindex(*self.kernel)):
             at = [corner[d] + offset[d] * dilation[d] for d in range(spatial)]
-            parts.append(padded[(where.image, slice(None), *at)])
-        rows = torch.stack(parts, 2)  # [rows, channels, kernel]
+            rows[:, :, place] = padded[(where.image, slice(None), *at)]
         return rows.reshape(len(rows), self.groups, -1).transpose(0, 1)
 
     def outputs(self, output: Tensor, where: "Places") -> Tensor:

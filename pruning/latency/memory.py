@@ -22,3 +22,9 @@ def keep_freed_memory() -> bool:
         return False
     library = ctypes.CDLL(None)
     return bool(library.mallopt(TRIM, KEPT)) & bool(library.mallopt(FROM_SYSTEM, LARGE))
+
+
+def give_back_freed_memory():
+    """Returns what lies idle to the system, before work that needs much at once."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

@@ -25,6 +25,7 @@ from torch.utils._pytree import tree_leaves
 
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
+from pruning.latency.memory import give_back_freed_memory
 from pruning.progress import Watch, silent
 from pruning.reconstruction.course import Course, Reading, course, kept_outputs
 from pruning.reconstruction.rows import Call, Places
@@ -46,6 +47,7 @@ def reconstruct(
     small, plan, model: as `repair`'s.   images: unlabelled; fewer where both networks' activations would take
     more than 512 MiB.
     """
+    give_back_freed_memory()
     inputs = first_images(images, 2)
     courses = course(model, inputs), course(small, inputs)
     number = min(len(images), max(2, int(LIMIT / max(1.0, sum(each.peak() for each in courses)))))
@@ -242,8 +244,8 @@ class _Refitter:
         call.weight.add_(dv)
         if db is not None:
             (running.mean.sub_(db) if call.bias is None else call.bias.add_(db))
-            change = change + along(db, change, call)
-        result.add_(change if running.scale is None else change * along(running.scale, change, call))
+            change.add_(along(db, change, call))
+        result.add_(change if running.scale is None else change.mul_(along(running.scale, change, call)))
 
 
 def along(values: Tensor, maps: Tensor, call: Call) -> Tensor:

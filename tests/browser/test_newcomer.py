@@ -57,7 +57,6 @@ def test_from_the_wall_to_a_smaller_network_that_runs_elsewhere(visit, tmp_path)
     card = page.get_by_test_id("stVerticalBlock").filter(has_text="ResNet-20 on digits").last
     card.get_by_role("button", name="Open", exact=True).click()
     expect(page.get_by_text("ResNet-20 on digits looks at 60 test pictures")).to_be_visible()
-    rest(page)
     page.get_by_role("button", name="See which channels").click()
     expect(page.get_by_role("heading", name="Which channels go?")).to_be_visible()
     expect(page.get_by_text("ResNet-20 on digits: each row is a group")).to_be_visible()

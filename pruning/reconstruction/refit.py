@@ -40,12 +40,18 @@ SHUT = 1e-6  # a norm's scale, relative to its largest, below which its channel 
 
 
 def reconstruct(
-    small: nn.Module, plan: Plan, model: nn.Module, images: CalibrationImages, *, watch: Watch = silent
+    small: nn.Module,
+    plan: Plan,
+    model: nn.Module,
+    images: CalibrationImages,
+    *,
+    rows: int = ROWS,
+    watch: Watch = silent,
 ) -> list[str]:
     """Refits the cut network's layers in place; returns messages: what was left as it was, and why.
 
     small, plan, model: as `repair`'s.   images: unlabelled; fewer where both networks' activations would take
-    more than 512 MiB.
+    more than 512 MiB.   rows: places that are looked at of each layer, of all images together.
     """
     give_back_freed_memory()
     inputs = first_images(images, 2)
@@ -59,7 +65,7 @@ def reconstruct(
             f"reconstruction looks at {number} of {len(images)} images: more would take over 512 MiB"
         )
     inputs = first_images(images, number)
-    with _Target(model, steps, inputs, -(-ROWS // number), images.seed) as target:
+    with _Target(model, steps, inputs, -(-rows // number), images.seed) as target:
         refitted = Pass(steps, lambda step: step.cut, _Refitter(target, watch))
         with evaluating(small), torch.no_grad(), refitted:
             small(inputs)

@@ -11,7 +11,16 @@ from pruning.channels.slices import named_tensors
 from pruning.progress import Cancelled
 from tests.zoo import ZOO, cut_network
 
-LARGE = ("resnet32", "resnet44", "resnet56", "resnet110", "torchvision", "vgg16", "mobilenet_v2")
+LARGE = (
+    "resnet20_b",
+    "resnet32",
+    "resnet44",
+    "resnet56",
+    "resnet110",
+    "torchvision",
+    "vgg16",
+    "mobilenet_v2",
+)
 
 
 @pytest.mark.parametrize("name", sorted(name for name in ZOO if not name.startswith(LARGE)))

@@ -33,6 +33,7 @@ from pruning.statistics.images import CalibrationImages
 
 LIMIT = 512 * 2**20  # bytes of both networks' activations that live at once
 ROWS = 32_000  # sampled places of a layer, of all images together
+MOST = 256  # of one image: further ones say little that is new
 RIDGE = 1e-2  # relative to the mean diagonal of A'A
 BLOCK = 4096  # rows at a time: products in single precision, sums in double
 AHEAD = 2  # layers that the whole network may be ahead
@@ -65,7 +66,8 @@ def reconstruct(
             f"reconstruction looks at {number} of {len(images)} images: more would take over 512 MiB"
         )
     inputs = first_images(images, number)
-    with _Target(model, steps, inputs, -(-rows // number), images.seed) as target:
+    places_each = min(MOST, -(-rows // number))
+    with _Target(model, steps, inputs, places_each, images.seed) as target:
         refitted = Pass(steps, lambda step: step.cut, _Refitter(target, watch))
         with evaluating(small), torch.no_grad(), refitted:
             small(inputs)

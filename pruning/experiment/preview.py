@@ -19,7 +19,7 @@ from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.run import LIMITS, SEARCHING, planned, scores_of
-from pruning.experiment.sources import Loaded, load, use_threads
+from pruning.experiment.sources import Loaded, load, resolved, use_threads
 from pruning.progress import Watch, silent
 from pruning.search import errors_of
 
@@ -112,7 +112,8 @@ def best_repair(recipe: Recipe) -> str:
 
 def loaded(recipe: Recipe, watch: Watch = silent) -> Loaded:
     use_threads(recipe)
-    return _NETWORKS.get(network_key(recipe), lambda: load(recipe, watch))
+    found = _NETWORKS.get(network_key(recipe), lambda: load(recipe, watch))
+    return replace(found, recipe=resolved(recipe, found.model))  # the network may have come with another one
 
 
 def describe(recipe: Recipe, watch: Watch = silent) -> Description:

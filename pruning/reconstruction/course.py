@@ -59,10 +59,9 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """All operations of one pass.   batch: images in it."""
+    """All operations of one pass."""
 
     operations: tuple[Operation, ...]
-    batch: int
     readers: dict[int, list[int]] = field(default_factory=dict)  # value -> operations that read it
 
     @property
@@ -221,7 +220,7 @@ def course(model: nn.Module, inputs: Tensor) -> Course:
         recorder.count += 1
         with recorder:
             model(own)
-    return Course(tuple(recorder.operations), len(inputs), recorder.readers)
+    return Course(tuple(recorder.operations), recorder.readers)
 
 
 def kept_outputs(plan: Plan, whole: Operation, cut: Operation) -> np.ndarray | None:

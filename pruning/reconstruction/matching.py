@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
+from pruning.data.images import moved_from
 from pruning.progress import Watch, silent
 from pruning.reconstruction.blocks import Block, blocks_of
 from pruning.reconstruction.course import course
@@ -98,14 +99,9 @@ def _drawn(random: np.random.Generator, images: int) -> Iterator[int]:
 
 
 def moved(images: Tensor, random: np.random.Generator, *, shift: int, flips: bool) -> Tensor:
-    """Each image moved by up to `shift` pixels either way, its edge repeated where it left, and mirrored
-    every second time where `flips`. images: [N, C, H, W]."""
-    number, _, height, width = images.shape
-    down, right = random.integers(-shift, shift + 1, (2, number, 1))
-    rows = np.clip(np.arange(height) + down, 0, height - 1)
-    columns = np.clip(np.arange(width) + right, 0, width - 1)
-    if flips:
-        columns = np.where(random.random((number, 1)) < 0.5, columns[:, ::-1], columns)
+    """The images [N, C, H, W], each moved and mirrored as `moved_from` says."""
+    number, size = len(images), (images.shape[2], images.shape[3])
+    rows, columns = moved_from(random, number, size, shift=shift, flips=flips)
     at = (np.arange(number)[:, None, None], rows[:, :, None], columns[:, None, :])
     image, row, column = (torch.from_numpy(index).to(images.device) for index in at)
     return images.movedim(1, -1)[image, row, column].movedim(-1, 1).contiguous()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pruning.data import Dataset
+from pruning.data.images import moved_from
 
 
 def augmented(images: np.ndarray, dataset: Dataset, random: np.random.Generator) -> np.ndarray:
@@ -13,9 +14,5 @@ def augmented(images: np.ndarray, dataset: Dataset, random: np.random.Generator)
     if dataset.normalised:
         return images
     n, height, width, _ = images.shape
-    down, right = random.integers(-dataset.shift, dataset.shift + 1, (2, n, 1))
-    rows = np.clip(np.arange(height) + down, 0, height - 1)  # [N, H]
-    columns = np.clip(np.arange(width) + right, 0, width - 1)  # [N, W]
-    if dataset.flips:
-        columns = np.where(random.random((n, 1)) < 0.5, columns[:, ::-1], columns)
+    rows, columns = moved_from(random, n, (height, width), shift=dataset.shift, flips=dataset.flips)
     return images[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]

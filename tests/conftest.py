@@ -1,6 +1,8 @@
 """What every test shares: one torch thread, a cache of its own, the public checkpoints where they are."""
 
+import logging
 import os
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,3 +53,26 @@ def server() -> Iterator[None]:
 
     yield
     st.cache_resource.clear()
+
+
+class Heard(logging.Handler):
+    """The traces that a logger was given, newest last."""
+
+    def __init__(self):
+        super().__init__()
+        self.traces: list[str] = []
+
+    def emit(self, record: logging.LogRecord):
+        error = record.exc_info and record.exc_info[1]
+        self.traces.append("".join(traceback.format_exception(error)) if error else record.getMessage())
+
+
+@pytest.fixture(autouse=True)
+def traces() -> Iterator[list[str]]:
+    """What went wrong in a page that a test opened, in a part of it or in a callback: pages show a sentence
+    in its place (pruning/ui/guard.py), so every test looks here. A test that wants one takes it out."""
+    heard, logger = Heard(), logging.getLogger("streamlit.error_util")
+    logger.addHandler(heard)
+    yield heard.traces
+    logger.removeHandler(heard)
+    assert not heard.traces, "\n".join(heard.traces)

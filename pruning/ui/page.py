@@ -9,7 +9,7 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.figures.look import title
-from pruning.ui import aside, caches, copy_link, names, state, tour, uploads
+from pruning.ui import aside, caches, copy_link, guard, names, state, tour, uploads
 
 ROOT = Path(__file__).resolve().parents[2]
 ICON = ROOT / "assets" / "icon.svg"
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> Recipe:
     """The first call of every page. Returns the recipe, or says in one sentence what is wrong with the link
     and stops. about: (recipe, title) -> what the page makes of it, for a kind of criterion that it is for."""
+    guard.stand()
     st.set_page_config(page_title=f"{title} · Pruning Explorer", page_icon=str(ICON), layout="wide")
     st.html(SPACING)
     try:

@@ -94,6 +94,11 @@ def forget_link():
     written.add(frozenset(st.query_params.to_dict().items()))
 
 
+def start_afresh():
+    """Forgets what was chosen and looked at."""
+    st.session_state.update({"recipe": Recipe(), "looking at": {}})
+
+
 # ------------------------------------------------------------------------------------- what the session holds
 
 

@@ -46,8 +46,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
-    """visit(path, **context options): a new visitor's page at rest. Whatever it asks, it asks this server."""
-    asked, errors, contexts = [], [], []
+    """visit(path, **context options): a new visitor's page at rest. Whatever it asks, it asks this server,
+    and nothing goes wrong there."""
+    asked, errors, contexts, before = [], [], [], len(server.log())
 
     def open_page(path: str = "/", **options) -> Page:
         contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}, **options))
@@ -64,4 +65,5 @@ def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
         context.close()
     assert not [url for url in asked if not url.startswith((server.url, "data:", "blob:"))]
     assert not errors
+    assert "Uncaught app execution" not in server.log()[before:], server.log()[before:]
     assert server.alive()

@@ -32,6 +32,9 @@ class Server:
         with OPENER.open(f"{self.url}/_stcore/health", timeout=10) as answer:
             return answer.read() == b"ok"
 
+    def log(self) -> str:
+        return (self.home / "server.log").read_text()
+
 
 @contextmanager
 def serving(home: Path) -> Iterator[Server]:

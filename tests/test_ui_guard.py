@@ -1,0 +1,85 @@
+"""What goes wrong in a page, in a part of it or in a callback is one sentence, and the log has the trace."""
+
+from collections.abc import Callable
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pruning.ui import guard, start
+from tests.page_door import open_page
+
+pytestmark = pytest.mark.usefixtures("server")
+
+
+def goes_wrong(*arguments):
+    return {}["no such key"]
+
+
+def asks_for_another_value(*arguments):
+    raise ValueError("cut is 2; give a share from 0 to below 1")
+
+
+def of_a_library(*arguments):
+    return [].index("nothing")
+
+
+def as_page(wrong: Callable) -> Callable:
+    return wrong
+
+
+def as_part(wrong: Callable) -> Callable:
+    return st.fragment(wrong)
+
+
+def as_callback(wrong: Callable) -> Callable:
+    return lambda recipe: st.button("Press", on_click=wrong)
+
+
+def told(app: AppTest) -> list[str]:
+    """The sentences of failure, at the top of the page or in it."""
+    return [element.value for element in (*app.error, *app.warning)]
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [(as_page, guard.PAGE), (as_part, guard.PART), (as_callback, guard.CALLBACK)],
+    ids=lambda part: getattr(part, "__name__", ""),
+)
+@pytest.mark.parametrize("wrong", [goes_wrong, of_a_library])
+def test_what_goes_wrong_is_a_sentence_and_the_log_has_the_trace(place, words, wrong, monkeypatch, traces):
+    monkeypatch.setattr(start, "cards", place(wrong))
+    app = open_page(data="digits", criterion="l1")
+    if place is as_callback:
+        assert not traces
+        next(button for button in app.button if button.label == "Press").click().run()
+        assert app.title and [b.label for b in app.button if b.label == "Press"]  # the page is there
+    assert told(app) == [words + guard.LOG] and not app.exception
+    (trace,) = traces
+    assert wrong.__name__ in trace and "Error" in trace
+    traces.clear()
+    monkeypatch.undo()
+    if place is not as_callback:
+        next(button for button in app.button if button.label == "Try again").click()
+    assert not told(app.run())
+
+
+@pytest.mark.parametrize("place", [as_page, as_part, as_callback])
+def test_what_a_person_gave_is_told_in_its_own_words(place, monkeypatch, traces):
+    monkeypatch.setattr(start, "cards", place(asks_for_another_value))
+    monkeypatch.setattr(guard, "PACKAGE", guard.Path(__file__).parent)
+    app = open_page(data="digits", criterion="l1")
+    if place is as_callback:
+        next(button for button in app.button if button.label == "Press").click().run()
+    assert told(app) == ["cut is 2; give a share from 0 to below 1"] and not app.exception
+    assert len(traces) == 1
+    traces.clear()
+
+
+def test_one_can_start_afresh(monkeypatch, traces):
+    monkeypatch.setattr(start, "cards", goes_wrong)
+    app = open_page(data="digits", criterion="l1", beside="l2")
+    traces.clear()
+    monkeypatch.undo()
+    next(button for button in app.button if button.label == "Start afresh").click().run()
+    assert not told(app) and not app.query_params and app.title

@@ -4,12 +4,18 @@ import time
 
 from streamlit.testing.v1 import AppTest
 
+from pruning.ui.visitor import owner_of
 from tests.front_door import REPOSITORY
 
+TOKEN = "the-token-that-the-browser-of-the-tests-holds"
+OWNER = owner_of(TOKEN)
 
-def open_page(page: str = "", **link) -> AppTest:
-    """A page, such as 2_Prune, or Start, opened by a link of its own in a session of its own."""
+
+def open_page(page: str = "", token: str = TOKEN, **link) -> AppTest:
+    """A page, such as 2_Prune, or Start, opened by a link of its own in a session of its own. token: that of
+    the browser; every one is another visitor."""
     app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=180)
+    app.session_state["visitor"] = token
     if page:
         app.switch_page(f"pages/{page}.py")
     for key, value in link.items():

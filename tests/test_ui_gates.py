@@ -21,7 +21,7 @@ from pruning.ui import jobs
 from pruning.ui.gates import story
 from pruning.ui.gates.result import difference_in_words
 from pruning.ui.prune.result import comparable
-from tests.page_door import open_page, said
+from tests.page_door import OWNER, open_page, said
 
 LINK = {"data": "digits", "threads": "1", "epochs": "4"}
 KEPT = f"gates{SUFFIX}"
@@ -43,9 +43,9 @@ def gates_told(step: int, scaled: list[float]) -> Event:
 
 
 def known(folder: Path, *events: Event, recipe: Recipe = RECIPE, outcome: Outcome | None = None) -> Job:
-    """A job that this server knows, at work until it has an outcome."""
+    """The visitor's own job that this server knows, at work until it has an outcome."""
     call = pickle.dumps((run_and_report, (recipe, str(folder))))
-    job = Job("job", call, "ResNet-20 on digits: GDP", folder=folder, events=list(events))
+    job = Job("job", call, "ResNet-20 on digits: GDP", folder=folder, events=list(events), owner=OWNER)
     job.began = Event("began", 0, 1, {}, time.time())
     job.wound_down = outcome is not None
     if outcome:
@@ -184,9 +184,7 @@ def test_zeros_are_removed_on_request_and_nothing_changes(server, tmp_path):
 
 def test_two_runs_of_one_recipe_are_one_in_the_chart(server, tmp_path):
     first, second = (Outcome("done", report_of()) for _ in range(2))
-    for outcome in (first, second):
-        known(tmp_path, outcome=outcome)
-    runs = comparable(first.value)
+    runs = comparable(first.value, [known(tmp_path, outcome=outcome) for outcome in (first, second)])
     assert runs["stage"].tolist() == ["baseline", "cut", "tuned"]
     assert "right after the cut it was 95" in tradeoff_in_words(runs)
 

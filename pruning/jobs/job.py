@@ -39,9 +39,10 @@ class Outcome:
 class Job:
     """A call on its way through a lane. Lanes changes it; anybody reads it, from any thread.
 
-    id:       short, fit for a link, and known to the server until it ends: a job outlives the session that
-              asked for it.
+    id:       fit for a link, not to be guessed (who has it may look at the job), and known to the server
+              until it ends: a job outlives the session that asked for it.
     session:  who asked; a newer preview of the same session ends the older ones.
+    owner:    whose it is, for the app's lists and for who may end it; the lanes themselves don't ask.
     about:    what a preview is about; previews of one session about the same thing live side by side.
     folder:   where its result is saved, if it is; removed when the job is forgotten.
     after:    the id of the ended job that it goes on from, if it does.
@@ -53,10 +54,11 @@ class Job:
     call: bytes = field(repr=False)
     title: str
     session: str = ""
+    owner: str = ""
     about: str = ""
     folder: Path | None = None
     after: str = ""
-    id: str = field(default_factory=lambda: secrets.token_hex(4))
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
     events: list[Event] = field(default_factory=list, repr=False)
     submitted: float = field(default_factory=time.time)
     began: Event | None = None  # told by the worker itself: the process that runs it and the worker's name

@@ -49,12 +49,12 @@ class Lanes:
     def submit(self, lane: Lane, function: Callable, *arguments, title: str = "", **about) -> Job:
         """Hands `function(*arguments, watch=watch)` to a lane and returns its Job.
 
-        Both must pickle, the function by its name. about: the Job's session, about, folder and after. A
-        preview ends its session's earlier ones, but for those that are about the same thing.
+        Both must pickle, the function by its name. about: the Job's session, owner, about, folder and after.
+        A preview ends its session's earlier ones, but for those that are about the same thing.
         """
         choose(lane, LANES, "lane")
         job = Job(lane, pickle.dumps((function, arguments)), title or function.__name__, **about)
-        job.ahead_of = self._ahead
+        job.ahead_of = lambda job: len(self.ahead(job))
         with self.lock:
             self._forget()
             overtaken = [old for old in self.known.values() if lane == "preview" and supersedes(job, old)]
@@ -71,6 +71,11 @@ class Lanes:
     def jobs(self, lane: Lane = "job") -> list[Job]:
         """The newest first."""
         return [job for job in reversed(list(self.known.values())) if job.lane == lane]
+
+    def ahead(self, job: Job) -> list[Job]:
+        """The unfinished jobs of its lane that came before it, the first one first."""
+        lane = [other for other in list(self.known.values()) if other.lane == job.lane and not other.finished]
+        return lane[: lane.index(job)] if job in lane else []
 
     def cancel(self, job: Job):
         """Ends a job: at once if it waits, after its batch if it runs, else by restarting its worker."""
@@ -215,10 +220,6 @@ class Lanes:
             job.wound_down = True
 
     # ------------------------------------------------------------------------------------------- the register
-
-    def _ahead(self, job: Job) -> int:
-        lane = [other for other in list(self.known.values()) if other.lane == job.lane and not other.finished]
-        return lane.index(job) if job in lane else 0
 
     def _forget(self):
         """Previews go when they have ended (who asked holds them); of jobs the last KEPT stay."""

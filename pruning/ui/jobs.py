@@ -1,9 +1,18 @@
-"""The server's lanes of work, shared by all sessions, and how a job stands in a few words."""
+"""The server's lanes of work, shared by all sessions; whose a job is, and how it stands in a few words.
+
+Of jobs that are not the visitor's own a page tells that they are there and come before his, no more. A link
+with such a job's id shows it, since somebody gave that link away; only its owner ends it."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
 from pruning.jobs import Job, Lanes
 from pruning.jobs.lanes import address_in_environment
+from pruning.ui import state, visitor
+
+FOREIGN = "This job was started by somebody else, who alone can end it or go on with it."
 
 
 @st.cache_resource(show_spinner=False, on_release=Lanes.close)
@@ -12,12 +21,66 @@ def lanes() -> Lanes:
     return Lanes(scheduler=address_in_environment())
 
 
+def start(function: Callable, recipe, folder: Path, **about) -> Job:
+    """Hands a run to the job lane, as the visitor's own. folder: where the result is saved."""
+    about |= {"folder": folder, "owner": visitor.owner()}
+    return lanes().submit("job", function, recipe, str(folder), **about)
+
+
+def own() -> list[Job]:
+    """The visitor's jobs, the newest first."""
+    return [job for job in lanes().jobs("job") if mine(job)]
+
+
+def mine(job: Job) -> bool:
+    return job.owner == visitor.owner()
+
+
+def refused(job: Job) -> bool:
+    """Whether the visitor may do nothing to this job; says so at the top of the page. To be asked where
+    something is done to it: a button that is not shown is no lock."""
+    if not mine(job):
+        state.refuse(FOREIGN)
+    return not mine(job)
+
+
+def cancel(job: Job):
+    """A click's callback."""
+    if not refused(job):
+        lanes().cancel(job)
+
+
 def standing(job: Job) -> str:
     """Where a job stands, in a few words."""
     if job.status != "queued":
         return job.status
-    ahead = job.position
-    return f"waiting: {ahead} {'job is' if ahead == 1 else 'jobs are'} before it" if ahead else "starting"
+    ahead = lanes().ahead(job)
+    return f"waiting: {before_it(ahead)}" if ahead else "starting"
+
+
+def before_it(ahead: list[Job]) -> str:
+    """How many jobs come first, whose they are, and how long the one at work still takes, if it tells."""
+    foreign = sum(not mine(job) for job in ahead)
+    whose = {0: "", len(ahead): " of other visitors"}.get(foreign, f", {foreign} of them other visitors',")
+    words = f"{so_many(ahead, whose)} before it"
+    left = seconds_left(ahead)
+    return words if left is None else f"{words}; the one at work takes about {duration(left)} more"
+
+
+def so_many(jobs: list[Job], whose: str) -> str:
+    return f"1 job{whose} is" if len(jobs) == 1 else f"{len(jobs)} jobs{whose} are"
+
+
+def seconds_left(jobs: list[Job]) -> float | None:
+    """What the job at work among these says it still takes, in its stage; None where it says nothing."""
+    told = (event.values for job in jobs if job.began for event in reversed(list(job.events)))
+    return next((values["seconds_left"] for values in told if "seconds_left" in values), None)
+
+
+def others_in_words() -> str:
+    """That jobs of other visitors wait or are at work; empty where there are none."""
+    foreign = [job for job in lanes().jobs("job") if not job.finished and not mine(job)]
+    return f"{so_many(foreign, ' of other visitors')} at work or waiting." if foreign else ""
 
 
 def duration(seconds: float) -> str:

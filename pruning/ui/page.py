@@ -9,7 +9,7 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.figures.look import title
-from pruning.ui import aside, caches, copy_link, guard, names, state, tour, uploads
+from pruning.ui import aside, caches, copy_link, guard, names, state, tour, uploads, visitor
 
 ROOT = Path(__file__).resolve().parents[2]
 ICON = ROOT / "assets" / "icon.svg"
@@ -74,6 +74,7 @@ def sidebar(recipe: Recipe):
             help="Hides what a first lesson does not need.",
             **state.bound_look("lesson", state.lesson(), none=False, read=lambda on: "1"),
         )
+        visitor.remember()
 
 
 def places() -> dict[str, str]:

@@ -172,17 +172,21 @@ def choose_classes(recipe: Recipe, classes: tuple[str, ...]):
 
 
 def running():
-    """The server's jobs, the newest first, each with its link; nothing where there are none."""
+    """The visitor's jobs, the newest first, each with its link, and that others' are there; nothing where
+    there are none."""
     if caches.asked() and jobs.lanes().jobs("job"):
-        st.subheader("Jobs", anchor=False)
         busy = any(not job.finished for job in jobs.lanes().jobs("job"))
         st.fragment(job_rows, run_every=1.0 if busy else None)(busy)
 
 
 def job_rows(busy: bool):
-    known = jobs.lanes().jobs("job")
-    if busy and all(job.finished for job in known):
+    if busy and all(job.finished for job in jobs.lanes().jobs("job")):
         st.rerun()
+    known, others = jobs.own(), jobs.others_in_words()
+    if known or others:
+        st.subheader("Jobs", anchor=False)
+    if others:
+        st.caption(others)
     for job in known[:8]:
         title, share, place = st.columns([5, 3, 1], vertical_alignment="center")
         title.markdown(job.title)

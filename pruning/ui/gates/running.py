@@ -1,7 +1,6 @@
 """The job that trains the gates: started, watched, paused, stopped, resumed. Its id is in the link."""
 
 import shutil
-from pathlib import Path
 
 import streamlit as st
 
@@ -101,7 +100,9 @@ def at_work(job: Job):
 
 
 def controls(job: Job, asked: bool):
-    """Pause, stop and keep, cancel; the first two where there is a training, not asked yet."""
+    """Pause, stop and keep, cancel: the owner's; the first two where there is a training, not asked yet."""
+    if not jobs.mine(job):
+        return
     columns = st.columns(3)
     training = bool(job.events) and job.events[-1].stage in TRAINING
     how = {"width": "stretch", "disabled": asked or not training}
@@ -109,8 +110,8 @@ def controls(job: Job, asked: bool):
     columns[1].button(
         "Stop and keep", on_click=ask, args=(job, "stop"), help=STOP, key=f"stop {job.id}", **how
     )
-    lanes, key = jobs.lanes(), f"cancel {job.id}"
-    columns[2].button("Cancel", on_click=lanes.cancel, args=(job,), help=CANCEL, key=key, width="stretch")
+    key = f"cancel {job.id}"
+    columns[2].button("Cancel", on_click=jobs.cancel, args=(job,), help=CANCEL, key=key, width="stretch")
 
 
 def saved(job: Job) -> Saved:
@@ -119,7 +120,9 @@ def saved(job: Job) -> Saved:
 
 
 def ask(job: Job, wish: str):
-    saved(job).ask(wish)
+    """A click's callback."""
+    if not jobs.refused(job):
+        saved(job).ask(wish)
 
 
 def ended(job: Job):
@@ -133,7 +136,7 @@ def ended(job: Job):
         st.info(f"{'Paused' if paused and kept else 'This job was cancelled'}{at}. {job.title}")
     else:
         st.error(f"{job.error} ({job.title})")
-    if kept:
+    if kept and jobs.mine(job):
         how = "the step" if paused and job.status == "cancelled" else "the last epoch"
         text = f"Goes on from {how} that it kept, in a new job."
         st.button("Resume", on_click=resume, args=(job,), help=text, key=f"resume {job.id}", type="primary")
@@ -165,10 +168,11 @@ def in_short(job: Job) -> str:
 
 def resume(job: Job):
     """A click's callback: a new job with a copy of what the ended one kept."""
+    if jobs.refused(job):
+        return
     folder = jobs.lanes().results_folder()
     shutil.copytree(job.folder / "state", folder / "state")
-    how = {"title": job.title, "folder": Path(folder), "after": job.id}
-    new = jobs.lanes().submit("job", run_and_report, job.arguments[0], str(folder), **how)
+    new = jobs.start(run_and_report, job.arguments[0], folder, title=job.title, after=job.id)
     state.look_at(**{"second" if state.looking_at("second") == job.id else "job": new.id})
 
 

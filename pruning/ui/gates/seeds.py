@@ -58,9 +58,9 @@ def offer(first: Job):
 
 def start(first: Job):
     """A click's callback."""
-    recipe, lanes = first.arguments[0].but(seed=int(st.session_state["second seed"])), jobs.lanes()
-    folder, words = lanes.results_folder(), f"{first.title}, seed {st.session_state['second seed']}"
-    job = lanes.submit("job", run_and_report, recipe, str(folder), title=words, folder=folder)
+    recipe = first.arguments[0].but(seed=int(st.session_state["second seed"]))
+    words = f"{first.title}, seed {st.session_state['second seed']}"
+    job = jobs.start(run_and_report, recipe, jobs.lanes().results_folder(), title=words)
     state.look_at(second=job.id)
 
 

@@ -1,5 +1,6 @@
 """What came of a job: metrics against the full network, what changed, the structure, and all to take away."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -107,7 +108,7 @@ def pair(counts: dict[str, int]) -> tuple[int, int]:
 
 def against_macs(found: RunReport):
     """This run among the server's other finished runs of the same network and data."""
-    runs = comparable(found)
+    runs = comparable(found, jobs.own())
     show.chart(
         tradeoff.tradeoff(runs),
         tradeoff.tradeoff_in_words(runs),
@@ -117,10 +118,11 @@ def against_macs(found: RunReport):
     )
 
 
-def comparable(found: RunReport) -> pd.DataFrame:
-    """A row a run and stage, this run's last; of runs of one recipe the newest alone."""
+def comparable(found: RunReport, others: Iterable[Job]) -> pd.DataFrame:
+    """A row a run and stage: of `others` that are done and about the same, and of this run, the last. Of runs
+    of one recipe the first alone."""
     tables = {found.recipe.digest(): labelled(found)}
-    for job in jobs.lanes().jobs("job"):
+    for job in others:
         if job.status == "done" and isinstance(other := job.result(), RunReport):
             if subject(other.recipe) == subject(found.recipe):
                 tables.setdefault(other.recipe.digest(), labelled(other))

@@ -32,10 +32,9 @@ def button(recipe: Recipe):
 
 def start():
     """A click's callback: the job is on its way, and in the link, before the page is drawn again."""
-    recipe, lanes = state.recipe_now(), jobs.lanes()
-    folder = lanes.results_folder()
+    recipe = state.recipe_now()
     words = f"{names.subject(recipe)}: {result.settings(recipe)}"
-    job = lanes.submit("job", run_and_report, recipe, str(folder), title=words, folder=folder)
+    job = jobs.start(run_and_report, recipe, jobs.lanes().results_folder(), title=words)
     state.look_at(job=job.id)
 
 
@@ -67,7 +66,7 @@ def status():
 
 
 def details():
-    """What came of the job, where it is done; and the server's other jobs."""
+    """What came of the job, where it is done; and the visitor's other jobs."""
     job = shown()
     if job and job.status == "done":
         st.divider()
@@ -100,7 +99,8 @@ def live(job: Job):
         st.rerun()
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     left.progress(*progress(job))
-    right.button("Cancel", on_click=jobs.lanes().cancel, args=(job,), key=f"cancel {job.id}", width="stretch")
+    if jobs.mine(job):
+        right.button("Cancel", on_click=jobs.cancel, args=(job,), key=f"cancel {job.id}", width="stretch")
     events = list(job.events)
     curves(events, job.arguments[0].epochs, log(events))
 
@@ -180,11 +180,14 @@ def told(event: Event) -> tuple[str, str]:
 
 
 def others(shown: Job | None, kind: Callable[[Recipe], bool] = lambda recipe: True):
-    """The server's other jobs, folded; of a kind that the page can show."""
-    known = [job for job in jobs.lanes().jobs("job") if job is not shown and kind(job.arguments[0])]
+    """The visitor's other jobs, folded; of a kind that the page can show. Of other visitors' only that they
+    are there."""
+    if words := jobs.others_in_words():
+        st.caption(words)
+    known = [job for job in jobs.own() if job is not shown and kind(job.arguments[0])]
     if not known:
         return
-    with st.expander(f"Other jobs ({len(known)})"):
+    with st.expander(f"Your other jobs ({len(known)})"):
         for job in known[:20]:
             left, middle, right = st.columns([6, 2, 1], vertical_alignment="center")
             left.markdown(job.title)

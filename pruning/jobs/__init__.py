@@ -1,5 +1,5 @@
-"""Work that takes longer than a page's rerun: two worker processes beside the server, jobs and previews, on
-Dask.
+"""Work that takes longer than a page's rerun: worker processes beside the server for jobs, previews and
+measurements, on Dask.
 
     lanes = Lanes()                                          # returns at once; the processes start in the
     background job = lanes.submit("job", function, *arguments, title="ResNet-20 on scenes", session="...")

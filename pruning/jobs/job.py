@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Lane = Literal["job", "preview"]
-# Each has a worker of its own, so that a preview never waits behind a job.
-LANES: tuple[Lane, ...] = ("job", "preview")
+Lane = Literal["job", "preview", "measurement"]
+# Each has a worker of its own, so that a preview never waits behind a job, nor behind what somebody measures.
+LANES: tuple[Lane, ...] = ("job", "preview", "measurement")
+LATER: Lane = "measurement"  # its worker starts when the others are up, and imports when it is first used
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Job:
 
     id:       fit for a link, not to be guessed (who has it may look at the job), and known to the server
               until it ends: a job outlives the session that asked for it.
-    session:  who asked; a newer preview of the same session ends the older ones.
+    session:  who asked; a newer preview of the same session ends the older ones. Empty: it ends none, and
+              none ends it.
     owner:    whose it is, for the app's lists and for who may end it; the lanes themselves don't ask.
     about:    what a preview is about; previews of one session about the same thing live side by side.
     folder:   where its result is saved, if it is; removed when the job is forgotten.

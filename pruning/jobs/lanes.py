@@ -1,4 +1,5 @@
-"""Two lanes of work beside the server: jobs one after the other, and previews that no job holds up."""
+"""Lanes of work beside the server: jobs one after the other, previews that no job holds up, and measurements
+that hold up neither."""
 
 import atexit
 import os
@@ -30,7 +31,7 @@ class Lanes:
     scheduler: the address of a Dask scheduler that runs already; None starts one of our own, with a worker a
     lane.
     warm:      modules that each worker imports ahead of its first call.
-    memory:    bytes a worker may use; None takes 40 % of the machine's. A worker that needs more is ended.
+    memory:    bytes a worker may use; None takes 30 % of the machine's. A worker that needs more is ended.
     """
 
     def __init__(
@@ -222,13 +223,14 @@ class Lanes:
     # ------------------------------------------------------------------------------------------- the register
 
     def _forget(self):
-        """Previews go when they have ended (who asked holds them); of jobs the last KEPT stay."""
+        """Previews go when they have ended (who asked holds them); of the other lanes the last KEPT stay."""
         over = [job for job in self.known.values() if job.finished and (job.wound_down or not job.began)]
-        jobs = [job for job in over if job.lane == "job"]
-        for job in [job for job in over if job.lane == "preview"] + jobs[: max(0, len(jobs) - KEPT)]:
-            del self.known[job.id]
-            if job.folder:
-                shutil.rmtree(job.folder, ignore_errors=True)
+        for lane in LANES:
+            old, kept = [job for job in over if job.lane == lane], 0 if lane == "preview" else KEPT
+            for job in old[: max(0, len(old) - kept)]:
+                del self.known[job.id]
+                if job.folder:
+                    shutil.rmtree(job.folder, ignore_errors=True)
 
 
 def supersedes(new: Job, old: Job) -> bool:

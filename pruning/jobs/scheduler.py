@@ -14,10 +14,10 @@ import shutil
 import sys
 import threading
 
-from pruning.jobs.job import LANES
+from pruning.jobs.job import LANES, LATER
 
 HOST = "127.0.0.1"
-MEMORY_SHARE = 0.4  # of the machine's memory, a worker; the rest is the server's
+MEMORY_SHARE = 0.3  # of the machine's memory, a worker; the rest is the server's
 
 CONFIG = {
     "distributed.scheduler.allowed-failures": 0,  # "more than this many": 1 would run a killer a second time
@@ -70,8 +70,11 @@ async def serve(folder: str, memory: int | None):
                 )
                 for lane in LANES
             ]
-            await asyncio.gather(*(stack.enter_async_context(nanny) for nanny in nannies))
-            announce(scheduler.address, keys)
+            for now in (True, False):
+                some = [nanny for nanny in nannies if (nanny.name != LATER) == now]
+                await asyncio.gather(*(stack.enter_async_context(nanny) for nanny in some))
+                if now:
+                    announce(scheduler.address, keys)
             await end_of_lifeline()
             for nanny in nannies:
                 await end_at_once(nanny)

@@ -11,7 +11,7 @@ import traceback
 
 from distributed import WorkerPlugin, get_worker
 
-from pruning.jobs.job import Outcome
+from pruning.jobs.job import LATER, Outcome
 from pruning.progress import Cancelled
 
 NICENESS = 10  # the server and the browser come first
@@ -94,7 +94,8 @@ class Warm(WorkerPlugin):
         self.modules = modules
 
     def setup(self, worker):
-        threading.Thread(target=self.warm, daemon=True).start()
+        if worker.name != LATER:
+            threading.Thread(target=self.warm, daemon=True).start()
 
     def warm(self):
         be_polite()

@@ -27,7 +27,8 @@ from pruning.experiment.labels import labels_tested
 from pruning.experiment.oracle import measured
 from pruning.experiment.run import LIMITS, SEARCHING
 from pruning.jobs import Job
-from pruning.ui import jobs, state
+from pruning.jobs.job import Lane
+from pruning.ui import jobs, state, visitor
 
 NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "seed", "device")
 SCORING = (*NETWORK, "criterion", "options", "calibration", "threads")
@@ -105,7 +106,7 @@ def ask(
     about: str = "",
     again: bool = False,
     start: bool = True,
-    background: bool = False,
+    lane: Lane | None = None,
     page_only: bool = False,
 ) -> Answer:
     """The kept value, or the preview that will bring it. Does not wait.
@@ -113,21 +114,25 @@ def ask(
     function: importable, called in the worker as function(recipe, *more, watch=watch). key: what the value
     depends on. about: a newer preview ends this session's older ones, but for those about the same; unsaid it
     is the recipe's network. again: ask once more after a failure. start: False only looks, and the Answer has
-    no job where nothing was asked, or it was cancelled. background: the page does not need it at once, so it
-    leaves a long measurement of this session alone, which anything else that is asked ends. page_only:
-    it ends when the page is left.
+    no job where nothing was asked, or it was cancelled. lane: that of a measurement, which nothing else that
+    is asked ends, as it ends nothing; unsaid this is a preview. page_only: it ends when the page is left.
     """
     kept = _kept(function.__qualname__, key)
     if "value" in kept:
         return Answer(kept["value"])
     asked = st.session_state.setdefault("previews", {})
-    place = (function.__qualname__, key)
+    place = f"{function.__qualname__} {key}"
     job = asked.get(place)
     if job is None or job.status == "cancelled" or (again and job.finished):
         if not start:
             return Answer()
-        about = about or digest(recipe, NETWORK)
-        job = asked[place] = _begun(function, recipe, *more, title=title, about=about, background=background)
+        how = {"title": title, "owner": visitor.owner()}
+        if lane:
+            how["about"] = place
+        else:
+            how |= {"session": state.session_id(), "about": about or digest(recipe, NETWORK)}
+        _server()["asked"] = True
+        job = asked[place] = jobs.lanes().submit(lane or "preview", function, recipe, *more, **how)
         if page_only:
             st.session_state.setdefault("of this page", []).append(job)
     if not job.finished:
@@ -136,27 +141,6 @@ def ask(
         kept["value"] = asked.pop(place).result()
         return Answer(kept["value"])
     return Answer(error=job.error, job=job)
-
-
-def _begun(function: Callable, recipe: Recipe, *more, title: str, about: str, background: bool):
-    """A job in the preview lane; a long measurement makes way unless this is done in the background."""
-    if not background:
-        end_measurement()
-    _server()["asked"] = True
-    how = {"title": title, "session": state.session_id(), "about": about}
-    return jobs.lanes().submit("preview", function, recipe, *more, **how)
-
-
-def measuring() -> bool:
-    """Whether what `measuring.on_request` has started in this session still runs."""
-    job = st.session_state.get("measurement")
-    return job is not None and not job.finished
-
-
-def end_measurement():
-    if measuring():
-        jobs.lanes().cancel(st.session_state["measurement"])
-    st.session_state.pop("measurement", None)
 
 
 def leave_page(title: str):

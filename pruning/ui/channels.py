@@ -161,7 +161,7 @@ def ask_others(recipe: Recipe, table: pd.DataFrame) -> tuple[pd.DataFrame, cache
     others.sort(key=lambda name: CRITERIA[name].uses_data)  # those of the weights take no time
     for name in others:
         other = plans.at_once(recipe).but(criterion=name)
-        answer = caches.ask_scores(other, background=True)
+        answer = caches.ask_scores(other)
         if answer.pending:
             return pd.concat(tables), answer
         if answer.error:

@@ -1,32 +1,50 @@
 """What takes long enough to be asked for by a button: its progress with the time left, a way to stop it, and
-what came of it."""
+what came of it.
 
+A measurement has a lane of its own, so it goes on while its visitor looks at something else, and after a
+reload; it ends when it is cancelled, or when none of his pages is open any more."""
+
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
+from pruning.jobs import Job, Lanes
+from pruning.jobs.job import Lane
 from pruning.ui import caches, jobs
 
+GRACE = 20.0  # seconds after its last page was closed; a reload takes one or two
+STOPS = "Stops the measurement; it can be asked for again."
 
-def on_request(label: str, question: Callable[..., caches.Answer], draw: Callable[[Any], None], *, help: str):
+
+def on_request(
+    label: str,
+    question: Callable[..., caches.Answer],
+    draw: Callable[[Any], None],
+    *,
+    help: str,
+    lane: Lane = "measurement",
+):
     """A button; once pressed, the progress; in the end what `draw` makes of the value.
 
-    question: as those of `caches`, taking start= and again=. The value is kept, so nobody waits for it twice.
+    question: as those of `caches`, taking start=, again= and lane=. The value is kept, so nobody waits for it
+    twice. lane: "preview" for what must not be timed beside previews; they wait for it.
     """
     answer = question(start=False)
     if not answer.pending:
         caches.settle(answer, question, draw)
     elif answer.job is None:
-        st.button(label, on_click=start, args=(question,), help=help, key=f"ask {label}")
+        st.button(label, on_click=start, args=(question, lane), help=help, key=f"ask {label}")
     else:
         st.fragment(at_work, run_every=0.5)(question)
 
 
-def start(question: Callable[..., caches.Answer]):
-    """A click's callback. Whatever else the page asks from now on ends the measurement, and so does another
-    one: a person who has moved on does not wait for it."""
-    st.session_state["measurement"] = question().job
+def start(question: Callable[..., caches.Answer], lane: Lane):
+    """A click's callback."""
+    answer = question(lane=lane)
+    if answer.job is not None:
+        held().hold(answer.job)
 
 
 def at_work(question: Callable[..., caches.Answer]):
@@ -34,13 +52,74 @@ def at_work(question: Callable[..., caches.Answer]):
     answer = question(start=False)
     if not answer.pending or answer.job is None:
         st.rerun()
+    held().hold(answer.job)
+    behind(answer.job)
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     left.progress(*caches.progress(answer.job))
-    right.button(
-        "Cancel",
-        on_click=jobs.lanes().cancel,
-        args=(answer.job,),
-        help="Stops the measurement; it can be asked for again.",
-        key=f"cancel {answer.job.id}",
-        width="stretch",
-    )
+    cancel(right, "Cancel", answer.job, help=STOPS)
+
+
+def behind(job: Job):
+    """What comes before a measurement that waits; the visitor's own can be ended in its favour."""
+    ahead = jobs.lanes().ahead(job) if job.status == "queued" else []
+    own = [other for other in ahead if jobs.mine(other)]
+    if foreign := len(ahead) - len(own):
+        st.caption(f"It waits for {foreign} measurement{'s' * (foreign > 1)} of other visitors.")
+    for other in own:
+        left = jobs.seconds_left([other])
+        more = f" (about {jobs.duration(left)} left)" if left is not None else ""
+        words, button = st.columns([4, 1], vertical_alignment="center")
+        words.caption(f"It waits for what you asked before: {other.title}{more}.")
+        cancel(button, "End that one", other, help=STOPS)
+
+
+def cancel(place, label: str, job: Job, *, help: str):
+    key = f"cancel {job.id}"
+    place.button(label, on_click=jobs.cancel, args=(job,), help=help, key=key, width="stretch")
+
+
+# ------------------------------------------------------------------------------------------ for whom it runs
+
+
+class Held:
+    """The measurements that one session waits for. holders: {job: the sessions that wait for it}."""
+
+    def __init__(self, lanes: Lanes, holders: dict[Job, set["Held"]]):
+        self.lanes, self.holders = lanes, holders
+
+    def hold(self, job: Job):
+        self.holders.setdefault(job, set()).add(self)
+
+    def release(self):
+        """The session has ended: what nobody holds after a while is ended. Does not wait."""
+        timer = threading.Timer(GRACE, self.let_go)
+        timer.daemon = True
+        timer.start()
+
+    def let_go(self):
+        for job, holding in list(self.holders.items()):
+            holding.discard(self)
+            if not holding:
+                self.lanes.cancel(job)  # does nothing where it has ended by itself
+                self.holders.pop(job, None)
+
+
+@st.cache_resource(show_spinner=False)
+def _holders() -> dict[Job, set[Held]]:
+    return {}
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=Held.release)
+def held() -> Held:
+    return Held(jobs.lanes(), _holders())
+
+
+def take_up():
+    """A new session, such as after a reload, goes on with the measurements of its visitor."""
+    if "previews" not in st.session_state:
+        asked = st.session_state["previews"] = {}
+        running = jobs.lanes().jobs("measurement") if caches.asked() else []
+        for job in running:
+            if jobs.mine(job):
+                asked.setdefault(job.about, job)
+                held().hold(job)

@@ -9,7 +9,7 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.figures.look import title
-from pruning.ui import aside, caches, copy_link, guard, names, state, tour, uploads, visitor
+from pruning.ui import aside, caches, copy_link, guard, measuring, names, state, tour, uploads, visitor
 
 ROOT = Path(__file__).resolve().parents[2]
 ICON = ROOT / "assets" / "icon.svg"
@@ -31,6 +31,7 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> 
         recipe = state.follow_link()
     except ValueError as error:
         refuse_link(error)
+    measuring.take_up()
     caches.leave_page(title)
     uploads.store()  # before the workers start, which inherit where it is
     recipe = about(recipe, title)

@@ -94,9 +94,8 @@ def look(recipe: Recipe, ask: bool = True) -> Counted:
     for cut, how, raw_only in dict.fromkeys(order(recipe)):
         if any(cut >= least for least in found.failed):  # out of reach, as all beyond it
             continue
-        wanted = ask and (cut == recipe.cut or not caches.measuring())
-        more = {"about": same, "background": True, "page_only": True}
-        more |= {"raw_only": raw_only, "start": wanted and on_their_way < AHEAD}
+        more = {"about": same, "page_only": True, "raw_only": raw_only}
+        more["start"] = ask and on_their_way < AHEAD
         answer = plans.ask_accuracy(recipe.but(cut=cut), how, **more)
         on_their_way += answer.pending and answer.job is not None
         found.take(cut, how, answer)
@@ -108,5 +107,4 @@ def make_way(recipe: Recipe):
     here = (about(recipe), recipe.cut)
     if st.session_state.get("counted at", here) != here:
         caches.end_of_page()
-        caches.end_measurement()
     st.session_state["counted at"] = here

@@ -53,9 +53,7 @@ def progress(found: counting.Counted):
     """How many cuts are repaired, and what is being done."""
     done, wanted = found.repaired, len(found.wanted)
     text = f"{len(found.points)} cuts counted, {done} of {wanted} repaired"
-    if caches.measuring():
-        text += "; the others wait until the measurement below has ended"
-    elif found.pending is not None and found.pending.job is not None:
+    if found.pending is not None and found.pending.job is not None:
         text += f". {caches.progress(found.pending.job)[1]}"
     st.progress(done / max(1, wanted), text)
 

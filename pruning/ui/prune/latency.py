@@ -32,7 +32,7 @@ def ask_table(recipe: Recipe, **how) -> caches.Answer:
     uploads.store()  # where the table is kept for the workers
     about = counting.about(recipe)  # beside counts of this recipe, which neither ends
     key = f"{caches.digest(recipe, (*caches.NETWORK, 'threads'))} {st.session_state.get(ANEW, 0)}"
-    more = {"key": key, "about": about, "title": "Times of layers", "background": True}
+    more = {"key": key, "about": about, "title": "Times of layers"}
     return caches.ask(table_now, recipe, **(more | how))
 
 
@@ -64,7 +64,11 @@ def estimate(recipe: Recipe, plan: Plan):
     table = known(recipe, structure) or ask_table(recipe, start=False).value
     if table is None:
         measuring.on_request(
-            "Estimate the time", lambda **how: ask_table(recipe, **how), lambda value: None, help=HELP
+            "Estimate the time",
+            lambda **how: ask_table(recipe, **how),
+            lambda value: None,
+            help=HELP,
+            lane="preview",  # nothing that is asked here is computed meanwhile, which would disturb the times
         )
         return
     form = table.form(structure)

@@ -13,7 +13,7 @@ from pruning.ui.prune import counting, now, search
 
 OFFER = """One group at a time loses a share of its channels, the others stay whole: which can bear it, as it
 is and with the layers that read it refitted? Channels that are tied go together."""
-HELP = "Seconds to a few minutes. It can be stopped, and another cut on the slider stops it too."
+HELP = "Seconds to a few minutes. It goes on while you look at something else, and can be stopped."
 LEARNED = " The network may have learned these images: expect larger losses on new ones."
 
 

@@ -252,7 +252,9 @@ def test_a_criterion_is_called_class_aware_only_by_two_standard_errors():
     without = judge.labels_in_words(shuffles, *numbers, False, 500)
     assert "the labels do not change what is cut" in without and "4 of the 10" in without
     same = judge.labels_in_words(shuffles.assign(differ=0), *numbers, False, 500)
-    assert same == "Here the labels do not change what is cut: the same channels go in all of 2 shuffles."
+    assert same == (
+        "Here the labels do not change what is cut: the same channels are cut in all of 2 shuffles."
+    )
     gaps = np.random.default_rng(0).normal(size=(4, 300)) + np.arange(4)[:, None]
     expected = np.sqrt(gaps.mean(0).var(ddof=1) / 300 + gaps.mean(1).var(ddof=1) / 4)
     assert standard_error(gaps) == pytest.approx(expected)

@@ -6,7 +6,8 @@ import pytest
 
 from pruning.criteria import CRITERIA
 from pruning.figures import agreement, group, layers, ranks
-from pruning.figures.look import LOOKS, PALETTE, colour, look, title
+from pruning.figures.look import LOOKS, PALETTE, colour, look
+from pruning.terms import title
 
 SCORES = {"a": np.array([3.0, 1.0, 2.0, 2.0]), "b": np.array([-np.inf, 5.0])}
 KEPT = {"a": np.array([0, 2, 3]), "b": np.array([1])}
@@ -79,11 +80,11 @@ def test_a_wide_group_is_drawn_in_fewer_squares():
     drawn = ranks.squares(table, widest=100)
     assert len(drawn) == 100
     assert drawn.iloc[0][["first", "last", "cut", "score"]].tolist() == [0, 2, 2, 1.0]
-    assert "2 of 3 are cut" in ranks.hover(drawn[:1], {"wide": "units"}, "is cut")[0]
+    assert "2 of 3 cut" in ranks.hover(drawn[:1], {"wide": "units"}, "cut")[0]
 
 
 def test_ranks_in_words():
-    assert "cuts 2 of 6 channels in 2 groups, the most in b (50%)" in ranks.ranks_in_words(channels())
+    assert "cuts 2 of 6 channels in 2 groups, the most in b (50 %)" in ranks.ranks_in_words(channels())
     assert ranks.ranks_in_words(channels(kept={})).startswith("Nothing is cut: all 6 channels of 2 groups")
 
 
@@ -106,13 +107,11 @@ def test_a_histogram_counts_every_channel_once_in_shared_bins():
 
 def test_a_group_in_words():
     words = group.group_in_words(channels().query("group == 'a'"))
-    assert (
-        words.startswith("a: 1 of 4 channels go, tied to no other layer.") and "a clear step (50.0%" in words
-    )
+    assert words.startswith("a: 1 of 4 channels cut. ") and "a clear step (50.0 %" in words
     words = group.group_in_words(channels().query("group == 'b'"), "conv2; conv4")
-    assert "tied to conv2, conv4: cut as one" in words and "first to go: 1" in words
+    assert ", pruned together with conv2, conv4." in words and "cut first: 1" in words
     assert group.spread_in_words(channels().query("group == 'a'"), "units") == (
-        "From 1 to 3 units, half of the channels below 2."
+        "From 1 to 3 units, median 2."
     )
 
 
@@ -126,7 +125,7 @@ def test_differences_count_what_the_other_would_keep():
         {"criterion": "di", "differ": 2, "of": 2},
     ]
     assert agreement.disagreement_in_words(table, "l1").startswith(
-        "If L2 norm decided, 1 of your 2 cut channels would differ; if DI decided, 2."
+        "L2 norm agrees most with L1 norm: of the 2 channels cut here it would keep 1; DI agrees least"
     )
     bars = agreement.disagreement(table, "l1", chosen="di").data[0]
     assert list(bars.x) == [1, 2] and [point[0] for point in bars.customdata] == ["l2", "di"]
@@ -137,7 +136,7 @@ def test_swaps_are_the_channels_cut_by_one_of_two():
     table = agreement.swaps(three(), "l1", "di")
     found = set(zip(table["group"], table["channel"], table["cut_by"], strict=True))
     assert found == {("a", 0, "DI"), ("a", 1, "L1 norm"), ("b", 0, "L1 norm"), ("b", 1, "DI")}
-    assert "2 channels go by L1 norm only and 2 by DI only" in agreement.swaps_in_words(table, "l1", "di")
+    assert "2 channels cut by L1 norm alone and 2 by DI alone" in agreement.swaps_in_words(table, "l1", "di")
     drawn = {trace.name: len(trace.x) for trace in agreement.swap_map(three(), "l1", "di").data}
     assert drawn == {"both keep": 2, "both cut": 0, "only L1 norm cuts": 2, "only DI cuts": 2}
 
@@ -179,8 +178,8 @@ def test_a_treemap_adds_up():
         *(["f", "f", ""], ["f.0.0", "0.0", "f"], ["f.1.conv", "1.conv", "f"]),
         *(["f.1.conv.0", "0", "f.1.conv"], ["f.1.conv.2", "2", "f.1.conv"], ["c.1", "c.1", ""]),
     ]
-    assert layers.treemap_in_words(LAYERS, "macs").startswith("block holds 80% of the 1,000 MACs")
-    assert "head with 55.0%" in layers.treemap_in_words(LAYERS, "parameters")
+    assert layers.treemap_in_words(LAYERS, "macs").startswith("block holds 80 % of the 1,000 MACs")
+    assert "head with 55.0 %" in layers.treemap_in_words(LAYERS, "parameters")
 
 
 # ------------------------------------------------------------------------------------------------- nothing
@@ -194,7 +193,7 @@ def test_an_empty_table_says_why():
         "No other criterion"
     )
     assert said(agreement.swap_map(none, "l1", "di")) == ["Two criteria are needed"]
-    assert said(agreement.spearman_map(agreement.spearman(none))) == ["No criterion has been asked yet"]
+    assert said(agreement.spearman_map(agreement.spearman(none))) == ["No criterion has been computed yet"]
     assert said(layers.treemap(nothing)) == ["This network has no convolution or linear layer"]
     words = [ranks.ranks_in_words(none), group.group_in_words(none), group.spread_in_words(none, "units")]
     words += [agreement.disagreement_in_words(agreement.differences(none, "l1"), "l1")]

@@ -64,7 +64,8 @@ def test_start_middle_and_end_stand_side_by_side_with_the_ghost():
     )
     words = figures.polarization_in_words(trace(SCALED))
     assert (
-        words.startswith("33% of 6 gates are closed for good and 67% are above g = 0.9.") and "0.999" in words
+        words.startswith("33 % of 6 gates are closed for good and 67 % are above g = 0.9.")
+        and "0.999" in words
     )
 
 
@@ -78,7 +79,7 @@ def test_every_gate_has_its_path_and_its_group_a_colour():
     lines = {line.name: line for line in figure.data}
     assert list(lines) == ["a", "b", GHOST] and np.isnan(lines["b"].y).sum() == 4
     assert lines["a"].line.color != lines["b"].line.color
-    assert "a lost the largest share (100% closed)" in figures.paths_in_words(table, 6)
+    assert "a lost the largest share (100 % closed)" in figures.paths_in_words(table, 6)
 
 
 def test_a_large_network_s_paths_are_drawn_evenly():
@@ -86,14 +87,14 @@ def test_a_large_network_s_paths_are_drawn_evenly():
     table = figures.paths(wide, gates=50, points=40)
     assert len(table) == 2000 and {0, 999} <= set(table["gate"]) and table["step"].max() == 2490
     assert table.drop_duplicates("gate")["group"].value_counts().to_dict() == {"a": 20, "b": 30}
-    assert figures.paths_in_words(table, 1000).startswith("50 of 1,000 gates, taken evenly")
+    assert figures.paths_in_words(table, 1000).startswith("One line per gate, 50 of 1,000 drawn evenly")
 
 
 def test_the_budget_is_drawn_in_percent_and_told():
     figure = figures.budget(trace(SCALED).rows, "MACs")
     lines = {line.name: list(line.y) for line in figure.data}
-    assert lines == {"target": [50, 50, 50], "MACs left": [100, 75, 50], "loss of the task": [1, 1, 1]}
-    assert "where 50.0% was asked for" in figures.budget_in_words(trace(SCALED).rows, 0.5, "MACs")
+    assert lines == {"target": [50, 50, 50], "MACs left": [100, 75, 50], "task loss": [1, 1, 1]}
+    assert "50.0 % is the target" in figures.budget_in_words(trace(SCALED).rows, 0.5, "MACs")
 
 
 def test_where_nothing_was_trained_every_figure_says_so():

@@ -76,9 +76,9 @@ def test_a_mark_tells_layer_sizes_group_ties_and_reason(links):
     told = {text[3:].partition("</b>")[0]: text for text in texts(network.network(links))}
     assert set(told) == {"stem", "start", "depth", "end", "head"}
     assert "8 inputs, 6 outputs" in told["start"] and "reads stem" in told["start"]
-    assert "group stem: 8 channels<br>cut as one with end" in told["stem"]
-    assert "depth-wise" in told["depth"] and "cut as one with start" in told["depth"]
-    assert "tied to no other layer" in told["start"]
+    assert "group stem: 8 channels<br>pruned together with end" in told["stem"]
+    assert "depth-wise" in told["depth"] and "pruned together with start" in told["depth"]
+    assert "coupled to no other layer" in told["start"]
     assert "cannot be cut: it is the network's output" in told["head"]
     widths = {trace.line.width for trace in network.network(links, "stem").data if trace.mode == "lines"}
     assert max(widths) > max(t.line.width for t in network.network(links).data if t.mode == "lines")
@@ -102,13 +102,14 @@ def test_labels_are_few_and_name_the_parts():
 
 def test_the_sentence_counts_groups_ties_and_what_stays(links):
     words = network.network_in_words(links, "start")
-    assert "5 layers" in words and "2 groups" in words and "the thick one is start's" in words
-    assert "stem is written by 2 layers, which are cut as one" in words and "head stays whole" in words
+    assert "5 layers" in words and "2 channel groups" in words and "the thick one is start's" in words
+    assert "stem is written by 2 coupled layers, which are pruned together" in words
+    assert "head cannot be cut" in words
 
 
 def test_a_network_without_layers_or_without_groups_says_so(links):
     none, stays = links[:0], links[links["role"] == "fixed"].assign(place=0)
     assert "no convolution" in network.network(none).layout.annotations[0].text
     assert "no convolution" in network.network_in_words(none)
-    assert network.network_in_words(stays) == "1 layer. head stays whole."
+    assert network.network_in_words(stays) == "1 layer. head cannot be cut."
     assert len(texts(network.network(stays))) == 1

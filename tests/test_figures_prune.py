@@ -55,20 +55,20 @@ def said(figure) -> list[str]:
 
 def test_every_channel_is_in_one_bar():
     bars = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in structure.structure(WIDTHS).data}
-    assert bars == {"untouched": {"c": 8}, "stays": {"a": 8, "b": 24}, "is cut": {"a": 8, "b": 8}}
+    assert bars == {"not cut": {"c": 8}, "kept": {"a": 8, "b": 24}, "cut": {"a": 8, "b": 8}}
     texts = [text for bar in structure.structure(WIDTHS).data for text in bar.hovertext]
-    assert "cut as one with d, e" in texts and "tied to no other layer" in texts
+    assert "pruned together with d, e" in texts and "coupled to no other layer" in texts
 
 
 def test_the_structure_in_words():
     words = structure.structure_in_words(WIDTHS)
     assert (
-        "16 of 48 channels go in 2 groups" in words
-        and "a (8 of 16 stay)" in words
-        and "1 group stays" in words
+        "16 of 48 channels are cut in 2 groups" in words
+        and "a (8 of 16 are kept)" in words
+        and "1 group is not cut" in words
     )
     whole = WIDTHS.assign(after=WIDTHS["before"], share_cut=0.0)
-    assert structure.structure_in_words(whole) == "Nothing is cut: all 56 channels of 3 groups stay."
+    assert structure.structure_in_words(whole) == "Nothing is cut: all 56 channels of 3 groups are kept."
 
 
 # ------------------------------------------------------------------------------------------- trade-off
@@ -92,7 +92,11 @@ def test_a_criterion_stands_in_the_legend_once():
 
 def test_the_trade_off_in_words_is_the_last_run_s():
     words = tradeoff.tradeoff_in_words(RUNS)
-    assert "75.0% of the MACs gone, 80 of 100" in words and "all of them 90" in words and "it was 20" in words
+    assert (
+        ("75.0 % of the MACs removed, 80 of 100") in words
+        and "all of them 90" in words
+        and "it was 20" in words
+    )
 
 
 def test_stages_come_into_the_live_chart_as_they_are_told():
@@ -132,7 +136,7 @@ def test_training_afterwards():
     loss, holdout, accuracy = training.training(HISTORY).data
     assert loss.y.tolist() == pytest.approx([1.0, 0.6, 0.5]) and holdout.yaxis == "y"
     assert accuracy.yaxis == "y2" and accuracy.y.tolist() == pytest.approx([70, 80, 79])
-    assert "epoch 2 of 3" in training.training_in_words(HISTORY) and "80.0%" in training.training_in_words(
+    assert "epoch 2 of 3" in training.training_in_words(HISTORY) and "80.0 %" in training.training_in_words(
         HISTORY
     )
     assert "stayed as it was" in training.training_in_words(HISTORY.assign(kept=False))
@@ -146,16 +150,19 @@ def test_classes_are_ordered_by_what_they_lost():
     assert [line.y[0] for line in lines] == ["cat", "dog"]  # an owl is in no test image
     assert lines[0].line.color == CUT != lines[1].line.color
     words = changed.by_class_in_words(CLASSES)
-    assert "cat lost most: 90.0%" in words and "dog gained most: 80.0% before, 85.0% now" in words
+    assert (
+        "cat lost most: accuracy 90.0 % before" in words
+        and ("dog gained most: 80.0 % before, 85.0 % now") in words
+    )
     assert (
         changed.by_class_in_words(CLASSES.assign(final=CLASSES["baseline"])) == "No class lost any accuracy."
     )
 
 
 def test_equal_accuracy_can_be_made_of_other_errors():
-    assert "as many are right" in changed.changed_in_words(3, 3, 100, 0.9)
-    assert "2 fewer are right" in changed.changed_in_words(3, 1, 100, 0.9)
-    assert "none of the 100" in changed.changed_in_words(0, 0, 100, 1.0)
+    assert "the accuracy is the same" in changed.changed_in_words(3, 3, 100, 0.9)
+    assert "2 fewer right in all" in changed.changed_in_words(3, 1, 100, 0.9)
+    assert "No prediction turned right or wrong on the 100" in changed.changed_in_words(0, 0, 100, 1.0)
 
 
 @pytest.mark.parametrize(

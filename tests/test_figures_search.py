@@ -31,8 +31,8 @@ def test_every_group_has_a_row_and_every_step_a_square(price):
     assert list(squares.y) == ["a", "b", "a", "b"] and list(squares.x) == pytest.approx([90, 80, 70, 60])
     assert figure.layout.xaxis.autorange == "reversed"
     words = search_path_in_words(path_rows(PATH, 0.4), price)
-    assert words.startswith("a gave first; b gave the largest share (25% of its channels are left).")
-    assert "made 80% of what was lost" in words and PRICES[price][1] in words
+    assert words.startswith("a was cut first; b lost most (25 % of its channels are left).")
+    assert "made up 80 % of the cost" in words and PRICES[price][1] in words
 
 
 def test_nothing_to_cut_is_said():

@@ -48,8 +48,8 @@ def test_the_opened_group_stands_out_among_the_others(kind, opened):
 
 def test_the_words_name_the_group_that_costs_most():
     words = sensitivity_in_words(TABLE)
-    assert words.startswith("With 50% of one group gone, a costs most: 50.0 points, 5.0 once")
-    assert "b costs 1.0" in words and "200 hold-out images, 2 groups" in words
+    assert words.startswith("With 50 % of one group cut, a costs most: 50.0 points of accuracy, 5.0 after")
+    assert "b costs 1.0" in words and "200 hold-out images, one group at a time (2 groups)" in words
 
 
 def test_nothing_to_cut_is_said():

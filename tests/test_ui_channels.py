@@ -17,8 +17,11 @@ def test_the_map_a_group_and_what_is_tied_to_it(server):
     assert not app.exception and not app.error
     assert "channels in 12 groups" in said(app)
     assert "Keeps the channels whose filters have the largest weights" in said(app)
-    assert "conv1: 0 of 16 channels go, tied to layer1.0.conv2, layer1.1.conv2," in said(app)
-    assert "3 are written by several layers, which are cut as one: most by 10, those of conv1" in said(app)
+    assert "conv1: 0 of 16 channels cut, pruned together with layer1.0.conv2, layer1.1.conv2," in said(app)
+    assert (
+        "3 groups are written by several coupled layers, which are pruned together; the largest is that "
+        "of conv1, with 10"
+    ) in said(app)
     (stays,) = [table.value for table in app.dataframe if "why" in table.value]
     assert stays[["layer", "why"]].to_numpy().tolist() == [["linear", "it is the network's output"]]
     assert [box.label for box in app.expander if "why" in box.label] == [
@@ -26,7 +29,7 @@ def test_the_map_a_group_and_what_is_tied_to_it(server):
     ]
     assert app.selectbox(key="widget group").value == "conv1"
     app.selectbox(key="widget group").select("layer1.0.conv1").run()
-    assert "layer1.0.conv1: 0 of 16 channels go, tied to no other layer" in said(app)
+    assert "layer1.0.conv1: 0 of 16 channels cut." in said(app)
     assert app.query_params["group"] in ("layer1.0.conv1", ["layer1.0.conv1"])
 
 

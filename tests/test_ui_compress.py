@@ -11,6 +11,7 @@ from pruning import Recipe
 from pruning.experiment.compress import bits_compared, bits_now, subtask_now
 from pruning.figures import bits as figures
 from pruning.quantize.rounding import quantize
+from pruning.terms import percent
 from pruning.train import evaluate
 from pruning.ui.compress.now import point_table
 from tests.page_door import look_until, open_page, said
@@ -54,7 +55,7 @@ def test_the_mean_of_bits_of_a_link_is_counted_and_drawn(server):
     assert "a weight has 3.00 on average" in said(app) or "a weight has 2.99 on average" in said(app)
     assert "No classes are chosen" in said(app)
     now = bits_now(RECIPE)
-    assert figure_of(app, "In few bits") == f"{now.ways['di'].right.mean():.1%}"
+    assert figure_of(app, "In few bits") == percent(now.ways["di"].right.mean())
     assert figure_of(app, "Size") == f"{now.ways['di'].bytes / 1e3:.0f} kB"
     assert "--bits 3" in app.code[-1].value
 

@@ -136,7 +136,7 @@ def test_gates_at_work_are_drawn_paused_and_resumed(server, tmp_path):
     job = known(tmp_path, gates_told(10, [1, 1, 1, 1]), gates_told(20, [0, 0.2, 2, 4]))
     app = open_gates(criterion="gdp", job=job.id)
     told = figures(app)
-    assert told["MACs left"] == "73.1%" and told["Closed gates"] == "1" and told["In between"] == "25.0%"
+    assert told["MACs left"] == "73.1 %" and told["Closed gates"] == "1" and told["In between"] == "25.0 %"
     assert told["eps"] == "0.04" and told["Margin"] == "1.5 x" and told["Price"] == "0.3"
     assert {"Pause", "Stop and keep", "Cancel"} <= set(labels(app))
     names = {"Histogram of the gates", "Histogram of t / √eps", "Path of every gate", "Loss of the task"}
@@ -147,12 +147,12 @@ def test_gates_at_work_are_drawn_paused_and_resumed(server, tmp_path):
     (tmp_path / "state" / KEPT).write_bytes(b"")
     job.settle(Outcome("cancelled", error="Cancelled"))
     app = open_gates(criterion="gdp", job=job.id)  # a reload is a new session
-    assert "Paused in epoch 1 of 3 of the gates" in said(app) and figures(app)["MACs left"] == "73.1%"
+    assert "Paused in epoch 1 of 3 of the gates" in said(app) and figures(app)["MACs left"] == "73.1 %"
     press(app, "Resume")
     new = jobs.lanes().job(link_of(app)["job"])
     assert new.after == job.id and (new.folder / "state" / KEPT).exists()
     assert new.arguments == (RECIPE, str(new.folder))
-    assert figures(app)["MACs left"] == "73.1%"  # until the new one has told of its own
+    assert figures(app)["MACs left"] == "73.1 %"  # until the new one has told of its own
     jobs.lanes().cancel(new)
 
 
@@ -161,7 +161,7 @@ def test_a_job_that_ended_otherwise_says_so_and_goes_on_from_what_it_kept(server
     job = known(tmp_path, gates_told(10, [1] * 4), outcome=Outcome(status, error="It broke."))
     app = open_gates(criterion="gdp", job=job.id)
     assert ("This job was cancelled in epoch 1" if status == "cancelled" else "It broke.") in said(app)
-    assert "Resume" not in labels(app) and figures(app)["In between"] == "25.0%"
+    assert "Resume" not in labels(app) and figures(app)["In between"] == "25.0 %"
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / KEPT).write_bytes(b"")
     assert "Resume" in labels(app.run())
@@ -171,11 +171,11 @@ def test_zeros_are_removed_on_request_and_nothing_changes(server, tmp_path):
     job = known(tmp_path, outcome=Outcome("done", report_of()))
     app = open_gates(criterion="gdp", job=job.id)
     assert "2 of 4 gates closed" in said(app) and "Gated" not in figures(app)
-    assert "50% of 4 gates are closed for good" in said(app)
+    assert "50 % of 4 gates are closed for good" in said(app)
     press(app, "Remove the zeros")
     told = figures(app)
-    assert link_of(app)["zeros"] == "removed" and told["Gated"] == told["Zeros removed"] == "95.00%"
-    assert told["Fine-tuned"] == "97.00%" and told["MACs"] == "50" and "Remove the zeros" not in labels(app)
+    assert link_of(app)["zeros"] == "removed" and told["Gated"] == told["Zeros removed"] == "95.0 %"
+    assert told["Fine-tuned"] == "97.0 %" and told["MACs"] == "50" and "Remove the zeros" not in labels(app)
     assert "before and after: 2.0e-07 of the largest output" in said(app) and "A message." in said(app)
     assert "only their shortcuts are left of them: `layer1.0.conv1`" in said(app)
     assert "none, not in the last digit" in difference_in_words(report_of(0.0))

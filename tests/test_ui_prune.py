@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from pruning import Recipe
 from pruning.experiment import describe
 from pruning.experiment.tradeoff import COARSE
+from pruning.terms import percent
 from pruning.ui import jobs
 from pruning.ui.prune import controls, counting
 from tests.front_door import typed
@@ -36,7 +37,7 @@ def test_costs_widths_and_accuracy_follow_the_recipe(server):
     app = look_until(open_prune(**LINK, cut="0.5"), counted)
     before = figures(app)
     assert before["MACs"] == "20.3 M" and before["Full network"].endswith("%")
-    assert "channels go in 9 groups" in said(app)
+    assert "channels are cut in 9 groups" in said(app)
     app.slider(key="widget cut").set_value(20)
     look_until(app.run(), counted)
     assert figures(app)["MACs"].startswith("32.") and figures(app)["Full network"] == before["Full network"]
@@ -90,7 +91,7 @@ def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run
     assert {"Repaired", "Fine-tuned", "Measured time", "Same answers"} <= set(figures(again))
     assert {"What changed", "What they look at"} <= {heading.value for heading in again.subheader}
     report = jobs.lanes().job(id).result().report
-    assert figures(again)["Fine-tuned"] == f"{report['accuracy']['tuned']:.2%}"
+    assert figures(again)["Fine-tuned"] == percent(report["accuracy"]["tuned"])
     command = again.code[-1].value
     assert "python -m pruning run --model resnet20 --data digits --criterion l2" in command
     ran = typed(["bash", "-euc", command.replace("--out pruned", "--out mine")], tmp_path)

@@ -93,7 +93,7 @@ def test_catro_tells_what_its_scatters_rest_on():
     assert (view.images, view.classes, view.grid, view.size) == (60, 10, (32, 32), (32, 32))
     assert view.noise == pytest.approx(9 / 50) and view.layers == ("layer1.1.conv2",)
     words = planes.ground_in_words(60, 10, (16, 16), (32, 32), ("a", "b"))
-    assert "a grid of 16 x 16 out of 32 x 32 places" in words and "`a` and 1 more layers read them" in words
+    assert "a grid of 16 x 16 out of 32 x 32 positions where `a` and 1 more layer read them" in words
 
 
 # ------------------------------------------------------------------------------------------------ the figures
@@ -141,8 +141,8 @@ def test_maps_and_quantiles_are_drawn_beside_the_barycenter():
 
 def test_the_rank_correlation_is_always_told_and_when_it_is_l1_in_another_dress():
     told = transport.agreement_in_words({"l1": 0.97, "fpgm": 0.5, "energy": float("nan")})
-    assert "L1 norm 0.97, FPGM 0.50" in told and "energy none" in told
-    assert told.endswith("On this layer CPOT orders channels as L1 does.")
+    assert "L1 norm 0.97, FPGM 0.50" in told and "Energy undefined" in told
+    assert told.endswith("On this layer CPOT ranks channels as the L1 norm does.")
     assert "orders channels as" not in transport.agreement_in_words({"l1": 0.95, "fpgm": 1.0})
 
 
@@ -154,14 +154,14 @@ def test_dis_curve_is_marked_where_the_slider_cuts():
     assert gone.x.tolist() == [0, 1] and there.y.tolist() == pytest.approx([0.7, 0.5, 0.0])
     assert (
         "1 cut" in words_of(figure)
-        and "channel 0 goes here" in words_of(figure)
+        and "channel 0 is removed here" in words_of(figure)
         and "K - 1" in words_of(figure)
     )
     words = discriminant.curve_in_words(told, "taylor", 1, 60)
-    assert "0.8 of at most 1" in words and "87% of it is kept" in words and "another quantity" in words
-    assert "Channel 0 is number 2 of 3 to go, with 0.2, and stays" in discriminant.losses_in_words(
-        told, "exact", 0
-    )
+    assert "0.8 of at most 1" in words and "87 % of it is kept" in words and "another quantity" in words
+    assert (
+        "Channel 0 is number 2 of 3 in the order of removal (0.2) and stays"
+    ) in discriminant.losses_in_words(told, "exact", 0)
     assert "0.9999 of K - 1. That is interpolation" in discriminant.share_in_words(0.99996)
     assert "interpolation" not in discriminant.share_in_words(0.99)
     assert "first-order" in discriminant.losses(told, "taylor").layout.yaxis.title.text  # never just "DI"
@@ -179,8 +179,8 @@ def test_a_parallel_of_catros_line_parts_what_stays_from_what_goes():
     assert (above == ~points["cut"]).all()
     figure = planes.plane(points, ratio, 0.1, chosen=3)
     drawn = {trace.name: trace for trace in figure.data}
-    assert drawn["parallel that parts them"].y[0] == pytest.approx(height)
-    assert drawn["is cut"].marker.symbol != drawn["stays"].marker.symbol and len(drawn["is cut"].x) == 4
+    assert drawn["threshold at this cut"].y[0] == pytest.approx(height)
+    assert drawn["cut"].marker.symbol != drawn["kept"].marker.symbol and len(drawn["cut"].x) == 4
     assert "no class information" in drawn and "channel 3" in words_of(figure)
     words = planes.plane_in_words(points, ratio, 0.1, 3)
     assert "Channel 3 is number" in words and "do not rise above it" in words
@@ -193,7 +193,9 @@ def test_utility_curves_mark_the_width_that_stays():
     last = figure.data[-1]
     assert last.x.tolist() == [100] and last.y.tolist() == [100]  # the opened group is drawn on top
     words = planes.utility_in_words(worth, {"b": 1}, "b")
-    assert "The 1 channels of b that stay make 50% of its worth" in words and "1 of its 3 channels" in words
+    assert (
+        "The 1 channel of b kept at this cut holds 50 % of its utility"
+    ) in words and "1 of its 3 channels" in words
     assert planes.utility_table(worth).groupby("group")["worth"].last().to_numpy() == pytest.approx([1, 1])
 
 
@@ -205,7 +207,7 @@ def test_the_page_says_why_one_channel_goes(server):
     app = open_page("1_Channels", criterion="catro", lesson="1", **link)
     look_until(app, lambda page: "lie on the dotted line" in said(page))
     assert "Channel 7 is number" in said(app) and "Scatter of 60 images of 10 classes" in said(app)
-    assert f"channels of {GROUP} that stay make" in said(app)
+    assert f"channels of {GROUP} kept at this cut hold" in said(app)
 
 
 @pytest.mark.parametrize("lesson, distribution", [(None, "filters"), ("1", "maps")])

@@ -23,12 +23,12 @@ from pruning.channels.records import ChannelGroup, Structure
 from pruning.cost import Plan, macs_form, parameters_form
 from pruning.criteria.scores import Scores
 from pruning.latency import LatencyTable
+from pruning.terms import MEASURE_NAMES, percent
 from pruning.wording import choose
 
 ALLOCATIONS = ("uniform", "global")
 SEARCHED = ("greedy", "trace-ratio", "error")  # by pruning.search
 MEASURES = ("macs", "params", "channels", "latency")
-MEASURE_NAMES = {"macs": "MACs", "params": "parameters", "channels": "channels", "latency": "latency"}
 
 
 def plan(
@@ -147,7 +147,7 @@ def _messages(
             else ""
         )
         messages.append(
-            f"{cut:.1%} of the {MEASURE_NAMES[measure]} were asked for, {achieved:.1%} go{reason}."
+            f"{percent(cut)} of the {MEASURE_NAMES[measure]} were asked for, {percent(achieved)} go{reason}."
         )
     changed = [group.name for group in _renormalised(structure, counts)]
     if changed:

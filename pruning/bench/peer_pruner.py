@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from pruning.bench.accuracy import NEAR, WAYS
 from pruning.experiment.sources import Loaded
 from pruning.statistics.images import CalibrationImages
+from pruning.terms import percent
 
 BATCH = 64  # images a gradient of its Taylor criterion is averaged over, as in its benchmark of criteria
 HALVINGS = 20  # of the ratio, at most
@@ -73,7 +74,7 @@ class Peer:
             counted, lost = step, self.macs_cut(network)
             if lost >= share:
                 return network if lost - share < share - lost_before else before
-        raise ValueError(f"all its steps take {lost:.1%} of the MACs")
+        raise ValueError(f"all its steps take {percent(lost)} of the MACs")
 
     def pruner(self, network: nn.Module, scope: str, **settings):
         import torch_pruning

@@ -10,6 +10,7 @@ import pandas as pd
 from pruning.cost import Plan
 from pruning.experiment.sources import Loaded
 from pruning.progress import Watch
+from pruning.terms import percent
 
 if TYPE_CHECKING:
     from pruning.experiment.recipe import Recipe
@@ -87,15 +88,15 @@ def hardly_faster(
         return []
     how = f"at batch {latency['batch']} on {latency['threads']} thread{'s' * (latency['threads'] > 1)}"
     if saved <= 0:
-        words = f"fewer multiply-accumulates ({fewer:.0%}) did not make it faster {how}"
+        words = f"{percent(fewer, 0)} fewer MACs did not make it faster {how}"
     else:
-        words = f"{fewer:.0%} fewer multiply-accumulates made it only {saved:.0%} faster {how}"
+        words = f"{percent(fewer, 0)} fewer MACs made it only {percent(saved, 0)} faster {how}"
     lesser = layers[(layers["macs_after"] < layers["macs_before"]) & (layers["ms_before"] > 0)]
     most = lesser.sort_values("ms_after", ascending=False).head(NAMED)
     if len(most):
         words += f"; most time stayed in {'; '.join(_in_words(row) for row in most.itertuples())}"
     rest = layers[layers["kind"].isin((OTHER, "norm"))]["ms_after"].sum() / layers["ms_after"].sum()
-    words += f"; norms, activations and the rest take {rest:.0%} of the time"
+    words += f"; norms, activations and the rest take {percent(rest, 0)} of the time"
     return [words + (f"; {' or '.join(ways)} may help." if ways else ".")]
 
 
@@ -113,8 +114,8 @@ def _ways(recipe: "Recipe", block: int) -> list[str]:
 
 def _in_words(row) -> str:
     fewer, less = 1 - row.macs_after / row.macs_before, 1 - row.ms_after / row.ms_before
-    change = f"{less:.0%} less time" if less >= 0 else f"{-less:.0%} more time"
-    return f"{row.layer}: {fewer:.0%} fewer MACs, {change}"
+    change = f"{percent(less, 0)} less time" if less >= 0 else f"{percent(-less, 0)} more time"
+    return f"{row.layer}: {percent(fewer, 0)} fewer MACs, {change}"
 
 
 def _estimated(loaded: Loaded, plan: Plan) -> dict[str, Any] | None:
@@ -135,6 +136,7 @@ def _unforeseen(latency: Mapping[str, Any]) -> list[str]:
     if abs(less - wanted) <= FAR:
         return []
     return [
-        f"the measured times let expect {wanted:.0%} less time, and the cut network took {less:.0%} less at "
+        f"{percent(wanted, 0)} less time was expected from the layers' measured times; measured were "
+        f"{percent(less, 0)} less at "
         f"batch {latency['batch']}."
     ]

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import CUT, KEPT, QUIET, colour, title
+from pruning.figures.look import CUT, DIVERGING, KEPT, QUIET, colour
 from pruning.figures.nothing import nothing
 from pruning.figures.ranks import grid
+from pruning.terms import plural, title
 
 MANY = 4000  # channels; of more than these only those are drawn on which the two differ
 
@@ -36,7 +37,10 @@ def disagreement(differing: pd.DataFrame, own: str, chosen: str | None = None) -
     table."""
     figure = go.Figure(
         layout={
-            "xaxis": {"title": f"channels cut by {title(own)} that it would keep", "rangemode": "tozero"},
+            "xaxis": {
+                "title": (f"channels that {title(own)} cuts and this criterion keeps"),
+                "rangemode": "tozero",
+            },
             "yaxis": {
                 "categoryorder": "array",
                 "categoryarray": [title(name) for name in differing["criterion"][::-1]],
@@ -61,25 +65,28 @@ def disagreement(differing: pd.DataFrame, own: str, chosen: str | None = None) -
         customdata=differing[["criterion"]].to_numpy(object),
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
-        hovertemplate="%{y}: %{x} would stay<extra>a click shows which</extra>",
+        hovertemplate="%{y} would keep %{x} of them<extra>click to see which</extra>",
     )
     if differing.empty:
-        nothing(figure, "No other criterion has been asked yet")
+        nothing(figure, "No other criterion has been computed yet")
     return figure
 
 
 def disagreement_in_words(differing: pd.DataFrame, own: str) -> str:
     """The answer in a sentence."""
     if differing.empty:
-        return "No other criterion has been asked yet."
+        return "No other criterion has been computed yet."
     near, far = differing.iloc[0], differing.iloc[-1]
     if not near["of"]:
-        return "Nothing is cut, so no criterion would decide otherwise."
-    words = f"If {title(near['criterion'])} decided, {near['differ']} of your {near['of']} cut channels would"
-    words += " differ"
+        return "Nothing is cut, so all criteria agree."
+    words = (
+        f"{title(near['criterion'])} agrees most with {title(own)}: of the "
+        f"{plural(near['of'], 'channel')} cut "
+    )
+    words += f"here it would keep {near['differ']}"
     if len(differing) > 1:
-        words += f"; if {title(far['criterion'])} decided, {far['differ']}"
-    return words + ". All cut to the same budget. A click on a bar shows the channels."
+        words += f"; {title(far['criterion'])} agrees least and would keep {far['differ']}"
+    return words + ". All criteria cut to the same budget. Click a bar to see the channels."
 
 
 def swaps(channels: pd.DataFrame, own: str, other: str) -> pd.DataFrame:
@@ -144,8 +151,8 @@ def swaps_in_words(swaps: pd.DataFrame, own: str, other: str) -> str:
     mine, theirs = int(gone.get(title(own), 0)), int(gone.get(title(other), 0))
     group, most = swaps["group"].value_counts().index[0], int(swaps["group"].value_counts().iloc[0])
     return (
-        f"{mine} channels go by {title(own)} only and {theirs} by {title(other)} only, "
-        f"the most of them in {group} ({most})."
+        f"{plural(mine, 'channel')} cut by {title(own)} alone and {theirs:,} by {title(other)} alone, "
+        f"most of them in {group} ({most})."
     )
 
 
@@ -176,7 +183,7 @@ def spearman_map(matrix: pd.DataFrame) -> go.Figure:
         y=names,
         zmin=-1,
         zmax=1,
-        colorscale="RdBu",
+        colorscale=DIVERGING,
         text=text,
         texttemplate="%{text}",
         colorbar={"title": "Spearman", "thickness": 12},
@@ -184,7 +191,7 @@ def spearman_map(matrix: pd.DataFrame) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed")
     if matrix.empty:
-        nothing(figure, "No criterion has been asked yet")
+        nothing(figure, "No criterion has been computed yet")
     return figure
 
 
@@ -192,10 +199,10 @@ def spearman_in_words(matrix: pd.DataFrame) -> str:
     pairs = [(matrix.loc[a, b], a, b) for i, a in enumerate(matrix.index) for b in matrix.index[i + 1 :]]
     pairs = [pair for pair in pairs if np.isfinite(pair[0])]
     if not pairs:
-        return "Fewer than two criteria have been asked yet."
+        return "Fewer than two criteria have been computed yet."
     (most, a, b), (least, c, d) = max(pairs), min(pairs)
     return (
-        "Mean rank correlation within the groups. "
+        "Mean rank correlation (Spearman) within the groups. "
         f"The most alike are {title(a)} and {title(b)} ({most:.2f}), "
         f"the least {title(c)} and {title(d)} ({least:.2f})."
     )

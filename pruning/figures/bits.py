@@ -9,8 +9,9 @@ from plotly.colors import sample_colorscale
 from pruning.figures.look import QUIET, colour, look
 from pruning.figures.nothing import nothing
 from pruning.figures.ranks import WIDEST, grid
+from pruning.terms import plural
 
-WAYS = {"di": "DI and error", "error": "error alone", "uniform": "the same for all"}
+WAYS = {"di": "DI and rounding error", "error": "rounding error alone", "uniform": "the same for all"}
 LINES = {  # the three ways; DI looks as it does everywhere
     "di": look("di"),
     "error": {"line": {"color": "#717581", "dash": "dash"}, "marker": {"color": "#717581", "symbol": "x"}},
@@ -18,9 +19,9 @@ LINES = {  # the three ways; DI looks as it does everywhere
 }
 CONTROLS = {
     "catro": "CATRO, true labels",
-    "all classes": "CATRO, chosen for all classes",
+    "all classes": "CATRO, all classes",
     "shuffled": "CATRO, shuffled labels",
-    "energy": "energy (no labels)",
+    "energy": "Energy (no labels)",
     "l1": "L1 norm (no images)",
 }
 TICKS = [step * 10**power for power in range(7) for step in (1, 2, 5)]  # kB
@@ -44,14 +45,14 @@ def bits_map(channels: pd.DataFrame) -> go.Figure:
     many = int(drawn["place"].max()) + 1 if len(drawn) else 1
     figure.update_xaxes(range=[-1, many])
     if len(drawn) and (drawn["last"] > drawn["first"]).any():
-        figure.update_xaxes(title="place in the layer; a square of a wide layer stands for several channels")
+        figure.update_xaxes(title="position in the layer; in wide layers a square is several channels")
     size = min(row * 0.68, 900 / many * 0.72)
     for bits, shade in shades(sorted(set(drawn["bits"]))).items():
         part = drawn[drawn["bits"] == bits]
         figure.add_scatter(
             x=part["place"].to_numpy("float32"),
             y=part["layer"],
-            name=f"{bits} bits",
+            name=plural(bits, "bit"),
             mode="markers",
             marker={"symbol": "square", "size": size, "color": shade, "line": {"width": 0}},
             customdata=part[["first", "last", "mean", "importance"]].to_numpy(object),
@@ -59,7 +60,7 @@ def bits_map(channels: pd.DataFrame) -> go.Figure:
             "importance %{customdata[3]:.3g} (mean of the layer 1)<extra></extra>",
         )
     if channels.empty:
-        nothing(figure, "This network has no weights that could be rounded")
+        nothing(figure, "This network has no weights to quantize")
     return figure
 
 
@@ -84,12 +85,12 @@ def bits_in_words(channels: pd.DataFrame, by: str) -> str:
     counts = channels["bits"].value_counts().sort_index()
     told = ", ".join(f"{count:,} have {bits}" for bits, count in counts.items())
     mean = (channels["bits"] * channels["weights"]).sum() / channels["weights"].sum()
-    words = f"Of {len(channels):,} channels {told} bits; a weight has {mean:.2f} on average. "
+    words = f"Of {len(channels):,} channels {told} bits; the mean is {mean:.2f} bits per weight. "
     words += "The first convolution and the last layer keep 8. "
     if by == "uniform":
-        return words + "No channel is preferred."
-    why = "tells more about the class, or " if by == "di" else ""
-    return words + f"A channel gets more bits where it {why}would lose more by rounding."
+        return words + "All other channels are treated alike."
+    why = "it tells more about the class (DI) or " if by == "di" else ""
+    return words + f"A channel gets more bits where {why}rounding would cost it more."
 
 
 def bits_histogram(channels: pd.DataFrame) -> go.Figure:
@@ -112,13 +113,13 @@ def bits_histogram(channels: pd.DataFrame) -> go.Figure:
         figure.add_bar(
             x=counts[bits].to_numpy("float32"),
             y=list(counts.index),
-            name=f"{bits} bits",
+            name=plural(bits, "bit"),
             orientation="h",
             marker_color=shade,
             hovertemplate=f"%{{y}}: %{{x:,}} channels of {bits} bits<extra></extra>",
         )
     if channels.empty:
-        nothing(figure, "This network has no weights that could be rounded")
+        nothing(figure, "This network has no weights to quantize")
     return figure
 
 
@@ -144,14 +145,17 @@ def sizes(points: pd.DataFrame) -> go.Figure:
     images, chosen (whether it is the mean that the page is at)."""
     figure = go.Figure(
         layout={
-            "xaxis": {"title": "size of the weights (kB), logarithmic", "type": "log", "tickvals": TICKS},
-            "yaxis_title": "right of the hold-out images (%)",
+            "xaxis": {"title": "size of the weights (kB, logarithmic)", "type": "log", "tickvals": TICKS},
+            "yaxis_title": "accuracy on the hold-out images (%)",
             "height": 400,
             "margin": {"t": 30, "b": 50},
             "legend": TOP,
         }
     )
-    for way, name, symbol in (("full", "full network, float32", "star"), ("cut", "cut, float32", "diamond")):
+    for way, name, symbol in (
+        ("full", "full network, float32", "star"),
+        ("cut", "pruned, float32", "diamond"),
+    ):
         mark = {"symbol": symbol, "size": 14, "color": QUIET}
         _points(figure, points[points["way"] == way], name=name, mode="markers", marker=mark)
     for way, name in WAYS.items():
@@ -199,7 +203,7 @@ def controls(rows: pd.DataFrame, full: int) -> go.Figure:
     the whole network."""
     figure = go.Figure(
         layout={
-            "xaxis": {"title": "right of these classes' hold-out images (%)", "range": [0, 100]},
+            "xaxis": {"title": "accuracy on these classes' hold-out images (%)", "range": [0, 100]},
             "yaxis": {"autorange": "reversed", "ticksuffix": " "},
             "height": 110 + 34 * max(1, len(rows)),
             "margin": {"t": 30, "b": 50},

@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.terms import percent
 
 
 def by_class(classes: pd.DataFrame) -> go.Figure:
@@ -54,10 +55,10 @@ def by_class_in_words(classes: pd.DataFrame) -> str:
     worst, best = ordered.iloc[0], ordered.iloc[-1]
     words = "No class lost any accuracy."
     if worst["lost"] > 0:
-        words = f"Class {worst['class']} lost most: {worst['baseline']:.1%} of its images were right, "
-        words += f"{worst['final']:.1%} are."
+        words = f"Class {worst['class']} lost most: accuracy {percent(worst['baseline'])} before, "
+        words += f"{percent(worst['final'])} now."
     if best["lost"] < 0:
-        gained = f"{best['baseline']:.1%} before, {best['final']:.1%} now"
+        gained = f"{percent(best['baseline'])} before, {percent(best['final'])} now"
         words += f" Class {best['class']} gained most: {gained}."
     return words
 
@@ -65,9 +66,11 @@ def by_class_in_words(classes: pd.DataFrame) -> str:
 def changed_in_words(broken: int, mended: int, images: int, agreement: float) -> str:
     """broken: right before, wrong after; mended: the reverse; agreement: share of equal answers, 0 to 1."""
     if not broken and not mended:
-        words = f"On none of the {images:,} test images did an answer turn right or wrong"
-        return words + f"; {agreement:.1%} of the answers are the same."
+        words = f"No prediction turned right or wrong on the {images:,} test images"
+        return words + f"; {percent(agreement)} of the predictions are the same."
     gained = mended - broken
-    net = f"{abs(gained):,} {'more' if gained > 0 else 'fewer'} are right" if gained else "as many are right"
+    net = "the accuracy is the same"
+    if gained:
+        net = f"{abs(gained):,} {'more' if gained > 0 else 'fewer'} right in all"
     words = f"{broken:,} of {images:,} test images were right and are wrong now, {mended:,} the reverse: "
-    return words + f"{net}, and on {agreement:.1%} the pruned network gives the full network's answer."
+    return words + f"{net}, and on {percent(agreement)} of them both networks predict the same class."

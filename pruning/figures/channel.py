@@ -7,12 +7,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.figures.look import BELOW, CUT, DIVERGING, KEPT, QUIET
 from pruning.figures.nothing import nothing
+from pruning.terms import percent, plural
 
 ACROSS = 8  # kernels in a row
 SHADES = "Cividis"  # as the map of ranks: told apart with any colour vision
-SIGNS = "RdBu"  # red below zero, blue above
+SIGNS = DIVERGING  # orange below zero, blue above
 NEAREST = 12  # twins shown
 
 
@@ -72,10 +73,10 @@ def weight_bars(weights: pd.DataFrame, figure: go.Figure) -> go.Figure:
     figure.add_bar(
         x=weights["input"].astype(str),
         y=values,
-        marker={"color": np.where(values < 0, CUT, KEPT)},
+        marker={"color": np.where(values < 0, BELOW, KEPT)},
         hovertemplate="input channel %{x}: %{y:.3g}<extra></extra>",
     )
-    figure.update_xaxes(title="input channel, the strongest first", type="category")
+    figure.update_xaxes(title="input channel, the largest weight first", type="category")
     figure.update_yaxes(title="weight")
     figure.update_layout(margin={"t": 10, "b": 50, "l": 60, "r": 10})
     return figure
@@ -87,13 +88,13 @@ def kernel_in_words(weights: pd.DataFrame, layer: str, inputs: int) -> str:
         return f"All its weights in {layer} are zero: the channel is dead."
     sizes = (weights["weight"] ** 2).groupby(weights["place"]).sum()
     names = weights.drop_duplicates("place")["input"].astype(str).tolist()
-    shown = f"the {len(names)} that it reads most strongly of {inputs} input channels"
+    shown = f"the {len(names)} of its {inputs} input channels with the largest weights"
     if len(names) == inputs:
-        shown = f"all {inputs} input channels, the most strongly read first"
+        shown = f"{'all ' if inputs > 1 else ''}{plural(inputs, 'input channel')}, the largest weights first"
     share = sizes.iloc[0] / sizes.sum()
     return (
         f"Its weights in {layer} for {shown} (numbers above); input channel {names[0]} alone holds "
-        f"{share:.0%} of their squared size. Red is below zero, blue above, the darkest "
+        f"{percent(share, 0)} of their squared norm. Orange is negative, blue positive, the strongest "
         f"{weights['weight'].abs().max():.2g}."
     )
 
@@ -129,12 +130,14 @@ def maps_in_words(labels: Sequence[str], maps: np.ndarray, reader: str) -> str:
         return "There are no hold-out images."
     active = [np.isfinite(one).all() and one.max() > 0 for one in maps]
     means = [float(np.mean(one)) for one in maps]
-    words = f"Each image and, below it, the channel's activation where {reader} reads it: yellow is strong, "
-    words += f"dark blue is {'weak or nothing' if np.nanmin(maps) >= 0 else 'negative'}"
+    words = f"Each image and, below it, the channel's activation where {reader} reads it: yellow is high, "
+    words += f"dark blue is {'low or zero' if np.nanmin(maps) >= 0 else 'negative'}"
     if not any(active):
-        return words + ". It answers in none of them."
+        return words + ". It is active in none of them."
     best = int(np.nanargmax(means))
-    return words + f". It answers in {sum(active)} of {len(maps)}, most in an image of class {labels[best]}."
+    return words + (
+        f". It is active in {sum(active)} of {len(maps)}, most in an image of class {labels[best]}."
+    )
 
 
 def strongest_in_words(labels: Sequence[str], classes: int, images: int, by: str) -> str:
@@ -145,8 +148,10 @@ def strongest_in_words(labels: Sequence[str], classes: int, images: int, by: str
     most, times = counts.index[0], int(counts.iloc[0])
     words = f"The {len(labels)} of {images} hold-out images with the highest {by}: "
     if times > 2 * len(labels) / classes + 1:
-        return words + f"{times} are of class {most}, so it answers to something that this class has."
-    return words + f"of {len(counts)} classes, so what it answers to belongs to no single class."
+        return words + f"{times} are of class {most}, so it responds to something typical of that class."
+    return words + (
+        f"{plural(len(counts), 'class', 'classes')}, so what it responds to is typical of no single class."
+    )
 
 
 # ------------------------------------------------------------------------------------- twins, and classes
@@ -166,28 +171,28 @@ def twin_bars(twins: pd.DataFrame, distance: str) -> go.Figure:
         customdata=np.where(near["cut"].astype(bool), "is cut", "stays"),
         hovertemplate="channel %{x}: %{y:.3g}<extra>%{customdata}</extra>",
     )
-    figure.update_xaxes(title="channel, the nearest first; striped red is cut", type="category")
+    figure.update_xaxes(title="channel, the nearest first; red with stripes is cut", type="category")
     figure.update_yaxes(title=distance, rangemode="tozero", title_font_size=11)
     if twins.empty:
-        nothing(figure, "No other channel can be compared with this one")
+        nothing(figure, "There is no other channel to compare this one with")
     return figure
 
 
 def twins_in_words(twins: pd.DataFrame, channel: int, distance: str) -> str:
     """Which channel could stand in for this one."""
     if twins.empty:
-        return "No other channel can be compared with this one."
+        return "There is no other channel to compare this one with."
     first, middle = twins.iloc[0], float(twins["distance"].median())
     fate = "is cut" if first["cut"] else "stays"
-    words = f"By {distance}, its nearest twin is channel {int(first['channel'])} ({first['distance']:.3g}), "
+    words = f"By {distance}, the most similar channel is {int(first['channel'])} ({first['distance']:.3g}), "
     words += f"which {fate}"
     if first["distance"] <= 1e-9:
         return words + ": an exact copy."
     near = middle / first["distance"]
     return words + (
-        f": {near:.1f} times as near as the middle one."
+        f": {near:.1f} times as near as the median channel."
         if near >= 1.5
-        else ": hardly nearer than the others, so none can stand in for it."
+        else ": hardly nearer than the others, so no channel can replace this one."
     )
 
 
@@ -205,17 +210,19 @@ def class_bars(attributions: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title="class", type="category")
     figure.update_yaxes(title="added to the class's score (logit)", title_font_size=11)
     if attributions.empty:
-        nothing(figure, "No class has been looked at")
+        nothing(figure, "No class has been computed")
     return figure
 
 
 def classes_in_words(attributions: pd.DataFrame) -> str:
     if attributions.empty:
-        return "No class has been looked at."
+        return "No class has been computed."
     ordered = attributions.sort_values("attribution", ascending=False, kind="stable")
     top, low = ordered.iloc[0], ordered.iloc[-1]
     if not ordered["attribution"].any():
         return "It adds nothing to any class's score."
-    words = f"On images of class {top['class']} it adds {top['attribution']:+.2g} to that class's score"
+    words = (
+        f"On hold-out images of class {top['class']} it adds {top['attribution']:+.2g} to that class's score"
+    )
     words += f", on those of class {low['class']} {low['attribution']:+.2g}"
     return words + " (gradient x activation by Captum, a first-order estimate)."

@@ -6,9 +6,9 @@ import plotly.graph_objects as go
 
 from pruning.figures.look import CUT, KEPT, QUIET
 from pruning.figures.nothing import nothing
+from pruning.terms import REPAIRS, percent
 
-REPAIRS = {"recalibrate": "norm recalibration", "reconstruct": "reconstruction", "match": "block matching"}
-NAMES = {"raw": "cut", "repaired": "cut and repaired"}
+NAMES = {"raw": "after the cut", "repaired": "after repair"}
 LOOKS = {
     "raw": {"line": {"color": CUT, "dash": "dot"}, "marker": {"symbol": "x", "size": 8}},
     "repaired": {"line": {"color": KEPT}, "marker": {"symbol": "circle", "size": 9}},
@@ -44,7 +44,7 @@ def cut_curve(points: pd.DataFrame, measure: str, at: float, largest: float | No
     figure = go.Figure(
         layout={
             "xaxis": {"title": f"{measure} cut (%)", "range": [-2, 97]},
-            "yaxis": {"title": "right of the hold-out images (%)", "range": [0, 102]},
+            "yaxis": {"title": "accuracy on the hold-out images (%)", "range": [0, 102]},
             "height": 360,
             "margin": {"t": 40, "b": 50},
             "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
@@ -63,7 +63,7 @@ def cut_curve(points: pd.DataFrame, measure: str, at: float, largest: float | No
             name=name,
             mode="lines+markers",
             customdata=np.stack([right, known["images"]], axis=1),
-            hovertemplate="%{x:.0f} % cut: %{y:.1f} %, %{customdata[0]:.0f} of %{customdata[1]:.0f} right"
+            hovertemplate="%{x:.0f} % cut: %{y:.1f} % (%{customdata[0]:.0f} of %{customdata[1]:.0f} right)"
             f"<extra>{name}</extra>",
             **LOOKS[state],
         )
@@ -71,7 +71,7 @@ def cut_curve(points: pd.DataFrame, measure: str, at: float, largest: float | No
     figure.add_hline(full, line={"color": QUIET, "dash": "dot", "width": 1})
     figure.add_vline(100 * at, line={"color": QUIET, "width": 1.5})
     if largest is not None:
-        label = {"text": f"{largest:.0%}: within 1 point", "textangle": 0, "yanchor": "bottom"}
+        label = {"text": f"{percent(largest, 0)}: within 1 point", "textangle": 0, "yanchor": "bottom"}
         label |= {"font": {"color": KEPT}, "x": 100 * largest, "y": 2, "xanchor": "right", "showarrow": False}
         figure.add_vline(100 * largest, line={"color": KEPT, "dash": "dash", "width": 1.5})
         figure.add_annotation(label)
@@ -87,7 +87,7 @@ def band(figure: go.Figure, expected: pd.DataFrame):
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]),
         y=100 * np.concatenate([edges[0], edges[1][::-1]]),
-        name="expected from the other cuts",
+        name="expected after repair",
         fill="toself",
         fillcolor=BAND,
         mode="lines",
@@ -100,16 +100,23 @@ def cut_curve_in_words(points: pd.DataFrame, largest: float | None) -> str:
     """How far one can go for a point, and what the repair is worth where it counts most."""
     repaired = points[points["repaired"].notna() & (points["cut"] > 0)]
     if len(repaired) < 2:
-        return "Right answers at each cut, as it is and repaired; the curve fills in while you look."
+        return (
+            "Hold-out accuracy at each pruning ratio, right after the cut and after repair; the curve "
+            "fills in as cuts are measured."
+        )
     full = points["baseline"].iloc[0] / points["images"].iloc[0]
-    how = REPAIRS[repaired["repair"].iloc[0]]
+    how = REPAIRS[repaired["repair"].iloc[0]].title
     gained = (repaired["repaired"] - repaired["raw"]).astype(float)
     most = repaired.loc[gained.idxmax()]
-    words = f"Repaired by {how}, without labels"
+    words = f"After {how}, without labels"
     if largest:
-        words += f", the network stays within 1 point of its {full:.1%} up to a cut of {largest:.0%}"
+        words += (
+            f", the network stays within 1 point of its {percent(full)} up to a cut of {percent(largest, 0)}"
+        )
     else:
-        words += f", no cut tried stays within 1 point of the full network's {full:.1%}"
-    words += f"; at {most['cut']:.0%} the repair brings {most['raw'] / most['images']:.1%} back to "
-    words += f"{most['repaired'] / most['images']:.1%}."
+        words += f", no cut tried stays within 1 point of the full network's {percent(full)}"
+    words += (
+        f"; at {percent(most['cut'], 0)} the repair brings {percent(most['raw'] / most['images'])} back to "
+    )
+    words += f"{percent(most['repaired'] / most['images'])}."
     return words

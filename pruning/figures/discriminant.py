@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from pruning.figures.group import FATES, frame
 from pruning.figures.look import CUT, KEPT, QUIET
 from pruning.figures.nothing import nothing
+from pruning.terms import percent
 
 INTERPOLATED = 0.99  # of DI / (K - 1): above it the features fit any labels
 
@@ -20,7 +21,7 @@ def with_fates(channels: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 def losses(channels: pd.DataFrame, form: str, chosen: int | None = None) -> go.Figure:
     """A bar a channel, in the order in which they go: what the criterion's form says that goes with it.
     channels: as `with_fates` gives them."""
-    unit = "first-order DI score" if form == "taylor" else "DI lost at its removal"
+    unit = "first-order DI score" if form == "taylor" else "DI lost by removing it"
     figure = go.Figure(layout={"yaxis_title": unit, "height": 330, "bargap": 0.15, **frame()})
     for cut, name, colour, pattern in FATES:
         part = channels[channels["cut"] == cut]
@@ -34,7 +35,7 @@ def losses(channels: pd.DataFrame, form: str, chosen: int | None = None) -> go.F
         )
     order = channels["channel"].astype(str).tolist()
     figure.update_xaxes(
-        title="channels, the first to go on the left",
+        title="channels, in order of removal",
         type="category",
         categoryorder="array",
         categoryarray=order,
@@ -62,8 +63,8 @@ def curve(channels: pd.DataFrame, most: int, chosen: int | None = None) -> go.Fi
     gone, count = np.arange(len(kept)), int(channels["cut"].sum())
     figure = go.Figure(layout={"height": 330, **frame()})
     for name, part, colour, dash in (
-        ("gone at this cut", slice(0, count + 1), CUT, "dot"),
-        ("still there", slice(count, None), KEPT, "solid"),
+        ("removed at this cut", slice(0, count + 1), CUT, "dot"),
+        ("kept", slice(count, None), KEPT, "solid"),
     ):
         figure.add_scatter(
             x=gone[part].astype("float32"),
@@ -73,7 +74,7 @@ def curve(channels: pd.DataFrame, most: int, chosen: int | None = None) -> go.Fi
             line={"color": colour, "dash": dash},
             marker={"size": 5},
             customdata=np.append(channels["channel"].to_numpy(object), "")[part],
-            hovertemplate="%{x} gone: DI %{y:.3f}; next goes channel %{customdata}<extra></extra>",
+            hovertemplate="%{x} removed: DI %{y:.3f}; channel %{customdata} is next<extra></extra>",
         )
     figure.add_vline(x=count, line={"color": QUIET, "dash": "dash"}, annotation_text=f"{count} cut")
     if chosen is not None and (place := np.flatnonzero(channels["channel"] == chosen)).size:
@@ -81,14 +82,14 @@ def curve(channels: pd.DataFrame, most: int, chosen: int | None = None) -> go.Fi
         where = {"x": at + 0.5, "y": (kept[at] + kept[at + 1]) / 2, "ay": -36}
         aside = -70 if at > len(kept) / 2 else 70  # towards the middle, so that it is not cut off
         figure.add_annotation(
-            text=f"channel {chosen} goes here", arrowhead=2, arrowcolor=QUIET, ax=aside, **where
+            text=f"channel {chosen} is removed here", arrowhead=2, arrowcolor=QUIET, ax=aside, **where
         )
     top = float(kept.max()) or 1.0
     if top > 0.5 * most:
-        figure.add_hline(y=most, line={"color": QUIET}, annotation_text="K - 1, all there is to know")
+        figure.add_hline(y=most, line={"color": QUIET}, annotation_text="K - 1, the most there can be")
     span = (-0.5, len(kept) - 0.5)
-    figure.update_xaxes(title="channels gone, in the order in which they go", range=span)
-    figure.update_yaxes(title="DI kept, pooled features", rangemode="tozero")
+    figure.update_xaxes(title="channels removed, in order of removal", range=span)
+    figure.update_yaxes(title="DI kept (pooled features)", rangemode="tozero")
     if channels.empty:
         nothing(figure, "This group has not been scored")
     return figure
@@ -97,8 +98,10 @@ def curve(channels: pd.DataFrame, most: int, chosen: int | None = None) -> go.Fi
 def losses_in_words(channels: pd.DataFrame, form: str, chosen: int | None = None) -> str:
     """What the bars show, and where one channel stands."""
     what = {
-        "taylor": "First order: twice the squared dual weights of a channel, not a difference of two DI.",
-        "exact": "What went with each channel when its turn came, all before it gone already.",
+        "taylor": (
+            "To first order: twice the squared dual weights of a channel, not a difference of two DI values."
+        ),
+        "exact": "DI lost with each channel at its turn, all channels before it already removed.",
     }[form]
     if chosen is None or not (channels["channel"] == chosen).any():
         chosen = int(channels["channel"].iloc[0])
@@ -106,7 +109,8 @@ def losses_in_words(channels: pd.DataFrame, form: str, chosen: int | None = None
     place = channels["channel"].tolist().index(chosen) + 1
     fate = "is cut" if row["cut"] else "stays"
     words = (
-        f"Channel {chosen} is number {place} of {len(channels)} to go, with {row['lost']:.3g}, and {fate}."
+        f"Channel {chosen} is number {place} of {len(channels)} in the order of removal "
+        f"({row['lost']:.3g}) and {fate}."
     )
     words += f" {what}"
     return words
@@ -114,11 +118,11 @@ def losses_in_words(channels: pd.DataFrame, form: str, chosen: int | None = None
 
 def share_in_words(share: float) -> str:
     """DI / (K - 1) of the `taylor` form's own features."""
-    words = f"On the un-pooled features of its own, DI is {np.floor(share * 1e4) / 1e4:.4f} of K - 1."
+    words = f"On the un-pooled features that it scores, DI is {np.floor(share * 1e4) / 1e4:.4f} of K - 1."
     if share > INTERPOLATED:
         words += (
-            " That is interpolation: so many features fit any labels, and shuffled ones rank channels much "
-            "alike; a larger rho is one way out."
+            " That is interpolation: so many features fit any labels, and shuffled labels give much the same "
+            "ranking; a larger rho helps."
         )
     return words
 
@@ -126,14 +130,15 @@ def share_in_words(share: float) -> str:
 def curve_in_words(channels: pd.DataFrame, form: str, most: int, images: int) -> str:
     """What the curve shows, in a sentence or two."""
     if channels.empty or channels["kept"].iloc[0] <= 0:
-        return "The pooled features of this layer say nothing about the class."
+        return "The pooled features of this layer hold no information about the class."
     whole, cut = float(channels["kept"].iloc[0]), int(channels["cut"].sum())
     left = float(np.append(channels["kept"], 0.0)[cut])
     rest = np.append(channels["kept"], 0.0)
     free = int((rest >= 0.95 * whole).sum()) - 1
-    twice = f" The first {free} to go cost less than a twentieth: so much is said twice." if free else ""
-    order = "" if form == "exact" else " (another quantity than the scores above, in their order)"
+    twice = f" The first {free} cost less than 5 % together: that much is redundant." if free else ""
+    order = "" if form == "exact" else " (not the quantity scored above, but in that order)"
     return (
         f"The exact DI of these {len(channels)} pooled channels{order} is {whole:.3g} of at most {most} "
-        f"({images:,} images). Without the {cut} that go {left / whole:.0%} of it is kept.{twice}"
+        f"({images:,} images). Without the {cut} that are cut, {percent(left / whole, 0)} of it is "
+        f"kept.{twice}"
     )

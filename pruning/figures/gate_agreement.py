@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 from pruning.figures.agreement import add_fate, grid
 from pruning.figures.look import CUT, KEPT, QUIET
 from pruning.figures.nothing import nothing
+from pruning.terms import percent
 
 
 def fates(first, second) -> pd.DataFrame:
@@ -38,7 +39,7 @@ def agreement(table: pd.DataFrame, names: tuple[str, str]) -> go.Figure:
     """Group x channel: a mark by who closed it. table: `fates`.   names: what the two are called."""
     figure = go.Figure(layout=grid(list(dict.fromkeys(table["group"])), row=20))
     if table.empty:
-        nothing(figure, "Both need gates on the same channels, and a step")
+        nothing(figure, "Both runs need gates on the same channels, and one step of training")
         return figure
     one, two = table["first"].astype(bool), table["second"].astype(bool)
     places = table.set_index(["group", "channel"])
@@ -60,10 +61,10 @@ def agreement_in_words(table: pd.DataFrame, names: tuple[str, str]) -> str:
     both, chance = int((table["first"] & table["second"]).sum()), by_chance(table)
     words = f"{names[0]} has closed {one:,} of {len(table):,} channels, {names[1]} {two:,}, "
     words = words[0].upper() + words[1:] + f"{both:,} of them the same. "
-    words += f"As many of each group drawn at random would share {chance:.0f}."
+    words += f"Drawn at random, as many per group, they would share {chance:.0f}."
     if min(one, two) == 0:
         return words
     more = (both - chance) / max(1.0, min(one, two) - chance)
     if more < 0.15:
-        return words + " So which channel goes is mostly chance: the widths matter more than the choice."
-    return words + f" So {more:.0%} of what chance leaves open is agreed on."
+        return words + " So which channel is closed is mostly chance: the widths matter more than the choice."
+    return words + f" That is {percent(more, 0)} of the agreement possible beyond chance."

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pruning.figures.look import KEPT, PALETTE, QUIET
+from pruning.terms import percent
 
 TS = np.unique(
     np.concatenate([np.linspace(-1, 1, 401), np.geomspace(1e-3, 1, 120), -np.geomspace(1e-3, 1, 120)])
@@ -54,5 +55,5 @@ def gate_function_in_words(table: pd.DataFrame, eps: float) -> str:
     words = (
         f"At eps = {eps:.2g} a gate is half open at t = {half:.2g} and steepest at {steepest:.2g} (the dots, "
     )
-    words += f"at √(eps/3)); beyond t = {steep.max():.2g} its slope is below {FELT:.0%} of that. "
-    return words + "Make eps small: the curve becomes a step, and only a gate near 0 still feels the loss."
+    words += f"at √(eps/3)); beyond t = {steep.max():.2g} its slope is below {percent(FELT, 0)} of that. "
+    return words + "With a small eps the curve becomes a step, and only gates near 0 still get a gradient."

@@ -17,13 +17,14 @@ from plotly.subplots import make_subplots
 
 from pruning.figures.look import CUT, KEPT, PALETTE, QUIET
 from pruning.figures.nothing import nothing
+from pruning.terms import percent
 
 CLOSED, OPEN = "closed for good", "open"
 EDGES = np.linspace(0, 1, 21)  # of 20 bins of g
 SCALED_EDGES = np.geomspace(0.01, 100, 25)  # of t / sqrt(eps); the first bin is for gates closed for good
 DRAWN, POINTS = 350, 100  # gates and steps of a drawing of paths: more of them make a page slow
 DEPTH = [[0.0, PALETTE[0]], [0.4, PALETTE[4]], [0.75, PALETTE[6]], [1.0, PALETTE[1]]]  # early to late
-GHOST = "had t never moved"
+GHOST = "if t never moved"
 
 
 def frozen(rows: pd.DataFrame) -> np.ndarray:
@@ -167,9 +168,10 @@ def polarization_in_words(trace) -> str:
         return "No gate has been trained yet."
     last, ghost = trace.values[-1], frozen_values(trace.rows)[-1]
     closed, wide = (last == 0).mean(), (last > 0.9).mean()
-    words = f"{closed:.0%} of {last.size:,} gates are closed for good and {wide:.0%} are above g = 0.9. "
+    words = f"{percent(closed, 0)} of {last.size:,} gates are closed for good and "
+    words += f"{percent(wide, 0)} are above g = 0.9. "
     words += f"The falling eps alone would have put every gate at the dashed line, g = {ghost:.3g}: what was "
-    return words + "learned is how far the gates are from that line, and not that many are near 1."
+    return words + "learned is how far the gates are from that line, not that many of them are near 1."
 
 
 def path_figure(table: pd.DataFrame, rows: pd.DataFrame) -> go.Figure:
@@ -223,14 +225,14 @@ def paths_in_words(table: pd.DataFrame, gates: int) -> str:
     if table.empty:
         return "No gate has been trained yet."
     drawn = table["gate"].nunique()
-    some = f"{drawn:,} of {gates:,} gates, taken evenly, a line each" if drawn < gates else "A line a gate"
+    some = f"One line per gate, {drawn:,} of {gates:,} drawn evenly" if drawn < gates else "One line per gate"
     words = f"{some}. All start at 0.5; a gate that reaches 0 stays there."
     last = table[table["step"] == table["step"].max()]
     by_group = (last["g"] == 0).groupby(last["group"], observed=True).mean()
     if by_group.max() == 0:
         return words + " None has yet."
-    words += " Where lines part all at once, what was still in between was settled."
-    return words + f" {by_group.idxmax()} lost the largest share ({by_group.max():.0%} closed)."
+    words += " Where many lines part at once, the gates still in between were settled."
+    return words + f" {by_group.idxmax()} lost the largest share ({percent(by_group.max(), 0)} closed)."
 
 
 def budget(rows: pd.DataFrame, measure: str) -> go.Figure:
@@ -246,7 +248,7 @@ def budget(rows: pd.DataFrame, measure: str) -> go.Figure:
         figure.add_scatter(
             x=rows["step"].to_numpy("float32"),
             y=scale * rows[name].to_numpy("float32"),
-            name={"loss": "loss of the task", "left": f"{measure} left"}.get(name, name),
+            name={"loss": "task loss", "left": f"{measure} left"}.get(name, name),
             mode="lines",
             line={"color": colour, "dash": dash},
             hovertemplate=f"step %{{x}}: %{{y:.4g}} {unit}<extra>{name}</extra>",
@@ -266,6 +268,6 @@ def budget_in_words(rows: pd.DataFrame, cut: float, measure: str) -> str:
     if rows.empty:
         return "No gate has been trained yet."
     last = rows.iloc[-1]
-    words = f"{last['left']:.1%} of the {measure} are left, a half-open gate counting half, where "
-    words += f"{1 - cut:.1%} was asked for. "
-    return words + "The target falls along a ramp, so that the loss has its say before gates close."
+    words = f"{percent(last['left'])} of the {measure} are left (a half-open gate counts half), and "
+    words += f"{percent(1 - cut)} is the target. "
+    return words + "The target falls along a ramp, so that the loss acts before gates close."

@@ -6,10 +6,11 @@ import plotly.graph_objects as go
 
 from pruning.figures.look import CUT, KEPT
 from pruning.figures.nothing import nothing
+from pruning.terms import percent, plural
 
 FATES = (
-    (True, "is cut", CUT, "/"),
-    (False, "stays", KEPT, ""),
+    (True, "cut", CUT, "/"),
+    (False, "kept", KEPT, ""),
 )  # the pattern serves who cannot tell the colours
 
 
@@ -21,7 +22,7 @@ def ranked_bars(channels: pd.DataFrame, unit: str) -> go.Figure:
     figure = go.Figure(
         layout={
             "xaxis": {
-                "title": "channels, the first to go on the left",
+                "title": "channels, lowest score first",
                 "showticklabels": len(ordered) <= 64,
                 "type": "category",
             },
@@ -102,19 +103,19 @@ def group_in_words(channels: pd.DataFrame, tied_to: str = "") -> str:
         return "This group has not been scored."
     name, many, cut = channels["group"].iloc[0], len(channels), int(channels["cut"].sum())
     dead = int((~np.isfinite(channels["score"].to_numpy(float))).sum())
-    alone = "tied to no other layer" if not tied_to else f"tied to {tied_to.replace(';', ',')}: cut as one"
-    words = f"{name}: {cut} of {many} channels go, {alone}."
+    coupled = f", pruned together with {tied_to.replace(';', ',')}" if tied_to else ""
+    words = f"{name}: {cut:,} of {plural(many, 'channel')} cut{coupled}."
     if dead:
-        words += f" Dead (constant zero) and first to go: {dead}."
+        words += f" Dead (always zero), and cut first: {dead}."
     ordered = finite(channels)["score"].sort_values().to_numpy()
     if 0 < cut < many and ordered[-1] > ordered[0]:
         step = (ordered[cut] - ordered[cut - 1]) / (ordered[-1] - ordered[0])
         clear = (
             "a clear step"
             if step > 0.1
-            else "no step: the next channels are nearly as good as the last ones cut"
+            else "no clear step: the next channels score nearly as low as the last ones cut"
         )
-        words += f" Between the last cut and the first kept there is {clear} ({step:.1%} of the range)."
+        words += f" Between the last cut and the first kept there is {clear} ({percent(step)} of the range)."
     return words
 
 
@@ -124,4 +125,4 @@ def spread_in_words(channels: pd.DataFrame, unit: str) -> str:
         return "This group has not been scored."
     scores = finite(channels)["score"]
     spread = f"From {scores.min():.3g} to {scores.max():.3g} {unit}"
-    return f"{spread}, half of the channels below {scores.median():.3g}."
+    return f"{spread}, median {scores.median():.3g}."

@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 
 from pruning.figures.agreement import swaps
 from pruning.figures.group import finite, ranked_bars
-from pruning.figures.look import QUIET, colour, title
+from pruning.figures.look import QUIET, colour
+from pruning.terms import plural, title
 
-REMOVALS = {"alone": "that channel alone", "all": "all that it cuts in this group"}
+REMOVALS = {"alone": "that channel alone", "all": "all channels it cuts in this group"}
 
 
 class Case(NamedTuple):
@@ -58,8 +59,8 @@ def case_of(channels: pd.DataFrame, own: str, other: str) -> Case | None:
 def case_in_words(case: Case, own: str, other: str) -> str:
     return (
         f"**{title(own)} would cut channel {case.mine} of {case.group} and keep channel {case.theirs}; "
-        f"{title(other)} would do the reverse.** In this group they differ most: {case.differ} of the "
-        f"{case.cut} channels that {title(own)} cuts would stay by {title(other)}."
+        f"{title(other)} the reverse.** They differ most in this group: {title(other)} would keep "
+        f"{case.differ} of the {case.cut} channels that {title(own)} cuts."
     )
 
 
@@ -92,11 +93,11 @@ def saw_in_words(channels: pd.DataFrame, criterion: str, case: Case) -> str:
         f"{'is cut' if rows.loc[channel, 'cut'] else 'stays'})"
         for channel in (case.mine, case.theirs)
     ]
-    return f"{title(criterion)} gives {told[0]} and {told[1]}; place 1 goes first."
+    return f"{title(criterion)} gives {told[0]} and {told[1]}; place 1 is cut first."
 
 
 def score(value: float) -> str:
-    return f"{value:.3g}" if np.isfinite(value) else "nothing, since it is dead,"
+    return f"{value:.3g}" if np.isfinite(value) else "no score, since it is dead,"
 
 
 def verdict(measured: pd.DataFrame, own: str, other: str) -> go.Figure:
@@ -112,7 +113,7 @@ def verdict(measured: pd.DataFrame, own: str, other: str) -> go.Figure:
         layout={
             "height": 110 + 50 * max(2, len(measured)),
             "margin": {"t": 30, "b": 50},
-            "xaxis": {"title": "cross-entropy that the choice saves (nats), 95 % interval over images"},
+            "xaxis": {"title": "difference in cross-entropy (nats), 95 % interval over images"},
             "yaxis": {"autorange": "reversed", "ticksuffix": " "},
             "showlegend": False,
         }
@@ -153,7 +154,7 @@ def verdict_in_words(measured: pd.DataFrame, own: str, other: str, case: Case, i
     """Who was right about the two channels, by how much, on how many images: with the norms recalibrated
     where they can be."""
     row = of(measured, "alone", repaired=bool(measured["repaired"].any()))
-    how = "with the norms recalibrated" if row["repaired"] else "nothing being repaired"
+    how = "after batch norm recalibration" if row["repaired"] else "without any repair"
     cuts = f"cutting channel {case.mine} changes the cross-entropy by {row['own']:+.4f} nats and cutting "
     cuts += f"channel {case.theirs} by {row['other']:+.4f}, {how}"
     return f"{who_leads(row, own, other)}: {cuts}, on {images:,} hold-out images ({interval(row)})."
@@ -165,7 +166,7 @@ def choices_in_words(measured: pd.DataFrame, own: str, other: str, case: Case) -
     if not measured["repaired"].any():
         return f"For all that each cuts in {case.group}: {raw}."
     mended = lead_in_words(of(measured, "all", repaired=True), own, other)
-    return f"For all that each cuts in {case.group}: {mended}; before the norms are recalibrated, {raw}."
+    return f"For all that each cuts in {case.group}: {mended}; before batch norm recalibration, {raw}."
 
 
 def of(measured: pd.DataFrame, removal: str, *, repaired: bool) -> Mapping:
@@ -204,11 +205,11 @@ def oracle_bars(channels: pd.DataFrame) -> go.Figure:
             "margin": {"t": 30, "b": 50},
             "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0},
             "xaxis": {
-                "title": "channel, the cheapest to remove on the left",
+                "title": "channel, the cheapest to remove first",
                 "type": "category",
                 "showticklabels": len(ordered) <= 64,
             },
-            "yaxis_title": "rise of cross-entropy (nats)",
+            "yaxis_title": "increase in cross-entropy (nats)",
         }
     )
     names = ordered["channel"].astype(str)
@@ -231,16 +232,16 @@ def oracle_bars(channels: pd.DataFrame) -> go.Figure:
 def oracle_in_words(criteria: pd.DataFrame, removed: int, exhaustive: bool, own: str) -> str:
     """criteria: criterion, foresight, foresight_repaired, regret (nats)."""
     best, rows = criteria.sort_values("regret", kind="stable").iloc[0], criteria.set_index("criterion")
-    known = "the best of all choices" if exhaustive else "the best choice known"
+    known = "the best possible choice" if exhaustive else "the best choice found"
     words = (
-        f"Of {removed} channels together, {title(best['criterion'])} chooses best: {best['regret']:.4f} nats "
+        f"For {plural(removed, 'channel')} at once {title(best['criterion'])} chooses best: "
+        f"{best['regret']:.4f} nats worse than {known}"
     )
-    words += f"over {known}"
     if own in rows.index and own != best["criterion"]:
-        words += f"; {title(own)}'s choice costs {rows.loc[own, 'regret']:.4f} more than that best"
+        words += f"; {title(own)}'s choice is {rows.loc[own, 'regret']:.4f} nats worse than it"
     if own in rows.index:
-        words += f". {title(own)}'s scores and these costs have a rank correlation of "
-        words += f"{rows.loc[own, 'foresight_repaired']:.2f} (raw {rows.loc[own, 'foresight']:.2f})"
+        words += f". The rank correlation of {title(own)}'s scores with these costs is "
+        words += f"{rows.loc[own, 'foresight_repaired']:.2f} ({rows.loc[own, 'foresight']:.2f} before repair)"
     return words + "."
 
 
@@ -250,17 +251,17 @@ def labels_in_words(
     """Whether the labels matter. shuffles: a row a shuffle, cut and differ (channels).   lead, low, high: by
     how many nats true labels lead, and the 95 % interval.   aware: whether by two standard errors."""
     cut, differ = shuffles["cut"].mean(), shuffles["differ"].mean()
-    times = f"{len(shuffles)} shuffles"
-    counted = f"{differ:.0f} of the {cut:.0f} cut channels would be others with shuffled labels"
+    times = plural(len(shuffles), "shuffle")
+    counted = f"with shuffled labels {differ:.0f} of the {cut:.0f} cut channels would be others"
     measured = f"{lead:+.4f} nats for true labels, 95 %: {low:.4f} to {high:.4f}, {images:,} hold-out images"
     if not shuffles["differ"].any():
-        return f"Here the labels do not change what is cut: the same channels go in all of {times}."
+        return f"Here the labels do not change what is cut: the same channels are cut in all of {times}."
     if aware:
         return (
             f"{title(criterion)} is class-aware here: {counted} (mean of {times}), and the network would be "
-            f"worse for it by more than two standard errors ({measured})."
+            f"worse by more than two standard errors ({measured})."
         )
     return (
-        f"Here the labels do not change what is cut for the better: {counted} (mean of {times}), but the "
-        f"network would not be worse for it by two standard errors ({measured})."
+        f"No benefit of the labels that these images can show: {counted} (mean of {times}), but the "
+        f"network would not be worse by two standard errors ({measured})."
     )

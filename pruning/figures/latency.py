@@ -9,7 +9,7 @@ from pruning.figures.nothing import nothing
 SHOWN = 12  # layers with a bar of their own
 REST = "all other layers"
 OTHER = "other"  # what is no layer: activations, sums, and the way between layers
-NAMES = {OTHER: "activations, sums and the rest"}
+NAMES = {OTHER: "activations, additions and the rest"}
 
 
 def folded(layers: pd.DataFrame, shown: int = SHOWN) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def layer_times(layers: pd.DataFrame, batch: int) -> go.Figure:
     rows = folded(layers)
     figure = go.Figure(
         layout={
-            "xaxis_title": f"milliseconds, a batch of {batch}",
+            "xaxis_title": f"time of a batch of {batch} (ms)",
             "yaxis": {"autorange": "reversed", "ticksuffix": " ", "type": "category"},
             "barmode": "group",
             "bargap": 0.3,
@@ -43,7 +43,7 @@ def layer_times(layers: pd.DataFrame, batch: int) -> go.Figure:
     )
     for name, stage, colour, pattern in (
         ("full network", "before", QUIET, "/"),
-        ("cut network", "after", KEPT, ""),
+        ("pruned network", "after", KEPT, ""),
     ):
         figure.add_bar(
             x=rows[f"ms_{stage}"].to_numpy("float32"),
@@ -66,12 +66,10 @@ def layer_times_in_words(layers: pd.DataFrame) -> str:
         return "No layer was timed."
     whole, left = layers["ms_before"].sum(), layers["ms_after"].sum()
     most = layers.loc[layers["ms_after"].idxmax()]
-    words = f"Layer by layer, {whole:.1f} ms have become {left:.1f} ms; "
-    words += f"most of it now goes to {NAMES.get(most['layer'], most['layer'])} ({most['ms_after']:.1f} ms)"
+    words = f"Added up over the layers, {whole:.1f} ms became {left:.1f} ms; "
+    words += f"most of it now is in {NAMES.get(most['layer'], most['layer'])} ({most['ms_after']:.1f} ms)"
     saved = (layers["ms_before"] - layers["ms_after"])[layers["kind"] != OTHER]
     if saved.empty or saved.max() <= 0:
         return words + ", and no layer has become faster."
     best = layers.loc[saved.idxmax()]
-    return (
-        f"{words}, and {best['layer']} has saved most ({best['ms_before']:.1f} to {best['ms_after']:.1f} ms)."
-    )
+    return f"{words}, and {best['layer']} saved most ({best['ms_before']:.1f} to {best['ms_after']:.1f} ms)."

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from pruning.figures.look import KEPT, QUIET
 from pruning.figures.nothing import nothing
+from pruning.terms import percent
 
 UNITS = {"macs": "MACs", "parameters": "parameters"}
 FRAME, LABEL = "rgba(148, 164, 162, 0.18)", "#7d8791"  # of the parts that hold layers, on light and on dark
@@ -31,8 +32,9 @@ def treemap(layers: pd.DataFrame, value: str = "macs") -> go.Figure:
         values=boxes["value"],
         branchvalues="total",
         marker={"colors": colours, "line": {"width": 0}},
-        texttemplate="%{label}<br>%{percentRoot:.1%}",
-        hovertemplate=f"%{{id}}<br>%{{value:,}} {unit}, %{{percentRoot:.1%}}<extra></extra>",
+        text=[percent(share) for share in boxes["value"] / max(1, layers[value].sum())],
+        texttemplate="%{label}<br>%{text}",
+        hovertemplate=f"%{{id}}<br>%{{value:,}} {unit}, %{{text}}<extra></extra>",
         tiling={"pad": 2},
         pathbar={"visible": False},
         sort=False,
@@ -80,6 +82,6 @@ def treemap_in_words(layers: pd.DataFrame, value: str = "macs") -> str:
     single = layers.loc[layers[value].idxmax()]
     unit = UNITS[value]
     return (
-        f"{most['label']} holds {most['value'] / whole:.0%} of the {whole:,} {unit}; "
-        f"the largest single layer is {single['layer']} with {single[value] / whole:.1%}."
+        f"{most['label']} holds {percent(most['value'] / whole, 0)} of the {whole:,} {unit}; "
+        f"the largest single layer is {single['layer']} with {percent(single[value] / whole)}."
     )

@@ -1,17 +1,24 @@
 """How a method looks, the same on every page: a colour, a dash and a symbol, so that none of them has to be
 seen alone.
 
-The ten colours are Petroff's sequence, told apart with any colour vision (2021, arXiv 2107.02270); red is
-left out of the methods' own, since red means wrong or cut. Reconstruction and the three attributions have
-colours like none of these, and the long dashes are the attributions' alone."""
+Red means cut or wrong, and nothing else is red. The ten colours are Petroff's sequence, told apart with any
+colour vision (2021, arXiv 2107.02270), but for its dark red: in its place stands an indigo, far from the
+others under normal, red-blind, green-blind and blue-blind vision. Reconstruction and the three attributions
+have colours like none of these, and the long dashes are the attributions' alone."""
 
 PALETTE = (
-    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
+    *("#3f90da", "#ffa90e", "#5a3cff", "#94a4a2", "#832db6"),
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 CUT = "#e11d2e"  # what is cut or wrong
 KEPT = "#3f90da"  # what stays
-QUIET = "#94a4a2"  # the baseline, and whatever stands in the background
+QUIET = "#94a4a2"  # the full network, and whatever stands in the background
+BELOW = "#e76300"  # below zero, where KEPT's blue is above
+DIVERGING = (
+    (0.0, "rgb(231, 99, 0)"),
+    (0.5, "rgb(242, 242, 242)"),
+    (1.0, "rgb(63, 144, 218)"),
+)  # BELOW to KEPT
 
 LOOKS = {
     "cpot": ("#3f90da", "solid", "circle"),
@@ -25,22 +32,11 @@ LOOKS = {
     "slimming": ("#a96b59", "dot", "hexagon"),
     "taylor": ("#b9ac70", "dot", "star"),
     "energy": ("#92dadd", "dot", "cross"),
-    "random": ("#bd1f01", "dashdot", "x"),
+    "random": ("#5a3cff", "dashdot", "x"),
     "conductance": ("#009e73", "longdash", "hourglass"),
     "gradient_x_activation": ("#cc79a7", "longdash", "bowtie"),
     "integrated_gradients": ("#7d8f1a", "longdash", "hexagram"),
 }
-
-TITLES = {
-    **{"cpot": "CPOT", "di": "DI", "catro": "CATRO", "fpgm": "FPGM", "gdp": "GDP"},
-    **{"l1": "L1 norm", "l2": "L2 norm", "taylor": "Taylor", "reconstruction": "Reconstruction"},
-    **{"gradient_x_activation": "gradient x activation", "integrated_gradients": "integrated gradients"},
-}
-
-
-def title(name: str) -> str:
-    """A method's name as it is written in a text or a legend: "L1 norm" for l1."""
-    return TITLES.get(name, name)
 
 
 def colour(name: str) -> str:

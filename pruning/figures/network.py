@@ -14,12 +14,13 @@ import plotly.graph_objects as go
 
 from pruning.figures.look import KEPT, PALETTE, QUIET
 from pruning.figures.nothing import nothing
+from pruning.terms import plural
 
 GREYS = (QUIET, "#717581")  # what stays whole
-COLOURS = tuple(colour for colour in PALETTE if colour not in (*GREYS, "#bd1f01"))  # that red looks like cut
+COLOURS = tuple(colour for colour in PALETTE if colour not in GREYS)
 ROLES = {
-    "writes": ("writes a group", "circle", KEPT),
-    "passes": ("hands its channels on (depth-wise)", "diamond", KEPT),
+    "writes": ("writes the group's channels", "circle", KEPT),
+    "passes": ("passes its channels on (depth-wise)", "diamond", KEPT),
     "fixed": ("cannot be cut", "square", QUIET),
 }
 SIZES = {"diamond": 1.3}  # as large to the eye as a circle
@@ -235,7 +236,7 @@ def hover(nodes: pd.DataFrame, readers: pd.DataFrame) -> list[str]:
         if node.group:
             lines.append(f"group {node.group}: {node.channels:,} channels")
             tied = [name for name in writers.get(node.group, []) if name != node.layer]
-            lines.append("cut as one with " + few(tied) if tied else "tied to no other layer")
+            lines.append("pruned together with " + few(tied) if tied else "coupled to no other layer")
         if read.get(node.place):
             lines.append("reads " + few(read[node.place]))
         if node.reason:
@@ -258,18 +259,18 @@ def network_in_words(links: pd.DataFrame, opened: str | None = None) -> str:
     if links.empty:
         return "This network has no convolution or linear layer."
     fixed = links.loc[links["role"] == "fixed", "layer"]
-    stays = f"{fixed.iloc[0]} stays whole." if len(fixed) == 1 else f"{len(fixed)} layers stay whole."
+    stays = f"{fixed.iloc[0]} cannot be cut." if len(fixed) == 1 else f"{len(fixed)} layers cannot be cut."
     stays = stays if len(fixed) else "Every layer can be cut."
     groups = links.loc[links["role"] == "writes", ["group", "layer"]].groupby("group", sort=False)["layer"]
     layers = links["place"].nunique()
-    words = "1 layer. " if layers == 1 else f"{layers} layers in the order they run. "
+    words = "1 layer. " if layers == 1 else f"{layers} layers, in execution order. "
     if not groups.ngroups:
         return words + stays
     thick = f" (the thick one is {opened}'s)" if opened in groups.groups else ""
     words += (
-        f"Their channels form {groups.ngroups} {'group' if groups.ngroups == 1 else 'groups'}: each is a "
+        f"Their outputs form {plural(groups.ngroups, 'channel group')}: each is a line from the layers that "
     )
-    words += f"line, from the layers that write it to those that read it{thick}. "
+    words += f"write it to those that read it{thick}. "
     return words + tied_in_words(groups.count()) + stays
 
 
@@ -277,10 +278,10 @@ def tied_in_words(writers: pd.Series) -> str:
     """writers: {group: how many layers write it}."""
     tied = writers[writers > 1]
     if tied.empty:
-        return "No two layers write the same channels, so each group is cut in one layer. "
+        return "No layers are coupled: each group is written by one layer. "
     if len(tied) == 1:
-        return f"{tied.index[0]} is written by {tied.iloc[0]} layers, which are cut as one. "
+        return f"{tied.index[0]} is written by {tied.iloc[0]} coupled layers, which are pruned together. "
     return (
-        f"{len(tied)} are written by several layers, which are cut as one: most by {tied.max()}, "
-        f"those of {tied.idxmax()}. "
+        f"{len(tied)} groups are written by several coupled layers, which are pruned together; the largest "
+        f"is that of {tied.idxmax()}, with {tied.max()} layers. "
     )

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import CUT, QUIET, title
+from pruning.figures.look import CUT, QUIET
 from pruning.figures.nothing import nothing
+from pruning.terms import percent, plural, title
 
 WIDEST = 128  # squares in a row; a screen has no room for more, so there a square stands for several channels
 RANKS = "Cividis"  # told apart with any colour vision, and readable on light and dark
@@ -76,10 +77,10 @@ def rank_map(table: pd.DataFrame, units: Mapping[str, str], opened: str | None =
         xaxis_range=[-1, many],
     )
     if (drawn["last"] > drawn["first"]).any():
-        figure.update_xaxes(title="place in the group; a square of a wide group stands for several channels")
+        figure.update_xaxes(title="position in the group; in wide groups a square is several channels")
     size, goes = min(row * 0.68, 900 / many * 0.72), drawn["goes"].astype(bool)
     add_squares(figure, drawn[~goes], "stays", units, size, {"width": 0})
-    add_squares(figure, drawn[goes], "is cut", units, size, {"width": max(1, size / 8), "color": CUT})
+    add_squares(figure, drawn[goes], "cut", units, size, {"width": max(1, size / 8), "color": CUT})
     if table.empty:
         nothing(figure, "No group of this network can be cut")
     return figure
@@ -131,7 +132,7 @@ def hover(part: pd.DataFrame, units: Mapping[str, str], name: str) -> list[str]:
     for square in part.itertuples():
         one = square.first == square.last
         which = f"channel {square.first}" if one else f"channels {square.first} to {square.last} (means)"
-        fate = name if one or not square.cut else f"{square.cut} of {square.last - square.first + 1} are cut"
+        fate = name if one or not square.cut else f"{square.cut} of {square.last - square.first + 1} cut"
         score = f"rank {square.rank:.2f} · {square.score:.4g} {units[square.group]}"
         texts.append(f"{square.group}, {which}<br>{score}<br>{fate}<extra></extra>")
     return texts
@@ -145,11 +146,11 @@ def ranks_in_words(table: pd.DataFrame) -> str:
     cut, groups = int(table["cut"].sum()), by_group.ngroups
     who = title(table["criterion"].iloc[0])
     if not cut:
-        return f"Nothing is cut: all {len(table):,} channels of {groups} groups stay, ordered by {who}."
+        return f"Nothing is cut: all {len(table):,} channels of {groups} groups are kept, ranked by {who}."
     most, share = by_group.mean().idxmax(), by_group.mean().max()
     return (
-        f"{who} cuts {cut:,} of {len(table):,} channels in {groups} groups, "
-        f"the most in {most} ({share:.0%}); "
-        "outlined squares go. A rank compares the channels of one row; "
-        "scores of different rows have nothing in common."
+        f"{who} cuts {cut:,} of {len(table):,} channels in {plural(groups, 'group')}, "
+        f"the most in {most} ({percent(share, 0)}); "
+        "they are outlined in red. A rank compares the channels of one row; "
+        "scores of different rows are not comparable."
     )

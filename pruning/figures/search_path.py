@@ -9,13 +9,14 @@ from plotly.subplots import make_subplots
 
 from pruning.figures.look import KEPT, QUIET
 from pruning.figures.nothing import nothing
+from pruning.terms import percent
 
 PRICES = {  # on the axis, and after a number
     "cross-entropy": ("cross-entropy<br>(nats)", "nats of cross-entropy"),
     "kl": ("KL from the full<br>network (nats)", "nats of KL from the full network"),
     "di": ("discriminant<br>information lost", "of discriminant information"),
-    "trace-ratio": ("utility lost<br>(groups' totals)", "times a group's whole utility"),
-    "error": ("variance lost,<br>refitted (shares)", "of what the readers are added to, over all groups"),
+    "trace-ratio": ("utility lost<br>(groups' totals)", "times a group's total utility"),
+    "error": ("variance lost,<br>refitted (shares)", "of the variance, over all groups"),
 }
 ROW = 18  # pixels of a group
 SHADES = "Cividis"  # told apart with any colour vision
@@ -52,7 +53,7 @@ def search_path(rows: pd.DataFrame, groups: Sequence[str], price: str, measure: 
     )
     squares(figure, rows, left, measure)
     figure.update_xaxes(autorange="reversed")
-    figure.update_xaxes(title=f"{measure} left (%): the search goes to the right", row=2, col=1)
+    figure.update_xaxes(title=f"{measure} left (%); the search goes to the right", row=2, col=1)
     figure.update_yaxes(title=PRICES[price][0], row=1, col=1)
     figure.update_yaxes(
         row=2, col=1, type="category", categoryorder="array", categoryarray=list(groups)[::-1]
@@ -60,7 +61,7 @@ def search_path(rows: pd.DataFrame, groups: Sequence[str], price: str, measure: 
     figure.update_yaxes(row=2, col=1, range=[-0.7, len(groups) - 0.3], ticksuffix=" ")
     figure.update_layout(showlegend=False, height=240 + ROW * len(groups), margin={"t": 20, "b": 50})
     if rows.empty:
-        nothing(figure, "Nothing had to be cut, so no group gave")
+        nothing(figure, "Nothing had to be cut, so no group lost channels")
     return figure
 
 
@@ -81,7 +82,7 @@ def squares(figure: go.Figure, rows: pd.DataFrame, left: np.ndarray, measure: st
             "colorbar": {"title": "group left (%)", "thickness": 12, "len": 0.6, "y": 0.3},
         },
         customdata=rows[["channels", "kept", "rise"]].to_numpy(object),
-        hovertemplate="%{y} gives %{customdata[0]}, keeps %{customdata[1]}<br>rise %{customdata[2]:.3g}, "
+        hovertemplate="%{y} loses %{customdata[0]}, keeps %{customdata[1]}<br>cost %{customdata[2]:.3g}, "
         f"%{{x:.1f}} % of the {measure} left<extra></extra>",
         row=2,
         col=1,
@@ -91,18 +92,20 @@ def squares(figure: go.Figure, rows: pd.DataFrame, left: np.ndarray, measure: st
 def search_path_in_words(rows: pd.DataFrame, price: str) -> str:
     """Who gave first and most, and when it became dear."""
     if rows.empty:
-        return "Nothing had to be cut, so no group gave."
+        return "Nothing had to be cut, so no group lost channels."
     first, last = rows.iloc[0], rows.groupby("group", sort=False).last()
     most = last["group_left"].idxmin()
-    share = f"the largest share ({last['group_left'][most]:.0%} of its channels are left)."
+    share = f"most ({percent(last['group_left'][most], 0)} of its channels are left)."
     same = most == first["group"]
-    words = f"{most} gave first, and {share}" if same else f"{first['group']} gave first; {most} gave {share}"
+    words = f"{most} was cut first and lost {share}"
+    if not same:
+        words = f"{first['group']} was cut first; {most} lost {share}"
     rise = rows["rise"].sum()
     if rise > 0:
         done = (1 - rows["share_left"]) / (1 - rows["share_left"].iloc[-1])
         late = rows["rise"][done > 0.75 + 1e-9].sum() / rise
-        words += f" The last quarter of the cut made {late:.0%} of what was lost"
+        words += f" The last quarter of the cut made up {percent(late, 0)} of the cost"
         words += f" ({rise:.3g} {PRICES[price][1]})."
     else:
-        words += " On these images nothing was lost by it."
+        words += " On these images it cost nothing."
     return words

@@ -5,18 +5,25 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.figures.look import BELOW, CUT, KEPT, QUIET
 from pruning.figures.nothing import nothing
+from pruning.terms import percent, plural
 
-KINDS = {"repaired": "Accuracy, refitted", "raw": "Accuracy, as cut", "error": "Error left"}
-AXES = dict.fromkeys(("repaired", "raw"), "accuracy lost (points)") | {"error": "variance lost, refitted (%)"}
-SHADES = [[0, "rgba(148, 164, 162, 0.12)"], [1, CUT]]  # the fuller, the more is lost
+KINDS = {
+    "repaired": "Accuracy, reconstructed",
+    "raw": "Accuracy, not repaired",
+    "error": "Reconstruction error",
+}
+AXES = dict.fromkeys(("repaired", "raw"), "accuracy lost (points)") | {
+    "error": "variance not reconstructed (%)"
+}
+SHADES = [[0, "rgba(148, 164, 162, 0.12)"], [1, BELOW]]  # the fuller, the more is lost
 ROW = 22  # pixels of a group
 SEEN = ["group", "kept", "channels", "lost_raw", "lost_repaired", "lost_error"]
 HOVER = (
-    "%{y}, %{customdata[1]} of %{customdata[2]} channels stay<br>"
-    "as cut %{customdata[3]:.1f} points lost, refitted %{customdata[4]:.1f}<br>"
-    "%{customdata[5]:.2f} % of the variance lost<extra></extra>"
+    "%{y}, %{customdata[1]} of %{customdata[2]} channels kept<br>"
+    "%{customdata[3]:.1f} points of accuracy lost, %{customdata[4]:.1f} after reconstruction<br>"
+    "%{customdata[5]:.2f} % of the variance not reconstructed<extra></extra>"
 )
 
 
@@ -44,7 +51,7 @@ def sensitivity_map(table: pd.DataFrame, kind: str, opened: str | None = None) -
     ticks = {"tickvals": groups, "ticktext": names, "categoryarray": groups[::-1], "ticksuffix": " "}
     figure = go.Figure(
         layout={
-            "xaxis": {"title": "share of the group that is gone (%)", "type": "category", "showgrid": False},
+            "xaxis": {"title": "pruning ratio of the group (%)", "type": "category", "showgrid": False},
             "yaxis": {"type": "category", "categoryorder": "array", "showgrid": False, **ticks},
             "height": 110 + ROW * max(4, len(groups)),
             "margin": {"t": 20, "b": 50},
@@ -87,7 +94,7 @@ def sensitivity_curves(table: pd.DataFrame, kind: str, opened: str | None = None
     table, kind, opened: as `sensitivity_map`."""
     figure = go.Figure(
         layout={
-            "xaxis": {"title": "share of the group that is gone (%)", "rangemode": "tozero"},
+            "xaxis": {"title": "pruning ratio of the group (%)", "rangemode": "tozero"},
             "yaxis": {"title": AXES[kind], "rangemode": "tozero"},
             "height": 340,
             "margin": {"t": 40, "b": 50},
@@ -106,7 +113,7 @@ def sensitivity_curves(table: pd.DataFrame, kind: str, opened: str | None = None
     chosen = table[table["group"] == opened]
     for state, colour, dash in (("raw", CUT, "dot"), ("repaired", KEPT, "solid")):
         if len(chosen) and kind in ("raw", "repaired"):
-            name = f"{opened}, {'as cut' if state == 'raw' else 'refitted'}"
+            name = f"{opened}, {'not repaired' if state == 'raw' else 'reconstructed'}"
             add_line(figure, chosen, state, line={"color": colour, "dash": dash, "width": 3}, name=name)
     if len(chosen) and kind == "error":
         add_line(figure, chosen, kind, line={"color": KEPT, "width": 3}, name=opened)
@@ -119,7 +126,7 @@ def add_line(figure: go.Figure, rows: pd.DataFrame, kind: str, **how):
         y=rows[f"lost_{kind}"].to_numpy("float32"),
         mode="lines+markers",
         text=rows["group"],
-        hovertemplate="%{text}, %{x:.0f} % gone: %{y:.2f}<extra></extra>",
+        hovertemplate="%{text}, %{x:.0f} % cut: %{y:.2f}<extra></extra>",
         **how,
     )
 
@@ -132,7 +139,10 @@ def sensitivity_in_words(table: pd.DataFrame) -> str:
     spread = rows.groupby("share")["lost_raw"].agg(np.ptp)
     at = rows[rows["share"] == spread.idxmax()].set_index("group")
     worst, best = at["lost_raw"].idxmax(), at["lost_raw"].idxmin()
-    words = f"With {spread.idxmax():.0%} of one group gone, {worst} costs most: "
-    words += f"{at['lost_raw'][worst]:.1f} points, {at['lost_repaired'][worst]:.1f} once its readers are "
-    words += f"refitted; {best} costs {at['lost_raw'][best]:.1f}. "
-    return words + f"Counted on {rows['images'].iloc[0]} hold-out images, {len(at)} groups one at a time."
+    words = f"With {percent(spread.idxmax(), 0)} of one group cut, {worst} costs most: "
+    words += f"{at['lost_raw'][worst]:.1f} points of accuracy, {at['lost_repaired'][worst]:.1f} after "
+    words += f"least-squares reconstruction; {best} costs {at['lost_raw'][best]:.1f}. "
+    return words + (
+        f"Measured on {rows['images'].iloc[0]:,} hold-out images, one group at a time "
+        f"({plural(len(at), 'group')})."
+    )

@@ -1,9 +1,11 @@
 """How wide every channel group was and is: what a plan or a finished run does to the network's structure."""
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.terms import plural
 
 WIDE = 25  # groups; more of them take thinner bars
 
@@ -28,9 +30,9 @@ def structure(widths: pd.DataFrame) -> go.Figure:
     gone = widths["before"] - widths["after"]
     whole = widths[gone == 0]
     for rows, name, column, colour, pattern in (
-        (whole, "untouched", whole["after"], QUIET, ""),
-        (widths[gone > 0], "stays", widths["after"][gone > 0], KEPT, ""),
-        (widths[gone > 0], "is cut", gone[gone > 0], CUT, "/"),
+        (whole, "not cut", whole["after"], QUIET, ""),
+        (widths[gone > 0], "kept", widths["after"][gone > 0], KEPT, ""),
+        (widths[gone > 0], "cut", gone[gone > 0], CUT, "/"),
     ):
         figure.add_bar(
             x=column.to_numpy("float32"),
@@ -38,10 +40,10 @@ def structure(widths: pd.DataFrame) -> go.Figure:
             name=name,
             orientation="h",
             marker={"color": colour, "pattern": {"shape": pattern}},
-            customdata=rows[["before", "after", "share_cut", "tied_to"]].to_numpy(object),
+            customdata=np.stack([rows["before"], rows["after"], 100 * rows["share_cut"]], axis=1),
             hovertext=[tied(names) for names in rows["tied_to"]],
-            hovertemplate="%{y}: %{customdata[1]} of %{customdata[0]} channels stay "
-            "(%{customdata[2]:.1%} cut)<br>%{hovertext}<extra></extra>",
+            hovertemplate="%{y}: %{customdata[1]} of %{customdata[0]} channels kept "
+            "(%{customdata[2]:.1f} % cut)<br>%{hovertext}<extra></extra>",
         )
     figure.update_yaxes(categoryorder="array", categoryarray=widths["group"].tolist())
     if widths.empty:
@@ -50,7 +52,7 @@ def structure(widths: pd.DataFrame) -> go.Figure:
 
 
 def tied(names: str) -> str:
-    return f"cut as one with {names.replace(';', ',')}" if names else "tied to no other layer"
+    return f"pruned together with {names.replace(';', ',')}" if names else "coupled to no other layer"
 
 
 def structure_in_words(widths: pd.DataFrame) -> str:
@@ -59,12 +61,15 @@ def structure_in_words(widths: pd.DataFrame) -> str:
         return "This network has no channel group that can be cut."
     cut = widths[widths["after"] < widths["before"]]
     if cut.empty:
-        return f"Nothing is cut: all {widths['before'].sum():,} channels of {len(widths)} groups stay."
+        return (
+            f"Nothing is cut: all {widths['before'].sum():,} channels of {plural(len(widths), 'group')} "
+            "are kept."
+        )
     gone, before = int((cut["before"] - cut["after"]).sum()), int(cut["before"].sum())
     most = cut.loc[cut["share_cut"].idxmax()]
-    words = f"{gone:,} of {before:,} channels go in {len(cut)} groups, the largest share in "
-    words += f"{most['group']} ({most['after']} of {most['before']} stay)."
+    words = f"{gone:,} of {before:,} channels are cut in {plural(len(cut), 'group')}, the largest share in "
+    words += f"{most['group']} ({most['after']} of {most['before']} are kept)."
     untouched = len(widths) - len(cut)
     if untouched:
-        words += f" {untouched} {'group stays' if untouched == 1 else 'groups stay'} whole."
+        words += f" {plural(untouched, 'group is', 'groups are')} not cut."
     return words

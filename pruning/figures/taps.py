@@ -72,7 +72,7 @@ def tap_bars(
     each = len(taps) // kernel[0]
     figure.update_xaxes(tickvals=np.arange(kernel[0]) * each - 0.5, ticktext=list(map(str, range(kernel[0]))))
     figure.update_xaxes(title="taps of the filter, by input channel", row=len(some), col=1)
-    figure.update_yaxes(title="mass over even, - 1", matches="y")
+    figure.update_yaxes(title="mass relative to uniform, - 1", matches="y")
     return figure
 
 
@@ -89,7 +89,7 @@ def kernel_maps(
             z=tiles(part, kernel), coloraxis="coloraxis", hovertemplate=text, row=1, col=column
         )
     most = max(float(np.abs(part).max()) for part in parts) or 1.0
-    bar = {"title": "mass<br>over even", "thickness": 12}
+    bar = {"title": "mass /<br>uniform", "thickness": 12}
     scale = {"colorscale": BOTH_WAYS, "cmin": -most, "cmax": most, "colorbar": bar}
     figure.update_layout(coloraxis=scale, height=380, **frame() | {"margin": {"t": 60, "b": 20}})
     return bare(figure, tiles(barycenter, kernel).shape)

@@ -10,9 +10,10 @@ import plotly.graph_objects as go
 from pruning.figures.group import frame
 from pruning.figures.look import CUT, KEPT, QUIET, colour
 from pruning.figures.nothing import nothing
+from pruning.terms import percent, plural
 
 NAMED = 16  # points that can all be named
-MARKS = ((True, "is cut", CUT, "x"), (False, "stays", KEPT, "circle"))
+MARKS = ((True, "cut", CUT, "x"), (False, "kept", KEPT, "circle"))
 
 
 def plane_table(scatters: pd.DataFrame, table: pd.DataFrame, ratio: float) -> pd.DataFrame:
@@ -58,7 +59,7 @@ def add_lines(figure: go.Figure, points: pd.DataFrame, ratio: float, noise: floa
     ends, parting = np.array([0.0, 1.05 * points["w"].max()]), parts_at(points)
     lines = [(f"b = λ w, λ = {ratio:.3g}", ratio * ends, colour("catro"), "solid")]
     if parting is not None:
-        lines.append(("parallel that parts them", ratio * ends + parting, colour("catro"), "dash"))
+        lines.append(("threshold at this cut", ratio * ends + parting, colour("catro"), "dash"))
     if noise is not None:
         lines.append(("no class information", noise * ends, QUIET, "dot"))
     for name, heights, shade, dash in lines:
@@ -109,7 +110,7 @@ def plane_in_words(points: pd.DataFrame, ratio: float, noise: float | None, chos
     alive = points[(points["b"] > 0) | (points["w"] > 0)]
     words = (
         f"A channel's score is its height above b = λ w; λ = {ratio:.3g} is the best ratio for the "
-        f"{int((~points['cut']).sum())} that stay."
+        f"{int((~points['cut']).sum())} that are kept."
     )
     if chosen is not None:
         own, order = points.set_index("channel").loc[chosen], points["score"].rank(ascending=False)
@@ -117,13 +118,13 @@ def plane_in_words(points: pd.DataFrame, ratio: float, noise: float | None, chos
         fate = "is cut" if own["cut"] else "stays"
         words = f"Channel {chosen} is number {place} of {len(points)} from the top, and {fate}. {words}"
     if len(alive) < len(points):
-        words += f" Dead, and first to go: {len(points) - len(alive)}."
+        words += f" Dead, and cut first: {len(points) - len(alive)}."
     if noise is not None and len(alive):
         below = int((alive["b"] <= noise * alive["w"]).sum())
         share = noise * alive["w"].sum() / (alive["b"].sum() or 1.0)
         words += (
-            f" A channel that tells nothing of the class would lie on the dotted line by sampling alone: "
-            f"{below} of {len(alive)} do not rise above it, and it makes {share:.0%} of all b."
+            f" A channel without class information would lie on the dotted line by sampling noise alone: "
+            f"{below} of {len(alive)} do not rise above it, and noise makes up {percent(share, 0)} of all b."
         )
     return words
 
@@ -145,7 +146,7 @@ def utility_curves(worth: Mapping[str, np.ndarray], kept: Mapping[str, int], ope
             line={"color": shade, "width": 3 if own else 1},
             opacity=1 if own else 0.55,
             showlegend=own,
-            hovertemplate=f"{name}: %{{x:.0f}} % of its channels, %{{y:.0f}} % of its worth<extra></extra>",
+            hovertemplate=f"{name}: %{{x:.0f}} % of its channels, %{{y:.0f}} % of its utility<extra></extra>",
         )
         stays = kept.get(name, len(worth[name]))
         marker = {"color": KEPT if own else QUIET, "size": 11 if own else 5}
@@ -159,7 +160,7 @@ def utility_curves(worth: Mapping[str, np.ndarray], kept: Mapping[str, int], ope
             hovertemplate=f"{name}: {stays} of {len(worth[name])} stay<extra></extra>",
         )
     figure.update_xaxes(title="channels kept, the best first (%)")
-    figure.update_yaxes(title="worth kept (% of the group's)", range=[0, 104])
+    figure.update_yaxes(title="utility kept (% of the group's)", range=[0, 104])
     if not worth:
         nothing(figure, "Nothing has been scored")
     return figure
@@ -168,16 +169,18 @@ def utility_curves(worth: Mapping[str, np.ndarray], kept: Mapping[str, int], ope
 def utility_in_words(worth: Mapping[str, np.ndarray], kept: Mapping[str, int], opened: str) -> str:
     """What the opened group's curve says, and which group would give next at no MACs considered."""
     own, stays = worth[opened], kept.get(opened, len(worth[opened]))
+    held, of_next = percent(own[:stays].sum(), 0), percent(own[stays - 1] if stays else 0)
     words = (
-        f"The {stays} channels of {opened} that stay make {own[:stays].sum():.0%} of its worth; the next to "
-        f"go is worth {own[stays - 1] if stays else 0:.1%}."
+        f"The {plural(stays, 'channel')} of {opened} kept at this cut hold{'s' * (stays == 1)} {held} of its "
     )
+    words += f"utility; the next to be cut holds {of_next}."
     nothing_worth = int((own <= 0).sum())
     if nothing_worth:
-        words += f" {nothing_worth} of its {len(own)} channels are worth nothing."
+        words += f" {nothing_worth} of its {len(own)} channels have no utility."
     return words + (
-        " Curves only flatten, so taking the least first is sound: allocation trace-ratio removes where the "
-        "least worth goes for the MACs saved."
+        " The curves are concave, so removing the least first is optimal: the allocation by trace ratio "
+        "removes "
+        "where the least utility is lost per MAC saved."
     )
 
 
@@ -197,10 +200,10 @@ def ground_in_words(
 ) -> str:
     """What the scatters are sums over."""
     places = " x ".join(map(str, size)) or "1"
-    where = "their means over the map" if size and not grid else f"{places} places"
+    where = "their spatial means" if size and not grid else f"{places} positions"
     if grid and tuple(grid) != tuple(size):
-        where = f"a grid of {' x '.join(map(str, grid))} out of {places} places"
-    readers = f"`{layers[0]}`" + (f" and {len(layers) - 1} more layers" if len(layers) > 1 else "")
+        where = f"a grid of {' x '.join(map(str, grid))} out of {places} positions"
+    readers = f"`{layers[0]}`" + (f" and {plural(len(layers) - 1, 'more layer')}" if len(layers) > 1 else "")
     return (
         f"Scatter of {images:,} images of {classes} classes, channel by channel, over {where} where "
         f"{readers} read{'s' if len(layers) == 1 else ''} them."

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import QUIET, look, title
+from pruning.figures.look import QUIET, look
+from pruning.terms import percent, title
 
 # What each stage is called, and how its mark is filled: the later the fuller.
 STAGES = {
@@ -89,7 +90,10 @@ def tradeoff_in_words(runs: pd.DataFrame) -> str:
         return f"{last['correct']:,} of {last['test_images']:,} test images are right."
     full = rows.loc["baseline"]
     saved, images = 1 - last["macs"] / full["macs"], last["test_images"]
-    words = f"With {saved:.1%} of the MACs gone, {last['correct']:,} of {images:,} test images are right; "
+    words = (
+        f"With {percent(saved)} of the MACs removed, {last['correct']:,} of {images:,} test images are "
+        "right; "
+    )
     words += f"with all of them {full['correct']:,} are"
     if last.name != "cut" and "cut" in rows.index:
         words += f", and right after the cut it was {rows.loc['cut', 'correct']:,}"

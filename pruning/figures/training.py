@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.figures.look import KEPT, PALETTE, QUIET
+from pruning.terms import percent
 
 TUNING = "tune"  # the stage of which `pruning.train.fit` tells
 DRAWN = 400  # points of a live curve; a screen shows no more
@@ -91,8 +92,9 @@ def training_in_words(history: pd.DataFrame) -> str:
     if kept.empty:
         return "No epoch lowered the hold-out loss, so the network stayed as it was before fine-tuning."
     epoch = kept.iloc[-1]
-    words = (
-        f"The state after epoch {epoch['epoch']:.0f} of {len(history)} was taken, since the hold-out likes "
+    words = f"The state after epoch {epoch['epoch']:.0f} of {len(history)} was kept: it has the lowest "
+    words += (
+        f"hold-out loss ({epoch['holdout_loss']:.3f}), with a hold-out accuracy of "
+        f"{percent(epoch['holdout_accuracy'])}. "
     )
-    words += f"it best: loss {epoch['holdout_loss']:.3f}, {epoch['holdout_accuracy']:.1%} right. "
-    return words + "The test images are not asked."
+    return words + "The test images play no part in this choice."

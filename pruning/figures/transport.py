@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pruning.figures.group import frame, ranked_bars
-from pruning.figures.look import CUT, KEPT, QUIET, title
+from pruning.figures.look import CUT, KEPT, QUIET
 from pruning.figures.taps import BOTH_WAYS, Shown, bare
+from pruning.terms import title
 
 SAME = 0.95  # rank correlation with L1 from which CPOT says nothing else
 MOST = 2.0  # times an even spread; what is more is drawn alike
@@ -22,10 +23,10 @@ DISTRIBUTIONS = {
     "maps": "where in the image it is active",
 }
 DEFAULTS = {
-    "maps": "Here the difference can be seen; filters, the command line's default, cuts more accurately.",
-    "filters": "It is the default because it cuts most accurately; by maps the difference can be seen.",
-    "weights": "By maps the difference can be seen; filters, the default, cuts most accurately.",
-    "activations": "By maps the difference can be seen; filters, the default, cuts most accurately.",
+    "maps": "Maps are the easiest to see; filters, the default, keeps more accuracy.",
+    "filters": "It is the default because it keeps most accuracy; maps are easier to see.",
+    "weights": "Maps are easier to see; filters, the default, keeps most accuracy.",
+    "activations": "Maps are easier to see; filters, the default, keeps most accuracy.",
 }
 HOW = {
     "filters": "Orange taps have more mass than the barycenter and give it to the blue ones; all that has to "
@@ -53,7 +54,7 @@ def distance_bars(distances: np.ndarray, table: pd.DataFrame, unit: str, chosen:
     """The layer's own distances, closest first. distances: [C].   table: the group's rows of
     `channel_table`, which tells what goes.   chosen: the channel that is marked."""
     figure = ranked_bars(table.sort_values("channel").assign(score=distances), unit)
-    figure.update_layout(height=260, xaxis_title="channels, the closest on the left")
+    figure.update_layout(height=260, xaxis_title="channels, the closest first")
     where = {"x": figure.layout.xaxis.categoryarray.index(str(chosen)), "y": float(distances[chosen])}
     figure.add_annotation(text=f"channel {chosen}", arrowhead=2, arrowcolor=QUIET, ay=-28, ax=0, **where)
     return figure
@@ -77,7 +78,7 @@ def quantile_figure(
         line = {"color": CUT if channel.cut else KEPT, "width": 2, "dash": "dash" if number else "solid"}
         y = values[channel.channel][few].astype("float32")
         figure.add_scatter(x=x, y=y, line=line, name=channel.label, fill=None if number else "tonexty")
-    figure.update_layout(xaxis_title="place in the sorted values (%)", yaxis_title=unit)
+    figure.update_layout(xaxis_title="quantile (%)", yaxis_title=unit)
     return figure
 
 
@@ -96,7 +97,7 @@ def map_figure(
         figure.add_heatmap(
             z=(part * part.size).astype("float32"),
             coloraxis="coloraxis",
-            hovertemplate="%{z:.2f} x even<extra></extra>",
+            hovertemplate="%{z:.2f} times the uniform mass<extra></extra>",
             row=1,
             col=column,
         )
@@ -137,18 +138,18 @@ def distances_in_words(distances: np.ndarray, some: Sequence[Shown], distributio
         return f"{channel.distance:.3g} from the barycenter, {which}, and {fate}"
 
     words = "; ".join(f"channel {channel.channel} is {told(channel)}" for channel in some)
-    return f"{words[0].upper()}{words[1:]}. The closest go first. {HOW[distribution]}"
+    return f"{words[0].upper()}{words[1:]}. The closest are cut first. {HOW[distribution]}"
 
 
 def agreement_in_words(agreement: Mapping[str, float]) -> str:
     """The rank correlation with other criteria, always; and where CPOT says nothing that L1 does not."""
     told = ", ".join(
-        f"{title(name)} {value:.2f}" if np.isfinite(value) else f"{title(name)} none, for want of an order"
+        f"{title(name)} {value:.2f}" if np.isfinite(value) else f"{title(name)} undefined (all scores equal)"
         for name, value in agreement.items()
     )
-    words = f"Rank correlation (Spearman) of this group's order: {told}."
+    words = f"Rank correlation (Spearman) of this group's ranking: {told}."
     if agreement.get("l1", 0.0) > SAME:
-        words += " On this layer CPOT orders channels as L1 does."
+        words += " On this layer CPOT ranks channels as the L1 norm does."
     return words
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 
 from pruning.criteria import CRITERIA
 from pruning.experiment import Recipe
-from pruning.figures.look import title
+from pruning.terms import title
 from pruning.ui import state
 
 GATES = next(name for name, known in CRITERIA.items() if known.trained)

@@ -6,7 +6,7 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.experiment.channel import PICTURES, Channel
 from pruning.figures import channel as figures
-from pruning.figures.look import title
+from pruning.terms import title
 from pruning.ui import caches, channels, show, state, strips
 
 BY = {"largest": "highest place", "mean": "mean"}

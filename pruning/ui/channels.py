@@ -9,7 +9,7 @@ from pruning.criteria.scores import Scores
 from pruning.experiment import Description, Recipe
 from pruning.experiment.run import planned
 from pruning.figures import agreement, group, ranks
-from pruning.figures.look import title
+from pruning.terms import title
 from pruning.ui import caches, choices, plans, show, state
 
 SPEARMAN = "Rank correlation of every two criteria"

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pruning.criteria import CRITERIA, SCORED, Option
 from pruning.experiment import Recipe
-from pruning.figures.look import title
+from pruning.terms import title
 from pruning.ui import state
 
 ALLOCATIONS = {

@@ -15,7 +15,7 @@ from pruning.experiment.oracle import Oracle
 from pruning.figures import channel as pictures
 from pruning.figures import judge as figures
 from pruning.figures.judge import Case
-from pruning.figures.look import title
+from pruning.terms import title
 from pruning.ui import caches, channels, measuring, show, state, strips
 
 FEW = 4  # pictures in a row

@@ -20,7 +20,7 @@ from pruning.experiment.views import (
 )
 from pruning.figures import discriminant, taps, transport
 from pruning.figures import trace_ratio as planes
-from pruning.figures.look import title
+from pruning.terms import title
 from pruning.ui import caches, channels, plans, show, state
 
 VIEWS = {"cpot": cpot_view, "di": di_view, "catro": catro_view}

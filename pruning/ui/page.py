@@ -8,7 +8,7 @@ import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
-from pruning.figures.look import title
+from pruning.terms import title
 from pruning.ui import aside, caches, copy_link, guard, measuring, names, state, tour, uploads, visitor
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,6 +5,7 @@ import zipfile
 
 from playwright.sync_api import expect
 
+from pruning.terms import percent
 from tests.browser.walk import metric, picture, rest, right_of_digits, take_away
 
 LINK = "/Compress?data=digits&calibration=60&criterion=l1&cut=0.1&bits=3"
@@ -28,7 +29,7 @@ def test_from_a_mean_of_bits_to_a_network_that_is_loaded_again(visit, tmp_path):
     rest(page)
     picture(page, "compress-done")
     file = take_away(page, tmp_path)
-    assert f"{right_of_digits(file):.2%}" in page.inner_text("body")
+    assert percent(right_of_digits(file)) in page.inner_text("body")
     with zipfile.ZipFile(file) as archive:
         assert archive.getinfo("model.safetensors").file_size < 150_000  # of 1,084,544 in float32
 

@@ -8,6 +8,7 @@ import streamlit as st
 from pruning.experiment import Difference, Recipe
 from pruning.experiment.compress import RoundedNow
 from pruning.figures import bits as figures
+from pruning.terms import percent
 from pruning.ui import caches, show
 from pruning.ui.compress import asking
 from pruning.ui.prune.now import STALE
@@ -44,7 +45,7 @@ def metrics(recipe: Recipe, now: RoundedNow):
     columns[0].metric(
         "Size",
         kilobytes(way.bytes),
-        f"{way.bytes / now.bytes_full - 1:+.1%} of {kilobytes(now.bytes_full)}",
+        f"{percent(way.bytes / now.bytes_full - 1, signed=True)} of {kilobytes(now.bytes_full)}",
         help=f"Weights packed, each channel's width and range, and all else in float32: {way.bytes:,} bytes; "
         f"the full network has {now.bytes_full:,}, the cut one {now.bytes_cut:,}. Activations stay float32.",
         **off,
@@ -57,7 +58,7 @@ def metrics(recipe: Recipe, now: RoundedNow):
         points = 100 * (int(right.sum()) - int(now.full.sum())) / now.images
         told = f"{points:+.1f} points" if right is not now.full else f"{right.sum()} of {now.images} right"
         more = f"{text} {right.sum()} of {now.images} right."
-        column.metric(label, f"{right.mean():.1%}", told, help=more, **off)
+        column.metric(label, f"{percent(right.mean())}", told, help=more, **off)
     words = f"Right answers on the same {now.images} hold-out images, before any training."
     if now.learned:
         words += " The network may have learned these images: expect less on new ones."

@@ -11,6 +11,7 @@ from pruning.figures import gates as figures
 from pruning.figures.gates import CLOSED, GHOST, OPEN
 from pruning.figures.look import CUT, KEPT, PALETTE, QUIET
 from pruning.gates.records import GateTrace
+from pruning.terms import percent
 from pruning.ui import names, state
 
 HEIGHT = 260  # pixels of a chart
@@ -178,9 +179,9 @@ def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str):
     gates = sum(trace.sizes)
     closed = int((trace.scaled[-1] == 0).sum()) if len(trace.rows) else 0
     shown = {
-        f"{measure} left": ("left", now and (f"{now['left']:.1%}", f"target {now['target']:.1%}")),
+        f"{measure} left": ("left", now and (f"{percent(now['left'])}", f"target {percent(now['target'])}")),
         "Closed gates": ("closed", now and (f"{closed:,}", f"of {gates:,}")),
-        "In between": ("between", now and (f"{now['between']:.1%}", "of the gates")),
+        "In between": ("between", now and (f"{percent(now['between'])}", "of the gates")),
         "eps": ("eps", now and (f"{now['eps']:.2g}", f"√eps {np.sqrt(now['eps']):.2g}")),
         "Margin": ("margin", now and (times(now["margin"]), "smallest open / closing")),
         "Price": ("price", now and (f"{now['price']:.3g}", "times the loss's pull")),

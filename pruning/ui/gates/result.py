@@ -7,6 +7,7 @@ from pruning.allocation import MEASURE_NAMES
 from pruning.experiment.changes import RunReport
 from pruning.figures import gates as figures
 from pruning.jobs import Job
+from pruning.terms import percent
 from pruning.ui import page, show, state
 from pruning.ui.gates import running
 from pruning.ui.prune import result
@@ -72,7 +73,7 @@ def accuracies(found: RunReport):
         first = label == "Full network"
         column.metric(
             label,
-            f"{share:.2%}",
+            f"{percent(share)}",
             f"{images:,} test images" if first else told,
             delta_color="off",
             delta_arrow="off",

@@ -10,6 +10,7 @@ from pruning.experiment.changes import run_and_report
 from pruning.figures.training import TUNING
 from pruning.gates.records import GateTrace
 from pruning.jobs import Job
+from pruning.terms import percent
 from pruning.train import Saved
 from pruning.ui import aside, jobs, state
 from pruning.ui.gates import live, story
@@ -159,11 +160,9 @@ def in_short(job: Job) -> str:
     last = found.stages.iloc[-1]
     gates = sum(found.gates.sizes)
     closed = int((found.gates.scaled[-1] == 0).sum())
-    words = f"Done: {closed:,} of {gates:,} gates closed, {told['between']:.1%} are in between, "
-    words += (
-        f"{1 - last['macs'] / whole['macs']:.1%} of the MACs are gone. {last['accuracy']:.2%} of the test "
-    )
-    return words + f"images are right, {whole['accuracy']:.2%} with the full network."
+    words = f"Done: {closed:,} of {gates:,} gates closed, {percent(told['between'])} are in between, "
+    words += f"{percent(1 - last['macs'] / whole['macs'])} of the MACs are removed. Test accuracy "
+    return words + f"{percent(last['accuracy'])}; full network {percent(whole['accuracy'])}."
 
 
 def resume(job: Job):

@@ -9,7 +9,7 @@ from pruning.cost import Plan
 from pruning.experiment import Recipe
 from pruning.experiment.preview import best_repair, error_of
 from pruning.experiment.tradeoff import between, expected_at
-from pruning.figures.cut_curve import REPAIRS
+from pruning.terms import REPAIRS, percent, sentence
 from pruning.ui import caches, plans
 from pruning.ui.prune import counting
 
@@ -93,7 +93,7 @@ def one(column, label: str, figure: Figure | None, full: Figure | None, text: st
     counted = figure.right is not None
     told = f"{figure.right} right" if figure is full else points
     more = f" {figure.right} right." if counted else " Read from the curve below; counted in a moment."
-    column.metric(label, f"{'' if counted else '≈ '}{figure.share:.1%}", told, help=text + more, **off)
+    column.metric(label, f"{'' if counted else '≈ '}{percent(figure.share)}", told, help=text + more, **off)
 
 
 def words(found: counting.Counted) -> str:
@@ -105,14 +105,17 @@ def words(found: counting.Counted) -> str:
     if now.learned:
         told += " The network may have learned these images: expect less on new ones."
     if now.repaired is not None and now.repair_seconds:
-        told += f" Repaired by {REPAIRS[now.how]} in {now.repair_seconds:.1f} s, from {recipe.calibration:,} "
+        told += (
+            f" Repaired by {REPAIRS[now.how].title} in {now.repair_seconds:.1f} s, from "
+            f"{recipe.calibration:,} "
+        )
         told += f"unlabelled images: {MEANING[now.how]}."
     for message in now.messages:
         told += f" {message[0].upper()}{message[1:].removesuffix('.')}."
     if found.settled:
         return told
     if now.repaired is not None:
-        return told + f" {REPAIRS[best_repair(recipe)].capitalize()} follows once the curve is there…"
+        return told + f" {sentence(REPAIRS[best_repair(recipe)].title)} follows once the curve is there…"
     return told + " Counting…"
 
 
@@ -124,7 +127,7 @@ def expectation(found: counting.Counted, error: float | None):
         return
     how = "the error that this plan leaves" if error is not None else "a line between its neighbours"
     st.markdown(
-        f"Expected after {REPAIRS[repair]}: **{told['accuracy']:.1%}**, {told['low']:.1%} to "
-        f"{told['high']:.1%}.",
+        f"Expected after {REPAIRS[repair].title}: **{percent(told['accuracy'])}**, {percent(told['low'])} to "
+        f"{percent(told['high'])}.",
         help=f"Said from the other cuts of the curve below and from {how}, without trying this one.",
     )

@@ -6,8 +6,9 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.experiment.tradeoff import largest_within
-from pruning.figures.cut_curve import BAND, NAMES, REPAIRS, cut_curve, cut_curve_in_words, live_rows
+from pruning.figures.cut_curve import BAND, NAMES, cut_curve, cut_curve_in_words, live_rows
 from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.terms import REPAIRS, percent
 from pruning.ui import caches, show, state
 from pruning.ui.prune import counting
 
@@ -62,10 +63,11 @@ def offer(recipe: Recipe, largest: float | None):
     """A button that sets the slider."""
     if not largest:
         return
-    words = f"Largest cut within 1 point: {largest:.0%}"
+    words = f"Largest cut within 1 point: {percent(largest, 0)}"
     text = (
         "Sets the slider to the largest cut at which the repaired network is at most one percentage point "
-        f"below the full one on these images, after {REPAIRS[counting.quick(recipe)]}; read from the curve."
+        f"below the full one on these images, after {REPAIRS[counting.quick(recipe)].title}; read from "
+        "the curve."
     )
     if st.button(words, help=text, disabled=abs(largest - recipe.cut) < 0.005):
         state.edit(cut=largest)

@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from pruning.figures.look import CUT
+from pruning.terms import percent
 
 STYLE = f"""<style>
 .gallery {{display: flex; flex-wrap: wrap; gap: 0.7rem}}
@@ -33,7 +34,7 @@ def pictures(changes: pd.DataFrame, images: dict[int, np.ndarray]):
 def one(row, image: np.ndarray) -> str:
     """A figure: the picture, its class, and the two answers with the second one's probability."""
     label, before, after = (html.escape(str(text)) for text in (row.label, row.before, row.after))
-    said = f"{before} → {after} <small>{row.probability_after:.0%}</small>"
+    said = f"{before} → {after} <small>{percent(row.probability_after, 0)}</small>"
     kind = "small" if max(image.shape[:2]) < LARGEST else ""
     alt = f"Test image {row.image}, class {label}: {before} before, {after} after"
     picture = f"<img class='{kind}' src='{address(image)}' alt='{alt}' title='{alt}'>"

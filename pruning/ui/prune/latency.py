@@ -13,6 +13,7 @@ from pruning.experiment.changes import RunReport
 from pruning.experiment.timed import called, named, table_now
 from pruning.figures.latency import layer_times, layer_times_in_words
 from pruning.latency import FILE, LatencyTable
+from pruning.terms import percent
 from pruning.ui import caches, measuring, show, state, uploads
 from pruning.ui.prune import counting
 
@@ -76,7 +77,7 @@ def estimate(recipe: Recipe, plan: Plan):
     now = form([plan.widths[group.name] for group in structure.groups])
     st.markdown(
         f"About **{now:.3g} ms** a batch of {table.batch} images, estimated; the full network takes "
-        f"{whole:.3g} ms ({now / whole - 1:+.0%}).",
+        f"{whole:.3g} ms ({percent(now / whole - 1, 0, signed=True)}).",
         help=f"From measured times of every layer alone at some widths, on {table.machine.in_words()}. A run "
         "measures the cut network itself.",
     )

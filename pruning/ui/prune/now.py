@@ -11,6 +11,7 @@ from pruning.experiment import Description, Recipe
 from pruning.experiment.run import planned
 from pruning.figures.structure import structure, structure_in_words
 from pruning.search import SEARCHES
+from pruning.terms import percent
 from pruning.ui import caches, names, plans, show, state
 from pruning.ui.prune import accuracy, curve, latency, search
 
@@ -145,7 +146,7 @@ def against(column, label: str, after: int, before: int, text: str):
     column.metric(
         label,
         names.count(after),
-        f"{after / before - 1:+.1%} of {names.count(before)}",
+        f"{percent(after / before - 1, signed=True)} of {names.count(before)}",
         delta_color="off",
         delta_arrow="off",
         help=f"{text} {after:,} of {before:,} are left.",

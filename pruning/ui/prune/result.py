@@ -12,6 +12,7 @@ from pruning.experiment import Recipe
 from pruning.experiment.changes import RunReport
 from pruning.figures import changed, look, structure, tradeoff, training
 from pruning.jobs import Job
+from pruning.terms import percent
 from pruning.ui import jobs, names, show
 from pruning.ui.prune import gallery, latency, looked_at, search
 from pruning.ui.prune.now import MACS, against
@@ -24,9 +25,11 @@ def in_short(job: Job) -> str:
     """The figures that matter, in one line."""
     found: RunReport = job.result()
     whole, last = found.stages.iloc[0], found.stages.iloc[-1]
-    words = f"Done, {settings(found.recipe)}: {last['correct']:,} of {last['test_images']:,} test images are "
-    words += f"right ({last['accuracy']:.2%}), {whole['correct']:,} with the full network; "
-    return words + f"{1 - last['macs'] / whole['macs']:.1%} of the MACs are gone. Everything stands below."
+    words = (
+        f"Done, {settings(found.recipe)}: test accuracy {percent(last['accuracy'])} ({last['correct']:,} of "
+    )
+    words += f"{last['test_images']:,} images), full network {percent(whole['accuracy'])}; "
+    return words + f"{percent(1 - last['macs'] / whole['macs'])} of the MACs are removed."
 
 
 def panel(job: Job):
@@ -57,7 +60,7 @@ def accuracies(found: RunReport):
         points = 100 * (stage.accuracy - whole["accuracy"])
         column.metric(
             tradeoff.STAGES[stage.stage][0].capitalize(),
-            f"{stage.accuracy:.2%}",
+            f"{percent(stage.accuracy)}",
             f"{points:+.2f} points" if stage.Index else f"{stage.test_images:,} test images",
             delta_color="off",
             delta_arrow="off",
@@ -82,7 +85,7 @@ def savings(found: RunReport):
     columns[2].metric(
         "Measured time",
         f"{took:.1f} ms",
-        f"{took / before - 1:+.1%} of {before:.1f} ms",
+        f"{percent(took / before - 1, signed=True)} of {before:.1f} ms",
         delta_color="off",
         delta_arrow="off",
         help=f"After 5 warm-ups: {measured}.",
@@ -90,7 +93,7 @@ def savings(found: RunReport):
     )
     columns[3].metric(
         "Same answers",
-        f"{report['agreement']:.1%}",
+        f"{percent(report['agreement'])}",
         "as the full network",
         delta_color="off",
         delta_arrow="off",

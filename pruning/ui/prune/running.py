@@ -12,6 +12,7 @@ from pruning.figures import training
 from pruning.figures.look import QUIET
 from pruning.figures.tradeoff import stage_points
 from pruning.jobs import Event, Job
+from pruning.terms import percent
 from pruning.ui import caches, jobs, names, state
 from pruning.ui.prune import result
 
@@ -174,8 +175,8 @@ def told(event: Event) -> tuple[str, str]:
         if "accuracy" not in event.values:
             return "", ""
         loss, accuracy = event.values["loss"], event.values["accuracy"]
-        return f"epoch {event.values['epoch']}", f"loss {loss:.4f}, hold-out {accuracy:.2%}"
-    came = f"{event.values['accuracy']:.2%}" if "accuracy" in event.values else ""
+        return f"epoch {event.values['epoch']}", f"loss {loss:.4f}, hold-out {percent(accuracy)}"
+    came = f"{percent(event.values['accuracy'])}" if "accuracy" in event.values else ""
     return event.values.get("message", ""), came
 
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pruning.criteria import SCORED
 from pruning.experiment import Recipe
-from pruning.figures.look import title
+from pruning.terms import title
 from pruning.ui import caches, state
 from pruning.ui.wall import component, live
 from pruning.ui.wall.shown import Shown, shipped_for

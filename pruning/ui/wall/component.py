@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pruning.experiment import Recipe
-from pruning.figures.look import title
+from pruning.terms import title
 from pruning.ui import state
 from pruning.ui.wall.pictures import COLUMNS, sheet
 from pruning.ui.wall.shown import Shown

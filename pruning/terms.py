@@ -1,0 +1,110 @@
+"""What things are called and how numbers are written, in every text: figures, pages, messages and the command
+line. A recipe's own values (`error`, `match`, `l1`) stay as they are in files, links and flags."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Term(NamedTuple):
+    """title: the name in a text or a legend.   about: a few words beside it in a list."""
+
+    title: str
+    about: str
+
+
+# Criteria by group, in the order of every list: {group: (what they have in common, {criterion: its terms})}.
+CRITERIA: dict[str, tuple[str, dict[str, Term]]] = {
+    "The four methods": (
+        "CPOT, CATRO, DI and GDP after their papers; docs/methods.md says where a paper was read one way.",
+        {
+            "cpot": Term("CPOT", "optimal transport to the layer's barycenter"),
+            "catro": Term("CATRO", "trace ratio of class scatter"),
+            "di": Term("DI", "discriminant information about the classes"),
+            "gdp": Term("GDP", "gates trained with the network, which polarize"),
+        },
+    ),
+    "Norms of weights": (
+        "They look at the weights alone, so they take no time and need no image.",
+        {
+            "l1": Term("L1 norm", "sum of the filter's absolute weights"),
+            "l2": Term("L2 norm", "Euclidean norm of the filter"),
+            "fpgm": Term("FPGM", "distance from the filters' geometric median"),
+            "slimming": Term("Slimming", "scale of the batch norm"),
+        },
+    ),
+    "Attribution": (
+        "They follow gradients of the loss or of the right class's score back to each channel.",
+        {
+            "taylor": Term("Taylor", "first-order change of the loss"),
+            "gradient_x_activation": Term("Gradient x activation", "first-order attribution"),
+            "integrated_gradients": Term("Integrated gradients", "the same, integrated along a path"),
+            "conductance": Term("Conductance", "integrated gradients that pass through the layer"),
+        },
+    ),
+    "Ours": (
+        "Made for this program: what the layers that read a channel lose with it.",
+        {
+            "reconstruction": Term("Reconstruction", "error of the least-squares reconstruction"),
+            "energy": Term("Energy", "variance where the channel is read"),
+        },
+    ),
+    "Control": (
+        "What every criterion has to beat.",
+        {"random": Term("Random", "drawn by lot")},
+    ),
+}
+ELSEWHERE = "Others"  # the group of a criterion that the table above does not name
+
+ALLOCATIONS = {
+    "error": Term("reconstruction error", "where the least error is left after the repair"),
+    "uniform": Term("uniform", "the same pruning ratio in every group"),
+    "global": Term("global ranking", "one ranking over all groups"),
+    "greedy": Term("greedy search", "step by step where it costs least, measured"),
+    "trace-ratio": Term("trace ratio", "where the classes lose least separation"),
+    "gates": Term("open gates", "as many as training leaves open"),
+}
+REPAIRS = {
+    "none": Term("no repair", "the network as it was cut"),
+    "recalibrate": Term("batch norm recalibration", "batch norm statistics are estimated anew"),
+    "reconstruct": Term("least-squares reconstruction", "every layer that reads what was cut is refitted"),
+    "match": Term(
+        "block-wise feature matching",
+        "reconstruction, then all weights are moved until every block gives the full network's features",
+    ),
+}
+MEASURE_NAMES = {"macs": "MACs", "params": "parameters", "channels": "channels", "latency": "latency"}
+
+_TERMS = {name: term for _, terms in CRITERIA.values() for name, term in terms.items()}
+
+
+def title(criterion: str) -> str:
+    """A criterion's name as it is written in a text or a legend: "L1 norm" for l1."""
+    return _TERMS[criterion].title if criterion in _TERMS else criterion
+
+
+def titled(criterion: str) -> str:
+    """A criterion in a list to choose from: "L1 norm · sum of the filter's absolute weights"."""
+    return f"{title(criterion)} · {_TERMS[criterion].about}" if criterion in _TERMS else criterion
+
+
+def grouped(criteria: Iterable[str]) -> dict[str, list[str]]:
+    """{group: its criteria}, both in the order of every list, of those given; empty groups are left out."""
+    given = list(criteria)
+    groups = {group: [name for name in terms if name in given] for group, (_, terms) in CRITERIA.items()}
+    groups[ELSEWHERE] = [name for name in given if name not in _TERMS]
+    return {group: names for group, names in groups.items() if names}
+
+
+def percent(share: float, digits: int = 1, *, signed: bool = False) -> str:
+    """0.9441 -> 94.4 %; with digits=0 94 %; signed: +3.1 %."""
+    return f"{100 * share:{'+' if signed else ''}.{digits}f} %"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning; the rest of it as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """1 layer, 2 layers, 1,024 layers; many: where it is not the one with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

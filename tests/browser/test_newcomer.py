@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 import pruning
 from pruning import Recipe
+from pruning.terms import percent
 from pruning.ui.wall.shown import shipped_for
 from tests.browser.walk import metric, picture, rest, right_of_digits, take_away, wall, wrong
 

@@ -59,7 +59,7 @@ def case_of(channels: pd.DataFrame, own: str, other: str) -> Case | None:
 def case_in_words(case: Case, own: str, other: str) -> str:
     return (
         f"**{title(own)} would cut channel {case.mine} of {case.group} and keep channel {case.theirs}; "
-        f"{title(other)} the reverse.** They differ most in this group: {title(other)} would keep "
+        f"{title(other)} would do the reverse.** They differ most in this group: {title(other)} would keep "
         f"{case.differ} of the {case.cut} channels that {title(own)} cuts."
     )
 

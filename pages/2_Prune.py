@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pruning.ui import names, page
-from pruning.ui.prune import controls, now, result, running, sensitivity
+from pruning.ui.prune import controls, planning, views
 
 recipe = page.begin("Prune")
 controls.first_visit()
@@ -11,18 +11,4 @@ st.title("Cut it, mend it, take it away", anchor=False)
 st.markdown(
     f"{names.subject(recipe)}: what goes, what that leaves at once, and what fine-tuning brings back."
 )
-left, right = st.columns([2, 3], gap="large")
-with left:
-    controls.what_to_cut(recipe)
-    limits = st.container()
-    controls.fine_tuning(recipe)
-with right:
-    numbers = st.container()
-    running.button(recipe)
-    running.status()
-    picture = st.container()
-now.follow(recipe, numbers, picture, lambda p: controls.limits(limits, recipe, p.described.structure))
-sensitivity.panel(recipe)
-with st.expander("The same in Python and on the command line"):
-    result.as_text(recipe)
-running.details()
+views.show("Prune", lambda: planning.panel(recipe))

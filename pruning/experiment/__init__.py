@@ -5,7 +5,16 @@ Importing this loads no torch; running does.
 """
 
 from pruning.experiment.paired import Difference, paired_difference
-from pruning.experiment.preview import AccuracyNow, Description, accuracy_now, describe, plan_of, scored
+from pruning.experiment.preview import (
+    AccuracyNow,
+    Description,
+    FullAccuracy,
+    accuracy_now,
+    describe,
+    full_accuracy,
+    plan_of,
+    scored,
+)
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.run import Result, run
 
@@ -15,10 +24,12 @@ __all__ = [
     "Difference",
     "Recipe",
     "Result",
+    "FullAccuracy",
     "accuracy_now",
     "describe",
     "paired_difference",
     "plan_of",
     "run",
     "scored",
+    "full_accuracy",
 ]

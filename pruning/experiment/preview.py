@@ -24,6 +24,7 @@ from pruning.progress import Watch, silent
 from pruning.search import errors_of
 
 PREVIEW_IMAGES = 500
+MOST_TESTED = 2000  # test images: of ImageNet's size, more would take minutes
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,15 @@ class AccuracyNow:
     repair_seconds: float
     error: float | None = None
     messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FullAccuracy:
+    """Right answers of the full network among the first `images` of the `of` test images that there are."""
+
+    correct: int
+    images: int
+    of: int
 
 
 class Kept:
@@ -228,6 +238,14 @@ def accuracy_now(recipe: Recipe, how: str = "", raw_only: bool = False, watch: W
     learned = recipe.checkpoint not in (None, "none")
     counts = (len(images), "hold-out", learned, baseline, raw, repaired)
     return AccuracyNow(*counts, how, seconds, error_of(plan, recipe), tuple(messages))
+
+
+def full_accuracy(recipe: Recipe, watch: Watch = silent) -> FullAccuracy:
+    """The full network's right answers on the test images, up to MOST_TESTED of them."""
+    found = loaded(recipe, watch)
+    images = found.data.test.take(np.arange(min(MOST_TESTED, len(found.data.test))))
+    correct = _right(found, found.model, images, "test images", watch)
+    return FullAccuracy(correct, len(images), len(found.data.test))
 
 
 def error_of(plan: Plan, recipe: Recipe) -> float | None:

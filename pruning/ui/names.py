@@ -41,6 +41,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def points(share: float) -> str:
+    """A difference of two accuracies: -0.0125 -> -1.2 points."""
+    return f"{100 * share:+.1f} points"
+
+
 def percent(share: float) -> str:
     """0.5 -> 50 %, 0.375 -> 37.5 %."""
     return f"{100 * share:.3g} %"

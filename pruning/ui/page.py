@@ -17,6 +17,14 @@ SPACING = """<style>
 .stMainBlockContainer {padding-top: 2.6rem; padding-bottom: 4rem; max-width: 1280px}
 .stMainBlockContainer h1 {font-size: clamp(1.9rem, 3vw, 2.75rem)}
 [data-testid="stSidebarHeader"] {height: 2.2rem}
+/* a number is never cut off: in a narrow box it is drawn smaller, and may take two lines */
+[data-testid="stMetric"] {container-type: inline-size; padding-left: 0.8rem; padding-right: 0.4rem}
+[data-testid="stMetricValue"], [data-testid="stMetricValue"] * {
+  white-space: normal; overflow: visible; text-overflow: clip}
+[data-testid="stMetricValue"] {font-size: clamp(1.05rem, 15cqi, 2.1rem); line-height: 1.3}
+[data-testid="stMetricLabel"], [data-testid="stMetricLabel"] *,
+[data-testid="stMetricDelta"], [data-testid="stMetricDelta"] * {
+  white-space: normal; overflow: visible; text-overflow: clip; height: auto}
 </style>"""
 log = logging.getLogger(__name__)
 

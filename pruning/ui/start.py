@@ -1,18 +1,14 @@
 """The panels of the Start page below its wall."""
 
-from functools import lru_cache
-
 import streamlit as st
-from safetensors import safe_open
 
 from pruning import models
 from pruning.data import DATA
-from pruning.experiment import Description, Recipe
+from pruning.experiment import Description, FullAccuracy, Recipe
 from pruning.figures import layers
 from pruning.models import NORMALIZATIONS
-from pruning.models.load import bundled_file
-from pruning.ui import caches, jobs, names, page, plans, show, state, uploads
-from pruning.ui.wall.shown import apart_from_cut
+from pruning.terms import percent
+from pruning.ui import baseline, caches, jobs, names, page, show, state, uploads
 
 OWN_DATA = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
 MACS = "multiply-accumulates of convolutions and linear layers, which papers call FLOPs."
@@ -44,9 +40,8 @@ def cards(recipe: Recipe):
     row = st.container(horizontal=True)  # unlike columns it breaks where a window is too narrow for all
     for model, data in models.bundled():
         here = (recipe.model, recipe.data, recipe.checkpoint, recipe.subtask) == (model, data, None, ())
-        correct, images = bundled_accuracy(model, data)
         with row.container(border=True, height="stretch", vertical_alignment="distribute"):
-            told = f"{DATA[data].meaning} {correct:,} of {images:,} test pictures right."
+            told = f"{DATA[data].meaning} Accuracy: {baseline.in_words(baseline.of_bundled(model, data))}."
             st.markdown(f"**{names.network(model)} on {names.data(data)}**\n\n:small[:gray[{told}]]")
             st.button(
                 "Open now" if here else "Open",
@@ -55,14 +50,6 @@ def cards(recipe: Recipe):
                 on_click=open_bundled,
                 args=(model, data),
             )
-
-
-@lru_cache
-def bundled_accuracy(model: str, data: str) -> tuple[int, int]:
-    """Right answers and test pictures, as measured when the bundled weights were trained."""
-    with safe_open(bundled_file(model, data), framework="np") as file:
-        told = file.metadata()
-    return int(told["test_correct"]), int(told["test_images"])
 
 
 def open_bundled(model: str, data: str):
@@ -212,7 +199,7 @@ def structure(recipe: Recipe, said: str):
 def draw_structure(recipe: Recipe, described: Description):
     columns = st.columns(4)
     with columns[0]:
-        accuracy(recipe)
+        baseline.follow(recipe, accuracy)
     columns[1].metric("Parameters", names.count(described.parameters), help=f"{described.parameters:,}")
     macs = names.count(described.macs)
     columns[2].metric("MACs of one picture", macs, help=f"{described.macs:,} {MACS}")
@@ -235,20 +222,9 @@ def draw_structure(recipe: Recipe, described: Description):
         )
 
 
-def accuracy(recipe: Recipe):
-    """Right answers of the full network: as measured in training, or on hold-out images of what was given."""
-    if recipe.checkpoint is None and (recipe.model, recipe.data) in models.bundled():
-        correct, images = bundled_accuracy(recipe.model, recipe.data)
-        return accuracy_metric(correct, images, "test pictures, as measured when it was trained")
-    whole = apart_from_cut(recipe).but(cut=0.0)
-    about = caches.digest(recipe, caches.NETWORK)
-
-    def draw(told):
-        learned = "; it may have learned them, so expect less on new ones" if told.learned else ""
-        accuracy_metric(told.baseline, told.images, f"{told.where} pictures{learned}")
-
-    caches.follow(lambda **how: plans.ask_accuracy(whole, raw_only=True, about=about, **how), draw)
-
-
-def accuracy_metric(correct: int, images: int, where: str):
-    st.metric("Accuracy", names.percent(correct / images), help=f"{correct:,} of {images:,} {where}.")
+def accuracy(found: FullAccuracy):
+    st.metric(
+        "Test accuracy",
+        percent(found.correct / found.images),
+        help=f"The full network: {baseline.in_words(found)}.",
+    )

@@ -9,7 +9,7 @@ from pruning.experiment import Difference, Recipe
 from pruning.experiment.compress import RoundedNow
 from pruning.figures import bits as figures
 from pruning.terms import percent
-from pruning.ui import caches, show
+from pruning.ui import baseline, caches, names, show
 from pruning.ui.compress import asking
 from pruning.ui.prune.now import STALE
 
@@ -42,6 +42,7 @@ def metrics(recipe: Recipe, now: RoundedNow):
     way = now.ways[recipe.bits_by]
     columns = [*st.columns(2), *st.columns(2)]
     off = {"delta_color": "off", "delta_arrow": "off", "border": True}
+    cut = "Cut" if recipe.repair == "none" else "Cut and repaired"
     columns[0].metric(
         "Size",
         kilobytes(way.bytes),
@@ -52,17 +53,17 @@ def metrics(recipe: Recipe, now: RoundedNow):
     )
     for column, label, right, text in (
         (columns[1], "Full network", now.full, "The full network on the same images."),
-        (columns[2], "Cut", now.cut, "Cut and repaired as the recipe says, in float32."),
+        (columns[2], cut, now.cut, "Cut and repaired as the recipe says, in float32."),
         (columns[3], "In few bits", way.right, "The cut network with rounded weights."),
     ):
-        points = 100 * (int(right.sum()) - int(now.full.sum())) / now.images
-        told = f"{points:+.1f} points" if right is not now.full else f"{right.sum()} of {now.images} right"
+        points = names.points((int(right.sum()) - int(now.full.sum())) / now.images)
+        told = points if right is not now.full else f"{right.sum()} of {now.images} right"
         more = f"{text} {right.sum()} of {now.images} right."
-        column.metric(label, f"{percent(right.mean())}", told, help=more, **off)
-    words = f"Right answers on the same {now.images} hold-out images, before any training."
-    if now.learned:
-        words += " The network may have learned these images: expect less on new ones."
-    st.caption(words)
+        column.metric(label, percent(right.mean()), told, help=more, **off)
+    st.caption(
+        f"Hold-out accuracy: right answers on the same {now.images} hold-out images, before any training."
+    )
+    baseline.memorised(now.learned)
 
 
 def kilobytes(count: int) -> str:

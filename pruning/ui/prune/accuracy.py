@@ -1,6 +1,7 @@
 """Accuracy now: right answers of the cut network as it is and repaired, beside the full network's. What is
 not counted yet is read from the curve, and marked as such."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -10,7 +11,7 @@ from pruning.experiment import Recipe
 from pruning.experiment.preview import best_repair, error_of
 from pruning.experiment.tradeoff import between, expected_at
 from pruning.terms import REPAIRS, percent, sentence
-from pruning.ui import caches, plans
+from pruning.ui import baseline, caches, names, plans
 from pruning.ui.prune import counting
 
 HELP = {
@@ -18,6 +19,10 @@ HELP = {
     "Cut": "Cut, and nothing else done to it.",
     "Repaired": "Cut, then repaired without labels and without training.",
 }
+UNTOUCHED = (
+    "What a cut leaves of the test accuracy is only counted by a run: a cut that is chosen because the test "
+    "images like it would look better than it is."
+)
 MEANING = {
     "recalibrate": "norms re-estimated",
     "reconstruct": "least squares in every layer that reads what was cut",
@@ -32,6 +37,16 @@ class Figure:
 
     share: float
     right: int | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the metrics show. figures: {label: Figure}.   images: which ones they are of, in words.   learned:
+    the network may have been trained on them."""
+
+    figures: Mapping[str, Figure]
+    images: str = ""
+    learned: bool = False
 
 
 def panel(recipe: Recipe, plan: Plan):
@@ -52,7 +67,7 @@ def follow(recipe: Recipe, error: float | None, waited: bool):
         return
     shown = figures(found)
     last = st.session_state.get("last accuracy")
-    if shown:
+    if shown.figures:
         st.session_state["last accuracy"] = (recipe, shown)
     elif last and caches.same_network(last[0], recipe):
         with st.container(key="stale accuracy"):
@@ -60,14 +75,23 @@ def follow(recipe: Recipe, error: float | None, waited: bool):
         return
     draw(shown, words(found))
     expectation(found, error)
+    in_the_headline(recipe, begin=found.exact is not None)
 
 
-def figures(found: counting.Counted) -> dict[str, Figure]:
-    """{label: Figure} of what is known, counted or read from the curve."""
+def in_the_headline(recipe: Recipe, begin: bool):
+    """The full network's test accuracy, which is counted once the slider's own cut is."""
+    more = {"about": counting.about(recipe), "background": True, "start": begin}
+    if (full := baseline.ask(recipe, **more).value) is not None:
+        st.caption(f"Full network, test accuracy: {baseline.in_words(full)}.", help=UNTOUCHED)
+
+
+def figures(found: counting.Counted) -> Shown:
+    """What is known, counted or read from the curve."""
     now, read = found.exact, between(found.curve(), found.recipe.cut)
-    shown = {}
+    shown, images, learned = {}, "", False
     if any_point := now or next(iter(found.points.values()), None):
         shown["Full network"] = Figure(any_point.baseline / any_point.images, any_point.baseline)
+        images, learned = f"{any_point.images:,} {any_point.where} images", any_point.learned
     for label, state in (("Cut", "raw"), ("Repaired", "repaired")):
         right = getattr(now, state, None)
         share = getattr(read, state, None)
@@ -75,12 +99,14 @@ def figures(found: counting.Counted) -> dict[str, Figure]:
             shown[label] = Figure(right / now.images, right)
         elif share is not None:
             shown[label] = Figure(share)
-    return shown if len(shown) > 1 else {}
+    return Shown(shown, images, learned) if len(shown) > 1 else Shown({})
 
 
-def draw(shown: dict[str, Figure], said: str):
+def draw(shown: Shown, said: str):
+    st.markdown(f"**Hold-out accuracy**{f', on {shown.images}' if shown.images else ''}")
     for column, (label, text) in zip(st.columns(3), HELP.items(), strict=True):
-        one(column, label, shown.get(label), shown.get("Full network"), text)
+        one(column, label, shown.figures.get(label), shown.figures.get("Full network"), text)
+    baseline.memorised(shown.learned)
     st.caption(said)
 
 
@@ -89,7 +115,7 @@ def one(column, label: str, figure: Figure | None, full: Figure | None, text: st
     if figure is None:
         column.metric(label, "–", " ", help=text, **off)
         return
-    points = f"{100 * (figure.share - full.share):+.1f} points"
+    points = names.points(figure.share - full.share)
     counted = figure.right is not None
     told = f"{figure.right} right" if figure is full else points
     more = f" {figure.right} right." if counted else " Read from the curve below; counted in a moment."
@@ -100,10 +126,8 @@ def words(found: counting.Counted) -> str:
     """Where the figures come from, how the repair was made, and how far they can be trusted."""
     now, recipe = found.exact, found.recipe
     if now is None:
-        return "Accuracy now: right answers on hold-out images. Counting…"
-    told = f"Accuracy now: right answers on the same {now.images} {now.where} images, before any training."
-    if now.learned:
-        told += " The network may have learned these images: expect less on new ones."
+        return "Counting right answers on hold-out images…"
+    told = "All three on the same images, before any training."
     if now.repaired is not None and now.repair_seconds:
         told += (
             f" Repaired by {REPAIRS[now.how].title} in {now.repair_seconds:.1f} s, from "
@@ -127,7 +151,7 @@ def expectation(found: counting.Counted, error: float | None):
         return
     how = "the error that this plan leaves" if error is not None else "a line between its neighbours"
     st.markdown(
-        f"Expected after {REPAIRS[repair].title}: **{percent(told['accuracy'])}**, {percent(told['low'])} to "
-        f"{percent(told['high'])}.",
+        f"Expected after {REPAIRS[repair].title}: **{percent(told['accuracy'])}**, "
+        f"{percent(told['low'])} to {percent(told['high'])} of the hold-out images.",
         help=f"Said from the other cuts of the curve below and from {how}, without trying this one.",
     )

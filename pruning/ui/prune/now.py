@@ -17,8 +17,8 @@ from pruning.ui.prune import accuracy, curve, latency, search
 
 # What is out of date stays in its place, greyed, until its successor is there: nothing jumps.
 STALE = "<style>[class*='st-key-stale'] {opacity: 0.4}</style>"
-LATER = "Accuracy now: right answers on hold-out images. Known once the search has ended."
-WAITS = "Accuracy now: right answers on hold-out images. Counting…"
+LATER = "Known once the search has ended."
+WAITS = "Counting right answers on hold-out images…"
 MACS = "Multiply-accumulates of convolutions and linear layers, for one image; papers call them FLOPs."
 
 
@@ -57,13 +57,13 @@ def ask(recipe: Recipe, **how) -> caches.Answer:
     return caches.Answer(Planned(recipe, described.value, plan))
 
 
-def follow(recipe: Recipe, numbers, picture, beside: Callable[[Planned], None]):
+def follow(recipe: Recipe, numbers, costs_of_cuts, picture, beside: Callable[[Planned], None]):
     """Draws what the recipe leaves; while the worker still scores, what the last recipe left, greyed.
 
-    numbers, picture: containers for metrics and figure.   beside: draws elsewhere what needs the groups."""
+    numbers, costs_of_cuts, picture: containers for metrics, the curve of cuts, and the widths.   beside:
+    draws elsewhere what needs the groups."""
     st.html(STALE)
     waiting, numbers = numbers.container(), numbers.container()  # each in its place, whether filled or not
-    costs_of_cuts, picture = picture.container(), picture.container()
     answer, last = ask(recipe), st.session_state.get("last planned")
     if answer.value is not None and answer.value.recipe.latency != recipe.latency:
         state.edit(latency=answer.value.recipe.latency)
@@ -110,7 +110,8 @@ def draw(found: Planned, numbers, picture, current: bool = True):
         if current:
             accuracy.panel(found.recipe, found.plan)
         else:  # not asked for: that would end the scoring
-            accuracy.draw(st.session_state.get("last accuracy", ({}, {}))[1], WAITS)
+            _, last = st.session_state.get("last accuracy", (None, accuracy.Shown({})))
+            accuracy.draw(last, WAITS)
         for message in found.plan.messages:
             st.info(message)
     with picture:
@@ -123,7 +124,7 @@ def nothing_yet(counting: bool = True):
     """Keeps the places of the figures until the network, or a searched plan, is known."""
     for column, label in zip(st.columns(3), ("MACs", "Parameters", "Channels"), strict=True):
         column.metric(label, "–", " ", delta_color="off", delta_arrow="off", border=True)
-    accuracy.draw({}, WAITS if counting else LATER)
+    accuracy.draw(accuracy.Shown({}), WAITS if counting else LATER)
 
 
 # ------------------------------------------------------------------------------------------- exact, at once

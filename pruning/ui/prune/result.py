@@ -35,6 +35,7 @@ def in_short(job: Job) -> str:
 def panel(job: Job):
     """Everything about a job that is done."""
     found: RunReport = job.result()
+    take_away(found, job.folder)
     accuracies(found)
     savings(found)
     for message in found.report["messages"]:
@@ -49,19 +50,19 @@ def panel(job: Job):
     looked_at.panel(found.focus)
     search.path(found.recipe, found.path, achieved(found), found.widths, key="run-search")
     widths(found)
-    take_away(found, job.folder)
+    as_text(found.recipe)
 
 
 def accuracies(found: RunReport):
     """Accuracy on the test images after each stage, the full network's first."""
-    columns = st.columns(max(4, len(found.stages)))
     whole = found.stages.iloc[0]
+    st.markdown(f"**Test accuracy**, on {whole['test_images']:,} test images")
+    columns = st.columns(max(4, len(found.stages)))
     for column, stage in zip(columns, found.stages.itertuples(), strict=False):
-        points = 100 * (stage.accuracy - whole["accuracy"])
         column.metric(
             tradeoff.STAGES[stage.stage][0].capitalize(),
-            f"{percent(stage.accuracy)}",
-            f"{points:+.2f} points" if stage.Index else f"{stage.test_images:,} test images",
+            percent(stage.accuracy),
+            names.points(stage.accuracy - whole["accuracy"]) if stage.Index else f"{stage.correct:,} right",
             delta_color="off",
             delta_arrow="off",
             help=f"{stage.correct:,} of {stage.test_images:,} test images are right.",
@@ -233,7 +234,7 @@ def take_away(found: RunReport, folder: Path):
     )
     if not (folder / "report.json").exists():
         st.warning(f"The workers saved the network where this server cannot see it: {folder}")
-        return as_text(found.recipe)
+        return
     with st.container(horizontal=True):
         show.button("Network (zip)", lambda: export.packed(folder), f"{name}.zip", "application/zip")
         show.button("Recipe", found.recipe.to_json, f"{name}-recipe.json", "application/json")
@@ -241,7 +242,6 @@ def take_away(found: RunReport, folder: Path):
     st.caption(
         f'The zip holds weights (safetensors), recipe and plan: `pruning.load("{name}.zip")` opens it.'
     )
-    as_text(found.recipe)
 
 
 def as_text(recipe: Recipe):

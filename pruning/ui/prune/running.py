@@ -45,20 +45,32 @@ def shown() -> Job | None:
     return jobs.lanes().job(id) if id else None
 
 
-def status():
-    """How far the job is, in a few lines; what to do next where there is none."""
+def panel():
+    """The run: how far it is and its curves as they move, or how it ended; what to do where there is none.
+    Below, other jobs."""
     id, job = state.looking_at("job"), shown()
     if id is None:
-        st.caption("Nothing has been run yet. A run takes about a minute, and you can watch it here.")
+        st.info("Nothing has been run yet. Start a run under Plan, and watch it here.")
     elif job is None:
-        st.warning(
-            f"This server knows no job {id}: it was started before the server last was. Start it again."
-        )
-        st.button("Close", on_click=state.look_at, kwargs={"job": None})
+        unknown(id)
     elif not job.finished:
-        st.caption(job.title)
+        st.markdown(f"**{job.title}**")
         st.fragment(live, run_every=0.5)(job)
-    elif job.status == "done":
+    else:
+        ended(job)
+        curves(job)
+    others(job)
+
+
+def unknown(id: str):
+    """A link's job that this server never had, or has no more."""
+    st.warning(f"This server knows no job {id}: it was started before the server last was. Start it again.")
+    st.button("Close", on_click=state.look_at, kwargs={"job": None})
+
+
+def ended(job: Job):
+    """How a job ended, in a line."""
+    if job.status == "done":
         st.success(result.in_short(job))
     elif job.status == "cancelled":
         st.info(f"This job was cancelled. {job.title}")
@@ -66,15 +78,16 @@ def status():
         st.error(f"{job.error} ({job.title})")
 
 
-def details():
-    """What came of the job, where it is done; and the visitor's other jobs."""
+def result_panel():
+    """What came of the job that is done, the network to take away first."""
     job = shown()
-    if job and job.status == "done":
-        st.divider()
-        st.subheader(job.title, anchor=False)
-        settings(job)
-        result.panel(job)
-    others(job)
+    if job is None or job.status != "done":
+        st.info("There is no result yet. It stands here as soon as a run has ended.")
+        return
+    st.markdown(f"**{job.title}**")
+    ended(job)
+    settings(job)
+    result.panel(job)
 
 
 def settings(job: Job):
@@ -102,8 +115,7 @@ def live(job: Job):
     left.progress(*progress(job))
     if jobs.mine(job):
         right.button("Cancel", on_click=jobs.cancel, args=(job,), key=f"cancel {job.id}", width="stretch")
-    events = list(job.events)
-    curves(events, job.arguments[0].epochs, log(events))
+    curves(job)
 
 
 def progress(job: Job) -> tuple[float, str]:
@@ -123,24 +135,25 @@ def progress(job: Job) -> tuple[float, str]:
     return min(1.0, event.done / max(1, event.total)), words
 
 
-def curves(events: list[Event], epochs: int, log: str):
+def curves(job: Job):
     """Loss, hold-out accuracy, accuracy against MACs: native charts, which stay in place as they grow."""
+    events, epochs = list(job.events), job.arguments[0].epochs
     first, second = st.columns(2), st.columns(2)
     x = {"field": "epoch", "type": "quantitative", "title": "epoch"} | scale(domain=[0, max(1, epochs)])
     loss = {"field": "loss", "type": "quantitative", "title": "training loss (nats)"}
     spec = {"mark": "line", "encoding": {"x": x, "y": loss}}
     native(first[0], training.loss_curve(events), spec, "Training loss")
-    right = {"field": "accuracy", "type": "quantitative", "title": "right of the hold-out (%)"}
+    right = {"field": "accuracy", "type": "quantitative", "title": "hold-out accuracy (%)"}
     right |= scale(domain=[0, 100])
     spec = {"mark": {"type": "line", "point": True}, "encoding": {"x": x, "y": right}}
     native(first[1], training.accuracy_curve(events), spec, "Hold-out accuracy")
     macs = {"field": "macs", "type": "quantitative", "title": "MACs (millions)"} | scale(domainMin=0)
-    place = {"x": macs, "y": right | {"title": "right of the test images (%)"}}
+    place = {"x": macs, "y": right | {"title": "test accuracy (%)"}}
     name = {"mark": {"type": "text", "dy": -12, "color": QUIET}, "encoding": {"text": {"field": "stage"}}}
     spec = {"layer": [{"mark": {"type": "point", "filled": True, "size": 80}}, name], "encoding": place}
     native(second[0], stage_points(events), spec, "Accuracy against MACs")
     with second[1].container(height=HEIGHT, border=False):
-        st.code(log, language=None, wrap_lines=True)
+        st.code(log(events), language=None, wrap_lines=True)
     st.caption(
         "The loss is the mean of the epoch so far. After each epoch the hold-out says which state is best. "
         "The test images are only counted after each stage."

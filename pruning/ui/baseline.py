@@ -1,0 +1,66 @@
+"""The full network's accuracy on the test images: the one that every page puts in its headline.
+
+Of bundled weights it was measured when they were trained; of others the preview worker counts it once. No
+choice is made by it, so counting it is no peeking."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import streamlit as st
+from safetensors import safe_open
+
+from pruning import models
+from pruning.experiment import FullAccuracy, Recipe, full_accuracy
+from pruning.models.load import bundled_file
+from pruning.terms import percent
+from pruning.ui import caches
+
+PLAIN = {"normalize": "auto", "size": None, "subtask": ()}  # what the figure in the weights' file is of
+LEARNED = (
+    "Memorised images: these weights came as a file, so they may have been trained on the hold-out images. "
+    "Accuracies on them are too high; the test images say more."
+)
+
+
+@lru_cache
+def of_bundled(model: str, data: str) -> FullAccuracy:
+    """As measured when the bundled weights were trained."""
+    with safe_open(bundled_file(model, data), framework="np") as file:
+        told = file.metadata()
+    return FullAccuracy(int(told["test_correct"]), int(told["test_images"]), int(told["test_images"]))
+
+
+def known(recipe: Recipe) -> FullAccuracy | None:
+    """Where it needs no counting."""
+    bundled = recipe.checkpoint is None and (recipe.model, recipe.data) in models.bundled()
+    plain = recipe.but(**PLAIN) == recipe or caches.same_network(recipe.but(**PLAIN), recipe)
+    return of_bundled(recipe.model, recipe.data) if bundled and plain else None
+
+
+def ask(recipe: Recipe, **how) -> caches.Answer:
+    """FullAccuracy of the full network; does not wait."""
+    if (found := known(recipe)) is not None:
+        return caches.Answer(found)
+    key = caches.digest(recipe, caches.NETWORK)
+    whole = recipe.but(cut=0.0)
+    return caches.ask(full_accuracy, whole, key=key, title="Test accuracy of the full network", **how)
+
+
+def follow(recipe: Recipe, draw: Callable[[FullAccuracy], None]):
+    """Draws it, now or when it comes."""
+    about = caches.digest(recipe, caches.NETWORK)
+    caches.follow(lambda **how: ask(recipe, about=about, **how), draw)
+
+
+def in_words(found: FullAccuracy) -> str:
+    """ "94.4 % of the 2,000 test images (1,888)"."""
+    of = f"{found.images:,} test images"
+    if found.images < found.of:
+        of = f"first {found.images:,} of {found.of:,} test images"
+    return f"{percent(found.correct / found.images)} of the {of} ({found.correct:,} right)"
+
+
+def memorised(learned: bool):
+    """Says in the open that the hold-out is no measure here."""
+    if learned:
+        st.warning(LEARNED, icon=":material/psychology_alt:")

@@ -1,0 +1,23 @@
+"""The plan of the Compress page: bits on the left, what they leave on the right, the channels' bits below."""
+
+import streamlit as st
+
+from pruning.experiment import Recipe
+from pruning.ui.compress import controls, now, subtask
+from pruning.ui.prune import result
+
+
+def panel(recipe: Recipe):
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        controls.bits(recipe)
+    with right:
+        now.numbers(recipe)
+        controls.button()
+    st.subheader("Who gets the bits", anchor=False)
+    now.channels(recipe)
+    st.subheader("Size against accuracy", anchor=False)
+    now.curve(recipe)
+    subtask.section(recipe)
+    with st.expander("The same in Python and on the command line"):
+        result.as_text(recipe)

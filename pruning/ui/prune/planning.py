@@ -1,0 +1,29 @@
+"""The plan of the Prune page: what is to go on the left, what that leaves on the right, details below."""
+
+import streamlit as st
+
+from pruning.experiment import Recipe
+from pruning.ui.prune import controls, now, result, running, sensitivity
+
+
+def panel(recipe: Recipe):
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        controls.what_to_cut(recipe)
+        limits = st.container()
+        controls.fine_tuning(recipe)
+    with right:
+        numbers = st.container()
+        running.button(recipe)
+        curve = st.container()
+    widths = st.container()
+    now.follow(
+        recipe,
+        numbers,
+        curve,
+        widths,
+        lambda planned: controls.limits(limits, recipe, planned.described.structure),
+    )
+    sensitivity.panel(recipe)
+    with st.expander("The same in Python and on the command line"):
+        result.as_text(recipe)

@@ -95,7 +95,7 @@ def settings(job: Job):
     recipe = job.arguments[0]
     if recipe != state.recipe_now():
         left, right = st.columns([4, 1], vertical_alignment="center")
-        left.caption("The controls above have changed since: this is the run as it was started.")
+        left.caption("The settings under Plan have changed since: this is the run as it was started.")
         right.button("Take up its settings", on_click=take_up, args=(recipe,), key=f"settings {job.id}")
 
 

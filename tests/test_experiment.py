@@ -71,6 +71,8 @@ def test_previews_agree_with_what_run_does(result):
     assert all(np.array_equal(plan.kept[name], kept) for name, kept in result.plan.kept.items())
     assert description.macs == plan.macs_before and description.layers["macs"].sum() == plan.macs_before
     assert description.layers["parameters"].sum() <= description.parameters
+    with pytest.raises(TypeError, match="give its ChannelGraph"):  # a search needs more than scores
+        planned(RECIPE.but(allocation="error"), description.structure, scores)
     now = accuracy_now(RECIPE)
     assert now.images == len(pruning.load_data("digits").holdout) and now.where == "hold-out"
     assert now.raw < now.repaired <= now.baseline and not now.learned

@@ -6,7 +6,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pruning.ui import guard, start
+from pruning.ui import guard, start, state
+from tests.front_door import REPOSITORY
 from tests.page_door import open_page
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -83,3 +84,33 @@ def test_one_can_start_afresh(monkeypatch, traces):
     monkeypatch.undo()
     next(button for button in app.button if button.label == "Start afresh").click().run()
     assert not told(app) and not app.query_params and app.title
+
+
+# every field at a value that a recipe takes and a slider or number field does not offer by itself
+BEYOND = {"cut": "0.985", "lr": "1e-7", "epochs": "2000", "max_cut_per_group": "0.99", "min_channels": "40"}
+BEYOND |= {"round_to": "64", "batch_size": "5", "distill": "true", "distill_temperature": "0.1"}
+BEYOND |= {"allocation": "greedy", "search_images": "1", "search_temperature": "0.2", "search_every": "999"}
+BEYOND |= {"repair": "match", "match_steps": "20000", "bits": "7.3", "bits_epochs": "3000"}
+
+
+@pytest.mark.parametrize("page", ["", *(path.stem for path in sorted((REPOSITORY / "pages").glob("*.py")))])
+@pytest.mark.parametrize("criterion", ["l1", "cpot", "gdp"])
+def test_a_link_s_values_beyond_what_a_widget_offers_are_shown(page, criterion):
+    link = BEYOND | {"criterion": criterion, "data": "digits"}
+    if criterion == "gdp":
+        link |= {"allocation": "global", "gate_epochs": "1"}
+    app = open_page(page, **link)
+    assert app.title and not app.exception
+    if page == "2_Prune" and criterion == "l1":
+        assert (
+            app.slider(key="widget cut").value == 98 and app.number_input(key="widget epochs").value == 2000
+        )
+
+
+def test_a_widget_of_another_criterion_changes_nothing(monkeypatch):
+    """A page that is on its way out asks for an option that the new criterion has not."""
+    button = {"on_click": state.edit_option, "args": ("cpot", "distribution", "maps")}
+    monkeypatch.setattr(start, "cards", lambda recipe: st.button("Compare by maps", **button))
+    app = open_page(data="digits", criterion="di")
+    next(button for button in app.button if button.label == "Compare by maps").click().run()
+    assert not told(app) and "distribution" not in app.query_params

@@ -12,6 +12,7 @@ import numpy as np
 
 from pruning import export
 from pruning.allocation import plan as make_plan
+from pruning.channels.records import Structure
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
@@ -193,10 +194,14 @@ def planned(
     ChannelGraph and the data, and takes seconds to minutes. table: of measured times, for measure latency;
     unsaid the one that the recipe names.   errors: `search.errors_of` these scores, where known.   expect:
     allocation error tries a few cuts, to say what accuracy to expect. Raises ValueError where the recipe
-    names no table and needs one."""
+    names no table and needs one, TypeError where a search is given a Structure."""
     limits = {name: getattr(recipe, name) for name in LIMITS} | timed_by(recipe, table)
     if recipe.allocation not in SEARCHES:
         return make_plan(graph, scores, **limits)
+    if isinstance(graph, Structure):
+        raise TypeError(
+            f"allocation {recipe.allocation} runs the network: give its ChannelGraph and the data"
+        )
     return search_plan(
         graph,
         recipe.criterion,

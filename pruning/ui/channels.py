@@ -7,7 +7,6 @@ from pruning.channels.records import ChannelGroup, Structure
 from pruning.criteria import CRITERIA, SCORED
 from pruning.criteria.scores import Scores
 from pruning.experiment import Description, Recipe
-from pruning.experiment.run import planned
 from pruning.figures import agreement, group, ranks
 from pruning.terms import title
 from pruning.ui import caches, choices, plans, show, state
@@ -156,24 +155,23 @@ def others(recipe: Recipe, table: pd.DataFrame):
 
 def ask_others(recipe: Recipe, table: pd.DataFrame) -> tuple[pd.DataFrame, caches.Answer | None]:
     """The channel tables known so far, one below another, and the answer that is still to come, if any."""
-    structure, tables = caches.structure(recipe).structure, [table]
+    tables = [table]
     others = [name for name in SCORED if name != recipe.criterion]
     others.sort(key=lambda name: CRITERIA[name].uses_data)  # those of the weights take no time
     for name in others:
-        other = plans.at_once(recipe).but(criterion=name)
-        answer = caches.ask_scores(other)
+        answer = caches.ask_scores(recipe.but(criterion=name))
         if answer.pending:
             return pd.concat(tables), answer
         if answer.error:
             st.caption(f"{title(name)} is missing here: {answer.error}")
         else:
-            tables.append(table_by(other, structure, answer.value))
+            tables.append(table_by(recipe, answer.value))
     return pd.concat(tables), None
 
 
-def table_by(recipe: Recipe, structure: Structure, scores: Scores) -> pd.DataFrame:
-    """As `table_of`, from scores that are there already."""
-    return ranks.channel_table(scores, planned(recipe, structure, scores).kept, recipe.criterion)
+def table_by(recipe: Recipe, scores: Scores) -> pd.DataFrame:
+    """As `table_of`, of what another criterion's scores would cut in the recipe's place."""
+    return ranks.channel_table(scores, plans.beside(recipe, scores).kept, scores.criterion)
 
 
 def fill_others(recipe: Recipe, table: pd.DataFrame):

@@ -1,6 +1,7 @@
 """The controls of a recipe that several pages share."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -45,6 +46,7 @@ def options(recipe: Recipe, across: int = 5):
     """The criterion's own options, folded, `across` in a row; nothing if it has none, or in a lesson. Those
     that have nothing to say beside the others' values are left out."""
     known, now = CRITERIA[recipe.criterion].options, dict(recipe.options)
+    tie = partial(state.bound_option, recipe)
     if known and not state.lesson():
         with st.expander(f"Options of {title(recipe.criterion)}"):
             listed = [option for option in known.values() if option.counts(now)]
@@ -52,28 +54,26 @@ def options(recipe: Recipe, across: int = 5):
                 columns = st.columns(min(across, max(2, len(listed))))
                 for column, option in zip(columns, listed[row : row + across], strict=False):
                     with column:
-                        one_option(option)
+                        one_option(option, tie)
 
 
-def one_option(option: Option, tie: Callable[..., dict] = state.bound_option):
+def one_option(option: Option, tie: Callable[..., dict]):
     """A widget for one option, by its kind. tie: what ties it to its recipe, as `state.bound_option`."""
-    bound = tie(option.name, options=option.choices or None) | {"help": option.help}
-    label = option.name.replace("_", " ").capitalize()
+    label, text = option.name.replace("_", " ").capitalize(), {"help": option.help}
     if option.choices:
-        st.selectbox(label, option.choices, **bound)
+        st.selectbox(label, option.choices, **text, **tie(option.name, options=option.choices))
     elif option.kind is bool:
-        st.toggle(label, **bound)
+        st.toggle(label, **text, **tie(option.name))
     elif option.kind is int:
-        st.number_input(label, min_value=0, step=1, **bound)
+        st.number_input(label, step=1, **text, **tie(option.name, between=(0, None)))
     else:
-        st.number_input(label, min_value=0.0, format="%g", **bound)
+        st.number_input(label, format="%g", **text, **tie(option.name, between=(0.0, None)))
 
 
 def cut(recipe: Recipe):
     """How much goes. The slider moves in steps of a hundredth; a link may say more digits."""
-    st.slider(
-        "Cut (%)", 0, 95, **state.bound("cut", show=lambda cut: round(100 * cut), read=lambda cut: cut / 100)
-    )
+    percent = {"show": lambda cut: round(100 * cut), "read": lambda percent: percent / 100}
+    st.slider("Cut (%)", **state.bound("cut", between=(0, 95), **percent))
 
 
 def repair(label: str):

@@ -29,12 +29,9 @@ def panel(recipe: Recipe, table: pd.DataFrame):
     if other is None:
         st.caption(f"Choose a criterion, and see where it would decide otherwise than {title(own)}, and why.")
         return
-    second, structure = recipe.but(criterion=other), caches.structure(recipe).structure
     caches.follow(
-        partial(caches.ask_scores, second),
-        lambda scores: against(
-            recipe, pd.concat([table, channels.table_by(second, structure, scores)]), other
-        ),
+        partial(caches.ask_scores, recipe.but(criterion=other)),
+        lambda scores: against(recipe, pd.concat([table, channels.table_by(recipe, scores)]), other),
     )
 
 

@@ -124,7 +124,7 @@ def teach(distribution: str):
             f"Compare by {going}",
             key="compare by",
             on_click=state.edit_option,
-            args=("distribution", going),
+            args=("cpot", "distribution", going),
             help="Changes what CPOT compares, and with it which channels are cut. "
             "maps differs visibly; filters, the default, cuts most accurately.",
         )

@@ -9,6 +9,9 @@ from dataclasses import replace
 import streamlit as st
 
 from pruning import experiment
+from pruning.channels.records import Structure
+from pruning.cost import Plan
+from pruning.criteria.scores import Scores
 from pruning.experiment import Recipe
 from pruning.experiment.preview import best_repair
 from pruning.experiment.run import planned
@@ -30,9 +33,22 @@ def plan(recipe: Recipe):
             return known
         recipe = recipe.but(allocation="uniform")
     try:
-        return planned(recipe, described.structure, scored)
+        return of_scores(recipe, described.structure, scored)
     except ValueError as error:
         page.stop(error)
+
+
+def of_scores(recipe: Recipe, structure: Structure, scores: Scores) -> Plan:
+    """The plan that these scores make of a recipe whose allocation runs no network: milliseconds. Raises
+    ValueError where the target is out of reach."""
+    return planned(recipe, structure, scores)
+
+
+def beside(recipe: Recipe, scores: Scores) -> Plan:
+    """What another criterion's scores would cut in the recipe's place: at the same widths, where they took a
+    search, else at those that its allocation gives these scores."""
+    other = at_once(recipe).but(criterion=scores.criterion)
+    return of_scores(other, caches.structure(recipe).structure, scores)
 
 
 def ask(recipe: Recipe, **how) -> caches.Answer:

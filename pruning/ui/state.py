@@ -34,6 +34,7 @@ LOOKING_AT = {
     "tour": "off: the tour is not offered",
 }
 UPLOADED = "sha256:"
+Ends = tuple[float, float | None]  # least and largest value; None: no end
 log = logging.getLogger(__name__)
 
 
@@ -117,10 +118,12 @@ def edit(**fields):
         refuse(error)
 
 
-def edit_option(name: str, value):
-    """Changes one of the criterion's own options, as `edit` does a field."""
+def edit_option(criterion: str, name: str, value):
+    """Changes one of a criterion's own options, as `edit` does a field. A widget of a page that is on its way
+    out may ask for it when the recipe has another criterion already: that choice goes before."""
     now = recipe_now()
-    edit(options=with_option(now.criterion, dict(now.options), name, value))
+    if now.criterion == criterion:
+        edit(options=with_option(criterion, dict(now.options), name, value))
 
 
 def refuse(error: Exception | str):
@@ -173,27 +176,29 @@ def bound(
     *,
     by: str = "value",
     options: Sequence | None = None,
+    between: Ends | None = None,
     show: Callable[[Any], Any] = same,
     read: Callable[[Any], Any] = same,
 ) -> dict[str, Any]:
-    """What ties a widget to a recipe field: st.slider("Cut (%)", 0, 95, **bound("cut", show=percent,
-    read=share)).
+    """What ties a widget to a recipe field: st.slider("Cut (%)", **bound("cut", between=(0, 95),
+    show=percent, read=share)).
 
     by: the parameter that takes the widget's value, "value" or "default". options: of a widget that takes an
-    index instead. show: the field's value as the widget's. read: the widget's value as the field's. The
-    widget always shows the recipe, wherever it was changed, and its help text is the field's own, the one
-    that the command line shows.
+    index instead. between: the least and largest value that the widget offers; it reaches further where the
+    recipe does, as a link may. show: the field's value as the widget's. read: the widget's value as the
+    field's. The widget always shows the recipe, wherever it was changed, and its help text is the field's
+    own, the one that the command line shows.
     """
     shown = show(getattr(recipe_now(), field))
     text = Recipe.__dataclass_fields__[field].metadata["help"]
-    kept = tied(f"widget {field}", shown, lambda value: edit(**{field: read(value)}), by, options)
+    kept = tied(f"widget {field}", shown, lambda value: edit(**{field: read(value)}), by, options, between)
     return kept | {"help": text}
 
 
-def bound_option(name: str, *, by: str = "value", options: Sequence | None = None) -> dict[str, Any]:
-    """As `bound`, for one of the criterion's own options."""
-    shown = dict(recipe_now().options)[name]
-    return tied(f"widget option {name}", shown, lambda value: edit_option(name, value), by, options)
+def bound_option(recipe: Recipe, name: str, **how) -> dict[str, Any]:
+    """As `bound`, for one of the own options of the recipe's criterion. how: by, options, between."""
+    shown, criterion = dict(recipe.options)[name], recipe.criterion
+    return tied(f"widget option {name}", shown, lambda value: edit_option(criterion, name, value), **how)
 
 
 def bound_look(
@@ -218,11 +223,19 @@ def bound_look(
 
 
 def tied(
-    key: str, shown: Any, changed: Callable[[Any], None], by: str, options: Sequence | None
+    key: str,
+    shown: Any,
+    changed: Callable[[Any], None],
+    by: str = "value",
+    options: Sequence | None = None,
+    between: Ends | None = None,
 ) -> dict[str, Any]:
     """A widget's key, value and callback. The value is said twice, on every run, as the widget's default and
     as its state: what a run says is dropped when the next one begins before it was sent, and a browser that
     has heard of no value answers with one of its own, which would become the recipe's."""
     st.session_state[key] = shown
     first = {by: shown} if options is None else {"index": list(options).index(shown)}
+    if between is not None:
+        least, most = between
+        first |= {"min_value": min(least, shown), "max_value": most if most is None else max(most, shown)}
     return {"key": key, "on_change": lambda: changed(st.session_state[key]), **first}

@@ -32,11 +32,10 @@ def bits(recipe: Recipe):
         st.pills("Widths to choose from", list(range(1, 9)), selection_mode="multi", **bound)
         controls.one_of("bits_by", "More bits for channels by", WAYS)
         left, right = st.columns(2)
-        rounded = state.bound("bits_epochs")
-        left.number_input("Epochs with rounded weights", min_value=0, max_value=1000, step=1, **rounded)
-        right.number_input(
-            "Epochs before rounding", min_value=0, max_value=1000, step=1, **state.bound("epochs")
-        )
+        rounded = state.bound("bits_epochs", between=(0, 1000))
+        left.number_input("Epochs with rounded weights", step=1, **rounded)
+        bound = state.bound("epochs", between=(0, 1000))
+        right.number_input("Epochs before rounding", step=1, **bound)
         choices.repair("Repair after the cut")
 
 

@@ -40,8 +40,8 @@ def main(recipe: Recipe):
     cutting.one_of("measure", "Share of the", MEASURED)
     cutting.one_of("groups", "Channels that get gates", cutting.GROUPS)
     left, right = st.columns(2)
-    bound = state.bound("epochs", show=lambda epochs: epochs or aside.FIRST_EPOCHS)
-    left.number_input("Epochs in all", min_value=1, max_value=1000, step=1, **bound)
+    bound = state.bound("epochs", between=(1, 1000), show=lambda epochs: epochs or aside.FIRST_EPOCHS)
+    left.number_input("Epochs in all", step=1, **bound)
     right.number_input("Seed", min_value=0, step=1, **state.bound("seed"))
     tuned = f", the other {recipe.tune_epochs} fine-tune what is left" if recipe.tune_epochs else ""
     st.caption(f"{recipe.gate_epochs} of {recipe.epochs} epochs train the gates{tuned}.")
@@ -59,11 +59,12 @@ def every(recipe: Recipe):
         bound = tie("gate_epochs", recipe.gate_epochs)
         left.number_input("Gate epochs", min_value=1, max_value=recipe.epochs, step=1, **bound)
         right.number_input("Images a step", min_value=1, step=16, **state.bound("batch_size"))
-        rate = {"min_value": 1e-5, "max_value": 10.0, "step": 0.005, "format": "%g"}
-        left.number_input("Learning rate", **rate, **state.bound("lr"))
+        bound = state.bound("lr", between=(1e-5, 10.0))
+        left.number_input("Learning rate", step=0.005, format="%g", **bound)
         right.number_input("At least, channels", min_value=1, step=1, **state.bound("min_channels"))
         share = {"show": lambda most: round(100 * most), "read": lambda most: most / 100}
-        st.slider("At most of a group (%)", 5, 100, step=5, **state.bound("max_cut_per_group", **share))
+        bound = state.bound("max_cut_per_group", between=(5, 100), **share)
+        st.slider("At most of a group (%)", step=5, **bound)
         bound = tie("allocation", recipe.allocation, options=TRAINED)
         st.selectbox("Channels that stay", TRAINED, format_func=WIDTHS.get, **bound)
         caches.follow(partial(caches.ask_structure, recipe), partial(protected, recipe))
@@ -93,11 +94,8 @@ def tie(field: str, shown: Any, **how) -> dict[str, Any]:
     """As `state.bound`, for a field of which other criteria know nothing: with it the link's recipe becomes
     one that trains gates."""
     text = Recipe.__dataclass_fields__[field].metadata["help"]
-    kept = state.tied(f"widget {field}", shown, lambda value: edit(**{field: value}), **(BY | how))
+    kept = state.tied(f"widget {field}", shown, lambda value: edit(**{field: value}), **how)
     return kept | {"help": text}
-
-
-BY = {"by": "value", "options": None}
 
 
 def tie_option(recipe: Recipe, name: str, **how) -> dict[str, Any]:
@@ -107,7 +105,7 @@ def tie_option(recipe: Recipe, name: str, **how) -> dict[str, Any]:
     def changed(value):
         edit(options=with_option(recipe.criterion, held, name, value))
 
-    return state.tied(f"widget option {name}", held[name], changed, **(BY | how))
+    return state.tied(f"widget option {name}", held[name], changed, **how)
 
 
 def edit(**fields):

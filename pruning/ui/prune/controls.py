@@ -51,10 +51,10 @@ def searching(recipe: Recipe):
     """What the greedy search counts, and on how many images."""
     one_of("search_by", "Cost of a step", PRICES)
     left, middle, right = st.columns(3)
-    images = state.bound("search_images") | {"disabled": recipe.search_by == "di"}
-    left.number_input("Images a step", min_value=2, step=64, **images)
-    softer = state.bound("search_temperature") | {"disabled": recipe.search_by != "kl"}
-    middle.number_input("Temperature", min_value=0.5, max_value=100.0, step=0.5, format="%g", **softer)
+    images = state.bound("search_images", between=(2, None)) | {"disabled": recipe.search_by == "di"}
+    left.number_input("Images a step", step=64, **images)
+    softer = state.bound("search_temperature", between=(0.5, 100.0)) | {"disabled": recipe.search_by != "kl"}
+    middle.number_input("Temperature", step=0.5, format="%g", **softer)
     right.number_input("Score anew every", min_value=0, step=10, **state.bound("search_every"))
 
 
@@ -74,7 +74,8 @@ def limits(place, recipe: Recipe, structure: Structure):
         bound = state.bound("protect", by="default", show=list, read=tuple)
         st.multiselect("Protected", known, placeholder="none", **bound)
         share = {"show": lambda most: round(100 * most), "read": lambda most: most / 100}
-        st.slider("At most of a group (%)", 5, 100, step=5, **state.bound("max_cut_per_group", **share))
+        bound = state.bound("max_cut_per_group", between=(5, 100), **share)
+        st.slider("At most of a group (%)", step=5, **bound)
         left, right = st.columns(2)
         left.number_input("At least, channels", min_value=1, step=1, **state.bound("min_channels"))
         right.number_input("Multiples of", min_value=1, step=1, **state.bound("round_to"))
@@ -141,18 +142,16 @@ def fine_tuning(recipe: Recipe):
     """What follows the cut."""
     choices.repair("Repair without labels, before any training")
     if recipe.repair == "match" and not state.lesson():
-        bound = state.bound("match_steps")
-        st.number_input("Steps of matching", min_value=1, max_value=10_000, step=50, **bound)
+        bound = state.bound("match_steps", between=(1, 10_000))
+        st.number_input("Steps of matching", step=50, **bound)
     left, right = st.columns(2)
-    left.number_input("Epochs of fine-tuning", min_value=0, max_value=1000, step=1, **state.bound("epochs"))
+    left.number_input("Epochs of fine-tuning", step=1, **state.bound("epochs", between=(0, 1000)))
     right.number_input(
         "Learning rate",
-        min_value=1e-5,
-        max_value=10.0,
         step=0.005,
         format="%g",
         disabled=not recipe.epochs,
-        **state.bound("lr"),
+        **state.bound("lr", between=(1e-5, 10.0)),
     )
     if not state.lesson():
         distillation(recipe)
@@ -168,5 +167,5 @@ def distillation(recipe: Recipe):
         return
     columns = [*st.columns(2)[:1], *st.columns(2)]
     for column, (field, label, least, most) in zip(columns, TAUGHT, strict=True):
-        bound = state.bound(field)
-        column.number_input(label, min_value=least, max_value=most, step=0.5, format="%g", **bound)
+        bound = state.bound(field, between=(least, most))
+        column.number_input(label, step=0.5, format="%g", **bound)

@@ -8,7 +8,6 @@ import streamlit as st
 
 from pruning.cost import Plan
 from pruning.experiment import Description, Recipe
-from pruning.experiment.run import planned
 from pruning.figures.structure import structure, structure_in_words
 from pruning.search import SEARCHES
 from pruning.terms import percent
@@ -51,7 +50,7 @@ def ask(recipe: Recipe, **how) -> caches.Answer:
         found = plans.ask(recipe, start=False).value
         return caches.Answer(Planned(recipe, described.value, found, searches=found is None))
     try:
-        plan = planned(recipe, described.value.structure, scored.value)
+        plan = plans.of_scores(recipe, described.value.structure, scored.value)
     except ValueError as error:
         return caches.Answer(Planned(recipe, described.value, error=str(error)))
     return caches.Answer(Planned(recipe, described.value, plan))

@@ -1,0 +1,81 @@
+"""The lanes of work without processes: what is asked waits until a test lets it be done, here and in order.
+
+Everything else is the lanes' own: who overtakes whom, what is cancelled, forgotten and told."""
+
+import pickle
+import time
+from collections.abc import Callable
+
+from pruning.jobs import Event, Job, Lanes, Outcome
+from pruning.jobs.worker import outcome_of
+from pruning.progress import Cancelled
+
+
+class InlineLanes(Lanes):
+    """`work` does what waits in the preview lane; a page that waits for an answer itself (Job.wait) sees it
+    pending once and is then served. Jobs of the other lane stay queued. What was computed once is not
+    computed again, whoever asks."""
+
+    def __init__(self):
+        self.queue: list[Job] = []
+        self.known_outcomes: dict[bytes, Outcome] = {}
+        super().__init__()
+
+    def anew(self):
+        """As if the server had been started again, but for what has been computed."""
+        self.queue.clear()
+        self.known.clear()
+
+    def _connect(self):
+        """There is nothing to connect to."""
+
+    def _hand_in(self, job: Job):
+        if job.lane == "preview":
+            job.ended = Ended(self, job)
+            self.queue.append(job)
+
+    def work(self, seconds: float = 0.0):
+        """Does what waits, the first at any rate, until so much time has passed."""
+        end = time.monotonic() + seconds
+        while self.queue:
+            self.do(self.queue.pop(0))
+            if time.monotonic() > end:
+                return
+
+    def do(self, job: Job):
+        """One job, unless it was cancelled meanwhile."""
+        if job.finished:
+            return
+        job.began = Event("began", 0, 1, {"worker": "inline"}, time.time())
+        if job.call not in self.known_outcomes:
+            function, arguments = pickle.loads(job.call)
+            self.known_outcomes[job.call] = outcome_of(function, arguments, watching(job))
+        job.wound_down = True
+        job.settle(self.known_outcomes[job.call])
+
+
+class Ended:
+    """In the place of a job's event: the second wait for it does the work."""
+
+    def __init__(self, lanes: InlineLanes, job: Job):
+        self.lanes, self.job, self.waited = lanes, job, False
+
+    def wait(self, seconds: float | None = None) -> bool:
+        if self.waited and not self.job.finished:
+            self.lanes.do(self.job)
+        self.waited = True
+        return self.job.finished
+
+    def set(self):
+        """The job itself says that it has ended."""
+
+
+def watching(job: Job) -> Callable:
+    """What a worker's watch does: it tells, and ends what nobody wants any more."""
+
+    def watch(stage: str, done: int, total: int, **values):
+        if job.finished:
+            raise Cancelled
+        job.events.append(Event(stage, done, total, values, time.time()))
+
+    return watch

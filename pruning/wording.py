@@ -2,8 +2,12 @@
 line."""
 
 import difflib
+import dis
 import os
 from collections.abc import Iterable
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
 
 
 def choose(name: str, known: Iterable[str], kind: str) -> str:
@@ -18,6 +22,20 @@ def choose(name: str, known: Iterable[str], kind: str) -> str:
     offer = f"did you mean {near[0]!r}? " if near else ""
     listed = ", ".join(known) if len(known) <= 24 else ", ".join(known[:20]) + f" and {len(known) - 20} more"
     raise ValueError(f"there is no {kind} {name!r}; {offer}There is: {listed}")
+
+
+def for_the_person(error: BaseException) -> bool:
+    """Whether an error's text was written for whoever gave the wrong value: it is a ValueError that a `raise`
+    of this package has raised. Those of Python and of libraries speak of their own arguments (`x is not in
+    list`), so there the program is at fault."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if not isinstance(error, ValueError) or last is None:
+        return False
+    code = last.tb_frame.f_code
+    raised = dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+    return raised and Path(code.co_filename).resolve().is_relative_to(PACKAGE)
 
 
 def first_line(error: Exception) -> str:

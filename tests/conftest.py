@@ -69,10 +69,16 @@ class Heard(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def traces() -> Iterator[list[str]]:
-    """What went wrong in a page that a test opened, in a part of it or in a callback: pages show a sentence
-    in its place (pruning/ui/guard.py), so every test looks here. A test that wants one takes it out."""
-    heard, logger = Heard(), logging.getLogger("streamlit.error_util")
-    logger.addHandler(heard)
+    """What went wrong in a page that a test opened, in a part of it, in a callback or in a job: pages show a
+    sentence in its place (pruning/ui/guard.py), so every test looks here. A test that wants one takes it
+    out."""
+    heard, loggers = (
+        Heard(),
+        [logging.getLogger(name) for name in ("streamlit.error_util", "pruning.jobs.job")],
+    )
+    for logger in loggers:
+        logger.addHandler(heard)
     yield heard.traces
-    logger.removeHandler(heard)
+    for logger in loggers:
+        logger.removeHandler(heard)
     assert not heard.traces, "\n".join(heard.traces)

@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+from pruning import Recipe
+
 
 def count(to: int, seconds: float = 0.0, *, watch) -> int:
     """Counts, looking at its watch at every step."""
@@ -25,8 +27,9 @@ def sleep(seconds: float, *, watch):
     time.sleep(seconds)
 
 
-def fail(message: str, *, watch):
-    raise ValueError(message)
+def fail(criterion: str, *, watch):
+    """As the program refuses what a person gave."""
+    Recipe(criterion=criterion)
 
 
 def divide(by: int, *, watch) -> float:

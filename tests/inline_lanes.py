@@ -2,7 +2,6 @@
 
 Everything else is the lanes' own: who overtakes whom, what is cancelled, forgotten and told."""
 
-import pickle
 import time
 from collections.abc import Callable
 
@@ -18,7 +17,7 @@ class InlineLanes(Lanes):
 
     def __init__(self):
         self.queue: list[Job] = []
-        self.known_outcomes: dict[bytes, Outcome] = {}
+        self.outcomes: dict[bytes, Outcome] = {}
         super().__init__()
 
     def anew(self):
@@ -47,11 +46,10 @@ class InlineLanes(Lanes):
         if job.finished:
             return
         job.began = Event("began", 0, 1, {"worker": "inline"}, time.time())
-        if job.call not in self.known_outcomes:
-            function, arguments = pickle.loads(job.call)
-            self.known_outcomes[job.call] = outcome_of(function, arguments, watching(job))
+        outcome = self.outcomes.get(job.call) or outcome_of(job.call, watching(job))
         job.wound_down = True
-        job.settle(self.known_outcomes[job.call])
+        if job.settle(outcome):
+            self.outcomes[job.call] = outcome
 
 
 class Ended:

@@ -1,5 +1,6 @@
 """One piece of work handed to the workers: where it stands, what it told on the way, and what came of it."""
 
+import logging
 import pickle
 import secrets
 import threading
@@ -13,6 +14,8 @@ Lane = Literal["job", "preview", "measurement"]
 # Each has a worker of its own, so that a preview never waits behind a job, nor behind what somebody measures.
 LANES: tuple[Lane, ...] = ("job", "preview", "measurement")
 LATER: Lane = "measurement"  # its worker starts when the others are up, and imports when it is first used
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended. `error` is one sentence for a page; `details`, for the log, holds the traceback."""
+    """How a job ended. `error` is one sentence for a page; `details`, for the log, holds the traceback.
+    fault: the program's own, not that of what it was given."""
 
     status: Literal["done", "failed", "cancelled", "lost"]
     value: Any = None
     error: str = ""
     details: str = ""
+    fault: bool = False
 
 
 @dataclass(eq=False)
@@ -116,4 +121,6 @@ class Job:
             return False
         self.outcome = outcome
         self.ended.set()
+        if outcome.fault:
+            log.error("%s: %s\n%s", self.title, outcome.error, outcome.details)
         return True

@@ -12,10 +12,13 @@ import traceback
 from distributed import WorkerPlugin, get_worker
 
 from pruning.jobs.job import LATER, Outcome
-from pruning.progress import Cancelled
+from pruning.progress import Cancelled, Watch
+from pruning.wording import first_line, for_the_person
 
 NICENESS = 10  # the server and the browser come first
 BEGAN, WOUND_DOWN = "began", "wound down"  # told by `execute` around the stages that the function tells
+
+FAULT = "The computation stopped, through a mistake in the program ({}: {}); the server's log has the rest."
 
 
 class Reporter:
@@ -64,17 +67,25 @@ def execute(topic: str, job: str, call: bytes) -> Outcome:
     # process, because a job that never began may be handed in again.
     time.sleep(0.01)
     try:
+        return outcome_of(call, watch)
+    finally:
+        watch.tell(WOUND_DOWN, 1, 1, {})
+
+
+def outcome_of(call: bytes, watch: Watch) -> Outcome:
+    """What a pickled call returns or raises. A wrong value that a person gave is told in the error's own
+    words, anything else as the program's fault."""
+    try:
         function, arguments = pickle.loads(call)
         return Outcome("done", function(*arguments, watch=watch))
     except Cancelled:
         return Outcome("cancelled", error="Cancelled")
-    except ValueError as error:  # what the person gave: its text already says what would be right
-        return Outcome("failed", error=str(error), details=traceback.format_exc())
     except Exception as error:
-        sentence = f"The computation stopped with {type(error).__name__}: {error}"
-        return Outcome("failed", error=sentence, details=traceback.format_exc())
-    finally:
-        watch.tell(WOUND_DOWN, 1, 1, {})
+        details = traceback.format_exc()
+        if for_the_person(error):
+            return Outcome("failed", error=str(error), details=details)
+        sentence = FAULT.format(type(error).__name__, first_line(error))
+        return Outcome("failed", error=sentence, details=details, fault=True)
 
 
 def be_polite():

@@ -7,11 +7,9 @@ trace; its own control flow (stop, rerun) does not come there, and the trace is 
 `streamlit run`.) Where even that fails, `client.showErrorDetails` keeps the trace off the page.
 """
 
-import dis
 import itertools
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 from streamlit import error_util
@@ -19,13 +17,13 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 from pruning.ui import state
+from pruning.wording import for_the_person
 
 PAGE = "This page could not be drawn to its end: the program has made a mistake here."
 PART = "This part of the page could not be drawn: the program has made a mistake here."
 CALLBACK = "That could not be done: the program has made a mistake."
 LOG = " What happened is in the server's log."
 AFRESH = "Opens the first network again, with nothing chosen."
-PACKAGE = Path(__file__).resolve().parents[1]
 log = logging.getLogger(__name__)
 
 _box: Callable[[BaseException], None] = error_util.show_uncaught_app_exception
@@ -53,21 +51,7 @@ def tell(error: BaseException):
 
 def sentence(error: BaseException, ours: str) -> str:
     """The error's own text where it was written for the person who gave a wrong value, else ours."""
-    text = str(error).strip()
-    return text if said_on_purpose(error) and text and "\n" not in text else ours + LOG
-
-
-def said_on_purpose(error: BaseException) -> bool:
-    """Whether it is a ValueError raised by a `raise` of this package: those of Python and of libraries speak
-    of their own arguments (`x is not in list`)."""
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    if not isinstance(error, ValueError) or last is None:
-        return False
-    code = last.tb_frame.f_code
-    raised = dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
-    return raised and Path(code.co_filename).resolve().is_relative_to(PACKAGE)
+    return str(error) if for_the_person(error) else ours + LOG
 
 
 def in_fragment() -> bool:

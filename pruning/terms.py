@@ -100,6 +100,15 @@ def percent(share: float, digits: int = 1, *, signed: bool = False) -> str:
     return f"{100 * share:{'+' if signed else ''}.{digits}f} %"
 
 
+def shortened(name: str, most: int = 28) -> str:
+    """A layer's dotted name, its middle left out where it is longer than `most` letters: both ends say where
+    the layer is, features.dense…layer12.conv1."""
+    if len(name) <= most:
+        return name
+    head = (most - 1) // 2
+    return f"{name[:head]}…{name[len(name) - (most - 1 - head) :]}"
+
+
 def sentence(text: str) -> str:
     """The text with a capital at its beginning; the rest of it as it is."""
     return text[:1].upper() + text[1:]

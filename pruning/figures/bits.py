@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from pruning.figures.look import QUIET, colour, look
+from pruning.figures.name_ticks import name_ticks
 from pruning.figures.nothing import nothing
 from pruning.figures.ranks import WIDEST, grid
 from pruning.terms import plural
@@ -101,7 +102,7 @@ def bits_histogram(channels: pd.DataFrame) -> go.Figure:
     figure = go.Figure(
         layout={
             "xaxis_title": "channels",
-            "yaxis": {"autorange": "reversed", "ticksuffix": " ", "type": "category"},
+            "yaxis": {"autorange": "reversed", "type": "category", **name_ticks(list(counts.index))},
             "barmode": "stack",
             "bargap": 0.25,
             "height": 110 + row * max(4, len(counts)),

@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.figures.look import KEPT, QUIET
+from pruning.figures.name_ticks import name_ticks
 from pruning.figures.nothing import nothing
 
 SHOWN = 12  # layers with a bar of their own
@@ -33,7 +34,7 @@ def layer_times(layers: pd.DataFrame, batch: int) -> go.Figure:
     figure = go.Figure(
         layout={
             "xaxis_title": f"time of a batch of {batch} (ms)",
-            "yaxis": {"autorange": "reversed", "ticksuffix": " ", "type": "category"},
+            "yaxis": {"autorange": "reversed", "type": "category", **name_ticks(rows["layer"].tolist())},
             "barmode": "group",
             "bargap": 0.3,
             "height": 130 + 30 * max(4, len(rows)),
@@ -60,16 +61,27 @@ def layer_times(layers: pd.DataFrame, batch: int) -> go.Figure:
     return figure
 
 
-def layer_times_in_words(layers: pd.DataFrame) -> str:
-    """What takes most time after the cut, and where most was saved."""
+def layer_times_in_words(layers: pd.DataFrame, alone: tuple[float, float] | None = None) -> str:
+    """How the parts add up, what takes most time after the cut, and where most was saved.
+
+    alone: milliseconds of the full and of the cut network as a whole, without a clock at every layer."""
     if layers.empty:
         return "No layer was timed."
-    whole, left = layers["ms_before"].sum(), layers["ms_after"].sum()
+    before, after = parts_in_words(layers, "ms_before"), parts_in_words(layers, "ms_after")
     most = layers.loc[layers["ms_after"].idxmax()]
-    words = f"Added up over the layers, {whole:.1f} ms became {left:.1f} ms; "
-    words += f"most of it now is in {NAMES.get(most['layer'], most['layer'])} ({most['ms_after']:.1f} ms)"
+    words = f"Full network: {before}; cut network: {after}. "
+    if alone is not None:
+        words += f"Without a clock at every layer they take {alone[0]:.1f} and {alone[1]:.1f} ms. "
+    words += f"Most of it now is in {NAMES.get(most['layer'], most['layer'])} ({most['ms_after']:.1f} ms)"
     saved = (layers["ms_before"] - layers["ms_after"])[layers["kind"] != OTHER]
     if saved.empty or saved.max() <= 0:
         return words + ", and no layer has become faster."
     best = layers.loc[saved.idxmax()]
     return f"{words}, and {best['layer']} saved most ({best['ms_before']:.1f} to {best['ms_after']:.1f} ms)."
+
+
+def parts_in_words(layers: pd.DataFrame, column: str) -> str:
+    """A sum that adds up as it is written: 62.1 ms = 40.2 in layers and norms + 21.9 in the rest."""
+    rest = round(float(layers.loc[layers["kind"] == OTHER, column].sum()), 1)
+    whole = round(float(layers[column].sum()), 1)
+    return f"{whole:.1f} ms = {whole - rest:.1f} in layers and norms + {rest:.1f} in {NAMES[OTHER]}"

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.figures.look import CUT, QUIET
+from pruning.figures.name_ticks import name_ticks
 from pruning.figures.nothing import nothing
 from pruning.terms import percent, plural, title
 
@@ -115,8 +116,7 @@ def add_squares(
 def grid(groups: list[str], *, row: int, opened: str | None = None) -> dict:
     """The layout of a map group x channel: a row of `row` pixels a group, the first on top, `opened` in
     bold."""
-    names = [f"<b>{group}</b>" if group == opened else group for group in groups]
-    rows = {"categoryorder": "array", "categoryarray": groups[::-1], "tickvals": groups, "ticktext": names}
+    rows = {"categoryorder": "array", "categoryarray": groups[::-1], **name_ticks(groups, opened)}
     return {
         "height": 110 + row * max(4, len(groups)),
         "xaxis": {"title": "channel", "showgrid": False, "zeroline": False},

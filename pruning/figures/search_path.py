@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pruning.figures.look import KEPT, QUIET
+from pruning.figures.name_ticks import name_ticks
 from pruning.figures.nothing import nothing
 from pruning.terms import percent
 
@@ -58,7 +59,7 @@ def search_path(rows: pd.DataFrame, groups: Sequence[str], price: str, measure: 
     figure.update_yaxes(
         row=2, col=1, type="category", categoryorder="array", categoryarray=list(groups)[::-1]
     )
-    figure.update_yaxes(row=2, col=1, range=[-0.7, len(groups) - 0.3], ticksuffix=" ")
+    figure.update_yaxes(row=2, col=1, range=[-0.7, len(groups) - 0.3], **name_ticks(groups))
     figure.update_layout(showlegend=False, height=240 + ROW * len(groups), margin={"t": 20, "b": 50})
     if rows.empty:
         nothing(figure, "Nothing had to be cut, so no group lost channels")

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.figures.look import BELOW, CUT, KEPT, QUIET
+from pruning.figures.name_ticks import name_ticks
 from pruning.figures.nothing import nothing
 from pruning.terms import percent, plural
 
@@ -47,8 +48,7 @@ def sensitivity_map(table: pd.DataFrame, kind: str, opened: str | None = None) -
     table: as `lost`.   kind: of KINDS.   opened: the group whose name is marked."""
     rows = table[table["share"] > 0]
     groups = list(dict.fromkeys(rows["group"]))
-    names = [f"<b>{group}</b>" if group == opened else group for group in groups]
-    ticks = {"tickvals": groups, "ticktext": names, "categoryarray": groups[::-1], "ticksuffix": " "}
+    ticks = {"categoryarray": groups[::-1], **name_ticks(groups, opened)}
     figure = go.Figure(
         layout={
             "xaxis": {"title": "pruning ratio of the group (%)", "type": "category", "showgrid": False},

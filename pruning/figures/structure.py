@@ -5,6 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.figures.name_ticks import name_ticks
 from pruning.terms import plural
 
 WIDE = 25  # groups; more of them take thinner bars
@@ -19,7 +20,7 @@ def structure(widths: pd.DataFrame) -> go.Figure:
     figure = go.Figure(
         layout={
             "xaxis_title": "channels",
-            "yaxis": {"autorange": "reversed", "ticksuffix": " ", "type": "category"},
+            "yaxis": {"autorange": "reversed", "type": "category", **name_ticks(widths["group"].tolist())},
             "barmode": "stack",
             "bargap": 0.25,
             "height": 110 + row * max(4, len(widths)),

@@ -13,19 +13,7 @@ from pruning.ui import aside, caches, copy_link, guard, measuring, names, state,
 
 ROOT = Path(__file__).resolve().parents[2]
 ICON = ROOT / "assets" / "icon.svg"
-SPACING = """<style>
-.stMainBlockContainer {padding-top: 2.6rem; padding-bottom: 4rem; max-width: 1280px}
-.stMainBlockContainer h1 {font-size: clamp(1.9rem, 3vw, 2.75rem)}
-[data-testid="stSidebarHeader"] {height: 2.2rem}
-/* a number is never cut off: in a narrow box it is drawn smaller, and may take two lines */
-[data-testid="stMetric"] {container-type: inline-size; padding-left: 0.8rem; padding-right: 0.4rem}
-[data-testid="stMetricValue"], [data-testid="stMetricValue"] * {
-  white-space: normal; overflow: visible; text-overflow: clip}
-[data-testid="stMetricValue"] {font-size: clamp(1.05rem, 15cqi, 2.1rem); line-height: 1.3}
-[data-testid="stMetricLabel"], [data-testid="stMetricLabel"] *,
-[data-testid="stMetricDelta"], [data-testid="stMetricDelta"] * {
-  white-space: normal; overflow: visible; text-overflow: clip; height: auto}
-</style>"""
+LAYOUT = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 log = logging.getLogger(__name__)
 
 
@@ -34,7 +22,7 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> 
     and stops. about: (recipe, title) -> what the page makes of it, for a kind of criterion that it is for."""
     guard.stand()
     st.set_page_config(page_title=f"{title} · Pruning Explorer", page_icon=str(ICON), layout="wide")
-    st.html(SPACING)
+    st.html(f"<style>{LAYOUT}</style>")
     try:
         recipe = state.follow_link()
     except ValueError as error:

@@ -106,7 +106,7 @@ def panel(found: RunReport):
     st.subheader("Where the time goes", anchor=False)
     show.chart(
         layer_times(layers, told["batch"]),
-        layer_times_in_words(layers),
+        layer_times_in_words(layers, (told["baseline"], told["final"])),
         key="layer-times",
         alt="Milliseconds of every layer before and after",
         table=layers,

@@ -95,7 +95,7 @@ def follow(recipe: Recipe, numbers, costs_of_cuts, picture, beside: Callable[[Pl
             curve.panel(recipe, ask=False)
     else:
         with numbers:
-            nothing_yet(counting=answer.value is None)
+            nothing_yet(counting=answer.value is None or search.quick(recipe))
 
 
 def draw(found: Planned, numbers, picture, current: bool = True):

@@ -7,7 +7,7 @@ from pruning.ui.prune import controls, now, result, running, sensitivity
 
 
 def panel(recipe: Recipe):
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([2, 3], gap="medium")
     with left:
         controls.what_to_cut(recipe)
         limits = st.container()

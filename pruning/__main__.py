@@ -21,6 +21,7 @@ from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.sensitivity import SHARES
 from pruning.flags import STATE, flags_of, recipe_of, recipe_of_run, writable
+from pruning.models import WrongWeights
 from pruning.progress import Paused
 
 app = App(
@@ -270,6 +271,8 @@ def main(words: list[str] | None = None) -> int:
         }
         message = str(error).rstrip(".")
         return told(message + "".join(hint for words, hint in wanted.items() if words in message))
+    except WrongWeights as error:
+        return told(str(error) + "".join(f"; give --model {name}" for name in error.fits[:1]))
     except ValueError as error:
         return told(str(error))
     except KeyboardInterrupt as ended:

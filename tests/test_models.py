@@ -5,16 +5,29 @@ import sys
 
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
 import pruning
 from pruning.data import DATA
-from pruning.models import CIFAR10, IMAGENET, MODELS, NONE, bundled, load_model, names, weights_digest
+from pruning.models import (
+    CIFAR10,
+    IMAGENET,
+    MODELS,
+    NONE,
+    WrongWeights,
+    bundled,
+    load_model,
+    names,
+    torchvision_names,
+    weights_digest,
+)
 from pruning.models.checkpoint import read_checkpoint
 from pruning.models.load import bundled_file, new_model
+from pruning.models.torchvision_index import FINGERPRINTS, fingerprint
 from pruning.train import evaluate
-from tests.front_door import REPOSITORY
+from tests.front_door import REPOSITORY, forked
 
 RESNETS = {"resnet20": 0.27, "resnet32": 0.46, "resnet44": 0.66, "resnet56": 0.85, "resnet110": 1.7}
 PUBLISHED = RESNETS | {"vgg16": 14.7, "mobilenet_v2": 2.2}
@@ -145,3 +158,32 @@ def test_the_list_needs_no_torch():
     code = "import sys, pruning.models, pruning.data; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+def test_weights_of_another_network_say_which_it_is(tmp_path):
+    for name, given in (("resnet56", "resnet20"), ("torchvision:resnet18", "torchvision:resnet34")):
+        weights = tmp_path / "weights.safetensors"
+        save_file(new_model(name, 7).state_dict(), weights)  # for whatever number of classes
+        with pytest.raises(WrongWeights, match=f"; its weights are those of {name}$") as told:
+            load_model(given, "digits", weights)
+        assert told.value.fits == (name,)
+    words = ("--model", "resnet20", "--data", "digits", "--checkpoint", weights, "--out", tmp_path / "out")
+    done = forked("run", *words)
+    assert done.returncode == 2 and done.stderr.rstrip().endswith("; give --model torchvision:resnet18")
+    nobodys = {"weight": new_model("resnet20", 2).state_dict()["conv1.weight"]}
+    save_file(nobodys, weights)
+    with pytest.raises(WrongWeights, match="it lacks 'conv1.weight'") as told:
+        load_model("resnet20", "digits", weights)
+    assert told.value.fits == ()
+
+
+def test_what_is_known_of_torchvision_without_it_is_right():
+    theirs = torchvision.models.list_models(module=torchvision.models)
+    assert sorted(FINGERPRINTS) == sorted(theirs)
+    assert sorted(torchvision_names()) == sorted(f"torchvision:{name}" for name in theirs)
+    names = torchvision_names()
+    assert names.index("torchvision:resnet50") < names.index("torchvision:resnet101")
+    for name in ("resnet50", "wide_resnet50_2", "squeezenet1_1", "vgg11", "mobilenet_v3_small"):
+        with torch.device("meta"):
+            state = torchvision.models.get_model(name, weights=None, num_classes=3).state_dict()
+        assert fingerprint({key: tensor.shape for key, tensor in state.items()}) == FINGERPRINTS[name]

@@ -2,7 +2,16 @@
 
 from pruning.models import cifar  # noqa: F401  (imported to be listed)
 from pruning.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from pruning.models.load import Origin, bundled, default_size, load_model, names, weights_digest
+from pruning.models.fill import WrongWeights
+from pruning.models.load import (
+    Origin,
+    bundled,
+    default_size,
+    load_model,
+    names,
+    torchvision_names,
+    weights_digest,
+)
 from pruning.models.normalization import CIFAR10, IMAGENET, NONE, NORMALIZATIONS, Normalization
 from pruning.models.registry import MODELS
 
@@ -15,11 +24,13 @@ __all__ = [
     "Checkpoint",
     "Normalization",
     "Origin",
+    "WrongWeights",
     "bundled",
     "default_size",
     "load_model",
     "names",
     "read_checkpoint",
+    "torchvision_names",
     "weights_digest",
     "write_checkpoint",
 ]

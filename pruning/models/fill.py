@@ -1,30 +1,42 @@
-"""Putting a state dict into a network, or saying in one sentence why it does not belong there."""
+"""Putting a state dict into a network, or saying in one sentence why it does not belong there, and where it
+does."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pruning.models.registry import MODELS
+from pruning.models.torchvision_index import COUNTER, FINGERPRINTS, fingerprint
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CLASSIFIERS = ("linear", "fc")  # two names for the same layer in public checkpoints
 UNUSED = ("aux1.", "aux2.", "AuxLogits.")  # torchvision's classifiers beside the network, for training only
-COUNTER = "num_batches_tracked"  # absent in checkpoints written before torch 0.4.1
+TORCHVISION = "torchvision:"
+
+
+class WrongWeights(ValueError):
+    """Weights of another network, or for other classes. fits: the networks whose weights they are."""
+
+    def __init__(self, sentence: str, fits: tuple[str, ...] = ()):
+        super().__init__(sentence)
+        self.fits = fits
 
 
 def fill(model: "nn.Module", state: "Mapping[str, Tensor]", name: str, *, source: str) -> None:
     """Loads `state` into `model`. name: of the network; source: of the file; both for messages.
 
-    Raises ValueError naming the first parameter that is missing, unknown or of another shape.
+    Raises WrongWeights naming the first parameter that is missing, unknown or of another shape, and the
+    networks that the weights fit.
     """
     wanted = model.state_dict()
-    state = as_named_in(wanted, state)
+    given, state = state, as_named_in(wanted, state)
     problem = first_difference(wanted, state)
     if problem:
-        others = [other for other in MODELS if other != name and fits(other, state)]
-        hint = f"; its weights are those of {others[0]}" if others else ""
-        raise ValueError(f"{source} does not fit {name}: {problem}{hint}")
+        fits = fitting(given)
+        fits = () if name in fits else fits  # only its classes are other ones
+        hint = f"; its weights are those of {' or '.join(fits)}" if fits else ""
+        raise WrongWeights(f"{source} does not fit {name}: {problem}{hint}", fits)
     model.load_state_dict(state, strict=False)  # only counters can be missing here
 
 
@@ -52,7 +64,8 @@ def first_difference(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor
     for key in resized(wanted, state)[:1]:
         has, needs = (" x ".join(map(str, tensor.shape)) or "1" for tensor in (state[key], wanted[key]))
         if classes := classes_in(wanted, state):
-            return f"it has {classes} classes and {wanted[key].shape[0]} are needed ({key!r} is {has})"
+            told = f"it has {classes} classes and {wanted[key].shape[0]} are needed ({key!r} is {has})"
+            return f"{told}; give data with {classes} classes, or other weights"
         return f"{key!r} is {has} where {needs} is needed"
     return ""
 
@@ -88,11 +101,21 @@ def rows_apart(one: "Sequence[int]", other: "Sequence[int]") -> bool:
     return len(one) == len(other) > 0 and one[1:] == other[1:]
 
 
+def fitting(state: "Mapping[str, Tensor]") -> tuple[str, ...]:
+    """The networks whose weights these are, for whatever number of classes: the listed ones, then
+    torchvision's."""
+    listed = [name for name in MODELS if fits(name, state)]
+    used = {key: tensor.shape for key, tensor in state.items() if not key.startswith(UNUSED)}
+    known = {sign: name for name, sign in FINGERPRINTS.items()}
+    theirs = known.get(fingerprint(used))
+    return (*listed, TORCHVISION + theirs) if theirs else tuple(listed)
+
+
 def fits(name: str, state: "Mapping[str, Tensor]") -> bool:
     """Whether the state dict is that of a listed network, for whatever number of classes."""
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # shapes alone: nothing is initialised
         wanted = MODELS[name].build().state_dict()
     state = as_named_in(wanted, state)
     same_names = not other_names(wanted, state)

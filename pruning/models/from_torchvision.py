@@ -3,14 +3,14 @@
 import torchvision
 from torch import nn
 
+from pruning.models.torchvision_index import FINGERPRINTS
 from pruning.wording import choose
 
 WITH_SIDE_CLASSIFIERS = ("googlenet", "inception_v3")  # left off: they act while training only
 
 
 def build(name: str, classes: int) -> nn.Module:
-    known = torchvision.models.list_models(module=torchvision.models)
     options = {"aux_logits": False, "init_weights": True} if name in WITH_SIDE_CLASSIFIERS else {}
     return torchvision.models.get_model(
-        choose(name, known, "torchvision model"), weights=None, num_classes=classes, **options
+        choose(name, FINGERPRINTS, "torchvision model"), weights=None, num_classes=classes, **options
     )

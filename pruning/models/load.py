@@ -1,15 +1,17 @@
 """A network with its weights: built by name, filled from a file, and told where it comes from."""
 
 import hashlib
+import re
 from collections.abc import Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pruning.models.checkpoint import Checkpoint, read_checkpoint
-from pruning.models.fill import classes_in, fill
+from pruning.models.fill import TORCHVISION, classes_in, fill
 from pruning.models.normalization import Normalization, resolve_normalization
 from pruning.models.registry import MODELS
+from pruning.models.torchvision_index import FINGERPRINTS
 from pruning.wording import choose
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ KNOWN_CLASSES = {  # of the listed data sets, which come after the models
     "cifar10": 10,
     "cifar100": 100,
 }
-TORCHVISION = "torchvision:"
 
 
 class HasClasses(Protocol):
@@ -50,11 +51,21 @@ def names() -> tuple[str, ...]:
     return tuple(MODELS)
 
 
+def torchvision_names() -> tuple[str, ...]:
+    """Torchvision's classifiers, as people count; none of their weights come along."""
+    return tuple(TORCHVISION + name for name in sorted(FINGERPRINTS, key=as_counted))
+
+
+def as_counted(name: str) -> list[str | int]:
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name)]
+
+
 def default_size(name: str) -> int | None:
     """Side in pixels of the images a network is meant for; None for torchvision's, which take the data's
     own size if all images share one, else 224.
     """
     if name.startswith(TORCHVISION):
+        choose(name.removeprefix(TORCHVISION), FINGERPRINTS, "torchvision model")
         return None
     return MODELS[choose(name, MODELS, "model")].size
 

@@ -126,17 +126,12 @@ def ask(
     if job is None or job.status == "cancelled" or (again and job.finished):
         if not start:
             return Answer()
-        how = {"title": title, "owner": visitor.owner()}
-        if lane:
-            how["about"] = place
-        else:
-            how |= {"session": state.session_id(), "about": about or digest(recipe, NETWORK)}
         _server()["asked"] = True
+        how = {"about": place} if lane else {"about": about or digest(recipe, NETWORK)}
+        how |= {"session": "" if lane else state.session_id(), "owner": visitor.owner(), "title": title}
         job = asked[place] = jobs.lanes().submit(lane or "preview", function, recipe, *more, **how)
         if page_only:
             st.session_state.setdefault("of this page", []).append(job)
-    if not job.finished:
-        return Answer(job=job)
     if job.status == "done":
         kept["value"] = asked.pop(place).result()
         return Answer(kept["value"])

@@ -11,9 +11,9 @@ from pruning.progress import Cancelled
 
 
 class InlineLanes(Lanes):
-    """`work` does what waits in the preview lane; a page that waits for an answer itself (Job.wait) sees it
-    pending once and is then served. Jobs of the other lane stay queued. What was computed once is not
-    computed again, whoever asks."""
+    """`work` does what waits in the lanes of previews and measurements; a page that waits for an answer
+    itself (Job.wait) sees it pending once and is then served. Jobs of the other lane stay queued. What was
+    computed once is not computed again, whoever asks."""
 
     def __init__(self):
         self.queue: list[Job] = []
@@ -29,7 +29,7 @@ class InlineLanes(Lanes):
         """There is nothing to connect to."""
 
     def _hand_in(self, job: Job):
-        if job.lane == "preview":
+        if job.lane != "job":
             job.ended = Ended(self, job)
             self.queue.append(job)
 

@@ -33,7 +33,7 @@ def known(folder: Path, *, recipe: Recipe = PLAIN, title: str = SECRET, began: b
     job = Job("job", pickle.dumps((run_and_report, (recipe, str(folder)))), title, folder=folder, **told)
     job.ahead_of = lambda job: len(jobs.lanes().ahead(job))
     if began:
-        job.began = Event("began", 0, 1, {}, time.time())
+        job.began, job.wound_down = Event("began", 0, 1, {}, time.time()), True
     jobs.lanes().known[job.id] = job
     return job
 

@@ -48,6 +48,7 @@ def button():
         help=HELP,
         on_click=start,
     )
+    running.told_of_others()
 
 
 def start():

@@ -10,9 +10,9 @@ from pruning import export
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.experiment.changes import RunReport
-from pruning.figures import changed, look, structure, tradeoff, training
+from pruning.figures import changed, structure, tradeoff, training
 from pruning.jobs import Job
-from pruning.terms import percent
+from pruning.terms import percent, title
 from pruning.ui import jobs, names, show
 from pruning.ui.prune import gallery, latency, looked_at, search
 from pruning.ui.prune.now import MACS, against
@@ -150,7 +150,7 @@ def settings(recipe: Recipe) -> str:
     share = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
     epochs = f", {recipe.epochs} epochs" if recipe.epochs else ""
     bits = f", {recipe.bits:g} bits" if recipe.bits is not None else ""
-    return f"{look.title(recipe.criterion)}, {share}, {recipe.allocation}{epochs}{bits}"
+    return f"{title(recipe.criterion)}, {share}, {recipe.allocation}{epochs}{bits}"
 
 
 def achieved(found: RunReport) -> float:

@@ -29,6 +29,7 @@ def button(recipe: Recipe):
         help="Cuts the network, repairs and fine-tunes it, and measures it on the test images.",
         on_click=start,
     )
+    told_of_others()
 
 
 def start():
@@ -196,8 +197,7 @@ def told(event: Event) -> tuple[str, str]:
 def others(shown: Job | None, kind: Callable[[Recipe], bool] = lambda recipe: True):
     """The visitor's other jobs, folded; of a kind that the page can show. Of other visitors' only that they
     are there."""
-    if words := jobs.others_in_words():
-        st.caption(words)
+    told_of_others()
     known = [job for job in jobs.own() if job is not shown and kind(job.arguments[0])]
     if not known:
         return
@@ -207,3 +207,8 @@ def others(shown: Job | None, kind: Callable[[Recipe], bool] = lambda recipe: Tr
             left.markdown(job.title)
             middle.caption(jobs.standing(job))
             right.button("Show", on_click=state.look_at, kwargs={"job": job.id}, key=f"open {job.id}")
+
+
+def told_of_others():
+    if words := jobs.others_in_words():
+        st.caption(words)

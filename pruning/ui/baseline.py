@@ -53,11 +53,11 @@ def follow(recipe: Recipe, draw: Callable[[FullAccuracy], None]):
 
 
 def in_words(found: FullAccuracy) -> str:
-    """ "94.4 % of the 2,000 test images (1,888)"."""
+    """ "94.4 % (1,888 of 2,000 test images)"."""
     of = f"{found.images:,} test images"
     if found.images < found.of:
-        of = f"first {found.images:,} of {found.of:,} test images"
-    return f"{percent(found.correct / found.images)} of the {of} ({found.correct:,} right)"
+        of = f"the first {found.images:,} of {found.of:,} test images"
+    return f"{percent(found.correct / found.images)} ({found.correct:,} of {of})"
 
 
 def memorised(learned: bool):

@@ -9,7 +9,19 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.terms import title
-from pruning.ui import aside, caches, copy_link, guard, measuring, names, state, tour, uploads, visitor
+from pruning.ui import (
+    aside,
+    baseline,
+    caches,
+    copy_link,
+    guard,
+    measuring,
+    names,
+    state,
+    tour,
+    uploads,
+    visitor,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 ICON = ROOT / "assets" / "icon.svg"
@@ -83,11 +95,13 @@ def places() -> dict[str, str]:
 def summary(recipe: Recipe) -> dict[str, str]:
     """What a recipe is about, in a few words."""
     weights = {"Weights": uploads.name_of(recipe.checkpoint)} if recipe.checkpoint else {}
+    full = baseline.ask(recipe, start=False).value
     cut = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
     return {
         "Network": names.network(recipe.model),
         **weights,
         "Data": f"{names.classes(recipe)}{names.data(recipe.data)}",
+        "Test accuracy, full network": "not counted yet" if full is None else baseline.in_words(full),
         "Criterion": title(recipe.criterion),
         "Cut": cut,
     }

@@ -51,7 +51,7 @@ def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
     asked, errors, contexts, before = [], [], [], len(server.log())
 
     def open_page(path: str = "/", **options) -> Page:
-        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}, **options))
+        contexts.append(browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options)))
         contexts[-1].on("request", lambda request: asked.append(request.url))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE)

@@ -15,6 +15,7 @@ FINE_TUNING = re.compile(r"Fine-tuning: epoch (\d+) of 200")
 
 
 def prune(page: Page) -> Page:
+    page.get_by_role("tab", name="Plan").click()
     page.get_by_role("button", name=re.compile("^Prune")).click()
     return page
 

@@ -9,7 +9,21 @@ import pruning
 from pruning import Recipe
 from pruning.terms import percent
 from pruning.ui.wall.shown import shipped_for
-from tests.browser.walk import metric, picture, rest, right_of_digits, take_away, wall, wrong
+from tests.browser.walk import go, metric, picture, rest, right_of_digits, take_away, wall, wrong
+
+PROJECTOR = {"width": 1024, "height": 768}
+CUT_OFF = """boxes => boxes.filter(box => {
+  const edge = box.closest('[data-testid=stMetric]').getBoundingClientRect().right + 1;
+  const clips = part => getComputedStyle(part).overflowX !== 'visible';
+  const hides = part => part.scrollWidth > part.clientWidth + 1 && clips(part);
+  const parts = [box, ...box.querySelectorAll('*')];
+  return parts.some(part => hides(part) || part.getBoundingClientRect().right > edge);
+}).map(box => box.innerText)"""
+
+
+def nothing_is_cut_off(page: Page):
+    """Every figure of the page stands whole inside its box."""
+    assert page.locator("[data-testid=stMetricValue]").evaluate_all(CUT_OFF) == []
 
 
 def drag(page: Page, share: float) -> tuple[set[str], list[float]]:
@@ -53,28 +67,36 @@ def test_the_wall_follows_the_hand_and_repair_turns_pictures_back(visit):
     picture(page, "start-repaired")
 
 
-def test_from_the_wall_to_a_smaller_network_that_runs_elsewhere(visit, tmp_path):
-    page = visit("/")
+def test_a_teacher_shows_it_on_a_projector_from_the_first_paint_to_a_repaired_network_taken_home(
+    visit, tmp_path
+):
+    page = visit("/", viewport=PROJECTOR)
+    drag(page, 0.6)
+    page.get_by_text("Repair (no labels)").click()
+    expect(wall(page)).to_have_attribute("data-state", "repaired")
+    nothing_is_cut_off(page)
     card = page.get_by_test_id("stVerticalBlock").filter(has_text="ResNet-20 on digits").last
     card.get_by_role("button", name="Open", exact=True).click()
     expect(page.get_by_text("ResNet-20 on digits looks at 60 test pictures")).to_be_visible()
     page.get_by_role("button", name="See which channels").click()
     expect(page.get_by_role("heading", name="Which channels go?")).to_be_visible()
     expect(page.get_by_text("ResNet-20 on digits: each row is a channel group")).to_be_visible()
-    page.go_back()
-    page.get_by_role("button", name="Prune it").click()
+    go(page, "Prune")
+    expect(metric(page, "Repaired")).to_contain_text("points")
+    nothing_is_cut_off(page)
     steps = page.get_by_role("spinbutton", name="Steps of matching")
     steps.fill("5")
     steps.press("Enter")
     expect(page).to_have_url(re.compile("match_steps=5"))
-    epochs = page.get_by_role("spinbutton", name="Epochs of fine-tuning")
-    epochs.fill("1")
-    epochs.press("Enter")
-    expect(page).to_have_url(re.compile("epochs=1"))
-    page.get_by_role("button", name="Prune and fine-tune").click()
+    page.get_by_role("spinbutton", name="Epochs of fine-tuning").fill("0")
+    page.get_by_role("spinbutton", name="Epochs of fine-tuning").press("Enter")
+    page.get_by_role("button", name="Prune", exact=True).click()
+    expect(page.get_by_role("tab", name="Run")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_in_viewport()
     rest(page)
+    nothing_is_cut_off(page)
     picture(page, "prune-done")
-    shown, file = metric(page, "Fine-tuned").inner_text(), take_away(page, tmp_path)
+    shown, file = metric(page, "Repaired").inner_text(), take_away(page, tmp_path)
     assert percent(right_of_digits(file)) in shown
     assert sum(weight.numel() for weight in pruning.load(file).parameters()) < 150_000  # of 270,000

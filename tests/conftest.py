@@ -12,6 +12,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in 
 # read by what is started from here, the two processes of -n 2 too: what is freed stays for the next batch
 os.environ |= {"MALLOC_TRIM_THRESHOLD_": str(512 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}
 
+os.environ["PRUNING_TIMING_SECONDS"] = "0.3"  # every run ends with timing; 25 passes took most of a short one
+
 LONG = (
     "test_ui_",
     "test_command_line",

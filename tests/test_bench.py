@@ -10,7 +10,7 @@ import pytest
 
 from pruning.bench.measure import watched
 from pruning.bench.table import as_table
-from tests.front_door import cli
+from tests.front_door import cli, forked
 
 NAME = "mobilenet_v3_large"  # the quickest of them
 
@@ -94,7 +94,7 @@ def test_a_process_that_takes_too_much_is_told(code, why):
     ],
 )
 def test_wrong_words_are_answered_in_one_line(words, told, tmp_path):
-    done = cli("bench", *words, cwd=tmp_path)
+    done = forked("bench", *words, cwd=tmp_path)
     assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1
     assert all(word in done.stderr for word in told)
 

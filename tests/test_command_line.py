@@ -138,7 +138,8 @@ def test_scores_are_a_row_a_channel(tmp_path):
 @pytest.fixture(scope="module")
 def first_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("first") / "run"
-    done = cli(*run(criterion="cpot", measure="macs", epochs="2", out=str(out)))
+    words = run(criterion="cpot", measure="macs", epochs="2", out=str(out))
+    done = cli(*words, env={"PRUNING_TIMING_SECONDS": ""})
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1, done.stderr
     return out
 
@@ -178,6 +179,7 @@ def test_the_report_holds_what_the_contract_says(first_run):
     assert {"flips", "agreement", "classes", "macs", "parameters", "latency_ms", "widths"} <= set(told)
     assert {"seconds", "gates", "expected", "messages", "recipe", "versions"} <= set(told)
     assert told["metric"] == "accuracy" and told["test_images"] == 359
+    assert told["latency_ms"]["runs"] == told["latency_ms"]["batch_1"]["runs"] == 20
     assert told["accuracy"]["repaired"] is None  # a stage not done
     for stage in ("baseline", "cut", "tuned"):
         assert told["accuracy"][stage] == told["correct"][stage] / told["test_images"]

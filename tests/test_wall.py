@@ -6,7 +6,7 @@ import pytest
 from pruning.experiment import Recipe, run
 from pruning.experiment.preview import loaded
 from pruning.wall import ASSET, COUNTED, PICTURES, SHIPPED, picture_rows, shipped_recipe, wall
-from tests.front_door import cli
+from tests.front_door import forked
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_the_shipped_wall_is_what_the_command_line_says(shipped, tmp_path):
         "--threads",
         "1",
     )
-    done = cli("run", *how, "--cut", "0.5", "--out", tmp_path / "out")
+    done = forked("run", *how, "--cut", "0.5", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     first, half = SHIPPED.index("reconstruction"), place(shipped, 0.5)
     with np.load(tmp_path / "out" / "predictions.npz") as said:

@@ -1,5 +1,6 @@
 """How long a network takes, and which of its layers."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from pruning.latency.memory import keep_freed_memory
 from pruning.progress import Watch, silent
 
 WARM_UPS, TIMED = 5, 20
-PATIENCE = 60.0  # seconds for all networks together; beyond that fewer runs are timed, at least LEAST
+# Seconds for all networks together, where PRUNING_TIMING_SECONDS does not say another number of them; beyond
+# that fewer runs are timed, at least LEAST, and every Timing says how many.
+PATIENCE = 60.0
 LEAST = 3
 OTHER = "other"
 
@@ -40,8 +43,10 @@ def timings(
     runs, taking turns, so that whatever else the machine does meets all of them.
 
     models: of one kind: `structure` names the weights of the first, and what is left of them in the others.
+    Raises ValueError where PRUNING_TIMING_SECONDS is no number.
     """
     keep_freed_memory()
+    patience = seconds_to_spend(os.environ.get("PRUNING_TIMING_SECONDS"))
     began, turns = time.perf_counter(), WARM_UPS + TIMED
     times, layers = [[] for _ in models], [[] for _ in models]
     for turn in range(turns):
@@ -52,10 +57,18 @@ def timings(
                     layers[k].append(_by_layer(model, inputs, structure))
                 else:
                     times[k].append(milliseconds(partial(model, *inputs), inputs[0].device))
-        if len(times[0]) >= LEAST and time.perf_counter() - began > PATIENCE:
+        if len(times[0]) >= LEAST and time.perf_counter() - began > patience:
             break
     watch("evaluate", turns, turns, message="latency")
     return [_timing(found, rows[1:]) for found, rows in zip(times, layers, strict=True)]
+
+
+def seconds_to_spend(told: str | None) -> float:
+    """What the environment says, or PATIENCE."""
+    try:
+        return float(told or PATIENCE)
+    except ValueError:
+        raise ValueError(f"PRUNING_TIMING_SECONDS is {told!r}; give seconds, such as 60") from None
 
 
 def _timing(times: list[float], layers: list[dict[str, float]]) -> Timing:

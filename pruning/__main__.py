@@ -20,13 +20,17 @@ from pruning.bench.command import bench
 from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.sensitivity import SHARES
-from pruning.flags import STATE, flags_of, recipe_of, recipe_of_run, writable
+from pruning.flags import STATE, as_flags, flags_of, recipe_of, recipe_of_run, writable
 from pruning.models import WrongWeights
 from pruning.progress import Paused
+from pruning.terms import percent, plural
 
 app = App(
     name="python -m pruning",
-    help="See how a convolutional network can be made smaller, and get the smaller network.",
+    help=(
+        "Prune the channels of a convolutional network: see what that costs and why, and get the "
+        "smaller network."
+    ),
     version_flags=(),
     suppress_keyboard_interrupt=False,  # main says what is left of the work
 )
@@ -63,7 +67,7 @@ def list_(
 def scores(
     *, out: Annotated[Path, Parameter(help="The CSV file to write: group, channel, score, tied_to.")], **given
 ):
-    """Writes what a criterion says of every channel; gdp trains its gates for that, for all of --epochs."""
+    """Writes every channel's score by a criterion; gdp trains its gates for that, for all of --epochs."""
     from pruning.experiment.gating import trained_scores
     from pruning.experiment.run import scores_of
     from pruning.experiment.sources import load, use_threads
@@ -85,9 +89,8 @@ def scores(
             )
     for message in found.messages:
         print(message, file=sys.stderr)
-    print(
-        f"{sum(map(len, found.values()))} channels in {len(found)} groups scored by {recipe.criterion}: {out}"
-    )
+    count, groups = plural(sum(map(len, found.values())), "channel"), plural(len(found), "group")
+    print(f"{count} in {groups} scored by {recipe.criterion}; saved in {out}")
 
 
 def recipe_to_score(given: dict) -> Recipe:
@@ -100,8 +103,8 @@ def recipe_to_score(given: dict) -> Recipe:
         if name in given:
             flag = name.replace("_", "-")
             raise ValueError(
-                f"--{flag} is of training gates, and {recipe.criterion} trains none; leave it out, or give "
-                "--criterion gdp"
+                f"--{flag} is for training gates, and {recipe.criterion} trains none; leave it out, or "
+                "give --criterion gdp"
             )
     return recipe_of({"groups": "all", **given})
 
@@ -113,16 +116,14 @@ def run(
     out: Annotated[
         Path | None,
         Parameter(
-            help="Folder for model.safetensors, plan.json, recipe.json, report.json; while it trains, what "
-            "--resume needs is in its folder state."
+            help="Folder to write: model.safetensors, plan.json, recipe.json, report.json, predictions.npz; "
+            "while it trains, what --resume needs in its folder state."
         ),
     ] = None,
-    recipe: Annotated[
-        Path | None, Parameter(help="A recipe.json to do again; flags given beside it change it.")
-    ] = None,
+    recipe: Annotated[Path | None, Parameter(help="A recipe.json to run again, changed by flags.")] = None,
     resume: Annotated[
         Path | None,
-        Parameter(help="The --out folder of a run that was ended while it trained: goes on, into the same."),
+        Parameter(help="The --out folder of a run that was stopped while it trained, to continue there."),
     ] = None,
     **given,
 ):
@@ -138,25 +139,23 @@ def run(
         with Bars() as watch:
             result = run_recipe(asked, watch, state)
     except (KeyboardInterrupt, Paused):
-        left = f"go on with: run --resume {out}" if state.exists() else "nothing was written"
+        left = f"continue with: run --resume {out}" if state.exists() else "nothing was written"
         raise KeyboardInterrupt(f"stopped; {left}") from None
     result.save(out)
     print(in_one_line(result.report, out))
 
 
 def in_one_line(report: dict, out: Path) -> str:
-    stages = [
-        f"{name} {100 * value:.2f} %" for name, value in report["accuracy"].items() if value is not None
-    ]
+    stages = [f"{name} {percent(value)}" for name, value in report["accuracy"].items() if value is not None]
     macs, parameters = report["macs"], report["parameters"]
     latency, size = report["latency_ms"], report["bytes"]
-    cut = 100 * (1 - macs["final"] / macs["baseline"])
+    cut = 1 - macs["final"] / macs["baseline"]
     return (
-        f"accuracy: {', '.join(stages)}; MACs {macs['baseline'] / 1e6:.2f} M -> {macs['final'] / 1e6:.2f} M "
-        f"({cut:.1f} % cut); parameters {parameters['baseline']:,} -> "
-        f"{parameters['final']:,}; latency {latency['baseline']:.1f} -> {latency['final']:.1f} ms a batch of "
-        f"{latency['batch']}; weights {size['baseline'] / 1e3:,.0f} -> {size['final'] / 1e3:,.0f} kB; "
-        f"saved in {out}"
+        f"test accuracy: {', '.join(stages)}; "
+        f"MACs {macs['baseline'] / 1e6:.2f} M -> {macs['final'] / 1e6:.2f} M ({percent(cut)} cut); "
+        f"parameters {parameters['baseline']:,} -> {parameters['final']:,}; latency "
+        f"{latency['baseline']:.1f} -> {latency['final']:.1f} ms per batch of {latency['batch']}; "
+        f"weights {size['baseline'] / 1e3:,.0f} -> {size['final'] / 1e3:,.0f} kB; saved in {out}"
     )
 
 
@@ -164,11 +163,11 @@ def in_one_line(report: dict, out: Path) -> str:
 @flags_of(ORACLE_FIELDS, options=False)
 def oracle(
     *,
-    group: Annotated[str, Parameter(help="The group of channels to measure, such as layer1.0.conv1.")],
-    out: Annotated[Path, Parameter(help="The CSV file to write: a row a channel.")],
+    group: Annotated[str, Parameter(help="The channel group to measure, such as layer1.0.conv1.")],
+    out: Annotated[Path, Parameter(help="The CSV file to write: one row per channel.")],
     **given,
 ):
-    """Measures what removing each channel of a group really costs, and how well each criterion foresaw it."""
+    """Measures what removing each channel of a group costs, and how well each criterion predicted it."""
     from pruning.experiment.oracle import measured
     from pruning.experiment.sources import use_threads
 
@@ -181,12 +180,13 @@ def oracle(
     found.channels.to_csv(out, index=False)
     for message in found.messages:
         print(message, file=sys.stderr)
-    best = "the best of all choices" if found.exhaustive else "the best choice known"
+    best = "the best possible choice" if found.exhaustive else "the best choice found"
     judged = (
         f"{row.criterion} {row.foresight:.2f} / {row.regret:.4f}" for row in found.criteria.itertuples()
     )
     print(
-        f"{group}: {found.removed} of {len(found.channels)} channels, {found.images} hold-out images; {best} "
+        f"{group}: {found.removed} of {len(found.channels)} channels, {found.images:,} hold-out images; "
+        f"{best} "
         f"costs {found.best:.4f} nats; rank correlation / regret of {', '.join(judged)}; saved in {out}"
     )
 
@@ -195,14 +195,14 @@ def oracle(
 @flags_of(SCORES_FIELDS)
 def sensitivity(
     *,
-    out: Annotated[Path, Parameter(help="The CSV file to write: a row a group and share.")],
+    out: Annotated[Path, Parameter(help="The CSV file to write: one row per group and pruning ratio.")],
     shares: Annotated[
         tuple[float, ...],
-        Parameter(help="Shares of its channels that a group loses.", consume_multiple=True, negative=""),
+        Parameter(help="Pruning ratios to try on each group.", consume_multiple=True, negative=""),
     ] = SHARES,
     **given,
 ):
-    """Measures what each group of channels alone can bear, before its readers are refitted and after."""
+    """Measures the accuracy lost by cutting each channel group alone, as cut and after reconstruction."""
     from pruning.experiment import sensitivity as one_by_one
     from pruning.experiment.sources import use_threads
 
@@ -223,11 +223,11 @@ def sensitivity(
 def train(
     *,
     out: Annotated[Path, Parameter(help="The safetensors file to write.")],
-    epochs: Annotated[int, Parameter(help="Epochs over the training part, the hold-out left out.")] = 20,
+    epochs: Annotated[int, Parameter(help="Epochs over the training images, without the hold-out.")] = 20,
     lr: Annotated[float, Parameter(help="The highest learning rate of the one-cycle schedule.")] = 0.1,
     **given,
 ):
-    """Trains a listed network from new weights, without the hold-out, and writes it as safetensors."""
+    """Trains a listed network from scratch, without the hold-out images, and writes its weights."""
     from pruning.experiment.sources import use_threads
     from pruning.train import train_network
 
@@ -250,8 +250,9 @@ def train(
             watch=watch,
         )
     print(
-        f"trained {asked.model} on {asked.data} for {asked.epochs} epochs in {trained.seconds:.0f} s: "
-        f"{100 * trained.accuracy:.2f} % ({trained.correct} of {trained.images} test images); "
+        f"trained {asked.model} on {asked.data} for {plural(asked.epochs, 'epoch')} in "
+        f"{trained.seconds:.0f} s: "
+        f"test accuracy {percent(trained.accuracy)} ({trained.correct:,} of {trained.images:,} images); "
         f"saved in {trained.path}"
     )
 
@@ -274,7 +275,7 @@ def main(words: list[str] | None = None) -> int:
     except WrongWeights as error:
         return told(str(error) + "".join(f"; give --model {name}" for name in error.fits[:1]))
     except ValueError as error:
-        return told(str(error))
+        return told(as_flags(str(error)))
     except KeyboardInterrupt as ended:
         print(*(ended.args or ["stopped; nothing was written"]), file=sys.stderr)
         return 130

@@ -117,9 +117,7 @@ def load(source: str | Path, model: "nn.Module | None" = None) -> "nn.Module":
     if source.is_dir():
         return _from_folder(source, model)
     if not source.is_file():
-        raise ValueError(
-            f"there is no folder or zip {source}; give what run --out DIR wrote, or the app's download"
-        )
+        raise ValueError(f"there is no folder or zip {source}; give what run wrote, or the app's download")
     with tempfile.TemporaryDirectory(prefix="pruning-load-") as scratch:
         _unpack(source, Path(scratch))
         return _from_folder(Path(scratch), model)
@@ -147,7 +145,7 @@ def _from_folder(folder: Path, model: "nn.Module | None") -> "nn.Module":
 
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
-        raise ValueError(f"{folder} lacks {', '.join(missing)}; give a folder that run --out wrote")
+        raise ValueError(f"{folder} lacks {', '.join(missing)}; give a folder that run wrote")
     plan = Plan.from_json((folder / "plan.json").read_bytes())
     try:
         with safe_open(folder / "model.safetensors", framework="pt") as file:
@@ -192,7 +190,7 @@ def _whole(told: Mapping[str, str]) -> "nn.Module":
 
     if "model" not in told:
         raise ValueError(
-            "this network is of no listed kind; give the whole one: pruning.load(folder, model=yours)"
+            "this network is not a listed one; give the full network: pruning.load(folder, model=yours)"
         )
     normalization = json.loads(told["normalization"])
     normalization = Normalization(

@@ -7,6 +7,7 @@ types and help texts stand in one place.
 import dataclasses
 import inspect
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,7 +65,7 @@ def _flag(name: str, kind: Any, text: str) -> inspect.Parameter:
 
 def _help(field: dataclasses.Field) -> str:
     shown = {(): "", None: ""}.get(field.default, f" [default: {field.default}]")
-    return field.metadata["help"] + shown
+    return " ".join(filter(None, (field.metadata["help"], field.metadata["typed"]))) + shown
 
 
 def _option_names() -> list[str]:
@@ -89,6 +90,12 @@ def _option_flag(name: str) -> inspect.Parameter:
     )
 
 
+def as_flags(message: str) -> str:
+    """An error's settings as they are typed: give repair=match -> give --repair match."""
+    names = "|".join(sorted({*(f.name for f in dataclasses.fields(Recipe)), *_option_names()}, key=len)[::-1])
+    return re.sub(rf"\b({names})=", lambda found: f"--{found[1].replace('_', '-')} ", message)
+
+
 def recipe_of(given: dict[str, Any], base: Recipe | None = None) -> Recipe:
     """The recipe that typed flags make, on top of another one or of the defaults."""
     fields = {f.name for f in dataclasses.fields(Recipe)}
@@ -111,10 +118,10 @@ def recipe_of_run(
         typed = [name for name, value in (("out", out), ("recipe", file)) if value is not None] + list(given)
         if typed:
             flag = typed[0].replace("_", "-")
-            raise ValueError(f"--resume goes on with what that run was asked for; leave --{flag} out")
+            raise ValueError(f"--resume continues a run with its own settings; leave --{flag} out")
         return found_beside(_kept_recipe(resume), resume / STATE), resume
     if out is None:
-        raise ValueError("run has no place to write to; give --out FOLDER")
+        raise ValueError("run has no folder to write to; give --out FOLDER")
     base = None
     if file is not None:
         if not file.is_file():
@@ -130,8 +137,9 @@ def _kept_recipe(folder: Path) -> Recipe:
     if not file.is_file():
         ended = ", since that run has ended" if (folder / "report.json").is_file() else ""
         raise ValueError(
-            f"there is nothing to go on with in {folder}{ended}; give the --out folder of a run that was "
-            "stopped after its first epoch"
+            f"there is no run to continue in {folder}{ended}; give the --out folder of a run that was "
+            "stopped after "
+            "its first epoch"
         )
     return read_recipe(file)
 

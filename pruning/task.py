@@ -24,9 +24,7 @@ class Classification:
 
         if not isinstance(outputs, Tensor) or outputs.dim() != 2:
             told = f"shape {list(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
-            raise ValueError(
-                f"a loss needs a network that answers [images, classes]; this one answers {told}"
-            )
+            raise ValueError(f"a loss needs a network with outputs [images, classes]; this one gives {told}")
 
         return F.cross_entropy(outputs, labels)
 

@@ -1,7 +1,7 @@
 """What things are called and how numbers are written, in every text: figures, pages, messages and the command
 line. A recipe's own values (`error`, `match`, `l1`) stay as they are in files, links and flags."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -93,6 +93,11 @@ def grouped(criteria: Iterable[str]) -> dict[str, list[str]]:
     groups = {group: [name for name in terms if name in given] for group, (_, terms) in CRITERIA.items()}
     groups[ELSEWHERE] = [name for name in given if name not in _TERMS]
     return {group: names for group, names in groups.items() if names}
+
+
+def listed(terms: Mapping[str, Term]) -> str:
+    """As the command line has them: "uniform: the same pruning ratio in every group; global: ..."."""
+    return "; ".join(f"{value}: {term.about}" for value, term in terms.items()) + "."
 
 
 def percent(share: float, digits: int = 1, *, signed: bool = False) -> str:

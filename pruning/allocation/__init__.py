@@ -87,7 +87,9 @@ def _counts(
 def _check(cut: float, measure: str, allocation: str):
     choose(measure, MEASURES, "measure")
     if allocation in SEARCHED:
-        raise ValueError(f"allocation {allocation} runs the network; make its plan with pruning.search_plan")
+        raise ValueError(
+            f"the allocation {allocation!r} runs the network; make its plan with pruning.search_plan"
+        )
     choose(allocation, ALLOCATIONS, "allocation")
     if not 0 <= cut < 1:
         raise ValueError(f"cut is {cut}; give a share from 0 to below 1, such as 0.5")
@@ -147,12 +149,13 @@ def _messages(
             else ""
         )
         messages.append(
-            f"{percent(cut)} of the {MEASURE_NAMES[measure]} were asked for, {percent(achieved)} go{reason}."
+            f"{percent(cut)} of the {MEASURE_NAMES[measure]} were to be cut, {percent(achieved)} are{reason}."
         )
     changed = [group.name for group in _renormalised(structure, counts)]
     if changed:
         messages.append(
-            f"groups tied under a norm over channels change that norm when cut: {', '.join(changed)}."
+            "cutting groups that are coupled by a norm over channels changes that norm: "
+            f"{', '.join(changed)}."
         )
     return messages
 

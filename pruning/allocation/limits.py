@@ -86,7 +86,7 @@ def _why_nothing(structure: Structure, groups: str, protect) -> str:
     if protect:
         return "all of its groups are protected"
     if structure.groups and groups == "inner":
-        return "all of its groups are residual streams; groups='all' cuts those too"
+        return "all of its groups are residual streams; groups=all cuts those too"
     return next(
         iter(structure.fixed.values()),
         "it has no convolution or linear layer whose outputs are read by another",
@@ -127,9 +127,7 @@ def must_reach(cost: Cost, limits: Limits, cut: float):
     ]
     if least - max(steps, default=0.0) / 2 > cost.target(cut) + 1e-9 * cost.whole:
         reach = np.floor(1000 * (1 - least / cost.whole)) / 1000
-        raise ValueError(
-            f"a cut of {cut:.3g} is out of reach; the largest that the limits allow is {reach:.3f}"
-        )
+        raise ValueError(f"a cut of {cut:.3g} is out of reach; the largest within the limits is {reach:.3f}")
 
 
 def common_shares(limits: Limits) -> Iterator[np.ndarray]:

@@ -139,7 +139,7 @@ class _Layers:
                 self.classes = self.taps(inputs[:1]).shape[1]
         if int(labels.max()) >= self.classes:
             raise ValueError(
-                f"there are images of class {int(labels.max())}, and the network answers classes 0 to "
+                f"there are images of class {int(labels.max())}, and the network has classes 0 to "
                 f"{self.classes - 1}"
             )
 

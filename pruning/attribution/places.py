@@ -26,7 +26,7 @@ def grad_cam(model: nn.Module, inputs: torch.Tensor, classes=None, layer: str | 
     with as_it_was(model, freeze=True):
         modules = _with_maps(model, inputs[:1])
         if not modules:
-            raise ValueError("Grad-CAM needs a layer whose maps are larger than one place; there is none")
+            raise ValueError("Grad-CAM needs a layer with spatial maps; there is none")
         chosen = model.get_submodule(choose(layer, modules, "layer with maps") if layer else modules[-1])
         maps = []
         for batch, part in zip(

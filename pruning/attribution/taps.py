@@ -44,7 +44,5 @@ def scores_of(outputs) -> torch.Tensor:
     """The network's answer, if it is a score a class: [N, K]; else raises ValueError."""
     if not isinstance(outputs, torch.Tensor) or outputs.dim() != 2:
         told = f"shape {list(outputs.shape)}" if isinstance(outputs, torch.Tensor) else type(outputs).__name__
-        raise ValueError(
-            f"attribution needs a network that answers [images, classes]; this one answers {told}"
-        )
+        raise ValueError(f"attribution needs a network with outputs [images, classes]; this one gives {told}")
     return outputs

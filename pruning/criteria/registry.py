@@ -93,7 +93,11 @@ class Criterion:
 CRITERIA: dict[str, Criterion] = {}  # filled while pruning.criteria is imported, only read afterwards
 
 LABELS = Option(
-    "labels", str, "true", "Shuffled labels show whether the labels matter at all.", ("true", "shuffled")
+    "labels",
+    str,
+    "true",
+    "True labels, or shuffled ones as a control: do the labels matter at all?",
+    ("true", "shuffled"),
 )
 
 
@@ -170,8 +174,8 @@ def resolve_options(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any
     read = {key: value if value is None else options[key].read(value) for key, value in told.items()}
     for option in options.values():
         if read[option.name] != option.default and not option.counts(read):
-            asked = " and ".join(f"{other} {value}" for other, value in option.only_with)
-            raise ValueError(f"{option.name} has a meaning with {asked} only; leave it out here")
+            asked = " and ".join(f"{other}={value}" for other, value in option.only_with)
+            raise ValueError(f"{option.name} does something with {asked} only; leave it out here")
     return tuple(sorted(CRITERIA[name].resolve(read).items()))
 
 
@@ -179,8 +183,9 @@ def must_be_scored(name: str):
     """Raises ValueError for a criterion whose scores come from training."""
     if CRITERIA[name].trained:
         raise ValueError(
-            f"criterion {name} trains gates with the network, which takes epochs; use run --criterion {name} "
-            f"--epochs N, or scores --criterion {name} --epochs N"
+            f"criterion {name} trains gates with the network, which takes epochs: it is for run and for "
+            "scores, with "
+            "epochs=1 or more"
         )
 
 

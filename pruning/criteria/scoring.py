@@ -14,6 +14,7 @@ from pruning.criteria.scores import Scores, Tables
 from pruning.progress import Watch, silent
 from pruning.statistics.records import Attribution, LayerStatistics, RemovalErrors, Statistic
 from pruning.statistics.views import onto_channels, positions, weight_rows
+from pruning.terms import title
 from pruning.wording import choose
 
 Chosen = tuple[str, tuple[tuple[str, object], ...]]  # a criterion's name and its options, resolved
@@ -120,7 +121,7 @@ class _Images:
         from pruning.task import Classification
 
         if self.data is None:
-            raise ValueError("this criterion looks at images; give data=, such as 'scenes'")
+            raise ValueError("this criterion looks at images; give data, such as data='scenes'")
         drawn = CalibrationImages(self.model, self.data, self.number, self.seed, shuffled=shuffled)
         self.messages, self.labels, self.classes = drawn.messages, drawn.split.labels, drawn.classes
         asked = [need for need in needs if isinstance(need, Attribution)]
@@ -182,7 +183,9 @@ def _told_apart(criterion: Criterion, values: Mapping[str, np.ndarray]) -> list[
     if not alike:
         return []
     listed = ", ".join(alike[:3]) + (f" and {len(alike) - 3} more" if len(alike) > 3 else "")
-    return [f"{criterion.name} scores all channels alike in {listed}: there the lower numbers stay."]
+    return [
+        f"{title(criterion.name)} scores all channels of {listed} alike: there the lower numbers are kept."
+    ]
 
 
 def as_array(tensor) -> np.ndarray:
@@ -253,7 +256,8 @@ def _combined(layers: _Layers, g: int, group: ChannelGroup) -> np.ndarray:
     records = layers.structure.layers_of(g, layers.side)
     if not records:
         raise ValueError(
-            f"{criterion.name} needs a norm after {group.name}, and there is none; choose another criterion"
+            f"{title(criterion.name)} needs a norm after {group.name}, and there is none; give another "
+            "criterion"
         )
     parts = []
     for record in records:

@@ -50,10 +50,13 @@ def calibration_images(
     messages = []
     if len(chosen) < n:
         messages.append(
-            f"{n} calibration images were asked for; the training part has {len(chosen)}, all are used"
+            f"{n:,} calibration images were asked for; the training part has {len(chosen):,}, and all "
+            "are used"
         )
     elif counts.max() - counts.min() > 1:
-        messages.append(f"the calibration images are not balanced: {counts.min()} to {counts.max()} a class")
+        messages.append(
+            f"the calibration images are not balanced: {counts.min()} to {counts.max()} per class"
+        )
     return Calibration(dataset.train.take(chosen), chosen, tuple(messages))
 
 

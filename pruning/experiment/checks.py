@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pruning.experiment.unsaid import MATCH_STEPS
 from pruning.experiment.values import positive, share, whole
+from pruning.terms import ALLOCATIONS, REPAIRS, plural
 
 if TYPE_CHECKING:
     from pruning.experiment.recipe import Recipe
@@ -46,47 +47,49 @@ def _check_numbers(recipe: "Recipe") -> None:
 
 def _check_classes_and_bits(recipe: "Recipe") -> None:
     if len(recipe.subtask) == 1:
-        raise ValueError(f"subtask is one class only ({recipe.subtask[0]}); give two or more, such as 3 5 8")
+        raise ValueError(f"subtask is one class only, {recipe.subtask[0]}; give two or more, such as 3 5 8")
     if not recipe.bit_choices or not set(recipe.bit_choices) <= set(range(1, 9)):
         raise ValueError("bit_choices are bit-widths from 1 to 8, such as 2 4 8")
     if recipe.bits is not None:
-        positive(recipe.bits, "bits", "mean bits a weight", 4, most=8)
+        positive(recipe.bits, "bits", "mean bits per weight", 4, most=8)
 
 
 def _check_gates(recipe: "Recipe") -> None:
     name, gates = recipe.criterion, recipe.gate_epochs
     if not recipe.trained:
         if recipe.allocation == "gates":
-            raise ValueError(f"{name} trains no gates, so allocation gates has none; give --criterion gdp")
+            raise ValueError(
+                f"{name} trains no gates, so there are no open gates to allocate by; give criterion=gdp"
+            )
         if gates is not None:
-            raise ValueError(f"{name} trains no gates, so gate_epochs means nothing; leave it out")
+            raise ValueError(f"{name} trains no gates, so gate_epochs does nothing; leave it out")
         return
     if recipe.allocation not in TRAINED:
         raise ValueError(
-            f"allocation {recipe.allocation} measures the network as it is, and {name} is still to train it; "
-            "give gates, uniform or global"
+            f"the allocation by {ALLOCATIONS[recipe.allocation].title} measures the network before "
+            f"{name} has trained it; "
+            "give allocation=gates, uniform or global"
         )
     whole(gates, "gate_epochs", 1 if recipe.epochs else 0)
     if gates > recipe.epochs:
-        raise ValueError(f"gate_epochs is {gates}, which is more than all {recipe.epochs} epochs; give fewer")
+        raise ValueError(f"gate_epochs is {gates}, more than epochs, {recipe.epochs}; give fewer")
 
 
 def must_mean_something(recipe: "Recipe") -> None:
     """A setting that would do nothing is an error: the person expects something of it."""
     if recipe.distill and not recipe.tune_epochs:
-        none = f"all {recipe.epochs} epochs train gates" if recipe.epochs else "epochs is 0"
-        raise ValueError(
-            f"distillation is part of fine-tuning, and {none}; give --epochs {recipe.epochs + 1}"
-        )
+        none = f"all {plural(recipe.epochs, 'epoch')} train gates" if recipe.epochs else "epochs is 0"
+        raise ValueError(f"distillation is part of fine-tuning, and {none}; give epochs={recipe.epochs + 1}")
     if recipe.bits_epochs and recipe.bits is None:
-        raise ValueError("bits_epochs is training with rounded weights, and bits is unsaid; give --bits 4")
+        raise ValueError("bits_epochs is quantization-aware training, and bits is not given; give bits=4")
     if recipe.latency is not None and recipe.measure != "latency":
         raise ValueError(
-            f"latency names measured times, and measure is {recipe.measure}; give --measure latency"
+            f"latency names measured times, and measure is {recipe.measure}; give measure=latency"
         )
     if recipe.repair != "match" and recipe.match_steps != MATCH_STEPS:
         raise ValueError(
-            f"match_steps are steps of block matching, and repair is {recipe.repair}; give --repair match"
+            f"match_steps are steps of {REPAIRS['match'].title}, and repair is {recipe.repair}; give "
+            "repair=match"
         )
     if recipe.trained:
         must_train(recipe)
@@ -96,15 +99,17 @@ def must_train(recipe: "Recipe") -> None:
     """What training gates cannot do without, and cannot do."""
     if not recipe.epochs:
         raise ValueError(
-            f"criterion {recipe.criterion} trains gates, and epochs is 0; give --epochs 1 or more, such as 10"
+            f"criterion {recipe.criterion} trains gates, and epochs is 0; give 1 or more, such as epochs=10"
         )
     if recipe.measure == "latency":
         raise ValueError(
-            f"training gates for {recipe.criterion} takes a measure that falls with every channel, and "
-            "latency does not; give --measure macs or params"
+            f"training gates for {recipe.criterion} needs a measure that falls with every channel, and "
+            "latency does not; "
+            "give measure=macs or params"
         )
     if recipe.allocation == "gates" and (recipe.round_to > 1 or recipe.cut_group):
         asked = "round_to" if recipe.round_to > 1 else "cut_group"
         raise ValueError(
-            f"{asked} has no say where open gates are the widths; give --allocation uniform or global with it"
+            f"{asked} does nothing where the open gates decide the widths; give allocation=uniform or "
+            "global with it"
         )

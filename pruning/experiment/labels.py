@@ -58,7 +58,7 @@ def labels_tested(
     """
     must_be_scored(recipe.criterion)
     if not CRITERIA[recipe.criterion].uses_labels:
-        raise ValueError(f"{recipe.criterion} looks at no labels; give a criterion that does, such as di")
+        raise ValueError(f"{recipe.criterion} uses no labels; give a criterion that does, such as di")
     found = replace(loaded(recipe, watch), recipe=recipe)
     sizes = {group.name: group.size for group in found.graph.groups}
     tick, rows, losses = Steps(watch, "labels", 3 * shuffles), [], {"true": [], "shuffled": []}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pruning.cost import Plan
 from pruning.experiment.sources import Loaded
 from pruning.progress import Watch
+from pruning.terms import plural
 from pruning.train.saved import Saved
 
 
@@ -29,13 +30,18 @@ def mended(
             messages += _repair(loaded, small, plan, watch)
         stages.evaluate("repaired", small)
     if stopped and epochs:
-        messages.append(f"Nothing was fine-tuned ({epochs} epochs), since training the gates was stopped.")
+        messages.append(
+            f"Nothing was fine-tuned ({plural(epochs, 'epoch')} asked for), since training the gates was "
+            "stopped."
+        )
     elif epochs:
         with clock.stage("tune"):
             history = _tune(loaded, small, messages, watch, saved)
         stages.evaluate("tuned", small)
         if len(history) < epochs:
-            messages.append(f"Fine-tuning was stopped, as asked, after {len(history)} of {epochs} epochs.")
+            messages.append(
+                f"Fine-tuning was stopped, as asked, after {len(history)} of {plural(epochs, 'epoch')}."
+            )
     return history
 
 

@@ -19,6 +19,7 @@ from pruning.experiment.recipe import Recipe
 from pruning.experiment.removal import IMAGES, Removal, Steps, learned
 from pruning.experiment.sources import Loaded
 from pruning.progress import Watch, silent
+from pruning.terms import title
 
 SMALL = 12  # channels of a group all of whose subsets are tried
 
@@ -117,7 +118,7 @@ def every_score(found: Loaded, group: str, watch: Watch) -> tuple[dict[str, Scor
     together = [chosen for chosen in asked if CRITERIA[chosen[0]].uses_data]
     scores, messages = {}, []
     if recipe.trained:
-        messages.append(f"{recipe.criterion} is left out: its scores take training the network")
+        messages.append(f"{title(recipe.criterion)} is left out: its scores take training")
     try:
         scores |= _scored(found, together, group, watch)  # one pass over the images for all of them
     except ValueError:
@@ -126,7 +127,7 @@ def every_score(found: Loaded, group: str, watch: Watch) -> tuple[dict[str, Scor
         try:
             scores |= _scored(found, [chosen], group, watch)
         except ValueError as error:
-            messages.append(f"{chosen[0]} is left out: {error}")
+            messages.append(f"{title(chosen[0])} is left out: {error}")
     return {name: scores[name] for name in SCORED if name in scores}, tuple(messages)
 
 

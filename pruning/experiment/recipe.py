@@ -1,7 +1,7 @@
 """The Recipe: everything about one pruning experiment, as one flat, frozen, comparable record.
 
 The command line's flags, the app's link, a downloaded model's `recipe.json` and `run`'s argument are all this
-record. Help texts live here once, in the fields' metadata: the command line and the app show the same words.
+record. Help texts live here once, in the fields' metadata: pages show them, and so do flags.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from pruning.criteria import CRITERIA, resolve_options
 from pruning.experiment.checks import check
 from pruning.experiment.unsaid import BEST, MATCH_STEPS, combination, default_threads, derived, followed
 from pruning.experiment.values import as_text, from_text, whole_numbers
+from pruning.terms import ALLOCATIONS, REPAIRS, listed
 from pruning.wording import choose
 
 Measure = Literal["macs", "params", "channels", "latency"]
@@ -24,13 +25,13 @@ Groups = Literal["inner", "all"]
 Repair = Literal["none", "recalibrate", "reconstruct", "match"]
 BitsBy = Literal["di", "error", "uniform"]
 Normalize = Literal["auto", "cifar10", "imagenet", "none"]
-
-
 CHOICES = ("normalize", "measure", "allocation", "search_by", "groups", "repair", "bits_by")
 
 
-def setting(default, help_text: str):
-    return field(default=default, metadata={"help": help_text})
+def setting(default, help_text: str, typed: str = ""):
+    """A field. help_text: what it is, on pages and on the command line.   typed: what the command line adds:
+    the values as they are typed, and what is taken where none is given."""
+    return field(default=default, metadata={"help": help_text, "typed": typed})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,91 +43,108 @@ class Recipe:
     right.
     """
 
-    model: str = setting("resnet20", "A listed network, or torchvision:NAME.")
+    model: str = setting("resnet20", "The network.", "A listed one ('list models') or torchvision:NAME.")
     data: str = setting(
-        "scenes", "scenes, digits, cifar10, cifar100, or a path: class folders, a .zip of them, an .npz."
+        "scenes",
+        "The data set.",
+        "scenes, digits, cifar10, cifar100, or a path: class folders, a .zip of them, an .npz.",
     )
     checkpoint: str | None = setting(
         None,
-        "Weights: safetensors or a PyTorch state dict; 'none' takes random ones. Unsaid: the bundled ones.",
+        "Weights: a safetensors file or a PyTorch state dict.",
+        "'none': random ones. Default: the bundled ones.",
     )
-    normalize: Normalize = setting("auto", "What the network expects its pixels to be normalised by.")
-    size: int | None = setting(None, "Side of the input images in pixels. Unsaid: what the network expects.")
+    normalize: Normalize = setting("auto", "How pixels are normalised before the network sees them.")
+    size: int | None = setting(None, "Side of the images in pixels.", "Default: the network's own.")
     subtask: tuple[int, ...] = setting(
-        (), "Class numbers, such as 3 5 8: data, network and all figures are narrowed to these. Unsaid: all."
+        (),
+        "The classes to tell apart: data, network and all figures are narrowed to them.",
+        "Class numbers, such as 3 5 8. Default: all.",
     )
     criterion: str = setting(
         None,
-        "How channels are ordered; 'list criteria' names them. Unsaid: l1, but with allocation and repair "
-        "unsaid too the best combination measured: reconstruction, error and match.",
+        "How channels are ranked.",
+        "'list criteria' names them. Default: l1; where allocation and repair are not given either, the "
+        "best combination measured: reconstruction, error and match.",
     )
     options: tuple[tuple[str, Any], ...] = setting((), "The criterion's own options.")
-    cut: float = setting(0.5, "Share of the measure to remove, from 0 to below 1.")
+    cut: float = setting(
+        0.5,
+        "Pruning ratio: the share of the MACs, parameters, channels or latency to remove.",
+        "From 0 to below 1.",
+    )
     measure: Measure = setting(
         "macs",
-        "What the cut is a share of: multiply-accumulates, parameters, channels, or the time of a batch as "
-        "estimated from measured times of layers.",
+        "What the pruning ratio counts: MACs (multiply-accumulates), parameters, channels, or the "
+        "latency of a batch, estimated from measured times of the layers.",
     )
     latency: str | None = setting(
-        None, "measure latency: a latency.json with the measured times. Unsaid: they are measured now."
+        None,
+        "The measured times behind a pruning ratio of latency.",
+        "A latency.json. Default: measured now.",
     )
     allocation: Allocation = setting(
         None,
-        "The same share of every group; one ranking over all groups; greedy: what costs least per share "
-        "saved, measured; trace-ratio: what tells classes apart least per share saved; error: widths where "
-        "the error that is left after refitting the readers rises least per share saved; gates: those that "
-        "training leaves open. Unsaid: gates with gdp, else uniform; see criterion.",
+        "How the cut is distributed over the channel groups.",
+        f"{listed(ALLOCATIONS)} Default: gates with gdp, else uniform; see criterion.",
     )
     search_by: SearchBy = setting(
         "kl",
-        "greedy: the cost of a step on hold-out images, as the rise of cross-entropy or of the divergence "
-        "(KL) from the full network; or the discriminant information (DI) lost, without running it.",
+        "Cost of a step of the greedy search: the rise in cross-entropy or in KL divergence from the "
+        "full network's predictions on hold-out images, or the discriminant information (DI) lost, "
+        "without running the network.",
     )
     search_temperature: float = setting(
-        1.0,
-        "greedy by kl: answers are softened by it before they are compared; 1 leaves them as they are.",
+        1.0, "Temperature that softens the predictions before their KL divergence; 1 leaves them as they are."
     )
-    search_images: int = setting(256, "greedy: hold-out images that every step is measured on.")
-    search_every: int = setting(0, "greedy: steps after which channels are scored anew; 0: never.")
+    search_images: int = setting(256, "Hold-out images on which every step of the greedy search is measured.")
+    search_every: int = setting(
+        0, "Steps of the greedy search after which channels are scored again; 0: never."
+    )
     groups: Groups = setting(
-        "inner", "Which groups may be cut: those inside blocks, or residual streams as well."
+        "inner", "Which channel groups may be cut: those inside blocks, or the residual streams as well."
     )
-    protect: tuple[str, ...] = setting((), "Groups that stay whole.")
+    protect: tuple[str, ...] = setting((), "Channel groups that are not cut.")
     cut_group: tuple[tuple[str, float], ...] = setting(
-        (), "NAME=SHARE: this share of that group's channels goes."
+        (), "Channel groups with a pruning ratio of their own.", "NAME=SHARE."
     )
-    max_cut_per_group: float = setting(0.9, "No group loses more than this share of its channels.")
-    min_channels: int = setting(1, "Every group keeps at least this many channels.")
-    round_to: int = setting(1, "Keep a multiple of this many channels in every group that is cut.")
+    max_cut_per_group: float = setting(0.9, "The highest pruning ratio of any one group.")
+    min_channels: int = setting(1, "The least number of channels that a group keeps.")
+    round_to: int = setting(1, "Every group that is cut keeps a multiple of this many channels.")
     repair: Repair = setting(
         None,
-        "What follows the cut before any training, without labels: recalibrate re-estimates norms; "
-        "reconstruct refits the layers that read what was cut; match then moves all weights until blocks "
-        "give what the full network's give. Unsaid: none; see criterion.",
+        "What follows the cut before any training, without labels.",
+        f"{listed(REPAIRS)} Default: none; see criterion.",
     )
-    match_steps: int = setting(MATCH_STEPS, "match: steps of gradient descent.")
-    epochs: int = setting(0, "Epochs of fine-tuning after the cut; with gdp of all training, gates included.")
+    match_steps: int = setting(MATCH_STEPS, "Gradient steps of block-wise feature matching.")
+    epochs: int = setting(0, "Epochs of fine-tuning after the cut; where gates are trained, of all training.")
     gate_epochs: int | None = setting(
-        None, "gdp: how many of the epochs train gates, before the cut. Unsaid: 60 %, rounded up."
+        None, "Epochs that train the gates, before the cut.", "Default: 60 %, rounded up."
     )
-    lr: float = setting(0.05, "Learning rate of fine-tuning, at its start; it falls to 0 along a cosine.")
-    batch_size: int = setting(64, "Images a step of fine-tuning.")
-    distill: bool = setting(False, "Fine-tune under the full network as teacher.")
-    distill_temperature: float = setting(4.0, "Temperature by which both networks' answers are softened.")
-    distill_logits: float = setting(1.0, "Weight of the distance to the teacher's answers.")
+    lr: float = setting(0.05, "Learning rate at the start of fine-tuning; it falls to 0 along a cosine.")
+    batch_size: int = setting(64, "Images per step of fine-tuning.")
+    distill: bool = setting(False, "Fine-tune with the full network as teacher (knowledge distillation).")
+    distill_temperature: float = setting(
+        4.0, "Temperature that softens the predictions of teacher and student."
+    )
+    distill_logits: float = setting(1.0, "Weight of the distillation loss on predictions.")
     distill_features: float = setting(
-        0.3, "Weight of the distance to the teacher's discriminant features at the end of each stage."
+        0.3, "Weight of the distillation loss on discriminant features at the end of each stage."
     )
-    bits: float | None = setting(None, "Mean bits a weight after quantization. Unsaid: not quantized.")
-    bit_choices: tuple[int, ...] = setting((2, 4, 8), "Bit-widths that a channel may be given.")
+    bits: float | None = setting(None, "Mean bits per weight after quantization.", "Default: not quantized.")
+    bit_choices: tuple[int, ...] = setting((2, 4, 8), "Bit-widths that a channel may get.")
     bits_by: BitsBy = setting(
-        "di", "Which channels get more bits: by discriminant information, by error alone, or none."
+        "di",
+        "What gives a channel more bits: discriminant information (DI) and rounding error, rounding "
+        "error alone, or nothing (all alike).",
     )
-    bits_epochs: int = setting(0, "Epochs of fine-tuning with the weights rounded (quantization-aware).")
+    bits_epochs: int = setting(0, "Epochs of quantization-aware training, with rounded weights.")
     calibration: int = setting(1000, "Training images that data-driven criteria and the repair look at.")
     seed: int = setting(0, "Seed of calibration images, shuffling, augmentation and splits.")
     device: str = setting("cpu", "Where torch computes: cpu, cuda, cuda:0 ...")
-    threads: int = setting(default_threads(), "Threads torch computes with; they change the last digits.")
+    threads: int = setting(
+        default_threads(), "Threads that PyTorch uses; another number changes the last digits."
+    )
 
     def __post_init__(self):
         self._freeze()

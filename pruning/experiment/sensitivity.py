@@ -20,6 +20,7 @@ from pruning.experiment.removal import IMAGES, Steps, batches, holdout_of, learn
 from pruning.experiment.values import share as must_be_a_share
 from pruning.progress import Watch, silent
 from pruning.search.order import Order
+from pruning.terms import percent, plural
 
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 COLUMNS = ["group", "tied_to", "share", "kept", "channels", "accuracy_raw", "accuracy_repaired"]
@@ -57,12 +58,13 @@ def in_one_line(table: pd.DataFrame) -> str:
     share, images = table["share"].max(), table["images"].iloc[0]
     rows = table[table["share"] == share].sort_values("cross_entropy_raw", ascending=False)
     most, least = (
-        f"{row.group} ({100 * row.accuracy_raw:.2f} %, refitted {100 * row.accuracy_repaired:.2f} %)"
+        f"{row.group} ({percent(row.accuracy_raw)}, reconstructed {percent(row.accuracy_repaired)})"
         for row in rows.iloc[[0, -1]].itertuples()
     )
     return (
-        f"{len(rows)} groups x {table['share'].nunique()} shares, {images} hold-out images; a cut of "
-        f"{100 * share:g} % hurts most in {most}, least in {least}"
+        f"{plural(len(rows), 'group')} x {plural(table['share'].nunique(), 'pruning ratio')}, {images:,} "
+        "hold-out "
+        f"images; a cut of {100 * share:g} % costs most in {most}, least in {least}"
     )
 
 
@@ -90,7 +92,9 @@ class _Measure:
             g for g, group in enumerate(self.structure.groups) if group.inner or recipe.groups == "all"
         ]
         if not self.groups:
-            raise ValueError(f"no group of {recipe.model} can be cut; 'list groups' says why, layer by layer")
+            raise ValueError(
+                f"no group of {recipe.model} can be cut; its list of groups says why, layer by layer"
+            )
         self.order = Order(self.structure, scored(recipe, watch))
         self.model = copy_with(found.model, {}).eval()
         drawn = CalibrationImages(self.model, found.data, recipe.calibration, recipe.seed)

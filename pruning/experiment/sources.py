@@ -103,7 +103,7 @@ def located(field: str, flag: str) -> str:
     folder = os.environ.get(UPLOADS)
     path = Path(folder) / digest / Path(name).name if folder and digest.isalnum() else None
     if path is None or not path.is_file() or file_digest(path) != digest:
-        raise ValueError(f"this recipe was made with the file {name}; give it again with --{flag} FILE")
+        raise ValueError(f"this recipe was made with the file {name}; give it again as {flag}=FILE")
     return str(path)
 
 
@@ -152,7 +152,7 @@ def usable_device(name: str):
     except RuntimeError:
         raise ValueError(f"there is no device {name!r}; give cpu, cuda or cuda:0") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("there is no CUDA device on this machine; give --device cpu")
+        raise ValueError("there is no CUDA device on this machine; give device=cpu")
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"{name} is not supported; give cpu or cuda")
     return device

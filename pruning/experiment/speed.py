@@ -10,7 +10,7 @@ import pandas as pd
 from pruning.cost import Plan
 from pruning.experiment.sources import Loaded
 from pruning.progress import Watch
-from pruning.terms import percent
+from pruning.terms import percent, plural
 
 if TYPE_CHECKING:
     from pruning.experiment.recipe import Recipe
@@ -86,7 +86,7 @@ def hardly_faster(
     saved, fewer = 1 - latency["final"] / latency["baseline"], 1 - macs["after"] / macs["before"]
     if saved >= fewer / 2:
         return []
-    how = f"at batch {latency['batch']} on {latency['threads']} thread{'s' * (latency['threads'] > 1)}"
+    how = f"at batch {latency['batch']} on {plural(latency['threads'], 'thread')}"
     if saved <= 0:
         words = f"{percent(fewer, 0)} fewer MACs did not make it faster {how}"
     else:
@@ -96,7 +96,7 @@ def hardly_faster(
     if len(most):
         words += f"; most time stayed in {'; '.join(_in_words(row) for row in most.itertuples())}"
     rest = layers[layers["kind"].isin((OTHER, "norm"))]["ms_after"].sum() / layers["ms_after"].sum()
-    words += f"; norms, activations and the rest take {percent(rest, 0)} of the time"
+    words += f"; batch norms, activations and the rest take {percent(rest, 0)} of the time"
     return [words + (f"; {' or '.join(ways)} may help." if ways else ".")]
 
 
@@ -104,11 +104,11 @@ def _ways(recipe: "Recipe", block: int) -> list[str]:
     """What makes a cut of time, and is not in use. block: channels that the processor computes at a time."""
     ways = []
     if recipe.round_to % block:
-        ways.append(f"--round-to {block} (the processor computes {block} channels at a time)")
+        ways.append(f"round_to={block} (the processor computes {block} channels at a time)")
     if recipe.groups == "inner":
-        ways.append("--groups all (the streams between blocks get narrower too)")
+        ways.append("groups=all (residual streams get narrower too)")
     if recipe.measure != "latency":
-        ways.append("--measure latency")
+        ways.append("measure=latency")
     return ways
 
 

@@ -29,7 +29,7 @@ def named(recipe: "Recipe") -> LatencyTable | None:
         path = kept
     elif not path or not Path(path).is_file():
         raise ValueError(
-            f"this recipe was planned on a {FILE} that is not beside it; give it again with --latency FILE"
+            f"this recipe was planned on a {FILE} that is not beside it; give it again as latency=FILE"
         )
     table = LatencyTable.read(path)
     if table.digest != digest:
@@ -91,7 +91,7 @@ def foreign(table: LatencyTable, loaded: Loaded) -> list[str]:
     if here == table.machine:
         return []
     return [
-        f"the times that widths were planned on are of another machine or setting: of "
+        f"the widths were planned on times measured on another machine or setting: "
         f"{table.machine.in_words()}; this is {here.in_words()}."
     ]
 

@@ -88,7 +88,7 @@ class Training:
         if wish == "stop":
             self.stopped = True
             done = f"{self.mover.step} of {self.mover.steps} steps"
-            self.messages.append(f"Stopped after {done}: what was shut by then is cut.")
+            self.messages.append(f"Stopped after {done}: channels whose gates were closed by then are cut.")
         return self.stopped
 
     def one_batch(self):

@@ -57,11 +57,11 @@ def match(
     blocks = blocks_of(plan, one, other)
     weights = [p for p in small.parameters() if p.requires_grad and p.numel()]
     if not blocks or not weights:
-        return ["no block of the cut network can be compared with the whole one's: nothing was matched"]
+        return ["no block of the pruned network can be compared with the full network's: nothing was matched"]
     part = max(1, int(GRADIENTS / max(1.0, 2 * other.stored())))
     trainer = _Trainer(small, weights, _Wanted(model, blocks, inputs[:PART]), part)
     if reason := trainer.stuck(inputs[:1]):
-        return [f"no gradient goes through the network ({reason}): nothing was matched"]
+        return [f"no gradient passes through the network ({reason}): nothing was matched"]
     aside = max(1, len(inputs) // ASIDE)
     best = _Best(small, trainer, inputs[len(inputs) - aside :])
     with _gradients_as_they_were(small), evaluating(small):
@@ -222,7 +222,7 @@ class _Best:
             self.small.load_state_dict(self.state)
         if self.loss < self.before:
             return []
-        return ["matching made no block better on images set aside: the reconstructed network stays"]
+        return ["block-wise matching improved nothing on images set aside: the reconstructed network is kept"]
 
 
 class _gradients_as_they_were:

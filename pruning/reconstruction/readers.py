@@ -73,9 +73,9 @@ def readers(
     for layer in (layer for g in groups for layer in structure.layers_of(g, "readers")):
         if layer.weight not in once:
             why = "it runs more than once" if layer.weight in found else "its weight is computed from others"
-            messages[f"{layer.name} is left as it was: {why}"] = None
+            messages[f"{layer.name} is not refitted: {why}"] = None
         elif known[layer.weight].wide:
-            messages[f"{layer.name} reads so many channels that only its bias is refitted"] = None
+            messages[f"{layer.name} reads too many channels: only its bias is refitted"] = None
     return once, list(messages)
 
 

@@ -22,7 +22,7 @@ def recalibrate(small: nn.Module, images: CalibrationImages, *, watch: Watch = s
     norms = [m for m in small.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     norms = [norm for norm in norms if norm.track_running_stats]
     if not norms:
-        return ["the network has no batch norm, so there is nothing to recalibrate"]
+        return ["the network has no batch norm: nothing was recalibrated"]
     done = 0
     with _estimating(small, norms), torch.no_grad():
         for inputs, _ in images.batches(BATCH):

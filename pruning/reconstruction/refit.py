@@ -63,7 +63,7 @@ def reconstruct(
         return [*messages, "no layer of the network reads what was cut, so there is nothing to reconstruct"]
     if number < len(images):
         messages.append(
-            f"reconstruction looks at {number} of {len(images)} images: more would take over 512 MiB"
+            f"reconstruction uses {number:,} of {len(images):,} images: more would take over 512 MiB"
         )
     inputs = first_images(images, number)
     places_each = min(MOST, -(-rows // number))
@@ -94,12 +94,14 @@ def _steps(plan: Plan, whole: Course, cut: Course) -> tuple[list[Step], list[str
     """The layers to refit in the order in which their output is taken up, and what is said of the others."""
     known, own, messages = whole.readings(), cut.readings(), []
     if whole.names != cut.names:
-        messages.append("cut, the network does other operations: what arrives by shortcuts is not corrected")
+        messages.append(
+            "the pruned network runs other operations: errors that arrive by shortcuts are not corrected"
+        )
         known, own = ({w: replace(r, norm=None, settles=r.at) for w, r in x.items()} for x in (known, own))
     twice = sorted(set(cut.several()) & plan.reads.keys())
     unseen = sorted(plan.reads.keys() - own.keys() - set(twice))
     for weights, why in ((twice, "it runs more than once"), (unseen, "its weight is computed from others")):
-        messages += [f"{weight.removesuffix('.weight')} is left as it was: {why}" for weight in weights]
+        messages += [f"{weight.removesuffix('.weight')} is not refitted: {why}" for weight in weights]
     first = min((own[weight].at for weight in plan.reads if weight in own), default=math.inf)
     steps = []
     for weight, reading in own.items():
@@ -107,7 +109,7 @@ def _steps(plan: Plan, whole: Course, cut: Course) -> tuple[list[Step], list[str
             kept = kept_outputs(plan, whole.operations[known[weight].at], cut.operations[reading.at])
             if kept is None:
                 left = weight.removesuffix(".weight")
-                messages.append(f"{left} is left as it was: which of its outputs are left can't be told")
+                messages.append(f"{left} is not refitted: which of its outputs are left is not known")
             else:
                 steps.append(Step(weight, kept, known[weight], reading))
     return sorted(steps, key=lambda step: step.cut.settles), messages
@@ -196,7 +198,10 @@ class _Target:
             if isinstance(value, BaseException):
                 raise value
             if value is None:
-                raise ValueError(f"the whole network did not run {weight} a second time: it must do the same")
+                raise ValueError(
+                    f"the full network did not run {weight} a second time: it must run the same layers "
+                    "each time"
+                )
             self.held[name] = value
         return self.held.pop(weight)
 

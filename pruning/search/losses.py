@@ -41,7 +41,7 @@ def holdout_batches(model: nn.Module, data, number: int, seed: int) -> Holdout:
     device = str(next((p.device for p in model.parameters()), "cpu"))
     number_of_parts = -(-len(rows) * chosen.images.shape[2] ** 2 // PIXELS)
     parts = np.array_split(np.arange(len(rows)), number_of_parts)
-    fewer = f"{number} hold-out images were asked for; there are {len(rows)}, all are used"
+    fewer = f"{number:,} hold-out images were asked for; there are {len(rows):,}, and all are used"
     return Holdout(
         [to_tensor(chosen.images[part], normalization, device) for part in parts],
         [torch.from_numpy(np.array(chosen.labels[part])).to(device) for part in parts],

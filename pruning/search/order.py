@@ -56,7 +56,7 @@ def scored_again(
     sizes = {group.name: group.size - int(lost) for group, lost in zip(structure.groups, counts, strict=True)}
     if {group.name: group.size for group in found.groups} != sizes:
         raise ValueError(
-            "cut so far, the network has other channel groups, so it cannot be scored anew there"
+            "the network as cut so far has other channel groups, so its channels cannot be scored again"
         )
     gone = {g: np.setdiff1d(np.arange(structure.groups[g].size), stay) for g, stay in kept.items()}
     return Order(structure, score(found), gone), found

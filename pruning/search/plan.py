@@ -35,6 +35,7 @@ from pruning.search.greedy import greedy
 from pruning.search.order import Order, scored_again
 from pruning.search.progress import Progress
 from pruning.search.trace_ratio import trace_ratio
+from pruning.terms import ALLOCATIONS, plural, sentence
 from pruning.wording import choose
 
 SEARCHES = ("greedy", "trace-ratio", "error")
@@ -183,10 +184,16 @@ class _Search:
             self.budget, price, self.names, after=self._renew(price), progress=self.progress
         )
         if self.by == "di":
-            ran = f"{self.progress.evaluations} candidates compared by DI lost, without running the network"
+            ran = (
+                f"{plural(self.progress.evaluations, 'candidate')} compared by DI lost, without running "
+                "the network"
+            )
         else:
-            ran = f"{self.progress.evaluations} evaluations on {len(price.holdout)} hold-out images"
-        self.messages.append(f"greedy: {len(path)} steps, {ran}.")
+            ran = (
+                f"{plural(self.progress.evaluations, 'evaluation')} on "
+                f"{plural(len(price.holdout), 'hold-out image')}"
+            )
+        self.messages.append(told_of("greedy", f"{plural(len(path), 'step')}, {ran}."))
         return counts, path
 
     def _renew(self, price):
@@ -223,8 +230,11 @@ class _Search:
             self.errors = errors_of(self.graph, self.order.scores, sample.data, losing, **how)
         counts, path = by_error(self.budget, self.errors, self.names, progress=self.progress)
         self.lost = lost_at(self.errors, counts)
-        told = f"refitted, the readers of all groups together lack {self.lost:.3g} of their variance"
-        self.messages.append(f"error: {len(path)} steps; {told}.")
+        told = (
+            f"after least-squares reconstruction, {self.lost:.3g} of the variance is missing where the "
+            "groups are read"
+        )
+        self.messages.append(told_of("error", f"{plural(len(path), 'step')}; {told}."))
         return counts, path
 
     def expected(self, measure: str, asked: Asked) -> dict[str, float]:
@@ -263,7 +273,9 @@ class _Search:
             path = (*path, *more)
             if number < rounds:
                 graph = self._score_again(counts)
-        self.messages.append(f"trace-ratio: {rounds} rounds of statistics, {len(path)} steps.")
+        self.messages.append(
+            told_of("trace-ratio", f"{plural(rounds, 'round')} of statistics, {plural(len(path), 'step')}.")
+        )
         return counts, path
 
     def _worth(self, graph) -> dict[int, np.ndarray]:
@@ -278,3 +290,7 @@ class _Search:
             g: utilities(table["b"].to_numpy(float), table["w"].to_numpy(float), gamma=gamma)
             for g, table in tables.items()
         }
+
+
+def told_of(allocation: str, words: str) -> str:
+    return f"{sentence(ALLOCATIONS[allocation].title)}: {words}"

@@ -87,7 +87,9 @@ class Lesson:
         self.stages: tuple[Stage, ...] = self._stages() if teaching.features else ()
         self.maps: list[tuple[Tensor, Tensor]] = []  # (mean [C], map [C, D]) of each stage
         if teaching.features and not self.stages:
-            teaching.messages.append("distillation: no stage of the network can be taught, only its logits")
+            teaching.messages.append(
+                "distillation: no stage of the network can be taught, only its predictions"
+            )
 
     def _stages(self) -> tuple[Stage, ...]:
         from torch.nn.functional import one_hot

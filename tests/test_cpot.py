@@ -209,7 +209,7 @@ def test_maps_of_one_place_are_all_alike_and_the_scores_say_so():
     model = nn.Sequential(nn.Conv2d(3, 6, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)).eval()
     data = torch.randn(30, 3, 8, 8), torch.arange(30) % 3
     scores = pruning.score(pruning.ChannelGraph(model, data[0][:1]), "cpot", data, distribution="maps")
-    assert scores["0"].tolist() == [0] * 6 and "scores all channels alike in 0" in scores.messages[-1]
+    assert scores["0"].tolist() == [0] * 6 and "scores all channels of 0 alike" in scores.messages[-1]
 
 
 # ------------------------------------------------------------------------------------------- what moves them

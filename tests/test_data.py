@@ -104,7 +104,7 @@ def test_calibration_images_are_balanced_training_images_mixed_by_the_seed(n):
 def test_with_fewer_images_than_asked_for_all_are_used_and_it_is_said():
     data = pruning.load_data("digits")
     chosen = calibration_images(data, 5000, seed=0)
-    assert len(chosen) == len(data.train) and "5000 calibration images were asked for" in chosen.messages[0]
+    assert len(chosen) == len(data.train) and "5,000 calibration images were asked for" in chosen.messages[0]
 
 
 def test_a_small_class_gives_what_it_has(tmp_path):

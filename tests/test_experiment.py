@@ -127,7 +127,7 @@ def test_an_upload_is_found_by_its_digest_and_asked_for_by_its_name(tmp_path, mo
     content = bundled_file("resnet20", "digits").read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     recipe = Recipe(data="digits", checkpoint=f"sha256:{digest}#mine.safetensors")
-    with pytest.raises(ValueError, match=r"the file mine.safetensors; give it again with --checkpoint FILE"):
+    with pytest.raises(ValueError, match=r"the file mine.safetensors; give it again as checkpoint=FILE"):
         located(recipe.checkpoint, "checkpoint")
     monkeypatch.setenv(UPLOADS, str(tmp_path))
     (tmp_path / digest).mkdir()

@@ -112,7 +112,7 @@ def test_the_gates_are_a_file_of_plain_arrays_whose_end_is_the_plan(whole):
 def test_a_run_that_was_ended_twice_goes_on_to_the_same_end(subject, whole, tmp_path):
     out = tmp_path / "out"
     interrupted = ended_while_gates_train(words(subject, out), out / "state" / "gates.state.safetensors")
-    assert interrupted == f"stopped; go on with: run --resume {out}"
+    assert interrupted == f"stopped; continue with: run --resume {out}"
     assert [file.name for file in out.iterdir()] == ["state"]
     kept, told = pruning.Recipe(**read(out / "state", "recipe.json")), []
 
@@ -135,7 +135,7 @@ def test_a_run_that_was_ended_twice_goes_on_to_the_same_end(subject, whole, tmp_
     assert read(out, "plan.json") == read(whole, "plan.json") and not (out / "state").exists()
     assert read(out, "report.json")["gates"] == read(whole, "report.json")["gates"]
     again = forked("run", "--resume", out)
-    assert again.returncode == 2 and "nothing to go on with" in again.stderr and "has ended" in again.stderr
+    assert again.returncode == 2 and "no run to continue" in again.stderr and "has ended" in again.stderr
 
 
 def ended_while_gates_train(typed: list[str], state: Path) -> str:
@@ -206,7 +206,7 @@ def test_gates_are_no_scores_that_one_can_have_by_looking():
     network = pruning.load_model("resnet20", "digits", "none")
     graph = pruning.ChannelGraph(network, torch.rand(1, 3, 32, 32))
     for look in (pruning.score, lambda *given: pruning.search_plan(*given, "digits")):
-        with pytest.raises(ValueError, match="gdp trains gates .* run --criterion gdp --epochs N, or scores"):
+        with pytest.raises(ValueError, match="gdp trains gates .* with epochs=1 or more"):
             look(graph, "gdp")
 
 
@@ -214,24 +214,24 @@ def test_gates_are_no_scores_that_one_can_have_by_looking():
 
 DIGITS = "--model resnet20 --data digits --threads 1 --out out"
 WRONG = {  # words typed, and what the one line of answer holds
-    f"run {DIGITS} --criterion gdp": ["epochs is 0", "--epochs 1 or more"],
-    "scores --criterion gdp --epochs 0 --data nowhere --out out": ["epochs is 0", "--epochs 1 or more"],
+    f"run {DIGITS} --criterion gdp": ["epochs is 0", "--epochs 10"],
+    "scores --criterion gdp --epochs 0 --data nowhere --out out": ["epochs is 0", "--epochs 10"],
     f"run {DIGITS} --allocation gates": ["l1 trains no gates", "--criterion gdp"],
     f"run {DIGITS} --epochs 3 --gate-epochs 1": ["gate_epochs", "leave it out"],
-    f"run {DIGITS} --criterion gdp --epochs 3 --gate-epochs 4": ["4", "3 epochs", "fewer"],
+    f"run {DIGITS} --criterion gdp --epochs 3 --gate-epochs 4": ["4", "epochs, 3", "fewer"],
     f"run {DIGITS} --criterion gdp --epochs 3 --gate-epochs 0": ["gate_epochs", "1 or more"],
     f"run {DIGITS} --criterion gdp --epochs 3 --allocation greedy": ["greedy", "gates, uniform or global"],
     f"run {DIGITS} --criterion gdp --epochs 3 --round-to 8": ["round_to", "--allocation uniform or global"],
     f"run {DIGITS} --criterion gdp --epochs 3 --cut-group conv1=0.5": ["cut_group", "--allocation uniform"],
     f"run {DIGITS} --criterion gdp --epochs 1 --allocation global --cut-group conv1=0.5": ["conv1", "gates"],
-    f"run {DIGITS} --criterion gdp --epochs 1 --distill": ["all 1 epochs train gates", "--epochs 2"],
+    f"run {DIGITS} --criterion gdp --epochs 1 --distill": ["all of its epochs train gates", "--epochs 2"],
     f"run {DIGITS} --criterion gdp --epochs 1 --eps-end 0.2": ["0.1 to 0.2", "eps_end"],
     f"run {DIGITS} --criterion gdp --epochs 1 --cut 0.999": ["0.999", "largest"],
     f"scores {DIGITS} --epochs 3": ["--epochs", "trains none", "--criterion gdp"],
-    "run --resume nowhere": ["nothing to go on with in nowhere", "--out folder"],
+    "run --resume nowhere": ["no run to continue in nowhere", "--out folder"],
     "run --resume out --epochs 3": ["--epochs", "leave"],
     "run --resume out --out other": ["--out", "leave"],
-    "run --criterion gdp --epochs 1": ["no place to write", "--out"],
+    "run --criterion gdp --epochs 1": ["no folder to write", "--out"],
 }
 
 

@@ -27,12 +27,12 @@ def test_fewer_macs_that_are_not_faster_are_told_with_the_layers_where_time_stay
     layers["ms_before"], layers["ms_after"] = [10.0, 5, 5, 5, 1, 2], [9.7, 6, 1, 5, 1, 2]
     macs = {"before": 400, "after": 256}
     latency = {"baseline": 28.0, "final": 25.0, "batch": 64, "threads": 1}
-    (told,) = hardly_faster(latency, layers, macs, ["--groups all"])
-    assert "36% fewer multiply-accumulates made it only 11% faster at batch 64 on 1 thread" in told
+    (told,) = hardly_faster(latency, layers, macs, ["groups=all"])
+    assert "36 % fewer MACs made it only 11 % faster at batch 64 on 1 thread" in told
     assert (
         "stayed in layer2.0.conv1: 44% fewer MACs, 3% less time; a: 50% fewer MACs, 20% more time; b" in told
     )
-    assert "c:" not in told and "take 12% of the time; --groups all may help." in told
+    assert "c:" not in told and "take 12 % of the time; groups=all may help." in told
     (told,) = hardly_faster(latency | {"final": 29.0}, layers, macs)
     assert "did not make it faster" in told
     assert not hardly_faster(latency | {"final": 20.0}, layers, macs)
@@ -46,7 +46,7 @@ def test_bars_are_the_slowest_layers_and_all_of_the_time(number):
     for column in ("ms_before", "ms_after", "macs_before", "macs_after"):
         assert rows[column].sum() == pytest.approx(table[column].sum())
     assert list(rows["layer"][:1]) == (
-        [f"layer{number - 1}"] if number else ["activations, sums and the rest"]
+        [f"layer{number - 1}"] if number else ["activations, additions and the rest"]
     )
     assert (REST in set(rows["layer"])) == (number > SHOWN)
     before, after = layer_times(table, 64).data

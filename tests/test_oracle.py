@@ -86,7 +86,7 @@ def test_a_criterion_that_cannot_score_is_named_with_the_reason(monkeypatch):
     bare = RECIPE.but(model="torchvision:squeezenet1_1", checkpoint="none", size=32)
     told = measured(bare, "features.3.squeeze", images=20)
     slimming, norms = told.messages
-    assert slimming.startswith("slimming is left out: ") and "norm" in slimming
+    assert slimming.startswith("Slimming is left out: ") and "norm" in slimming
     assert "nothing is repaired" in norms and told.criteria["criterion"].tolist() == ["l1"]
     assert (told.channels["rise"] == told.channels["rise_repaired"]).all()
 

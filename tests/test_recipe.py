@@ -104,7 +104,7 @@ def parsed(line: str) -> dict:
         ({"model": ""}, "model"),
         ({"allocation": "gates"}, "l1 trains no gates"),
         ({"gate_epochs": 2, "epochs": 2}, "trains no gates"),
-        ({"gate_epochs": 3, "epochs": 2, "criterion": "gdp"}, "all 2 epochs"),
+        ({"gate_epochs": 3, "epochs": 2, "criterion": "gdp"}, "more than epochs, 2"),
         ({"allocation": "greedy", "criterion": "gdp"}, "gates, uniform or global"),
         ({"allocation": "error", "criterion": "gdp"}, "gates, uniform or global"),
         ({"repair": "reconstrukt"}, "'reconstruct'"),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pruning.experiment.unsaid import MATCH_STEPS
 from pruning.experiment.values import positive, share, whole
-from pruning.terms import ALLOCATIONS, REPAIRS, plural
+from pruning.terms import ALLOCATIONS, REPAIRS
 
 if TYPE_CHECKING:
     from pruning.experiment.recipe import Recipe
@@ -78,7 +78,7 @@ def _check_gates(recipe: "Recipe") -> None:
 def must_mean_something(recipe: "Recipe") -> None:
     """A setting that would do nothing is an error: the person expects something of it."""
     if recipe.distill and not recipe.tune_epochs:
-        none = f"all {plural(recipe.epochs, 'epoch')} train gates" if recipe.epochs else "epochs is 0"
+        none = "all of its epochs train gates" if recipe.epochs else "epochs is 0"
         raise ValueError(f"distillation is part of fine-tuning, and {none}; give epochs={recipe.epochs + 1}")
     if recipe.bits_epochs and recipe.bits is None:
         raise ValueError("bits_epochs is quantization-aware training, and bits is not given; give bits=4")

@@ -94,9 +94,7 @@ def _steps(plan: Plan, whole: Course, cut: Course) -> tuple[list[Step], list[str
     """The layers to refit in the order in which their output is taken up, and what is said of the others."""
     known, own, messages = whole.readings(), cut.readings(), []
     if whole.names != cut.names:
-        messages.append(
-            "the pruned network runs other operations: errors that arrive by shortcuts are not corrected"
-        )
+        messages.append("the pruned network runs other operations: errors from shortcuts are not corrected")
         known, own = ({w: replace(r, norm=None, settles=r.at) for w, r in x.items()} for x in (known, own))
     twice = sorted(set(cut.several()) & plan.reads.keys())
     unseen = sorted(plan.reads.keys() - own.keys() - set(twice))
@@ -198,10 +196,7 @@ class _Target:
             if isinstance(value, BaseException):
                 raise value
             if value is None:
-                raise ValueError(
-                    f"the full network did not run {weight} a second time: it must run the same layers "
-                    "each time"
-                )
+                raise ValueError(f"the full network did not run {weight} a second time; it must do the same")
             self.held[name] = value
         return self.held.pop(weight)
 

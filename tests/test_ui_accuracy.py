@@ -1,4 +1,4 @@
-"""One accuracy, one name: every page tells of which images it is, and the test accuracy is the same on all."""
+"""One accuracy, one name: each says of which images it is; the test accuracy is the same on every page."""
 
 import pytest
 

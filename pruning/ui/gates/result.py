@@ -8,7 +8,7 @@ from pruning.experiment.changes import RunReport
 from pruning.figures import gates as figures
 from pruning.jobs import Job
 from pruning.terms import percent
-from pruning.ui import page, show, state
+from pruning.ui import names, page, show, state
 from pruning.ui.gates import running
 from pruning.ui.prune import result
 from pruning.ui.prune.running import settings
@@ -44,13 +44,13 @@ def removed(found: RunReport, job: Job):
     st.subheader("The zeros are removed", anchor=False)
     accuracies(found)
     st.markdown(difference_in_words(found))
+    result.take_away(found, job.folder)
     result.savings(found)
     st.markdown(closed_in_words(found))
     for message in found.report["messages"]:
         st.info(message)
     result.widths(found)
     result.curve(found)
-    result.take_away(found, job.folder)
     query = state.link() | found.recipe.to_query() | {"job": job.id}
     label = "What changed, picture by picture, on Prune"
     st.page_link(page.places()["Prune"], label=label, query_params=query)
@@ -66,15 +66,16 @@ def accuracies(found: RunReport):
     for stage, label in (("repaired", "Recalibrated"), ("tuned", "Fine-tuned"), ("quantized", "In few bits")):
         if report["accuracy"].get(stage) is not None:
             rows.append((label, report["accuracy"][stage], "What followed the removal."))
+    result.on_test_images(images)
     for column, (label, share, text) in zip(st.columns(max(4, len(rows))), rows, strict=False):
         against = gated if label == "Zeros removed" else rows[0][1]
         than = "gated" if label == "Zeros removed" else "the full network"
-        told = f"{100 * (share - against):+.2f} points to {than}" if column else ""
+        told = f"{names.points(share - against)} to {than}"
         first = label == "Full network"
         column.metric(
             label,
             f"{percent(share)}",
-            f"{images:,} test images" if first else told,
+            f"{report['correct']['baseline']:,} right" if first else told,
             delta_color="off",
             delta_arrow="off",
             help=text,

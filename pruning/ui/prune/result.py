@@ -56,7 +56,7 @@ def panel(job: Job):
 def accuracies(found: RunReport):
     """Accuracy on the test images after each stage, the full network's first."""
     whole = found.stages.iloc[0]
-    st.markdown(f"**Test accuracy**, on {whole['test_images']:,} test images")
+    on_test_images(whole["test_images"])
     columns = st.columns(max(4, len(found.stages)))
     for column, stage in zip(columns, found.stages.itertuples(), strict=False):
         column.metric(
@@ -70,6 +70,11 @@ def accuracies(found: RunReport):
         )
     words = found.difference.in_words("the pruned network", "the full network")
     st.markdown(words[0].upper() + words[1:])
+
+
+def on_test_images(images: int):
+    """What the figures below are of."""
+    st.markdown(f"**Test accuracy**, on {images:,} test images")
 
 
 def savings(found: RunReport):

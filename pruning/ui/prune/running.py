@@ -96,7 +96,7 @@ def settings(job: Job):
     recipe = job.arguments[0]
     if recipe != state.recipe_now():
         left, right = st.columns([4, 1], vertical_alignment="center")
-        left.caption("The settings under Plan have changed since: this is the run as it was started.")
+        left.caption("The settings of this page have changed since: this is the run as it was started.")
         right.button("Take up its settings", on_click=take_up, args=(recipe,), key=f"settings {job.id}")
 
 
@@ -116,6 +116,7 @@ def live(job: Job):
     left.progress(*progress(job))
     if jobs.mine(job):
         right.button("Cancel", on_click=jobs.cancel, args=(job,), key=f"cancel {job.id}", width="stretch")
+    st.space("small")  # for the charts' own buttons, which come up above them
     curves(job)
 
 

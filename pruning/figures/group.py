@@ -1,5 +1,7 @@
 """One channel group: its channels from the first to go to the last, and how their scores spread."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -26,7 +28,7 @@ def ranked_bars(channels: pd.DataFrame, unit: str) -> go.Figure:
                 "showticklabels": len(ordered) <= 64,
                 "type": "category",
             },
-            "yaxis_title": unit,
+            "yaxis_title": in_lines(unit),
             "height": 320,
             "bargap": 0.15,
             **frame(),
@@ -53,7 +55,7 @@ def score_histogram(channels: pd.DataFrame, unit: str) -> go.Figure:
     known = finite(channels)
     figure = go.Figure(
         layout={
-            "xaxis_title": unit,
+            "xaxis_title": in_lines(unit),
             "yaxis_title": "channels",
             "barmode": "stack",
             "height": 320,
@@ -76,6 +78,11 @@ def score_histogram(channels: pd.DataFrame, unit: str) -> go.Figure:
     if channels.empty:
         nothing(figure, "This group has not been scored")
     return figure
+
+
+def in_lines(unit: str, letters: int = 36) -> str:
+    """An axis title in as many lines as it takes not to be cut off beside a small chart."""
+    return "<br>".join(textwrap.wrap(unit, letters))
 
 
 def frame() -> dict:

@@ -61,7 +61,9 @@ def searching(recipe: Recipe):
 def one_of(field: str, label: str, names: dict[str, str]):
     """A choice of a few, all in sight."""
     bound = state.bound(field, by="default")
-    st.segmented_control(label, list(names), format_func=names.get, required=True, width="stretch", **bound)
+    st.segmented_control(
+        label, list(names), format_func=names.get, required=True, width="stretch", wrap=True, **bound
+    )
 
 
 def limits(place, recipe: Recipe, structure: Structure):

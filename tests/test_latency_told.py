@@ -30,7 +30,8 @@ def test_fewer_macs_that_are_not_faster_are_told_with_the_layers_where_time_stay
     (told,) = hardly_faster(latency, layers, macs, ["groups=all"])
     assert "36 % fewer MACs made it only 11 % faster at batch 64 on 1 thread" in told
     assert (
-        "stayed in layer2.0.conv1: 44% fewer MACs, 3% less time; a: 50% fewer MACs, 20% more time; b" in told
+        "stayed in layer2.0.conv1: 44 % fewer MACs, 3 % less time; a: 50 % fewer MACs, 20 % more time; "
+        "b" in told
     )
     assert "c:" not in told and "take 12 % of the time; groups=all may help." in told
     (told,) = hardly_faster(latency | {"final": 29.0}, layers, macs)

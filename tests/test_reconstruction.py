@@ -206,7 +206,7 @@ def test_what_is_expected_lies_in_its_band_and_falls_with_the_error(errors, erro
     tried = [Tried(x, x / 3) for x in errors]
     how = {"baseline": 0.9, "images": 500, "matched": matched, "learned": learned}
     told, more = expected(error, tried, **how), expected(error + 0.1, tried, **how)
-    assert 0 <= told["low"] <= told["accuracy"] <= told["high"] <= 1
+    assert 0 <= told["low"] <= told["accuracy"] <= told["high"] <= 0.9  # the full network's
     assert more["accuracy"] <= told["accuracy"] + 1e-12
 
 

@@ -94,6 +94,8 @@ def test_what_is_expected_of_a_cut_comes_from_the_others():
     assert expected_at(BY_ERROR, 0.5, 0.1, matched=True)["accuracy"] > told["accuracy"]
     line = expected_at(FOUND, 0.5, None)
     assert line == {"accuracy": pytest.approx(0.88), "low": 0.84, "high": 0.92}
+    lucky = {cut: replace(now, repaired=now.baseline + 1) for cut, now in FOUND.items() if now.repaired}
+    assert expected_at(lucky, 0.5, None)["high"] == 0.92  # more than the full network's is by chance
     assert expected_at(FOUND, 0.5, None, matched=True) is None
     assert expected_at({0.3: FOUND[0.3], 0.9: FOUND[0.9]}, 0.5, None) is None  # one alone is repaired
 

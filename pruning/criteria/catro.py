@@ -25,8 +25,10 @@ def order_at_width(table: pd.DataFrame, width: int, *, gamma: float = 3.0) -> np
 
 @criterion(
     "catro",
-    meaning="Keeps the channels that together spread the classes most for how they vary inside a class.",
-    unit="scatter between - lambda x within classes",
+    meaning=(
+        "Keeps the channels that together have the largest ratio of between-class to within-class scatter."
+    ),
+    unit="between-class scatter - lambda x within-class scatter",
     side="readers",
     needs=lambda options: (ClassScatter(pooled=options["pooled"]),),
     columns=("b", "w"),
@@ -38,17 +40,18 @@ def catro(
     layer: LayerStatistics,
     *,
     gamma: Annotated[
-        float, "Weight of all channels' within-class scatter in the denominator; 0 is the plain ratio."
+        float, "Weight of all channels' within-class scatter in the denominator; 0: the plain ratio."
     ] = 3.0,
-    pooled: Annotated[bool, "Scatter of spatial means rather than of the maps."] = False,
-    reader_weights: Annotated[bool, "Count each channel by the squared weights that read it."] = True,
+    pooled: Annotated[bool, "Scatter of spatial means instead of whole maps."] = False,
+    reader_weights: Annotated[bool, "Weight each channel by the squared weights that read it."] = True,
     debias: Annotated[
-        bool, "Take off the between-class scatter that a channel without class information has by sampling."
+        bool, "Subtract the between-class scatter that sampling noise alone gives a channel."
     ] = False,
     rounds: Annotated[
         int,
-        "Allocation trace-ratio: statistics are collected anew so often, on the network as cut so far; round "
-        "r of R goes to r/R of the cut, which is our reading.",
+        "Allocation by trace ratio: in how many rounds statistics are collected, each on the network as "
+        "cut so far; "
+        "round r of R goes to r/R of the cut (our reading).",
     ] = 2,
 ) -> np.ndarray:
     """[P, 2]: between- and within-class scatter b and w of each channel that a layer reads, in squared units

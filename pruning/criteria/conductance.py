@@ -15,7 +15,7 @@ def _needs(options) -> tuple:
 
 @criterion(
     "conductance",
-    meaning="Keeps the channels through which most of the right class's score flows (layer conductance).",
+    meaning="Keeps the channels through which most of the true class's score flows (layer conductance).",
     unit="|conductance| of the class's score, mean over images",
     needs=_needs,
     uses_labels=True,
@@ -23,10 +23,8 @@ def _needs(options) -> tuple:
 def conductance(
     layer: LayerStatistics,
     *,
-    images: Annotated[
-        int, "How many of the calibration images are looked at; time grows with images x steps."
-    ] = 100,
-    steps: Annotated[int, "Steps of the integral from the mean colour (zeros) to the image."] = 8,
+    images: Annotated[int, "Calibration images used; time grows with images x steps."] = 100,
+    steps: Annotated[int, "Steps of the integral, from the mean colour (zeros) to the image."] = 8,
 ) -> np.ndarray:
     """Mean over images of |sum over places of the conductance of the class's score|: [P], in units of the
     score, higher = keep.

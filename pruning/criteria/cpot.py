@@ -47,7 +47,7 @@ class Transported:
 
 @criterion(
     "cpot",
-    meaning="Keeps the channels far from their layer's barycenter; what lies near it is redundant.",
+    meaning="Keeps the channels far from their layer's Wasserstein barycenter; those near it are redundant.",
     unit=lambda options: UNITS[options["distribution"]],
     side=lambda options: "readers" if options["distribution"] in NEEDS else "writers",
     needs=lambda options: NEEDS.get(options["distribution"], ()),
@@ -63,25 +63,30 @@ def cpot(
     *,
     distribution: Annotated[
         Literal["filters", "weights", "activations", "maps"],
-        "What stands for a channel: a mass on its filter's taps, its |weights| on a line, its pooled "
-        "activations on a line, or where in the image it is active. filters is the most accurate, maps the "
-        "one that differs visibly.",
+        "The distribution that represents a channel: mass on its filter's taps (filters), its "
+        "|weights|, its pooled "
+        "activations, or where in the image it is active (maps). filters keeps most accuracy; maps are "
+        "the easiest "
+        "to see.",
     ] = "filters",
     ground: Annotated[
         Literal["taps", "spatial"],
-        "filters: moving mass to any other tap costs 1, or within an input channel as far as it goes "
-        "(up to 600 taps; entropic barycenter at reg 0.05).",
+        "filters: cost of moving mass. taps: 1 to any other tap; spatial: the distance within an input "
+        "channel "
+        "(up to 600 taps; entropic barycenter, reg 0.05).",
     ] = "taps",
     temperature: Annotated[
         float,
-        "filters: how flat a filter's mass is, in standard deviations of the layer's weights; high comes "
-        "close to L1.",
+        "filters: temperature of a filter's mass, in standard deviations of the layer's weights; high "
+        "values come "
+        "close to the L1 norm.",
     ] = 4.0,
     barycenter: Annotated[
-        Literal["exact", "median", "mean"], "filters on taps: the exact barycenter, or a simpler centre."
+        Literal["exact", "median", "mean"],
+        ("filters on taps: the exact barycenter, or the median or mean instead."),
     ] = "exact",
     debiased: Annotated[
-        bool, "maps: barycenter and distance without the blur of entropic transport (reg 0.02)."
+        bool, "maps: remove the blur of entropic transport from barycenter and distance (reg 0.02)."
     ] = True,
 ) -> np.ndarray:
     """Distance of each channel's distribution to the layer's barycenter: [P], higher = keep.

@@ -42,7 +42,10 @@ def _unit(options) -> str:
 
 @criterion(
     "di",
-    meaning="Keeps the channels without which the classes would be told apart less well.",
+    meaning=(
+        "Keeps the channels without which the features would lose most discriminant information about "
+        "the classes."
+    ),
     unit=_unit,
     side=_side,
     needs=_needs,
@@ -58,17 +61,21 @@ def di(
     *,
     form: Annotated[
         Literal["taylor", "exact"],
-        "taylor: first-order, un-pooled features. exact: backward elimination on pooled ones.",
+        "taylor: to first order, on un-pooled features. exact: backward elimination on pooled features.",
     ] = "taylor",
     rho: Annotated[
-        float, "Ridge. taylor: absolute, 0.1 unless said. exact: times the mean total scatter, 1e-4."
+        float,
+        (
+            "Ridge regularisation. taylor: absolute, 0.1 by default. exact: relative to the mean total "
+            "scatter, 1e-4 by default."
+        ),
     ] = None,
     one_shot: Annotated[
-        bool, "exact: rank all channels by the loss of removing each alone (exact copies both go)."
+        bool, "exact: rank all channels by the loss of removing each alone (of two copies both are cut)."
     ] = False,
     where: Annotated[
         Literal["before", "after"],
-        "Features as the convolution writes them, before norm and activation, or as they are read after.",
+        "Features before norm and activation, as the convolution writes them, or after, as they are read.",
     ] = "before",
 ) -> np.ndarray:
     """[P, 2]: the score by which channels are ordered, and the DI lost with each; higher = keep.

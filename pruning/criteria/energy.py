@@ -9,8 +9,8 @@ from pruning.statistics import LayerStatistics, Spread
 
 @criterion(
     "energy",
-    meaning="Keeps the channels that vary most where they are read, counted by the weights that read them.",
-    unit="variance x squared reader weights",
+    meaning="Keeps the channels with the largest variance, weighted by the squared weights that read them.",
+    unit="variance x squared weights that read it",
     side="readers",
     needs=lambda options: (Spread(),),
     combine="sum",

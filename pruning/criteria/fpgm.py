@@ -10,7 +10,10 @@ from pruning.statistics import LayerStatistics
 
 @criterion(
     "fpgm",
-    meaning="Keeps the channels whose filters are far from all others; those in the middle can be replaced.",
+    meaning=(
+        "Keeps the channels whose filters are far from all others; those near the geometric median are "
+        "redundant."
+    ),
     unit="sum of distances to the other filters",
 )
 def fpgm(layer: LayerStatistics) -> np.ndarray:

@@ -15,8 +15,10 @@ def _checked(options: dict) -> dict:
 
 @criterion(
     "gdp",
-    meaning="Trains a gate on every channel with the network until each is either shut or wide open.",
-    unit="gate (0 shut, 1 open; shut ones below 0, the later the higher)",
+    meaning=(
+        "Trains a gate on every channel along with the network until each gate is either closed or wide open."
+    ),
+    unit="gate (0 closed, 1 open; closed ones below 0, the later the higher)",
     trained=True,
     resolve=_checked,
 )
@@ -26,23 +28,23 @@ class Polarization:
     not fall."""
 
     eps_start: Annotated[
-        float, "Where eps of the gates t^2 / (t^2 + eps) starts: large, so that gates can move both ways."
+        float, "Start of eps in the gates t^2 / (t^2 + eps): large, so that gates can move both ways."
     ] = 0.1
     eps_end: Annotated[
-        float, "Where eps ends, falling by the same factor every step: small, so that gates are 0 or 1."
+        float, "End of eps, which falls by the same factor every step: small, so that gates are 0 or 1."
     ] = 1e-4
     gate_rate: Annotated[
         float,
-        "How far the loss pulls a typical gate in the whole training, in units of sqrt(eps), against the "
-        "price on the resource, which pushes all gates down.",
+        "Learning rate of the gates: how far the loss moves a typical gate during training, in units of "
+        "sqrt(eps), "
+        "against the price on the resource, which pushes all gates down.",
     ] = 2.0
-    blocks: Annotated[bool, "A gate on every residual branch as a whole, too, so that blocks can close."] = (
-        False
-    )
+    blocks: Annotated[bool, "Also a gate on every residual branch, so that whole blocks can close."] = False
     control: Annotated[
         Literal["none", "frozen", "random"],
-        "frozen: t never moves, to see what the falling eps does alone. random: as many channels of each "
-        "group close, drawn by the seed.",
+        "Controls. frozen: t never moves, which shows the effect of the falling eps alone. random: as "
+        "many channels "
+        "of each group are closed, drawn at random.",
     ] = "none"
 
     def __post_init__(self):

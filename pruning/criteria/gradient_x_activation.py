@@ -15,7 +15,10 @@ def _needs(options) -> tuple:
 
 @criterion(
     "gradient_x_activation",
-    meaning="Keeps the channels that move the right class's score most, by its slope where they are written.",
+    meaning=(
+        "Keeps the channels that contribute most to the true class's score, to first order (gradient "
+        "times activation)."
+    ),
     unit="|gradient x activation| of the class's score, mean over images",
     needs=_needs,
     uses_labels=True,
@@ -23,7 +26,7 @@ def _needs(options) -> tuple:
 def gradient_x_activation(
     layer: LayerStatistics,
     *,
-    images: Annotated[int, "How many of the calibration images are looked at; time grows with them."] = 100,
+    images: Annotated[int, "Calibration images used; time grows with them."] = 100,
 ) -> np.ndarray:
     """Mean over images of |sum over places of gradient x activation|: [P], in units of the score, higher =
     keep.

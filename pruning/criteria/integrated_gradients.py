@@ -15,7 +15,7 @@ def _needs(options) -> tuple:
 
 @criterion(
     "integrated_gradients",
-    meaning="Keeps the channels that add most to the right class's score, by integrated gradients.",
+    meaning="Keeps the channels that contribute most to the true class's score, by integrated gradients.",
     unit="|integrated gradient| of the class's score, mean over images",
     needs=_needs,
     uses_labels=True,
@@ -23,12 +23,8 @@ def _needs(options) -> tuple:
 def integrated_gradients(
     layer: LayerStatistics,
     *,
-    images: Annotated[
-        int, "How many of the calibration images are looked at; time grows with images x steps x layers."
-    ] = 100,
-    steps: Annotated[
-        int, "Steps of the integral from what the layer writes for the mean colour (zeros)."
-    ] = 4,
+    images: Annotated[int, "Calibration images used; time grows with images x steps x layers."] = 100,
+    steps: Annotated[int, "Steps of the integral, from the layer's output for the mean colour (zeros)."] = 4,
 ) -> np.ndarray:
     """Mean over images of |sum over places of the integrated gradient of the class's score|: [P], in units of
     the score, higher = keep.

@@ -8,7 +8,7 @@ from pruning.statistics import LayerStatistics
 
 @criterion(
     "l1",
-    meaning="Keeps the channels whose filters have the largest weights, added up as absolute values.",
+    meaning="Keeps the channels whose filters have the largest L1 norm: the sum of absolute weights.",
     unit="sum of |weight|",
 )
 def l1(layer: LayerStatistics) -> np.ndarray:

@@ -9,8 +9,8 @@ from pruning.statistics import LayerStatistics
 
 @criterion(
     "l2",
-    meaning="Keeps the channels whose filters are longest as vectors.",
-    unit="Euclidean length of the filter",
+    meaning="Keeps the channels whose filters have the largest L2 (Euclidean) norm.",
+    unit="Euclidean norm of the filter",
 )
 def l2(layer: LayerStatistics) -> np.ndarray:
     """Euclidean length of each output channel's filter: [P], in the weights' own scale, higher = keep."""

@@ -10,8 +10,8 @@ from pruning.statistics import LayerStatistics
 
 @criterion(
     "random",
-    meaning="Keeps channels by lot: the control that every method has to beat.",
-    unit="a drawn number",
+    meaning="Keeps channels at random: the control that every criterion has to beat.",
+    unit="random number",
     side="groups",
 )
 def random(layer: LayerStatistics) -> np.ndarray:

@@ -8,8 +8,11 @@ from pruning.statistics import LayerStatistics, RemovalErrors
 
 @criterion(
     "reconstruction",
-    meaning="Keeps the channels that the others cannot stand in for when all that reads them is refitted.",
-    unit="share of the variance lost in all when it goes, refitted",
+    meaning=(
+        "Keeps the channels that the others cannot replace when the layers reading them are refitted by "
+        "least squares."
+    ),
+    unit="share of the variance lost without it, after refitting",
     side="groups",
     needs=lambda options: (RemovalErrors(),),
     columns=("alone", "score"),

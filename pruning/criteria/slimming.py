@@ -9,8 +9,8 @@ from pruning.statistics import LayerStatistics
 
 @criterion(
     "slimming",
-    meaning="Keeps the channels that the batch norm after them scales up most.",
-    unit="|scale| of the norm",
+    meaning="Keeps the channels with the largest scale (gamma) in the batch norm after them.",
+    unit="|scale| of the batch norm",
     side="norms",
 )
 def slimming(layer: LayerStatistics) -> np.ndarray:

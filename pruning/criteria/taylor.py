@@ -9,7 +9,10 @@ from pruning.statistics import GradientTimesActivation, LayerStatistics
 
 @criterion(
     "taylor",
-    meaning="Keeps the channels whose removal would change each picture's loss most, judged by its gradient.",
+    meaning=(
+        "Keeps the channels whose removal would change each image's loss most, to first order (gradient "
+        "times activation)."
+    ),
     unit="|gradient x activation|, mean over images",
     side="groups",
     needs=lambda options: (GradientTimesActivation(),),

@@ -53,20 +53,21 @@ def curve(found: Mapping[float, AccuracyNow]) -> pd.DataFrame:
 def expected_at(
     found: Mapping[float, AccuracyNow], cut: float, error: float | None, *, matched: bool = False
 ) -> dict[str, float] | None:
-    """{accuracy, low, high} that the other cuts let expect of the network cut and repaired here, fractions;
-    None where fewer than two of them were repaired.
+    """{accuracy, low, high} that the other cuts let expect of the network cut and repaired here, fractions,
+    at most the full network's; None where fewer than two of them were repaired.
 
     error: share of the variance that the plan loses; None of a plan not made by errors, which is expected
     between its neighbours.   matched: blocks are matched here, which was not tried at the others."""
     others = {c: now for c, now in found.items() if c != cut and now.repaired is not None}
     if len(others) < 2:
         return None
+    now = next(iter(others.values()))
     if error is None:
         read = None if matched else between(curve(others), cut)
         if read is None or read.repaired is None:
             return None
-        return {"accuracy": read.repaired, "low": read.low, "high": read.high}
-    now = next(iter(others.values()))
+        told = {"accuracy": read.repaired, "low": read.low, "high": read.high}
+        return {name: min(value, now.baseline / now.images) for name, value in told.items()}
     tried = [Tried(c.error, (c.baseline - c.repaired) / c.images) for c in others.values()]
     known = {"baseline": now.baseline / now.images, "images": now.images, "learned": now.learned}
     return expected(error, tried, matched=matched, **known)

@@ -46,7 +46,8 @@ def expected(
     error: float, tried: Sequence[Tried], *, baseline: float, images: int, matched: bool, learned: bool
 ) -> dict[str, float]:
     """{accuracy, low, high, baseline}, fractions: the accuracy to expect, a band that should hold it, and the
-    whole network's on the same images.
+    full network's on the same images. None of it is above the full network's: a pruned network can be right
+    about a few images more, but by chance, and that is not to be expected.
 
     error: of the plan asked about.   baseline, images: the whole network's accuracy on so many images.
     matched: what follows is block matching, which was not tried.   learned: it was trained on those images.
@@ -66,7 +67,7 @@ def expected(
             lost, most = lost * factors[1], most * factors[2]
             least = least * factors[0] - (noise if factors[0] == 0 else 0)
     told = {"accuracy": baseline - lost, "low": baseline - most, "high": baseline - least}
-    return {name: float(np.clip(value, 0, 1)) for name, value in told.items()} | {"baseline": baseline}
+    return {name: float(np.clip(value, 0, baseline)) for name, value in told.items()} | {"baseline": baseline}
 
 
 def tried_cuts(

@@ -255,10 +255,10 @@ def test_the_order_of_the_previous_layers_channels_does_not_matter():
     [
         (
             {"distribution": "maps", "temperature": 2},
-            "temperature has a meaning with distribution filters only",
+            "temperature does something with distribution=filters only",
         ),
-        ({"ground": "spatial", "barycenter": "mean"}, "distribution filters and ground taps only"),
-        ({"debiased": False}, "debiased has a meaning with distribution maps only"),
+        ({"ground": "spatial", "barycenter": "mean"}, "distribution=filters and ground=taps only"),
+        ({"debiased": False}, "debiased does something with distribution=maps only"),
         ({"distribution": "map"}, "maps"),
         ({"temperature": 0}, "above 0"),
     ],

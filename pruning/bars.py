@@ -8,12 +8,12 @@ NAMES = {
     "trace": "loading",
     "statistics": "statistics",
     "score": "scoring",
-    "plan": "plan",
-    "cut": "cut",
-    "repair": "repair",
+    "plan": "planning",
+    "cut": "cutting",
+    "repair": "repairing",
     "gates": "gates",
-    "tune": "tune",
-    "evaluate": "evaluate",
+    "tune": "fine-tuning",
+    "evaluate": "evaluating",
 }
 NO_ROOM = {"eps", "price", "margin", "seconds_left"}  # in a line; the bar has a time left of its own
 

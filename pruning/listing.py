@@ -1,16 +1,17 @@
 """What `list` tells, as rows: plain dicts, so that the table and the JSON say the same."""
 
 import textwrap
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 
+from pruning import terms
 from pruning.channels.records import Structure
 from pruning.criteria import CRITERIA, resolve_options
 from pruning.experiment.recipe import Recipe
 
 LINE = 44  # letters of a list in one cell's line
 GROUPS = {  # what the table of groups shows of a row, and as what
-    **{"name": "group", "size": "channels", "kind": "kind", "positions": "outputs each"},
-    **{"tied_to": "cut as one with", "readers": "read by"},
+    **{"name": "group", "size": "channels", "kind": "kind", "positions": "positions"},
+    **{"tied_to": "pruned together with", "readers": "read by"},
 }
 
 
@@ -36,16 +37,19 @@ def data() -> list[dict]:
 
 
 def criteria() -> list[dict]:
+    """In the groups and the order of every list."""
+    ordered = ((group, CRITERIA[name]) for group, names in terms.grouped(CRITERIA).items() for name in names)
     return [
         {
             "name": c.name,
+            "group": group,
             "uses_data": c.uses_data,
             "uses_labels": c.uses_labels or c.trained,
             "unit": c.unit_of(dict(resolve_options(c.name, {}))),
             "options": {name: option.default for name, option in c.options.items()},
             "meaning": c.meaning,
         }
-        for c in CRITERIA.values()
+        for group, c in ordered
     ]
 
 
@@ -91,21 +95,30 @@ def whole(structure: Structure) -> dict[str, str]:
         if layer.name in structure.fixed:
             found[layer.name] = structure.fixed[layer.name]
         elif layer.kind == "depth-wise convolution" and not structure.maps.get(layer.weight):
-            found[layer.name] = "it hands on the channels that it reads, and those stay"
+            found[layer.name] = "it passes on the channels that it reads, and those stay"
     return found
 
 
 def as_table(rows: list[dict]) -> str:
     """Columns as wide as what they hold; lists joined by commas. Of groups the table, and below it what
-    cannot be cut."""
+    cannot be cut; of criteria a table for each of their groups."""
     if not rows:
         return "nothing"
+    if "group" in rows[0]:
+        parts = {name: list(part) for name, part in groupby(rows, lambda row: row["group"])}
+        return "\n\n".join(
+            (f"{name}: {terms.in_common(name)}\n\n{_ungrouped(part)}") for name, part in parts.items()
+        )
     if "fixed" not in rows[0]:
         return columns(rows)
     cut = [{head: row[name] for name, head in GROUPS.items()} for row in rows if row["fixed"] is None]
     stays = [f"  {row['name']}: {row['fixed']}" for row in rows if row["fixed"] is not None]
-    parts = [columns(cut)] if cut else ["no group of channels can be cut"]
+    parts = [columns(cut)] if cut else ["no channel group can be cut"]
     return "\n\n".join([*parts, *(["\n".join(["cannot be cut:", *stays])] if stays else [])])
+
+
+def _ungrouped(rows: list[dict]) -> str:
+    return columns([{name: value for name, value in row.items() if name != "group"} for row in rows])
 
 
 def columns(rows: list[dict]) -> str:

@@ -15,7 +15,7 @@ class Term(NamedTuple):
 # Criteria by group, in the order of every list: {group: (what they have in common, {criterion: its terms})}.
 CRITERIA: dict[str, tuple[str, dict[str, Term]]] = {
     "The four methods": (
-        "CPOT, CATRO, DI and GDP after their papers; docs/methods.md says where a paper was read one way.",
+        "After their papers; docs/methods.md says what is the paper's and what our reading.",
         {
             "cpot": Term("CPOT", "optimal transport to the layer's barycenter"),
             "catro": Term("CATRO", "trace ratio of class scatter"),
@@ -23,8 +23,8 @@ CRITERIA: dict[str, tuple[str, dict[str, Term]]] = {
             "gdp": Term("GDP", "gates trained with the network, which polarize"),
         },
     ),
-    "Norms of weights": (
-        "They look at the weights alone, so they take no time and need no image.",
+    "Weights and norms": (
+        "They use the weights alone: no image, no time.",
         {
             "l1": Term("L1 norm", "sum of the filter's absolute weights"),
             "l2": Term("L2 norm", "Euclidean norm of the filter"),
@@ -33,7 +33,7 @@ CRITERIA: dict[str, tuple[str, dict[str, Term]]] = {
         },
     ),
     "Attribution": (
-        "They follow gradients of the loss or of the right class's score back to each channel.",
+        "They use gradients of the loss or of the true class's score.",
         {
             "taylor": Term("Taylor", "first-order change of the loss"),
             "gradient_x_activation": Term("Gradient x activation", "first-order attribution"),
@@ -42,7 +42,7 @@ CRITERIA: dict[str, tuple[str, dict[str, Term]]] = {
         },
     ),
     "Ours": (
-        "Made for this program: what the layers that read a channel lose with it.",
+        "What the layers that read a channel lose without it.",
         {
             "reconstruction": Term("Reconstruction", "error of the least-squares reconstruction"),
             "energy": Term("Energy", "variance where the channel is read"),
@@ -85,6 +85,11 @@ def title(criterion: str) -> str:
 def titled(criterion: str) -> str:
     """A criterion in a list to choose from: "L1 norm · sum of the filter's absolute weights"."""
     return f"{title(criterion)} · {_TERMS[criterion].about}" if criterion in _TERMS else criterion
+
+
+def in_common(group: str) -> str:
+    """What the criteria of a group have in common, in a sentence."""
+    return CRITERIA[group][0] if group in CRITERIA else "Criteria of your own."
 
 
 def grouped(criteria: Iterable[str]) -> dict[str, list[str]]:

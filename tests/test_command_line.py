@@ -160,7 +160,7 @@ def test_a_stage_that_takes_long_is_drawn_on_standard_error(capsys):
         for done in (0, 1, 2):
             bars("tune", done, 2, loss=0.25)
     told = capsys.readouterr()
-    assert told.out == "" and "tune" in told.err and "2/2" in told.err and "loss=0.25" in told.err
+    assert told.out == "" and "fine-tuning" in told.err and "2/2" in told.err and "loss=0.25" in told.err
 
 
 def report(folder) -> dict:

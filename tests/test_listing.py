@@ -27,4 +27,4 @@ def test_a_depth_wise_layer_whose_channels_stay_has_a_reason_too():
     rows = listing.group_rows(ChannelGraph(net, torch.rand(2, 3, 9, 9)).structure)
     assert [(row["name"], row["kind"]) for row in rows] == [("0", "fixed"), ("1", "fixed")]
     assert "those stay" in rows[0]["fixed"] and rows[1]["fixed"] == "it is the network's output"
-    assert listing.as_table(rows).startswith("no group of channels can be cut")
+    assert listing.as_table(rows).startswith("no channel group can be cut")

@@ -9,12 +9,12 @@ from pruning.bench.request import PEER
 HEAD = ("by", "criterion", "widths", "groups", "MACs cut", "raw", "recalibrated", "reconstructed", "matched")
 REPAIRS = {"none": "raw", "recalibrate": "recalibrated", "reconstruct": "reconstructed", "match": "matched"}
 LEGEND = """
-Per cent of {images:,} test images that are right, {mean}; no training, the same {calibration:,} training images for both.
-Whole network: {baseline:.2f} %. {processor}, {threads} threads, torch {torch}; MACs counted by us on both, asked for {cuts}.
+Accuracy in percent on {images:,} test images, {mean}; no training, the same {calibration:,} training images for both.
+Full network: {baseline:.2f} %. {processor}, {threads} threads, torch {torch}; MACs counted by us for both, pruning ratios {cuts}.
 groups     which may be cut: all, or those inside blocks (then the peer is told to ignore what writes residual streams)
-uniform    the same share of every group; error: by the error left; global: one ranking; isomorphic: one a kind of group
+uniform    the same share of every group; error: by reconstruction error; global: one ranking; isomorphic: one a kind of group
 -steps     ratio 1 in 400 steps until the budget is met, as in the peer's own benchmark; otherwise its ratio is bisected
-recalibrated: ours, given to both; reconstructed and matched are ours; no repair looks at a label
+recalibrated: ours, given to both; reconstructed and matched are ours; no repair uses a label
 """  # noqa: E501 (wide, as the table is)
 
 

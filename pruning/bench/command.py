@@ -31,19 +31,21 @@ def several(kind: type, text: str) -> Any:
 @flags_of(FIELDS, options=False)
 def bench(
     *,
-    networks: several(str, "Which networks are timed; all if none.") = None,
-    repeats: one(int, "How often each is timed; medians are shown. [default: 3]") = None,
-    accuracy: one(bool, "Accuracy on one network instead, without any training; an hour.") = None,
-    cuts: several(float, "With --accuracy: shares of the MACs to cut. [default: 0.3 0.5]") = None,
-    seeds: several(int, "With --accuracy: each draws calibration images anew. [default: 0]") = None,
-    criteria: several(
-        str, "With --accuracy: of ours and the peer's. Unsaid: eight of ours, its five."
+    networks: several(str, "Networks to time. [default: all]") = None,
+    repeats: one(int, "Repeats of each timing; medians are shown. [default: 3]") = None,
+    accuracy: one(
+        bool, "Compare accuracy on one network instead, without any training; takes an hour."
     ) = None,
+    cuts: several(float, "With --accuracy: pruning ratios of the MACs. [default: 0.3 0.5]") = None,
+    seeds: several(int, "With --accuracy: seeds, each with its own calibration images. [default: 0]") = None,
+    criteria: several(str, "With --accuracy: ours and the peer's. [default: eight of ours, its five]") = None,
     widths: several(
-        str, "With --accuracy: of ours (uniform error) and the peer's (uniform global ...)."
+        str, "With --accuracy: allocations, ours (uniform error) and the peer's (uniform global ...)."
     ) = None,
-    match_steps: one(int, "With --accuracy: steps of the repair match. [default: 100]") = None,
-    json_file: Annotated[Path | None, Parameter(name="--json", help="A file for all raw figures.")] = None,
+    match_steps: one(int, "With --accuracy: steps of block-wise matching. [default: 100]") = None,
+    json_file: Annotated[
+        Path | None, Parameter(name="--json", help="A JSON file for all raw figures.")
+    ] = None,
     **given,
 ):
     """Times and memory of a cut, ours beside Torch-Pruning's, on networks of torchvision: minutes. With

@@ -18,7 +18,6 @@ from pruning.experiment.timed import named, with_table
 from pruning.latency import FILE, LatencyTable
 from pruning.latency.ladder import between, widths
 from pruning.latency.table import Grid, Machine
-from pruning.latency.timing import timings
 from pruning.progress import silent
 from tests.front_door import forked
 
@@ -153,20 +152,6 @@ def test_measuring_leaves_the_network_as_it_was(graph):
     assert graph.model.training and not any(m._forward_hooks for m in graph.model.modules())
     graph.model.eval()
     assert all(torch.equal(before[name], tensor) for name, tensor in graph.model.state_dict().items())
-
-
-def test_timing_ends_early_where_seconds_are_few_and_says_of_how_many_passes(graph, monkeypatch):
-    inputs, runs = (torch.randn(1, 3, 6, 6),), []
-    for told in (None, "0"):
-        monkeypatch.setenv("PRUNING_TIMING_SECONDS", told or "")
-        both = timings([graph.model, graph.model], inputs, graph.structure)
-        assert all(timing.spread[0] <= timing.median <= timing.spread[1] for timing in both)
-        assert all(set(timing.layers) == set(both[0].layers) for timing in both)
-        runs.append([timing.runs for timing in both])
-    assert runs == [[20, 20], [3, 3]]
-    monkeypatch.setenv("PRUNING_TIMING_SECONDS", "soon")
-    with pytest.raises(ValueError, match="'soon'; give seconds"):
-        timings([graph.model], inputs, graph.structure)
 
 
 # ------------------------------------------------------------------------------------------- plans

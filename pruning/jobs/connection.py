@@ -84,7 +84,7 @@ def start(folder: Path, topic: str, hear: Callable, *, warm: tuple[str, ...], me
     Raises RuntimeError naming the log if they do not come up.
     """
     log = folder / "workers.log"
-    process = launch(folder / "workers", log, memory)
+    process = launch(folder / "workers", log, memory, warm)
     try:
         line = process.stdout.readline()
         if not line:
@@ -101,12 +101,10 @@ def start(folder: Path, topic: str, hear: Callable, *, warm: tuple[str, ...], me
     return Connection(client, topic, process)
 
 
-def launch(scratch: Path, log: Path, memory: int | None) -> subprocess.Popen:
+def launch(scratch: Path, log: Path, memory: int | None, warm: tuple[str, ...]) -> subprocess.Popen:
     """The child process, with pipes to its standard input (the lifeline) and output (address and keys)."""
     scratch.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "pruning.jobs.scheduler", str(scratch)]
-    if memory:
-        command.append(str(memory))
+    command = [sys.executable, "-m", "pruning.jobs.scheduler", str(scratch), str(memory or ""), *warm]
     importable = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # by the app, so by a worker too
     with log.open("ab") as stderr:
         return subprocess.Popen(

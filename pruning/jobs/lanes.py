@@ -19,6 +19,8 @@ from pruning.wording import choose
 PATIENCE = 10.0  # seconds a cancelled call may take to look at its watch before its worker is restarted
 ATTEMPTS = 5  # times in all that a job that never began is handed in, as the workers it waited for died
 STARTS_WITHIN = 60.0  # seconds, on a machine that is busy with other things; 2 on one that is not
+# What a network is traced, scored, cut and counted with
+WARM = ("torch", *(f"pruning.{part}" for part in ("channels.graph", "criteria.scoring", "surgery", "train")))
 KEPT = 50  # finished jobs that are remembered, with their results; the oldest is forgotten first
 LOST = "The process that ran this was killed, by hand or for needing too much memory; it was not run again."
 UNHEARD = "Every process that was to run this ended before it began; start it again."
@@ -35,7 +37,7 @@ class Lanes:
     """
 
     def __init__(
-        self, *, scheduler: str | None = None, warm: tuple[str, ...] = ("torch",), memory: int | None = None
+        self, *, scheduler: str | None = None, warm: tuple[str, ...] = WARM, memory: int | None = None
     ):
         self.scheduler, self.warm, self.memory = scheduler, warm, memory
         self.folder, self.topic = Folder(), f"pruning-{secrets.token_hex(8)}"

@@ -1,4 +1,5 @@
-"""The child process `python -m pruning.jobs.scheduler FOLDER`: a TLS scheduler and one worker process a lane.
+"""The child process `python -m pruning.jobs.scheduler FOLDER MEMORY [MODULE ...]`: a TLS scheduler and one
+worker process a lane.
 
 It is a process of its own because Dask spawns workers, and a spawn out of Streamlit's process would run
 app.py again. Its standard input is its lifeline: closed by the app, or by the app's death however it came,
@@ -9,10 +10,12 @@ temporary keys to it.
 import asyncio
 import contextlib
 import json
+import multiprocessing
 import os
 import shutil
 import sys
 import threading
+from multiprocessing import forkserver
 
 from pruning.jobs.job import LANES, LATER
 
@@ -44,6 +47,19 @@ CONFIG = {
     "distributed.admin.low-level-log-length": 100,
     "distributed.comm.retry.count": 0,
 }
+
+
+def import_once(modules: tuple[str, ...]):
+    """Begins, beside all else, a process that imports these and from which every worker will be forked: each
+    of them would have taken 2 s and 100 MB to do it. On Linux; elsewhere libraries bear no fork, and each
+    worker imports for itself (`worker.Warm`)."""
+    if not sys.platform.startswith("linux"):
+        return
+    environment = CONFIG["distributed.nanny.pre-spawn-environ"]
+    os.environ.update({name: str(value) for name, value in environment.items()})  # read when it starts
+    CONFIG["distributed.worker.multiprocessing-method"] = "forkserver"
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["distributed.nanny", *modules])
+    forkserver.ensure_running()
 
 
 async def serve(folder: str, memory: int | None):
@@ -108,7 +124,8 @@ async def end_of_lifeline():
     await closed.wait()
 
 
-def main(folder: str, memory: str = ""):
+def main(folder: str, memory: str = "", *modules: str):
+    import_once(modules)
     import dask
 
     dask.config.set(CONFIG)

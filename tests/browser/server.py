@@ -62,7 +62,7 @@ def serving(home: Path) -> Iterator[Server]:
 def busiest_worker(server: Server) -> psutil.Process:
     """The worker's own process that computes now; its nanny, which starts workers anew, is not among them."""
     children = server.process.children(recursive=True)
-    workers = [process for process in children if "spawn_main" in " ".join(process.cmdline())]
+    workers = [process for process in children if "multiprocessing" in " ".join(process.cmdline())]
     for process in workers:
         process.cpu_percent()
     time.sleep(0.5)

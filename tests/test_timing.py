@@ -1,4 +1,4 @@
-"""Passes of a network timed for a report: how many there are, and what is told of them. No test asserts a time."""
+"""Passes of a network timed for a report: how many, and what is told of them. No test asserts a time."""
 
 import pytest
 import torch
@@ -9,11 +9,8 @@ from pruning.latency.timing import timings
 
 
 def test_timing_ends_early_where_seconds_are_few_and_says_of_how_many_passes(monkeypatch):
-    model, inputs, runs = (
-        nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)),
-        (torch.randn(1, 3, 6, 6),),
-        [],
-    )
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3))
+    inputs, runs = (torch.randn(1, 3, 6, 6),), []
     structure = pruning.ChannelGraph(model, *inputs).structure
     for told in (None, "0"):
         monkeypatch.setenv("PRUNING_TIMING_SECONDS", told or "")

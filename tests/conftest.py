@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # figures are the processor's, also on a machine with a GPU
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in every process a test starts
 # read by what is started from here, the two processes of -n 2 too: what is freed stays for the next batch
 os.environ |= {"MALLOC_TRIM_THRESHOLD_": str(512 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)}

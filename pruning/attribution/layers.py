@@ -53,7 +53,7 @@ def attributions(
     sums: dict[str, np.ndarray] = {}
     for inputs, labels in first(batches(found.batch), images):
         for name, values in found.of_images(statistic, inputs, labels, told).items():
-            sums[name] = sums.get(name, 0) + values.abs().sum(0).double().cpu().numpy()
+            sums[name] = sums.get(name, 0) + values.abs().sum(0).cpu().double().numpy()
     for name, values in sums.items():
         if not np.isfinite(values).all():
             raise ValueError(
@@ -81,7 +81,7 @@ def channel_attribution(graph, group: str, inputs, labels, *, watch: Watch = sil
         of_images = found.of_images(statistic, inputs[start : start + found.batch], mine, lambda steps: None)
         for layer in found.layers:
             index = positions(structure, layer, "writers")
-            values = onto_channels(of_images[layer.weight].T.double().cpu().numpy(), index, g, sums.shape[1])
+            values = onto_channels(of_images[layer.weight].T.cpu().double().numpy(), index, g, sums.shape[1])
             np.add.at(sums, mine.cpu().numpy(), values.T)
         watch("attribution", start + len(mine), len(inputs))
     classes, times = np.unique(labels.cpu().numpy(), return_counts=True)

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from pruning.channels.ids import answer, flat
 from pruning.channels.indices import cut_where_read, kept_by_tensor
 from pruning.channels.records import IndexMap, Structure
 from pruning.channels.slices import copy_with, silenced
 from pruning.channels.tracer import evaluating
+from pruning.devices import for_double
 
 CUT = 0.4  # of every group: what masking sets aside and what the cut copies are about equal then
 ENTRIES = 4096  # of each output heard on the way
@@ -53,10 +55,15 @@ def _in_double(model: nn.Module, example: tuple | dict) -> tuple[nn.Module, tupl
             return {key: doubled(part) for key, part in value.items()}
         if isinstance(value, (list, tuple)):
             return type(value)(doubled(part) for part in value)
-        return value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+        if not isinstance(value, torch.Tensor):
+            return value
+        value = for_double(value)
+        return value.double() if value.is_floating_point() else value
 
     try:
-        twin, inputs = copy.deepcopy(model).double(), doubled(example)
+        inputs = doubled(example)
+        home = next(part.device for part in tree_leaves(inputs) if isinstance(part, torch.Tensor))
+        twin = copy.deepcopy(model).to(home).double()
         with evaluating(twin), torch.no_grad():
             answer(twin, inputs)
         return twin, inputs

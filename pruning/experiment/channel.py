@@ -13,6 +13,7 @@ import pandas as pd
 
 from pruning.channels.records import ChannelGroup, LayerRecord
 from pruning.data import Split, to_tensor
+from pruning.devices import for_double
 from pruning.experiment.preview import Kept, loaded, network_key
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.removal import IMAGES
@@ -186,6 +187,8 @@ class _Seen:
     """The activations of a group where its first reader reads it, over the hold-out."""
 
     def __init__(self, found: Loaded, number: int, watch: Watch):
+        import torch
+
         structure = found.graph.structure
         self.found, self.size = found, structure.groups[number].size
         self.reader, self.places = first_reader(found, number)
@@ -195,7 +198,7 @@ class _Seen:
         for maps in self._maps(self.images, watch):  # [n, C, h, w]
             largest.append(maps.amax((2, 3)).cpu().numpy())
             mean.append(maps.mean((2, 3)).cpu().numpy())
-            total = total + maps.abs().sum(0, dtype=maps.double().dtype)
+            total = total + for_double(maps).abs().sum(0, dtype=torch.float64)
         self.largest, self.mean = np.concatenate(largest), np.concatenate(mean)  # [N, C]
         self.typical = (total / len(self.images)).float().cpu().numpy()  # [C, h, w]
 

@@ -91,7 +91,7 @@ def losses(outputs: "torch.Tensor", labels: "torch.Tensor") -> np.ndarray:
     from torch.nn import functional as F
 
     Classification().loss(outputs, labels)  # says what is wrong with an answer of another kind
-    return F.cross_entropy(outputs, labels, reduction="none").double().cpu().numpy()
+    return F.cross_entropy(outputs, labels, reduction="none").cpu().double().numpy()
 
 
 class Removal:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pruning.data import Dataset, load_data, to_tensor
 from pruning.data.registry import DATA
+from pruning.devices import usable, wait_for
 from pruning.experiment.recipe import Recipe
 from pruning.latency import LatencyTable
 from pruning.models import default_size, load_model
@@ -40,11 +41,9 @@ class Loaded:
 def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     """Loads the data and the network of a recipe and traces the network. Raises ValueError in one
     sentence."""
-    import torch
-
     from pruning.channels.graph import ChannelGraph
 
-    device = usable_device(recipe.device)
+    device = usable(recipe.device)
     watch("trace", 0, 3, message="data")
     size = recipe.size or default_size(recipe.model)
     data = load_data(located(recipe.data, "data"), seed=recipe.seed, size=size)
@@ -67,8 +66,7 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
         model, change = _narrowed(model, recipe.subtask, example)
         changes = (change,)
     graph = ChannelGraph(model, example)
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    wait_for(device)
     watch("trace", 3, 3)
     return Loaded(resolved(recipe, model), data, model, graph, changes)
 
@@ -142,17 +140,3 @@ def use_threads(recipe: Recipe):
     keep_freed_memory()
     torch.set_num_threads(recipe.threads)
     threadpool_limits(recipe.threads, user_api="blas")
-
-
-def usable_device(name: str):
-    import torch
-
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"there is no device {name!r}; give cpu, cuda or cuda:0") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("there is no CUDA device on this machine; give device=cpu")
-    if device.type not in ("cpu", "cuda"):
-        raise ValueError(f"{name} is not supported; give cpu or cuda")
-    return device

@@ -94,11 +94,12 @@ class Gates:
     @property
     def gradient(self) -> np.ndarray:
         """[N + blocks]: of the loss, by what each gate multiplies, as the last backward pass left it."""
-        return self.open.grad.double().cpu().numpy()
+        return self.open.grad.cpu().double().numpy()
 
     def _show(self):
         with torch.no_grad():
-            self.open.copy_(torch.from_numpy(self.factors))
+            factors = torch.from_numpy(self.factors).to(self.open.dtype)  # a device may have no float64
+            self.open.copy_(factors)
         self.open.grad = None
 
     def _effective(self) -> torch.Tensor:

@@ -6,12 +6,10 @@ processor only the time that it was given itself is counted.
 """
 
 import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from pruning.channels.records import Structure
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
+from pruning.devices import called
 from pruning.latency import ladder
 from pruning.latency.memory import keep_freed_memory
 from pruning.latency.table import Form, Grid, LatencyTable, Machine
@@ -134,14 +133,9 @@ def block_of(device: torch.device) -> int:
 
 
 def machine(device: torch.device) -> Machine:
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
-        told = Path("/proc/cpuinfo")  # Linux; elsewhere the processor has the name that Python knows
-        lines = told.read_text().splitlines() if told.is_file() else []
-        named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        name = next(named, platform.processor() or platform.machine())
-    return Machine(name, os.cpu_count() or 1, torch.get_num_threads(), device.type, torch.__version__)
+    return Machine(
+        called(device), os.cpu_count() or 1, torch.get_num_threads(), device.type, torch.__version__
+    )
 
 
 def _grids(calls: list[Call], structure: Structure, device: torch.device, watch: Watch) -> dict:

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from pruning.channels.records import Structure
 from pruning.channels.tracer import evaluating
+from pruning.devices import wait_for
 from pruning.latency.memory import keep_freed_memory
 from pruning.progress import Watch, silent
 
@@ -83,8 +84,7 @@ def milliseconds(
     """Of one call, until the device has done what it asked for."""
     start = clock()
     run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait_for(device)
     return 1000 * (clock() - start)
 
 

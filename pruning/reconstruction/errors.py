@@ -135,7 +135,7 @@ def part_of(gram: Gram, structure: Structure, g: int, size: int) -> Part:
     ordered = where[np.argsort(channels, kind="stable")].reshape(size, -1)  # [C, positions of a channel]
     inputs = len(index) // split
     own = [ordered[(ordered // inputs) == s].reshape(size, -1) % inputs for s in range(split)]
-    columns = torch.from_numpy(np.stack(own))  # [S, C, P]
+    columns = torch.from_numpy(np.stack(own)).to(gram.weights.device)  # [S, C, P]
     weights = _rows(gram.weights.unflatten(1, (inputs, gram.kernel)), columns).flatten(2, 3)
     if gram.wide:
         blocks = _rows(gram.inverse, columns)  # [S, C, P, B, B], each position of a channel by itself
@@ -145,7 +145,7 @@ def part_of(gram: Gram, structure: Structure, g: int, size: int) -> Part:
         inverse = _between(gram.inverse, columns, gram.kernel)
         variance = _rows(gram.second.diagonal(dim1=1, dim2=2).unflatten(1, (inputs, -1)), columns)
     still = (variance.flatten(2).amax((0, 2)) <= 0) | (weights.flatten(2).abs().amax((0, 2)) == 0)
-    return Part(inverse, weights, still.numpy())
+    return Part(inverse, weights, still.cpu().numpy())
 
 
 def _rows(values: Tensor, columns: Tensor) -> Tensor:
@@ -156,7 +156,8 @@ def _rows(values: Tensor, columns: Tensor) -> Tensor:
 def _between(inverse: Tensor, columns: Tensor, kernel: int) -> Tensor:
     """[S, C, B, C, B] of [S, columns, columns]: the group's channels, with their kernels' places."""
     split, size, _ = columns.shape
-    flat = (columns.unsqueeze(-1) * kernel + torch.arange(kernel)).reshape(split, -1)
+    within = torch.arange(kernel, device=columns.device)
+    flat = (columns.unsqueeze(-1) * kernel + within).reshape(split, -1)
     picked = torch.stack([inverse[s][flat[s]][:, flat[s]] for s in range(split)])
     block = flat.shape[1] // size
     return picked.reshape(split, size, block, size, block)
@@ -178,17 +179,20 @@ def eliminated(
 
     at_once: of an order that is to be found, how many go in a step, the cheapest; the rises are exact."""
     left, found, rise = np.arange(parts[0].weights.shape[1]), [], []
+    device = parts[0].weights.device
     at_once = max(at_once, 1) if order is None else max(at_once, len(left) // AT_ONCE, 1)
     while len(left):
         if order is None:
             chosen = np.argsort(rises(parts), kind="stable")[:at_once]
         else:
             chosen = np.searchsorted(left, order[len(found) : len(found) + at_once])
-        among, each = _one_by_one([part.of(torch.from_numpy(chosen)) for part in parts], order is None)
+        gone = torch.from_numpy(chosen).to(device)
+        among, each = _one_by_one([part.of(gone) for part in parts], order is None)
         found += left[chosen[among]].tolist()
         rise += each
         stay = np.setdiff1d(np.arange(len(left)), chosen)
-        parts = [part.without(torch.from_numpy(chosen), torch.from_numpy(stay)) for part in parts]
+        rest = torch.from_numpy(stay).to(device)
+        parts = [part.without(gone, rest) for part in parts]
         left = left[stay]
     return np.array(found, int), np.array(rise)
 
@@ -196,11 +200,14 @@ def eliminated(
 def _one_by_one(parts: list[Part], free: bool) -> tuple[list[int], list[float]]:
     """The channels of a step in the order they go, and the rise of each after those before it."""
     left, found, rise = list(range(parts[0].weights.shape[1])), [], []
+    device = parts[0].weights.device
     while left:
         now = rises(parts)
         first = int(np.argmin(now)) if free else 0
         found.append(left.pop(first))
         rise.append(float(now[first]))
-        stay = torch.tensor([k for k in range(len(now)) if k != first], dtype=torch.long)
-        parts = [part.without(torch.tensor([first]), stay) for part in parts] if left else parts
+        if left:
+            stay = [k for k in range(len(now)) if k != first]
+            gone, rest = (torch.tensor(channels, device=device) for channels in ([first], stay))
+            parts = [part.without(gone, rest) for part in parts]
     return found, rise

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pruning.channels.records import LayerRecord, Structure
 from pruning.channels.tracer import evaluating
+from pruning.devices import for_double
 from pruning.progress import Watch, silent
 from pruning.reconstruction.course import course
 from pruning.reconstruction.refit import LIMIT, RIDGE, Pass, Running, Step, places, product, with_ridge
@@ -44,8 +45,9 @@ class Gram:
             self.wide = rows.shape[2] > WIDEST
             self.first = self.sums = self.total = self.squares = 0.0
         self.rows += rows.shape[1]
-        self.first = self.first + rows.sum(1, dtype=torch.float64)
+        self.first = self.first + for_double(rows).sum(1, dtype=torch.float64)
         self.sums = self.sums + (self._blocks(rows) if self.wide else product(rows, rows))
+        outputs = for_double(outputs)
         self.total = self.total + outputs.sum(0, dtype=torch.float64)
         self.squares = self.squares + outputs.double().square().sum(0)
         self.matrix, self.scale = call.matrix(), running.scale
@@ -59,9 +61,9 @@ class Gram:
     def weights(self) -> Tensor:
         mean = self.total / self.rows
         energy = (self.squares / self.rows - mean.square()).sum().clamp_min(torch.finfo(torch.float32).tiny)
-        matrix = self.matrix.double()
+        matrix = for_double(self.matrix).double()
         if self.scale is not None:
-            matrix = matrix * self.split(self.scale.double().unsqueeze(0))
+            matrix = matrix * self.split(for_double(self.scale).double().unsqueeze(0))
         return matrix / energy.sqrt()
 
     @cached_property

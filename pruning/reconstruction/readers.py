@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pruning.channels.records import Structure
 from pruning.channels.tracer import evaluating
+from pruning.devices import for_double
 from pruning.reconstruction.course import course
 from pruning.reconstruction.grams import Gram
 from pruning.reconstruction.refit import RIDGE, Pass, Running, Step, with_ridge
@@ -36,8 +37,10 @@ class Reader:
         lost = torch.ones_like(weight)
         for dimension, indices in gone.items():
             lost.index_fill_(dimension, torch.as_tensor(indices, device=weight.device), 0)
-        stays = self.call.matrix(lost)[0, :, 0] > 0  # [columns], alike in all groups of a grouped convolution
-        matrix, mean = self.call.matrix(weight).double(), self.gram.first / self.gram.rows
+        # [columns], alike in all groups of a grouped convolution
+        stays = for_double(self.call.matrix(lost))[0, :, 0] > 0
+        matrix = for_double(self.call.matrix(weight)).double()
+        mean = self.gram.first / self.gram.rows
         fitted, left, cut = torch.zeros_like(matrix), matrix[:, stays], matrix[:, ~stays]
         change = torch.zeros_like(left)
         if not self.gram.wide:
@@ -49,7 +52,7 @@ class Reader:
             )
         fitted[:, stays] = left + change
         gain = mean[:, None, ~stays] @ cut - mean[:, None, stays] @ change  # [S, 1, outputs of a group]
-        return self.call.weight_of(fitted.to(weight.dtype)), gain.flatten().to(weight.dtype)
+        return self.call.weight_of(fitted.to(weight)), gain.flatten().to(weight)
 
 
 def readers(

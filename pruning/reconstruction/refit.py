@@ -25,6 +25,7 @@ from torch.utils._pytree import tree_leaves
 
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
+from pruning.devices import for_double
 from pruning.latency.memory import give_back_freed_memory
 from pruning.progress import Watch, silent
 from pruning.reconstruction.course import Course, Reading, course, kept_outputs
@@ -274,21 +275,22 @@ def solved(rows: Tensor, lacks: Tensor, *, intercept: bool, ridge: float = RIDGE
         gram, cross = product(rows, rows, about[0], about[0]), product(rows, lacks, *about)
         dv = torch.linalg.solve(with_ridge(gram, ridge), cross)
     else:
-        rows_64, lacks = (rows - about[0]).double(), lacks - about[1]
+        rows_64, lacks = for_double(rows - about[0]).double(), for_double(lacks - about[1])
         gram = rows_64 @ rows_64.mT
         # the same lambda: both Gram matrices have the same trace
         dv = rows_64.mT @ torch.linalg.solve(with_ridge(gram, ridge, columns), lacks.double())
+    mean_a, mean_d = for_double(mean_a), for_double(mean_d)
     db = (mean_d.double() - mean_a.double() @ dv)[:, 0] if intercept else torch.zeros_like(mean_d[:, 0])
-    return dv.to(rows.dtype), db.to(rows.dtype)
+    return dv.to(rows), db.to(rows)
 
 
 def product(left: Tensor, right: Tensor, about: Tensor | float = 0.0, other: Tensor | float = 0.0) -> Tensor:
     """(left - about)' (right - other) in float64, [S, n, m], some rows at a time, so that no copy of all is
     made. left, right: [S, R, n or m].   about, other: [S, 1, n or m]."""
-    total = left.new_zeros(left.shape[0], left.shape[2], right.shape[2], dtype=torch.float64)
+    total = for_double(left.new_zeros(left.shape[0], left.shape[2], right.shape[2])).double()
     for first in range(0, left.shape[1], BLOCK):
         part = slice(first, first + BLOCK)
-        total += (left[:, part] - about).mT @ (right[:, part] - other)
+        total += for_double((left[:, part] - about).mT @ (right[:, part] - other))
     return total
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from pruning.devices import for_double
 from pruning.statistics.records import (
     ClassScatter,
     DualDiscriminant,
@@ -32,11 +33,11 @@ class SpreadOf:
         flat = maps.transpose(0, 1).flatten(1)  # [P, N * places]
         if self.origin is None:
             self.origin = flat.mean(1, keepdim=True)
-            self.sum = torch.zeros(len(flat), dtype=torch.float64, device=maps.device)
+            self.sum = for_double(maps.new_zeros(len(flat))).double()
             self.squares = torch.zeros_like(self.sum)
         centred = flat - self.origin
-        self.sum += centred.sum(1)
-        self.squares += centred.square().sum(1)
+        self.sum += for_double(centred.sum(1))
+        self.squares += for_double(centred.square().sum(1))
         self.count += flat.shape[1]
 
     def finish(self) -> np.ndarray:
@@ -63,7 +64,8 @@ class MeanMapsOf:
 
     def add(self, maps: torch.Tensor, labels: torch.Tensor):
         size = (1, 1, *maps.shape[2:])[-2:]
-        self.sum = self.sum + maps.abs().sum(0).reshape(maps.shape[1], -1, *size).sum(1).double()
+        total = maps.abs().sum(0).reshape(maps.shape[1], -1, *size).sum(1)
+        self.sum = self.sum + for_double(total).double()
         self.count += len(maps)
 
     def finish(self) -> np.ndarray:
@@ -92,13 +94,13 @@ class ClassScatterOf:
         maps = self._on_grid(maps)  # [N, P, places]
         n, channels, places = maps.shape
         if self.sums is None:
-            self.sums = torch.zeros(self.classes, channels * places, dtype=torch.float64, device=maps.device)
-            self.squares = torch.zeros(channels, dtype=torch.float64, device=maps.device)
-            self.counts = torch.zeros(self.classes, dtype=torch.float64, device=maps.device)
+            self.sums = for_double(maps.new_zeros(self.classes, channels * places)).double()
+            self.squares = self.sums.new_zeros(channels)
+            self.counts = self.sums.new_zeros(self.classes)
         hot = F.one_hot(labels, self.classes).to(maps.dtype)  # [N, K]
-        self.sums += hot.T @ maps.reshape(n, -1)
-        self.squares += maps.square().sum((0, 2))
-        self.counts += hot.sum(0)
+        self.sums += for_double(hot.T @ maps.reshape(n, -1))
+        self.squares += for_double(maps.square().sum((0, 2)))
+        self.counts += for_double(hot.sum(0))
         self.places = places
 
     def _on_grid(self, maps: torch.Tensor) -> torch.Tensor:
@@ -135,8 +137,9 @@ class DualDiscriminantOf:
             return
         self.left -= 1
         centred, _, solved = dual(maps, labels, self.rho, self.classes)
-        weights = centred.T @ solved.to(maps.dtype)  # [P * places, K]
-        self.total = self.total + 2 * weights.square().reshape(maps.shape[1], -1).sum(1).double()
+        weights = centred.T @ solved.to(maps)  # [P * places, K]
+        lengths = weights.square().reshape(maps.shape[1], -1).sum(1)
+        self.total = self.total + 2 * for_double(lengths).double()
 
     def finish(self) -> np.ndarray:
         return self.total.cpu().numpy()
@@ -165,9 +168,9 @@ def dual(maps: torch.Tensor, labels: torch.Tensor, rho: float, classes: int):
     """One batch's centred features Xb [N, P * places], its scaled and centred labels Yb [N, K], absent
     classes dropped, and (Xb Xb' + rho I)^-1 Yb; the last two in float64."""
     centred = (maps - maps.mean(0)).reshape(len(maps), -1)
-    gram = (centred @ centred.T).double()
+    gram = for_double(centred @ centred.T).double()
     gram.diagonal().add_(rho)
-    hot = F.one_hot(labels, classes).double()
+    hot = for_double(F.one_hot(labels, classes)).double()
     hot = hot[:, hot.any(0)]
     hot /= hot.sum(0).sqrt()
     targets = hot - hot.mean(0)

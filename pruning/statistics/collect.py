@@ -162,7 +162,7 @@ def _backward(model, structure, batches, loss, groups, images, watch) -> Found:
                 total = loss(model(inputs), labels) * len(inputs)  # a sum: each image's gradient is its own
             total.backward()
             for g, values in of_batch.items():
-                totals[g] += values.abs().sum(0).double().cpu().numpy()
+                totals[g] += values.abs().sum(0).cpu().double().numpy()
             done += len(inputs)
             watch("statistics", done, images, message="gradients")
     slopes = GradientTimesActivation()

@@ -17,6 +17,7 @@ import numpy as np
 
 from pruning.channels.records import LayerRecord, Structure
 from pruning.data import Dataset, calibration_images, to_tensor
+from pruning.devices import for_double
 from pruning.models import Normalization
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ class Moments:
         self.count = 0
 
     def add(self, x: "Tensor", y: "Tensor") -> None:
-        x, y = x.detach().double(), y.double()
+        x, y = for_double(x.detach()).double(), for_double(y).double()
         sums = (x.sum(0), y.sum(0), x.T @ x, x.T @ y)
         self.sums = [a + b for a, b in zip(self.sums, sums, strict=True)] if self.count else sums
         self.count += len(x)

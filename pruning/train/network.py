@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pruning.data import Dataset, load_data
+from pruning.devices import usable
 from pruning.models import Origin, default_size, load_model, write_checkpoint
 from pruning.progress import Watch, silent
 from pruning.train.loop import fit
@@ -53,7 +54,7 @@ def train_network(
     """
     path = writable(out)
     dataset = load_data(data, seed=seed, size=default_size(model))
-    network = load_model(model, dataset, "none").to(device)
+    network = load_model(model, dataset, "none").to(usable(device))
     options = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
     where = {"normalization": network.origin.normalization, "device": device, "watch": watch}
     with threads_set(threads) as used:

@@ -1,0 +1,111 @@
+"""Where torch computes: which devices a machine has, how one is chosen, and what differs between them.
+
+Importing this loads no torch.
+"""
+
+import ctypes
+import os
+import platform
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+AUTO = "auto"
+FIRST = ("cuda", "mps")  # what AUTO takes before the processor, where there is one
+DRIVERS = {"Linux": ("libcuda.so.1",), "Windows": ("nvcuda.dll",)}  # without which torch finds no CUDA device
+AMD = Path("/dev/kfd")  # what torch's builds for AMD, whose devices are called cuda too, compute through
+WITHOUT_DOUBLE = ("mps",)  # device types without float64
+
+
+def best() -> str:
+    """What AUTO stands for on this machine: cuda, else mps, else cpu.
+
+    Torch is asked only where there is a sign of a device: the app's first paint goes without it."""
+    if "torch" not in sys.modules and not _sign():
+        return "cpu"
+    import torch
+
+    found = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    return next((name for name in FIRST if found[name]()), "cpu")
+
+
+@cache
+def _sign() -> bool:
+    """Whether this machine may have a device that AUTO takes before the processor."""
+    if platform.system() == "Darwin":
+        return platform.machine() == "arm64"
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return False
+    for library in DRIVERS.get(platform.system(), ()):
+        try:
+            ctypes.CDLL(library)
+            return True
+        except OSError:
+            pass
+    return AMD.exists()
+
+
+def usable(name: str) -> "torch.device":
+    """The device of that name. Raises ValueError that says which there are, where this one is not."""
+    import torch
+
+    there = ", ".join(present())
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"there is no device {name!r}; give device=auto, or one of {there}") from None
+    known = {torch.device(other).type for other in present()}
+    if device.type not in known or (device.index or 0) >= _count(device.type):
+        raise ValueError(f"there is no device {name!r} on this machine; give device=auto, or one of {there}")
+    return device
+
+
+def present() -> list[str]:
+    """The devices of this machine, by name: cpu, and what torch can compute on beside it."""
+    import torch
+
+    beside = torch.accelerator.current_accelerator(check_available=True)
+    if beside is None:
+        return ["cpu"]
+    number = _count(beside.type)
+    return ["cpu", *([f"{beside.type}:{k}" for k in range(number)] if number > 1 else [beside.type])]
+
+
+def _count(kind: str) -> int:
+    import torch
+
+    return 1 if kind == "cpu" else torch.get_device_module(kind).device_count()
+
+
+def called(device: "torch.device") -> str:
+    """The name of what computes there: a processor's or a device's own."""
+    import torch
+
+    name = getattr(torch.get_device_module(device), "get_device_name", None)
+    if device.type != "cpu" and name is not None:
+        return name(device)
+    told = Path("/proc/cpuinfo")  # Linux; elsewhere the processor has the name that Python knows
+    lines = told.read_text().splitlines() if told.is_file() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def wait_for(device: "torch.device"):
+    """Until the device has done what it was asked for; a processor always has."""
+    import torch
+
+    if device.type == "mps":
+        torch.mps.synchronize()
+    elif device.type != "cpu":
+        torch.get_device_module(device).synchronize(device)
+
+
+def for_double(values: "Tensor") -> "Tensor":
+    """The values where float64 can be computed: themselves, or a copy on the processor where their device has
+    none, as Apple's (MPS)."""
+    return values.cpu() if values.device.type in WITHOUT_DOUBLE else values

@@ -22,10 +22,12 @@ AMD = Path("/dev/kfd")  # what torch's builds for AMD, whose devices are called 
 WITHOUT_DOUBLE = ("mps",)  # device types without float64
 
 
-def best() -> str:
-    """What AUTO stands for on this machine: cuda, else mps, else cpu.
+def chosen(name: str) -> str:
+    """The name itself; for AUTO the one it stands for on this machine: cuda, else mps, else cpu.
 
     Torch is asked only where there is a sign of a device: the app's first paint goes without it."""
+    if name != AUTO:
+        return name
     if "torch" not in sys.modules and not _sign():
         return "cpu"
     import torch

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 import pruning
 from pruning.reconstruction.errors import curve, eliminated, error_curves, part_of, rises
 from pruning.reconstruction.grams import grams
-from pruning.reconstruction.refit import RIDGE, solved, with_ridge
+from pruning.reconstruction.least_squares import RIDGE, solved, with_ridge
 from pruning.reconstruction.rows import Call, Places
 from pruning.search.error import by_error
 from pruning.search.expectation import Tried, expected

@@ -11,7 +11,7 @@ from pruning.experiment import Recipe
 from pruning.experiment.preview import loaded
 from pruning.experiment.sensitivity import COLUMNS, sensitivity
 from pruning.progress import Cancelled
-from pruning.reconstruction.refit import RIDGE
+from pruning.reconstruction.least_squares import RIDGE
 from pruning.statistics.images import CalibrationImages
 from pruning.train import evaluate
 from tests.front_door import forked

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from pruning.criteria import CRITERIA, resolve_options
-from pruning.devices import AUTO, best
+from pruning.devices import AUTO, chosen
 from pruning.experiment.checks import check
 from pruning.experiment.unsaid import BEST, MATCH_STEPS, combination, default_threads, derived, followed
 from pruning.experiment.values import as_text, from_text, whole_numbers
@@ -142,17 +142,12 @@ class Recipe:
     bits_epochs: int = setting(0, "Epochs of quantization-aware training, with rounded weights.")
     calibration: int = setting(1000, "Training images that data-driven criteria and the repair look at.")
     seed: int = setting(0, "Seed of calibration images, shuffling, augmentation and splits.")
-    device: str = setting(
-        AUTO, "Device that PyTorch computes on.", "auto: cuda, else mps, else cpu; also cuda:1 and others."
-    )
-    threads: int = setting(
-        default_threads(), "Threads that PyTorch uses; another number changes the last digits."
-    )
+    device: str = setting(AUTO, "Device that PyTorch computes on.", "auto: cuda, else mps, else cpu.")
+    threads: int = setting(default_threads(), "Threads that PyTorch uses; they change the last digits.")
 
     def __post_init__(self):
         self._freeze()
-        if self.device == AUTO:  # at once: what is computed on another device is another number
-            object.__setattr__(self, "device", best())
+        object.__setattr__(self, "device", chosen(self.device))  # others give other last digits
         self._fill(combination(self))
         choose(self.criterion, CRITERIA, "criterion")
         self._fill(derived(self))

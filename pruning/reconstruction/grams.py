@@ -15,7 +15,8 @@ from pruning.channels.tracer import evaluating
 from pruning.devices import for_double
 from pruning.progress import Watch, silent
 from pruning.reconstruction.course import course
-from pruning.reconstruction.refit import LIMIT, RIDGE, Pass, Running, Step, places, product, with_ridge
+from pruning.reconstruction.least_squares import RIDGE, product, with_ridge
+from pruning.reconstruction.refit import LIMIT, Pass, Running, Step, places
 from pruning.statistics.images import CalibrationImages
 
 BATCH = 128

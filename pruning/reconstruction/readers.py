@@ -4,7 +4,7 @@ Where one group alone loses channels, those that stay give its readers what they
 the images is enough for all widths. Of a reader with weights V, columns C of its input gone and K left, G the
 Gram matrix of its input about the mean a:
     dV_K = (G_KK + lambda I)^-1 G_KC V_C,    db = a_C V_C - a_K dV_K
-which is what `refit.solved` gives for what the reader lacks. [D]
+which is what `least_squares.solved` gives for what the reader lacks. [D]
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,8 @@ from pruning.channels.tracer import evaluating
 from pruning.devices import for_double
 from pruning.reconstruction.course import course
 from pruning.reconstruction.grams import Gram
-from pruning.reconstruction.refit import RIDGE, Pass, Running, Step, with_ridge
+from pruning.reconstruction.least_squares import RIDGE, with_ridge
+from pruning.reconstruction.refit import Pass, Running, Step
 
 
 class Reader:

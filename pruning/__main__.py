@@ -75,7 +75,7 @@ def scores(
     recipe = recipe_to_score(given)
     writable(out, folder=False)
     use_threads(recipe)
-    with Bars() as watch:
+    with Bars(recipe.device) as watch:
         loaded = load(recipe, watch)
         found = (trained_scores if recipe.trained else scores_of)(loaded, watch)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def scores(
     for message in found.messages:
         print(message, file=sys.stderr)
     count, groups = plural(sum(map(len, found.values())), "channel"), plural(len(found), "group")
-    print(f"{count} in {groups} scored by {recipe.criterion}; saved in {out}")
+    print(f"{count} in {groups} scored by {recipe.criterion}; computed on {recipe.device}; saved in {out}")
 
 
 def recipe_to_score(given: dict) -> Recipe:
@@ -136,7 +136,7 @@ def run(
     use_threads(asked)
     state = out / STATE
     try:
-        with Bars() as watch:
+        with Bars(asked.device) as watch:
             result = run_recipe(asked, watch, state)
     except (KeyboardInterrupt, Paused):
         left = f"continue with: run --resume {out}" if state.exists() else "nothing was written"
@@ -155,7 +155,8 @@ def in_one_line(report: dict, out: Path) -> str:
         f"MACs {macs['baseline'] / 1e6:.2f} M -> {macs['final'] / 1e6:.2f} M ({percent(cut)} cut); "
         f"parameters {parameters['baseline']:,} -> {parameters['final']:,}; latency "
         f"{latency['baseline']:.1f} -> {latency['final']:.1f} ms per batch of {latency['batch']}; "
-        f"weights {size['baseline'] / 1e3:,.0f} -> {size['final'] / 1e3:,.0f} kB; saved in {out}"
+        f"weights {size['baseline'] / 1e3:,.0f} -> {size['final'] / 1e3:,.0f} kB; "
+        f"computed on {latency['device']}; saved in {out}"
     )
 
 
@@ -174,7 +175,7 @@ def oracle(
     recipe = recipe_of(given)
     writable(out, folder=False)
     use_threads(recipe)
-    with Bars() as watch:
+    with Bars(recipe.device) as watch:
         found = measured(recipe, group, watch)
     out.parent.mkdir(parents=True, exist_ok=True)
     found.channels.to_csv(out, index=False)
@@ -186,8 +187,8 @@ def oracle(
     )
     print(
         f"{group}: {found.removed} of {len(found.channels)} channels, {found.images:,} hold-out images; "
-        f"{best} "
-        f"costs {found.best:.4f} nats; rank correlation / regret of {', '.join(judged)}; saved in {out}"
+        f"{best} costs {found.best:.4f} nats; rank correlation / regret of {', '.join(judged)}; "
+        f"computed on {recipe.device}; saved in {out}"
     )
 
 
@@ -209,13 +210,13 @@ def sensitivity(
     recipe = recipe_of(given)
     writable(out, folder=False)
     use_threads(recipe)
-    with Bars() as watch:
+    with Bars(recipe.device) as watch:
         found = one_by_one.sensitivity(recipe, shares, watch)
     out.parent.mkdir(parents=True, exist_ok=True)
     found.to_csv(out, index=False)
     for message in found.attrs["messages"]:
         print(message, file=sys.stderr)
-    print(f"{one_by_one.in_one_line(found)}; saved in {out}")
+    print(f"{one_by_one.in_one_line(found)}; computed on {recipe.device}; saved in {out}")
 
 
 @app.command
@@ -236,7 +237,7 @@ def train(
         raise ValueError(f"epochs is {epochs}; give a whole number, 1 or more")
     writable(out, folder=False)
     use_threads(asked)
-    with Bars() as watch:
+    with Bars(asked.device) as watch:
         trained = train_network(
             asked.model,
             asked.data,
@@ -253,7 +254,7 @@ def train(
         f"trained {asked.model} on {asked.data} for {plural(asked.epochs, 'epoch')} in "
         f"{trained.seconds:.0f} s: "
         f"test accuracy {percent(trained.accuracy)} ({trained.correct:,} of {trained.images:,} images); "
-        f"saved in {trained.path}"
+        f"computed on {asked.device}; saved in {trained.path}"
     )
 
 

@@ -4,6 +4,8 @@ import sys
 
 from tqdm import tqdm
 
+from pruning.devices import in_words
+
 NAMES = {
     "trace": "loading",
     "statistics": "statistics",
@@ -19,14 +21,19 @@ NO_ROOM = {"eps", "price", "margin", "seconds_left"}  # in a line; the bar has a
 
 
 class Bars:
-    """A watch that draws. A stage that takes under a second is not worth a bar; in a file, under three."""
+    """A watch that draws. A stage that takes under a second is not worth a bar; in a file, under three.
 
-    def __init__(self):
+    device: by name, told to a person who watches before the first bar."""
+
+    def __init__(self, device: str = ""):
         self.bar, self.key = None, None
         watched = sys.stderr.isatty()
+        self.told = f"computing on {in_words(device)}" if watched and device else ""
         self.pace = {"delay": 1.0 if watched else 3.0, "mininterval": 0.2 if watched else 1.0}
 
     def __enter__(self) -> "Bars":
+        if self.told:
+            print(self.told, file=sys.stderr)
         return self
 
     def __exit__(self, *_):

@@ -7,6 +7,8 @@ import ctypes
 import os
 import platform
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,6 +86,13 @@ def _count(kind: str) -> int:
     return 1 if kind == "cpu" else torch.get_device_module(kind).device_count()
 
 
+def in_words(name: str) -> str:
+    """A device by name, with what computes there; a processor is the one that everybody knows of. Raises
+    ValueError where there is no such device."""
+    device = usable(name)
+    return name if device.type == "cpu" else f"{name} ({called(device)})"
+
+
 def called(device: "torch.device") -> str:
     """The name of what computes there: a processor's or a device's own."""
     import torch
@@ -101,10 +110,47 @@ def wait_for(device: "torch.device"):
     """Until the device has done what it was asked for; a processor always has."""
     import torch
 
-    if device.type == "mps":
-        torch.mps.synchronize()
-    elif device.type != "cpu":
-        torch.get_device_module(device).synchronize(device)
+    if device.type != "cpu":
+        torch.get_device_module(device).synchronize(*_which(device))
+
+
+@contextmanager
+def seeded(seed: int, device: "torch.device | str") -> Iterator[None]:
+    """Inside, torch's random numbers follow from the seed, the processor's and the device's; afterwards the
+    caller's go on where they were."""
+    import torch
+
+    before = random_states(device)
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        set_random_states(before, device)
+
+
+def random_states(device: "torch.device | str") -> "dict[str, Tensor]":
+    """Where torch's random numbers are: the processor's, and where it is another one the device's."""
+    import torch
+
+    found, device = {"torch's random numbers": torch.get_rng_state()}, torch.device(device)
+    if device.type != "cpu":
+        found["the device's random numbers"] = torch.get_device_module(device).get_rng_state(*_which(device))
+    return found
+
+
+def set_random_states(states: "Mapping[str, Tensor]", device: "torch.device | str"):
+    """Goes back to what `random_states` told. What is not told stays."""
+    import torch
+
+    device = torch.device(device)
+    torch.set_rng_state(states["torch's random numbers"])
+    if device.type != "cpu" and (own := states.get("the device's random numbers")) is not None:
+        torch.get_device_module(device).set_rng_state(own, *_which(device))
+
+
+def _which(device: "torch.device") -> tuple:
+    """How torch is told which device of its kind: of MPS there is one, and it takes no word for it."""
+    return () if device.type == "mps" else (device,)
 
 
 def for_double(values: "Tensor") -> "Tensor":

@@ -13,6 +13,7 @@ from pruning import devices
 from pruning.experiment import Recipe
 from pruning.experiment.preview import network_key
 from pruning.models.registry import MODELS, KnownModel
+from pruning.reconstruction.adam import Adam
 from pruning.ui import caches
 from tests import on_device, pretended
 from tests.small_data import write_npz
@@ -132,6 +133,21 @@ def test_the_pretended_device_can_be_without_double_precision():
         ):
             with pytest.raises(TypeError, match="float64"):
                 doubled()
+
+
+def test_all_weights_move_at_once_as_torch_moves_each():
+    torch.manual_seed(0)
+    ours = [nn.Parameter(torch.randn(shape)) for shape in ((4, 3, 3, 3), (4,), (2, 4), (5,))]
+    theirs = [nn.Parameter(weight.detach().clone()) for weight in ours]
+    rates, optimizer = (0.1, 0.02, 0.05, 0.3), Adam(ours)
+    reference = torch.optim.Adam([{"params": [w], "lr": r} for w, r in zip(theirs, rates, strict=True)])
+    for _ in range(5):
+        for own, other in zip(ours[:-1], theirs[:-1], strict=True):  # the last has no gradient, and stays
+            own.grad = torch.randn(own.shape)
+            other.grad = own.grad.clone()
+        optimizer.step(rates)
+        reference.step()
+    assert all(torch.equal(own, other) for own, other in zip(ours, theirs, strict=True))
 
 
 def test_auto_is_cuda_else_mps_else_the_processor(monkeypatch):

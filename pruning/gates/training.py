@@ -10,6 +10,7 @@ import torch
 
 from pruning.criteria.gdp import Polarization
 from pruning.data import Dataset
+from pruning.devices import seeded
 from pruning.gates.gates import Gates
 from pruning.gates.loop import Training
 from pruning.gates.mover import Mover
@@ -84,9 +85,8 @@ def train_gates(
 def _in_place(model, graph, placement: Placement, chosen: Polarization, cut: float, given: tuple) -> Training:
     """Trains; an exception leaves the network as it came, and no gradients are left. A random control first
     finds the widths."""
-    came, seed = copied(model), given[4]
-    with mode_kept(model), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    came, seed, device = copied(model), given[4], given[6]
+    with mode_kept(model), seeded(seed, device):
         try:
             run = _trained(graph, placement, chosen, cut, given)
             if chosen.control == "random":

@@ -23,6 +23,7 @@ from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.data.images import moved_from
 from pruning.progress import Watch, silent
+from pruning.reconstruction.adam import Adam
 from pruning.reconstruction.blocks import Block, blocks_of
 from pruning.reconstruction.course import course
 from pruning.statistics.images import CalibrationImages
@@ -128,6 +129,8 @@ class _Wanted:
 
     def __init__(self, model: nn.Module, blocks: list[Block], inputs: Tensor):
         self.model, self.blocks = model, blocks
+        kept = (block.kept for block in blocks)
+        self.kept = [k if k is None else torch.as_tensor(k, device=inputs.device) for k in kept]
         self.spread = [1.0] * len(blocks)
         self.spread = [float(out.std()) or 1.0 for out in self.of(inputs)]
 
@@ -135,9 +138,8 @@ class _Wanted:
         found: dict[int, Tensor] = {}
 
         def keep(place: int, output: Tensor):
-            kept = self.blocks[place].kept
-            output = output if kept is None else output[:, torch.as_tensor(kept, device=output.device)]
-            found[place] = output / self.spread[place]
+            kept = self.kept[place]
+            found[place] = (output if kept is None else output[:, kept]) / self.spread[place]
 
         own = inputs.clone()
         with evaluating(self.model), torch.no_grad(), _Taps(self.blocks, keep):
@@ -160,20 +162,19 @@ class _Trainer:
             RATE * (size or 1.0) if weight.dim() > 1 else SMALL
             for weight, size in zip(self.weights, sizes, strict=True)
         ]
-        self.optimizer = torch.optim.Adam([{"params": [weight]} for weight in self.weights])
+        self.optimizer = Adam(self.weights)
 
     def step(self, inputs: Tensor, rate: float) -> float:
         """One step on these images, at this share of the highest rate; the loss before it."""
-        self.optimizer.zero_grad()
-        for group, highest in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * highest
+        for weight in self.weights:
+            weight.grad = None
         total = 0.0
         for some in inputs.split(self.part):
             with torch.enable_grad():
                 loss = self.loss(some) * (len(some) / len(inputs))
             loss.backward()
             total += float(loss.detach())
-        self.optimizer.step()
+        self.optimizer.step([rate * highest for highest in self.rates])
         return total
 
     def stuck(self, inputs: Tensor) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pruning.data import Dataset, Split, to_tensor
+from pruning.devices import seeded
 from pruning.models import Normalization
 from pruning.progress import Paused, Watch, silent
 from pruning.task import Classification
@@ -112,11 +113,8 @@ class Run:
 
     def fit(self) -> None:
         """Leaves the best state in the model; after an exception the one that came."""
-        import torch
-
         self.best = came = copied(self.model)
-        with mode_kept(self.model), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        with mode_kept(self.model), seeded(self.seed, self.device):
             try:
                 self.train()
             except BaseException:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pruning.devices import random_states, set_random_states
 from pruning.latency import FILE
 
 if TYPE_CHECKING:
@@ -122,9 +123,7 @@ def state_of(
 ) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """All that the next steps of a training depend on, as `keep` takes it. best: a state dict beside the
     model's own."""
-    import torch
-
-    tensors = {"torch's random numbers": torch.get_rng_state()}
+    tensors = random_states(next(model.parameters()).device)
     tensors |= {f"now {name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best {name}": tensor for name, tensor in best.items()}
     for number, state in optimizer.state_dict()["state"].items():
@@ -141,7 +140,6 @@ def put_back(
     random: np.random.Generator,
 ) -> "dict[str, Tensor]":
     """Goes back to what `state_of` told, in place; returns the best state."""
-    import torch
 
     def part(prefix: str) -> "dict[str, Tensor]":
         return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
@@ -149,6 +147,6 @@ def put_back(
     model.load_state_dict(part("now "))
     momentum = {int(number): {"momentum_buffer": t} for number, t in part("momentum ").items()}
     optimizer.load_state_dict(optimizer.state_dict() | {"state": momentum})
-    torch.set_rng_state(tensors["torch's random numbers"])
+    set_random_states(tensors, next(model.parameters()).device)
     random.bit_generator.state = values["random"]
     return part("best ")

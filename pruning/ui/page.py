@@ -104,4 +104,5 @@ def summary(recipe: Recipe) -> dict[str, str]:
         "Test accuracy, full network": "not counted yet" if full is None else baseline.in_words(full),
         "Criterion": title(recipe.criterion),
         "Cut": cut,
+        **({} if recipe.device == "cpu" else {"Device": recipe.device}),
     }

@@ -59,8 +59,8 @@ def shipped() -> dict[str, Wall]:
 
 def shipped_for(recipe: Recipe) -> Shown | None:
     """The shipped wall, if it is of exactly this network, data, criterion and widths by error, all else at
-    its default; else None."""
-    known = shipped().get(recipe.criterion)
+    its default; else None. It was counted on a processor, and is shown whatever the recipe's device."""
+    known, recipe = shipped().get(recipe.criterion), replace(recipe, device="cpu")
     same = known and apart_from_cut(recipe) == apart_from_cut(shipped_recipe(recipe.criterion))
     return combine([known], known.cuts.tolist()) if same else None
 

@@ -110,6 +110,11 @@ def test_dead_channels_and_those_without_numbers_are_told(network, tmp_path):
     assert pictures.shape == (1, 2, 2, 3) and (pictures[0, 0, 0] == 128).all()
 
 
+def test_a_kernel_s_signs_have_two_colours_and_zero_is_pale():
+    below, zero, above = drawn.signed(np.array([[[-2.0, 0.0, 2.0]]]))[0, 0].tolist()
+    assert below == [231, 99, 0] and above == [63, 144, 218] and min(zero) > 230
+
+
 def test_a_channel_or_group_that_is_not_there_is_a_sentence():
     with pytest.raises(ValueError, match="from 0 to 15"):
         looked_into(RECIPE, GROUP, 16)

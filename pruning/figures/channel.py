@@ -119,7 +119,7 @@ def shades(maps: np.ndarray) -> np.ndarray:
 def signed(kernels: np.ndarray) -> np.ndarray:
     """Kernels as pictures of one scale, white at zero: [n, h, w] -> uint8 [n, h, w, 3]."""
     most = float(np.abs(kernels).max(initial=0)) or 1.0
-    steps = sample_colorscale(SIGNS, np.linspace(0, 1, 256), colortype="tuple")
+    steps = sample_colorscale([list(step) for step in SIGNS], np.linspace(0, 1, 256), colortype="tuple")
     colours = (np.array(steps) * 255).round().astype(np.uint8)
     return colours[((kernels / most + 1) / 2 * 255).round().astype(int)]
 

@@ -5,7 +5,7 @@ import streamlit as st
 from pruning.ui import page, start, wall
 
 recipe = page.begin("Start")
-st.title("How much of a network can you throw away?", anchor=False)
+st.title("How much of a network can be cut away?", anchor=False)
 start.words(recipe)
 wall.choose(recipe)
 said = wall.show(recipe)

@@ -6,8 +6,11 @@ from pruning.ui import channel, channels, judge, method_view, names, network, pa
 from pruning.ui.gates import group
 
 recipe = page.begin("Channels")
-st.title("Which channels go?", anchor=False)
-st.markdown(f"{names.subject(recipe)}: each row is a group of channels that can only be cut together.")
+st.title("Which channels are cut?", anchor=False)
+st.markdown(
+    f"{names.subject(recipe)}: each row is a channel group. "
+    "Coupled layers share one row: their channels are pruned together."
+)
 channels.controls(recipe)
 table = channels.table_of(recipe)
 channels.rank_map(recipe, table)

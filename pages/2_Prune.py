@@ -7,8 +7,9 @@ from pruning.ui.prune import controls, planning, views
 
 recipe = page.begin("Prune")
 controls.first_visit()
-st.title("Cut it, mend it, take it away", anchor=False)
+st.title("Prune, repair, take away", anchor=False)
 st.markdown(
-    f"{names.subject(recipe)}: what goes, what that leaves at once, and what fine-tuning brings back."
+    f"{names.subject(recipe)}: what is cut, what accuracy that leaves, and what repair and fine-tuning "
+    "bring back."
 )
 views.show("Prune", lambda: planning.panel(recipe))

@@ -12,7 +12,7 @@ cutting.first_visit()
 recipe = controls.shown(recipe)
 st.title("How many bits does a weight need?", anchor=False)
 st.markdown(
-    f"{names.subject(recipe)}: what is left after the cut is stored in fewer bits, more of them for channels "
-    "that tell more about the class."
+    f"{names.subject(recipe)}: after pruning, weights are quantized: more bits go to channels that tell more "
+    "about the class."
 )
 views.show("Compress", lambda: planning.panel(recipe))

@@ -8,7 +8,7 @@ from pruning.ui.prune.result import as_text
 from pruning.ui.prune.running import others
 
 recipe = page.begin("Gates", aside.gated)
-st.title("Let the network close its own channels", anchor=False)
+st.title("Gates that close channels in training", anchor=False)
 controls.words(recipe)
 left, right = st.columns([2, 3], gap="large")
 with left:

@@ -117,7 +117,7 @@ def test_another_criterion_stays_in_the_link_until_gates_are_asked_for(server):
 
 def test_a_page_that_scores_puts_gates_aside_and_they_are_taken_up_again(server):
     app = open_page("2_Prune", **LINK, criterion="gdp", gate_epochs="2", eps_end="0.01", cut="0.3")
-    assert "GDP trains its gates" in said(app) and "on this page Reconstruction orders" in said(app)
+    assert "GDP trains its gates" in said(app) and "on this page Reconstruction ranks" in said(app)
     assert not app.exception and "criterion" not in link_of(app)
     assert app.selectbox(key="widget criterion").value == "reconstruction"
     assert app.slider(key="widget cut").value == 30

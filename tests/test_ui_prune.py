@@ -89,7 +89,7 @@ def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run
     again = open_prune(**LINK, cut="0.4", criterion="l2", job=id)  # a reload is a new session
     look_until(again, lambda app: "Done, L2 norm" in said(app))
     assert {"Repaired", "Fine-tuned", "Measured time", "Same answers"} <= set(figures(again))
-    assert {"What changed", "What they look at"} <= {heading.value for heading in again.subheader}
+    assert {"What changed", "What both networks look at"} <= {heading.value for heading in again.subheader}
     report = jobs.lanes().job(id).result().report
     assert figures(again)["Fine-tuned"] == percent(report["accuracy"]["tuned"])
     assert f"**Test accuracy**, on {report['test_images']} test images" in said(again)
@@ -146,7 +146,7 @@ def test_a_greedy_search_is_asked_for_stopped_and_its_path_drawn(server):
     look_until(app, searched)
     assert "without running the network" in said(app)
     channels = open_page("1_Channels", **link, criterion="l2")
-    assert "this page cuts the same share of every group" in said(channels)
+    assert "this page cuts every group by the same ratio" in said(channels)
 
 
 def test_the_slider_s_own_cut_is_counted_first_and_alone_matched():
@@ -161,7 +161,7 @@ def test_the_slider_s_own_cut_is_counted_first_and_alone_matched():
 
 def test_what_each_group_can_bear_is_measured_when_asked_for(server):
     app = look_until(open_prune(**LINK, repair="recalibrate"), counted)
-    look_until(press(app, "Measure every group"), lambda app: "of one group gone" in said(app))
+    look_until(press(app, "Measure every group"), lambda app: "of one group cut" in said(app))
     assert "hold-out images, 9 groups one at a time" in said(app) and "in colour" in said(app)
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from pruning.figures.look import QUIET, colour, look
+from pruning.figures.look import LEGEND, QUIET, colour, look
 from pruning.figures.name_ticks import name_ticks
 from pruning.figures.nothing import nothing
 from pruning.figures.ranks import WIDEST, grid
@@ -26,7 +26,6 @@ CONTROLS = {
     "l1": "L1 norm (no images)",
 }
 TICKS = [step * 10**power for power in range(7) for step in (1, 2, 5)]  # kB
-TOP = {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0}  # a legend above the figure
 
 
 def shades(widths: list[int]) -> dict[int, str]:
@@ -107,7 +106,7 @@ def bits_histogram(channels: pd.DataFrame) -> go.Figure:
             "bargap": 0.25,
             "height": 110 + row * max(4, len(counts)),
             "margin": {"t": 30, "b": 50},
-            "legend": TOP,
+            **LEGEND,
         }
     )
     for bits, shade in shades(sorted(counts.columns)).items():
@@ -150,7 +149,7 @@ def sizes(points: pd.DataFrame) -> go.Figure:
             "yaxis_title": "accuracy on the hold-out images (%)",
             "height": 400,
             "margin": {"t": 30, "b": 50},
-            "legend": TOP,
+            **LEGEND,
         }
     )
     for way, name, symbol in (

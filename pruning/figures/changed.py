@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.figures.look import CUT, KEPT, LEGEND, QUIET
 from pruning.terms import percent
 
 
@@ -19,7 +19,7 @@ def by_class(classes: pd.DataFrame) -> go.Figure:
             "yaxis": {"autorange": "reversed", "type": "category", "ticksuffix": " ", "title": "class"},
             "height": 120 + 24 * max(4, len(ordered)),
             "margin": {"t": 30, "b": 50},
-            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0},
+            **LEGEND,
         }
     )
     names = ordered["class"].astype(str)

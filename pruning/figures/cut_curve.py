@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.figures.look import CUT, KEPT, LEGEND, QUIET
 from pruning.figures.nothing import nothing
 from pruning.terms import REPAIRS, percent
 
@@ -47,7 +47,7 @@ def cut_curve(points: pd.DataFrame, measure: str, at: float, largest: float | No
             "yaxis": {"title": "accuracy on the hold-out images (%)", "range": [0, 102]},
             "height": 360,
             "margin": {"t": 40, "b": 50},
-            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+            **LEGEND,
         }
     )
     if points.empty:
@@ -68,7 +68,8 @@ def cut_curve(points: pd.DataFrame, measure: str, at: float, largest: float | No
             **LOOKS[state],
         )
     full = 100 * points["baseline"].iloc[0] / points["images"].iloc[0]
-    figure.add_hline(full, line={"color": QUIET, "dash": "dot", "width": 1})
+    line = {"color": QUIET, "dash": "dot", "width": 1}
+    figure.add_scatter(x=[0, 97], y=[full, full], name="full network", mode="lines", line=line)
     figure.add_vline(100 * at, line={"color": QUIET, "width": 1.5})
     if largest is not None:
         label = {"text": f"{percent(largest, 0)}: within 1 point", "textangle": 0, "yanchor": "bottom"}

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from pruning.figures.look import CUT, KEPT, PALETTE, QUIET
+from pruning.figures.look import CUT, KEPT, LEGEND, PALETTE, QUIET
 from pruning.figures.nothing import nothing
 from pruning.terms import percent
 
@@ -241,7 +241,7 @@ def budget(rows: pd.DataFrame, measure: str) -> go.Figure:
     rows: step, left and target (0 to 1), loss (nats).   measure: in words, such as MACs."""
     figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.08)
     figure.update_layout(height=420, margin={"t": 20, "b": 50})
-    figure.update_layout(legend={"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0})
+    figure.update_layout(**LEGEND)
     lines = (("target", QUIET, "dash", 1), ("left", KEPT, "solid", 1), ("loss", PALETTE[1], "solid", 2))
     for name, colour, dash, row in lines:
         unit, scale = ("nats", 1) if name == "loss" else (f"% of the {measure}", 100)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import CUT, KEPT
+from pruning.figures.look import CUT, KEPT, LEGEND
 from pruning.figures.nothing import nothing
 from pruning.terms import percent, plural
 
@@ -86,7 +86,7 @@ def in_lines(unit: str, letters: int = 36) -> str:
 
 
 def frame() -> dict:
-    return {"margin": {"t": 30, "b": 50}, "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0}}
+    return {"margin": {"t": 30, "b": 50}, **LEGEND}
 
 
 def bins(scores: np.ndarray) -> dict:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from pruning.figures.agreement import swaps
 from pruning.figures.group import finite, ranked_bars
-from pruning.figures.look import QUIET, colour
+from pruning.figures.look import LEGEND, QUIET, colour
 from pruning.terms import plural, title
 
 REMOVALS = {"alone": "that channel alone", "all": "all channels it cuts in this group"}
@@ -203,7 +203,7 @@ def oracle_bars(channels: pd.DataFrame) -> go.Figure:
         layout={
             "height": 300,
             "margin": {"t": 30, "b": 50},
-            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0},
+            **LEGEND,
             "xaxis": {
                 "title": "channel, the cheapest to remove first",
                 "type": "category",

@@ -39,6 +39,7 @@ def layer_times(layers: pd.DataFrame, batch: int) -> go.Figure:
             "bargap": 0.3,
             "height": 130 + 30 * max(4, len(rows)),
             "margin": {"t": 30, "b": 50},
+            "showlegend": True,
             "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0, "traceorder": "normal"},
         }
     )

@@ -19,6 +19,8 @@ DIVERGING = (
     (0.5, "rgb(242, 242, 242)"),
     (1.0, "rgb(63, 144, 218)"),
 )  # BELOW to KEPT
+# Of a figure with several series: above it, and there from the first point on.
+LEGEND = {"showlegend": True, "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0}}
 
 LOOKS = {
     "cpot": ("#3f90da", "solid", "circle"),

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import KEPT, PALETTE, QUIET
+from pruning.figures.look import KEPT, LEGEND, PALETTE, QUIET
 from pruning.figures.nothing import nothing
 from pruning.terms import plural
 
@@ -185,7 +185,7 @@ def canvas(links: pd.DataFrame, lanes: int, columns: int) -> dict:
         },
         "yaxis": {"visible": False, "range": [lanes - 0.4, -0.6]},
         "margin": {"t": 40, "b": 25 + below, "l": 10, "r": float(np.clip(beside, 10, 100))},
-        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0},
+        **LEGEND,
         "hovermode": "closest",
     }
 

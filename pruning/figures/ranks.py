@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import CUT, QUIET
+from pruning.figures.look import CUT, LEGEND, QUIET
 from pruning.figures.name_ticks import name_ticks
 from pruning.figures.nothing import nothing
 from pruning.terms import percent, plural, title
@@ -80,7 +80,7 @@ def rank_map(table: pd.DataFrame, units: Mapping[str, str], opened: str | None =
     if (drawn["last"] > drawn["first"]).any():
         figure.update_xaxes(title="position in the group; in wide groups a square is several channels")
     size, goes = min(row * 0.68, 900 / many * 0.72), drawn["goes"].astype(bool)
-    add_squares(figure, drawn[~goes], "stays", units, size, {"width": 0})
+    add_squares(figure, drawn[~goes], "kept", units, size, {"width": 0})
     add_squares(figure, drawn[goes], "cut", units, size, {"width": max(1, size / 8), "color": CUT})
     if table.empty:
         nothing(figure, "No group of this network can be cut")
@@ -122,7 +122,7 @@ def grid(groups: list[str], *, row: int, opened: str | None = None) -> dict:
         "xaxis": {"title": "channel", "showgrid": False, "zeroline": False},
         "yaxis": {**rows, "showgrid": False},
         "margin": {"t": 30, "b": 50},
-        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0},
+        **LEGEND,
     }
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import BELOW, CUT, KEPT, QUIET
+from pruning.figures.look import BELOW, CUT, KEPT, LEGEND, QUIET
 from pruning.figures.name_ticks import name_ticks
 from pruning.figures.nothing import nothing
 from pruning.terms import percent, plural
@@ -98,7 +98,7 @@ def sensitivity_curves(table: pd.DataFrame, kind: str, opened: str | None = None
             "yaxis": {"title": AXES[kind], "rangemode": "tozero"},
             "height": 340,
             "margin": {"t": 40, "b": 50},
-            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+            **LEGEND,
         }
     )
     if table.empty:

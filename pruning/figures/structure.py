@@ -25,6 +25,7 @@ def structure(widths: pd.DataFrame) -> go.Figure:
             "bargap": 0.25,
             "height": 110 + row * max(4, len(widths)),
             "margin": {"t": 30, "b": 50},
+            "showlegend": True,
             "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0, "traceorder": "normal"},
         }
     )

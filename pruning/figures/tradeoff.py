@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import QUIET, look
+from pruning.figures.look import LEGEND, QUIET, look
 from pruning.terms import percent, title
 
 # What each stage is called, and how its mark is filled: the later the fuller.
@@ -30,7 +30,7 @@ def tradeoff(runs: pd.DataFrame) -> go.Figure:
             "yaxis_title": "accuracy on the test images (%)",
             "height": 380,
             "margin": {"t": 30, "b": 50},
-            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0},
+            **LEGEND,
         }
     )
     full = runs[runs["stage"] == "baseline"].drop_duplicates(["macs", "correct"])

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import KEPT, PALETTE, QUIET
+from pruning.figures.look import KEPT, LEGEND, PALETTE, QUIET
 from pruning.terms import percent
 
 TUNING = "tune"  # the stage of which `pruning.train.fit` tells
@@ -60,7 +60,7 @@ def training(history: pd.DataFrame) -> go.Figure:
             },
             "height": 340,
             "margin": {"t": 30, "b": 50},
-            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0},
+            **LEGEND,
         }
     )
     curves = (

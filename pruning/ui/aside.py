@@ -56,7 +56,7 @@ def notice(recipe: Recipe, page: str):
     st.space("small")  # the bar above the page would hide it
     st.info(
         f"{title(GATES)} trains its gates, which takes epochs and has a page of its own; on this page "
-        f"{title(recipe.criterion)} orders the channels."
+        f"{title(recipe.criterion)} ranks the channels."
     )
     job = {"job": state.looking_at("job")} if state.looking_at("job") else {}
     query = held["gates"].to_query() | job

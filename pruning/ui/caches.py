@@ -19,7 +19,7 @@ from typing import Any
 
 import streamlit as st
 
-from pruning import experiment
+from pruning import experiment, terms
 from pruning.experiment import Recipe
 from pruning.experiment.channel import class_attribution, looked_into
 from pruning.experiment.judge import judged
@@ -34,20 +34,20 @@ NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "seed"
 SCORING = (*NETWORK, "criterion", "options", "calibration", "threads")
 CUTTING = (*LIMITS, *SEARCHING, "repair", "match_steps")  # the last two as `plans.as_searched` has them
 STAGES = {
-    "trace": "Finding out which channels belong together",
-    "statistics": "Looking at the images",
+    "trace": "Finding coupled layers",
+    "statistics": "Collecting statistics over the images",
     "score": "Scoring channels",
-    "evaluate": "Counting right answers",
+    "evaluate": "Measuring accuracy",
     "repair": "Repairing",
     "sensitivity": "Cutting one group at a time",
-    "channel": "Looking at the images",
-    "attribution": "Following the classes' scores",
+    "channel": "Collecting statistics over the images",
+    "attribution": "Computing attributions",
     "judge": "Measuring both choices",
-    "search": "Searching which group gives",
+    "search": "Searching for the widths",
     "labels": "Comparing true with shuffled labels",
     "oracle": "Removing channels, one after another",
     "quantize": "Rounding weights",
-    "controls": "Cutting in each way",
+    "controls": "Comparing criteria for these classes",
     "latency": "Timing layers",
     "gates": "Training the gates",
 }
@@ -238,7 +238,7 @@ def scores(recipe: Recipe):
 
 
 def ask_scores(recipe: Recipe, **how) -> Answer:
-    title = f"Scores by {recipe.criterion}"
+    title = f"Scores by {terms.title(recipe.criterion)}"
     return ask(experiment.scored, recipe, key=digest(recipe, SCORING), title=title, **how)
 
 

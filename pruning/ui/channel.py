@@ -6,11 +6,11 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.experiment.channel import PICTURES, Channel
 from pruning.figures import channel as figures
-from pruning.terms import title
+from pruning.terms import plural, title
 from pruning.ui import caches, channels, show, state, strips
 
-BY = {"largest": "highest place", "mean": "mean"}
-WORDS = {"largest": "activation at any place", "mean": "mean activation"}
+BY = {"largest": "maximum", "mean": "mean"}
+WORDS = {"largest": "maximum activation", "mean": "mean activation"}
 
 
 def panel(recipe: Recipe, table: pd.DataFrame):
@@ -44,7 +44,7 @@ def which_images() -> tuple[int, str]:
             format_func=BY.get,
             default="largest",
             required=True,
-            help="Which images excite a channel most: by its largest activation, or by its mean.",
+            help="By the maximum of the activation over the image, or by its mean.",
         )
     return first, by
 
@@ -54,7 +54,10 @@ def standing(rows: pd.DataFrame, channel: int, criterion: str) -> str:
     order = rows.sort_values(["score", "channel"], ascending=[True, False], kind="stable")["channel"].tolist()
     place, row = order.index(channel) + 1, rows.set_index("channel").loc[channel]
     fate = "is cut" if row["cut"] else "stays"
-    return f"By {title(criterion)} it is number {place} of {len(rows)} to go, and at this cut it **{fate}**."
+    return (
+        f"By {title(criterion)} it is number {place} of {len(rows)} in the order of removal; at this cut "
+        f"it **{fate}**."
+    )
 
 
 def draw(recipe: Recipe, found: Channel, rows: pd.DataFrame, by: str):
@@ -63,13 +66,13 @@ def draw(recipe: Recipe, found: Channel, rows: pd.DataFrame, by: str):
         st.warning(note)
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**What it sees**, in hold-out images")
+        st.markdown("**Its activation** in hold-out images")
         maps, images = found.chosen.maps, found.chosen.images
         strips.strip(images, [f"class {label}" for label in found.chosen.labels], figures.shades(maps))
         st.caption(figures.maps_in_words(found.chosen.labels, maps, found.reader))
         kernel(found)
     with right:
-        st.markdown("**What excites it most**")
+        st.markdown("**Images with its highest activation**")
         most = found.activity.set_index("image")[by]
         told = [
             f"class {label}: {most[row]:.2g}"
@@ -88,7 +91,11 @@ def draw(recipe: Recipe, found: Channel, rows: pd.DataFrame, by: str):
 def kernel(found: Channel):
     """The writer's weights for the inputs that it reads most strongly."""
     weights = figures.kernel_table(found.inputs, found.kernel)
-    others = f" {found.writers - 1} more layers write the channel." if found.writers > 1 else ""
+    others = (
+        (f" {plural(found.writers - 1, 'more layer writes', 'more layers write')} the channel.")
+        if found.writers > 1
+        else ""
+    )
     show.chart(
         figures.kernel_maps(weights),
         figures.kernel_in_words(weights, found.writer, found.reads) + others,
@@ -105,7 +112,7 @@ def twins(found: Channel, rows: pd.DataFrame):
         figures.twin_bars(near, found.distance),
         figures.twins_in_words(near, found.channel, found.distance),
         key="twins",
-        alt=f"Nearest twins of channel {found.channel}",
+        alt=f"Channels most similar to channel {found.channel}",
         table=near,
         click=lambda point: state.look_at(channel=point["x"]),
     )

@@ -11,7 +11,7 @@ from pruning.figures import agreement, group, ranks
 from pruning.terms import title
 from pruning.ui import caches, choices, plans, show, state
 
-SPEARMAN = "Rank correlation of every two criteria"
+SPEARMAN = "Rank correlation of all pairs of criteria"
 
 
 def controls(recipe: Recipe):
@@ -32,7 +32,7 @@ def table_of(recipe: Recipe) -> pd.DataFrame:
 
 
 def rank_map(recipe: Recipe, table: pd.DataFrame):
-    """The map of all channels; a click opens a group."""
+    """The map of all channels; a click opens a channel and its group."""
     structure = caches.structure(recipe).structure
     units = {name: unit_of(recipe, structure, name) for name in structure.names}
     show.chart(
@@ -40,9 +40,15 @@ def rank_map(recipe: Recipe, table: pd.DataFrame):
         ranks.ranks_in_words(table),
         key="ranks",
         alt=f"Rank of every channel within its group, by {title(recipe.criterion)}",
-        click=lambda point: state.look_at(group=point["customdata"][0]),
+        click=open_square,
         table=as_csv(table, caches.structure(recipe)),
     )
+
+
+def open_square(point: dict):
+    """A click's callback: opens the square's group, and its first channel."""
+    group, channel = point["customdata"][:2]
+    state.look_at(group=group, channel=channel)
 
 
 def unit_of(recipe: Recipe, structure: Structure, group: str) -> str:
@@ -83,7 +89,7 @@ def one_group(recipe: Recipe, table: pd.DataFrame):
         st.selectbox(
             "Group",
             groups,
-            help="Or click a square of its row above.",
+            help="Or click a square in its row above.",
             width=320,
             **state.bound_look("group", name, options=groups),
         )
@@ -119,7 +125,10 @@ def choose_channel(table: pd.DataFrame):
         "Look into a channel",
         listed,
         format_func=lambda channel: channel if channel == "none" else f"channel {channel}",
-        help="Its kernel, what it sees, its twins and its classes, further down. Or click its bar below.",
+        help=(
+            "Its kernel, its activations, similar channels and its classes, further down. Or click its "
+            "square or bar."
+        ),
         width=200,
         **state.bound_look("channel", "none" if chosen is None else chosen, none="none", options=listed),
     )
@@ -133,19 +142,20 @@ def selected(table: pd.DataFrame) -> int | None:
 
 def ties_in_words(known: ChannelGroup) -> str:
     """Who writes and who reads a group's channels."""
-    readers = ", ".join(f"`{name}`" for name in known.readers) or "nothing that is cut with them"
+    readers = ", ".join(f"`{name}`" for name in known.readers) or "no layer that shrinks with it"
     if not known.tied_to:
-        return f"Written by `{known.name}` alone, read by {readers}: both lose what belongs to a channel."
+        return f"Written by `{known.name}`, read by {readers}: a channel is removed from both."
     others = ", ".join(f"`{name}`" for name in known.tied_to)
     return (
-        f"Written by `{known.name}` and, into the same channels, by {others}: cut as one. Read by {readers}."
+        f"Written by the coupled layers `{known.name}` and {others}, which are pruned together. Read by "
+        f"{readers}."
     )
 
 
 def others(recipe: Recipe, table: pd.DataFrame):
-    """If another criterion decided: how many of the cut channels would differ, and which. Fills while one
+    """Agreement with other criteria: how many of the cut channels would differ, and which. Fills while one
     looks."""
-    st.subheader("If another criterion decided")
+    st.subheader("Agreement with other criteria")
     known, pending = ask_others(recipe, table)
     if pending is None:
         draw_others(recipe, known)

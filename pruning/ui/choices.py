@@ -5,35 +5,35 @@ from functools import partial
 
 import streamlit as st
 
+from pruning import terms
 from pruning.criteria import CRITERIA, SCORED, Option
 from pruning.experiment import Recipe
-from pruning.terms import title
+from pruning.terms import sentence, title, titled
 from pruning.ui import state
 
-ALLOCATIONS = {
-    "error": "Where least error is left after the repair",
-    "uniform": "The same share of every group",
-    "global": "One ranking over all groups",
-    "greedy": "Greedy search: what costs least",
-    "trace-ratio": "Trace ratio: what tells classes apart least",
-}
-REPAIRS = {
-    "none": "None",
-    "recalibrate": "Re-estimate norms",
-    "reconstruct": "Reconstruct: least squares",
-    "match": "Reconstruct, then match blocks",
-}
+ALLOCATIONS = {name: f"{sentence(term.title)}: {term.about}" for name, term in terms.ALLOCATIONS.items()}
+REPAIRS = {name: sentence(term.title) for name, term in terms.REPAIRS.items()}
+LISTED = tuple(name for names in terms.grouped(SCORED).values() for name in names)  # as every list has them
 PLAINEST = {"cpot": {"distribution": "maps"}}  # the default, filters, cuts more accurately but shows little
 
 
 def criterion(recipe: Recipe):
     """Which criterion orders the channels, and below it in one sentence what that means."""
-    how = state.bound("criterion", options=SCORED) | {"on_change": choose_criterion}
-    st.selectbox("Criterion", SCORED, format_func=title, **how)
+    how = state.bound("criterion", options=LISTED) | {"on_change": choose_criterion}
+    st.selectbox("Criterion", LISTED, format_func=titled, **how)
     known = CRITERIA[recipe.criterion]
-    labels = " It looks at the labels." if known.uses_labels else ""
-    looks = "" if known.looks_at_images(dict(recipe.options)) else " It looks at the weights alone."
+    labels = " It uses labels." if known.uses_labels else ""
+    looks = "" if known.looks_at_images(dict(recipe.options)) else " It uses the weights alone."
     st.caption(known.meaning + looks + labels)
+    about_criteria()
+
+
+def about_criteria():
+    """The criteria in their groups, a line each, folded."""
+    with st.popover("About these criteria", type="tertiary"):
+        for group, names in terms.grouped(CRITERIA).items():
+            lines = [f"- **{title(name)}**: {CRITERIA[name].meaning}" for name in names]
+            st.markdown("\n".join([f"**{group}.** {terms.in_common(group)}", "", *lines]))
 
 
 def choose_criterion():

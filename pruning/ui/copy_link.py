@@ -1,4 +1,9 @@
-"""One button that copies the address bar: it is the link to exactly this view."""
+"""One button that copies the address bar, which is the link to exactly this view.
+
+The browser's Back goes to the page before: a choice on a page is no step of its own. Streamlit adds an entry
+to the history for every change of the link; going back to one runs the page with a link that this session has
+left, so choice after choice nothing would be seen to change. So an address that differs in its query alone
+takes the place of the entry before."""
 
 import streamlit as st
 
@@ -16,14 +21,26 @@ button:hover, button:focus-visible {
 # The clipboard is there on this machine's own address and over https; elsewhere the person copies from the
 # address bar.
 JS = """
+function replaceWithinPage() {
+  if (window.history.ofPages) return; // once a window
+  window.history.ofPages = true;
+  const push = window.history.pushState.bind(window.history);
+  window.history.pushState = (state, title, url) => {
+    const samePage = url && new URL(url, window.location.href).pathname === window.location.pathname;
+    if (samePage) window.history.replaceState(state, title, url);
+    else push(state, title, url);
+  };
+}
+
 export default function ({ parentElement }) {
+  replaceWithinPage();
   const button = parentElement.querySelector('button');
   button.onclick = async () => {
     try {
       await navigator.clipboard.writeText(window.location.href);
       button.textContent = 'Copied: this link opens exactly this view';
     } catch {
-      button.textContent = 'Not allowed here: copy the address bar';
+      button.textContent = 'Copying is not allowed here: copy the address bar';
     }
     setTimeout(() => { button.textContent = 'Copy link'; }, 2500);
   };

@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from pruning.criteria import CRITERIA, SCORED
+from pruning.criteria import CRITERIA
 from pruning.experiment import Recipe
 from pruning.experiment.channel import Channel
 from pruning.experiment.judge import Judged
@@ -15,11 +15,12 @@ from pruning.experiment.oracle import Oracle
 from pruning.figures import channel as pictures
 from pruning.figures import judge as figures
 from pruning.figures.judge import Case
-from pruning.terms import title
+from pruning.terms import title, titled
 from pruning.ui import caches, channels, measuring, show, state, strips
+from pruning.ui.choices import LISTED
 
 FEW = 4  # pictures in a row
-LEARNED = "The network may have been trained on these images: expect larger rises on new ones."
+LEARNED = "The network may have been trained on these images: expect larger increases on new ones."
 
 
 def panel(recipe: Recipe, table: pd.DataFrame):
@@ -27,7 +28,7 @@ def panel(recipe: Recipe, table: pd.DataFrame):
     st.subheader("Who is right?")
     own, other = recipe.criterion, choose_other(recipe)
     if other is None:
-        st.caption(f"Choose a criterion, and see where it would decide otherwise than {title(own)}, and why.")
+        st.caption(f"Choose a criterion to see where it differs from {title(own)}, and why.")
         return
     caches.follow(
         partial(caches.ask_scores, recipe.but(criterion=other)),
@@ -39,21 +40,23 @@ def against(recipe: Recipe, both: pd.DataFrame, other: str):
     """both: the two criteria's `channel_table`s."""
     case = figures.case_of(both, recipe.criterion, other)
     if case is None:
-        names = f"{title(recipe.criterion)} and {title(other)}"
-        st.caption(f"At this cut no group has a channel that only one of {names} cuts and one the reverse.")
+        words = (
+            f"At this cut no group has a channel that only {title(recipe.criterion)} cuts and another that "
+        )
+        st.caption(words + f"only {title(other)} cuts.")
     else:
         the_case(recipe, both[both["group"] == case.group], case, other)
 
 
 def choose_other(recipe: Recipe) -> str | None:
-    listed = ["none", *(name for name in SCORED if name != recipe.criterion)]
+    listed = ["none", *(name for name in LISTED if name != recipe.criterion)]
     beside = state.looking_at("beside")
     beside = beside if beside in listed else "none"
     st.selectbox(
         f"{title(recipe.criterion)} against",
         listed,
-        format_func=lambda name: "choose a criterion" if name == "none" else title(name),
-        help="The criterion that stands beside the recipe's own; a click on its bar above chooses it too.",
+        format_func=lambda name: "choose a criterion" if name == "none" else titled(name),
+        help="The criterion to compare with; a click on its bar above chooses it too.",
         width=320,
         **state.bound_look("beside", beside, none="none", options=listed),
     )
@@ -104,7 +107,10 @@ def saw(recipe: Recipe, rows: pd.DataFrame, case: Case):
 
 def in_pictures(found: Channel):
     """A channel's kernels, its mean map, and the images that excite it most."""
-    st.markdown(f"**Channel {found.channel}**: its kernels, its mean map, and what excites it most")
+    st.markdown(
+        f"**Channel {found.channel}**: its kernels, its mean activation map, and the images with its "
+        "highest activation"
+    )
     for note in found.notes:
         st.warning(note)
     some, few = found.strongest, found.inputs[:FEW]
@@ -119,7 +125,7 @@ def in_pictures(found: Channel):
         f"Look into channel {found.channel}",
         on_click=state.look_at,
         kwargs={"group": found.group, "channel": found.channel},
-        help="Opens it further up: its kernel, its twins, and the classes that it feeds.",
+        help="Opens it further up: its kernel, similar channels, and the classes it contributes to.",
         type="tertiary",
         key=f"look into {found.channel}",
     )
@@ -132,7 +138,7 @@ def measured(found: Judged, own: str, other: str, case: Case):
     show.chart(
         figures.verdict(found.table, own, other),
         f"Right of zero {title(own)}'s choice costs less, left of it {title(other)}'s; a line across zero is "
-        f"no difference that these {found.images} images can show. " + (LEARNED if found.learned else ""),
+        f"no difference that these {found.images:,} images can show. " + (LEARNED if found.learned else ""),
         key="verdict",
         alt=f"What {title(own)}'s choice saves against {title(other)}'s",
         table=found.table,
@@ -144,7 +150,7 @@ def every_channel(found: Oracle, own: str):
     words = figures.oracle_in_words(found.criteria, found.removed, found.exhaustive, own)
     show.chart(
         figures.oracle_bars(found.channels),
-        f"{words} {found.images} hold-out images. " + (LEARNED if found.learned else ""),
+        f"{words} {found.images:,} hold-out images. " + (LEARNED if found.learned else ""),
         key="oracle",
         alt=f"What removing each channel of {found.group} costs",
         table=found.channels,
@@ -154,7 +160,7 @@ def every_channel(found: Oracle, own: str):
         table.sort_values("regret").round(4),
         hide_index=True,
         key="foresight",
-        alt="Every criterion's rank correlation with the measured costs, and its regret in nats",
+        alt="Rank correlation of every criterion with the measured costs, and its regret in nats",
     )
     for message in found.messages:
         st.caption(message)
@@ -165,7 +171,7 @@ def labels(recipe: Recipe):
     if not CRITERIA[recipe.criterion].uses_labels:
         return
     st.subheader("Do the labels matter?")
-    st.caption(f"{title(recipe.criterion)} looks at the labels. With shuffled ones, would it choose worse?")
+    st.caption(f"{title(recipe.criterion)} uses labels. Would it choose worse with shuffled ones?")
     measuring.on_request(
         "Compare with shuffled labels",
         partial(caches.ask_labels, recipe),

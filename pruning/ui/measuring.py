@@ -12,10 +12,11 @@ import streamlit as st
 
 from pruning.jobs import Job, Lanes
 from pruning.jobs.job import Lane
+from pruning.terms import plural
 from pruning.ui import caches, jobs
 
 GRACE = 20.0  # seconds after its last page was closed; a reload takes one or two
-STOPS = "Stops the measurement; it can be asked for again."
+STOPS = "Stops the measurement; it can be started again."
 
 
 def on_request(
@@ -64,7 +65,7 @@ def behind(job: Job):
     ahead = jobs.lanes().ahead(job) if job.status == "queued" else []
     own = [other for other in ahead if jobs.mine(other)]
     if foreign := len(ahead) - len(own):
-        st.caption(f"It waits for {foreign} measurement{'s' * (foreign > 1)} of other visitors.")
+        st.caption(f"It waits for {plural(foreign, 'measurement')} of other visitors.")
     for other in own:
         left = jobs.seconds_left([other])
         more = f" (about {jobs.duration(left)} left)" if left is not None else ""

@@ -33,7 +33,7 @@ def panel(recipe: Recipe, table: pd.DataFrame):
     if recipe.criterion not in VIEWS or group is None:
         return
     rows, chosen = table[table["group"] == group], channels.selected(table)
-    st.markdown(f"##### What {title(recipe.criterion)} sees of {group}")
+    st.markdown(f"##### What {title(recipe.criterion)} computes for {group}")
     if recipe.criterion == "catro":
         draw_plane(recipe, group, rows, chosen)
         return
@@ -126,7 +126,7 @@ def teach(distribution: str):
             on_click=state.edit_option,
             args=("cpot", "distribution", going),
             help="Changes what CPOT compares, and with it which channels are cut. "
-            "maps differs visibly; filters, the default, cuts most accurately.",
+            "maps are easiest to see; filters, the default, keeps most accuracy.",
         )
 
 

@@ -8,6 +8,7 @@ from pruning.channels.records import LayerRecord, Structure
 from pruning.experiment import Description, Recipe
 from pruning.figures.network import network, network_in_words
 from pruning.listing import whole
+from pruning.terms import plural
 from pruning.ui import caches, plans, show
 
 SIDES = {"writes": "output", "reads": "input"}
@@ -18,12 +19,12 @@ def panel(recipe: Recipe, opened: str | None = None):
     """Which layers write and read every group; the opened one's line is thick."""
     described = caches.structure(recipe)
     links = link_table(described.structure, described.layers)
-    st.subheader("What belongs together")
+    st.subheader("Coupled layers")
     show.chart(
         network(links, opened),
         network_in_words(links, opened),
         key="network",
-        alt="Layers in the order they run, and the channel groups that join them",
+        alt="Layers in execution order, and the channel groups that couple them",
         table=links,
     )
     fixed(described, plans.plan(recipe).messages)
@@ -60,7 +61,7 @@ def fixed(described: Description, messages: tuple[str, ...]):
     """The layers whose channels stay, each with the reason. messages: what else is to be known of the
     plan."""
     stays = whole(described.structure)
-    with st.expander(f"What cannot be cut, and why: {len(stays)} {'layer' if len(stays) == 1 else 'layers'}"):
+    with st.expander(f"What cannot be cut, and why: {plural(len(stays), 'layer')}"):
         if stays:
             known = described.layers.drop_duplicates("layer").set_index("layer")[["kind", "outputs"]]
             table = pd.DataFrame({"layer": stays.keys(), "why": stays.values()}).join(known, on="layer")

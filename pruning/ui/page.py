@@ -43,7 +43,8 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> 
     caches.leave_page(title)
     uploads.store()  # before the workers start, which inherit where it is
     recipe = about(recipe, title)
-    sidebar(recipe)
+    sidebar(recipe, title)
+    tour.card(title, places())
     if sentence := state.take_refusal():
         st.warning(sentence)
     aside.notice(recipe, title)
@@ -65,8 +66,8 @@ def refuse_link(error: ValueError):
     st.stop()
 
 
-def sidebar(recipe: Recipe):
-    """Where one can go, what is being looked at, and the link to exactly this."""
+def sidebar(recipe: Recipe, page: str):
+    """Where one can go, what is being looked at, and the link to exactly this. page: where one is."""
     with st.sidebar:
         st.markdown("#### Pruning Explorer")
         with st.container(gap="xxsmall"):
@@ -77,7 +78,7 @@ def sidebar(recipe: Recipe):
             for name, value in summary(recipe).items():
                 st.markdown(f":small[:gray[{name}]]  \n{value}")
         copy_link.button()
-        tour.offer()
+        tour.offer(page, places())
         st.toggle(
             "Lesson view",
             help="Hides what a first lesson does not need.",

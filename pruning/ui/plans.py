@@ -17,9 +17,10 @@ from pruning.experiment.preview import best_repair
 from pruning.experiment.run import planned
 from pruning.experiment.unsaid import MATCH_STEPS
 from pruning.search import SEARCHES
+from pruning.terms import ALLOCATIONS, sentence
 from pruning.ui import caches, page
 
-NAMES = {"greedy": "The greedy search", "trace-ratio": "The trace ratio"}
+NAMES = {name: f"The {ALLOCATIONS[name].title}" for name in ("greedy", "trace-ratio")}
 SECONDS = ("error",)  # searches that take seconds, and a moment at the next cut: these are waited for
 
 
@@ -55,7 +56,7 @@ def ask(recipe: Recipe, **how) -> caches.Answer:
     """The Plan of an allocation that searches; does not wait. A newer search of this session ends it."""
     recipe = as_searched(recipe)
     key = caches.digest(recipe, (*caches.SCORING, *caches.CUTTING))
-    more = {"key": key, "about": f"search {key}", "title": f"Search: {recipe.allocation}"}
+    more = {"key": key, "about": f"search {key}", "title": sentence(ALLOCATIONS[recipe.allocation].title)}
     return caches.ask(experiment.plan_of, recipe, **more, **how)
 
 
@@ -73,12 +74,12 @@ def in_words(recipe: Recipe):
     if recipe.allocation not in NAMES:
         return
     if ask(recipe, start=False).value is not None:
-        st.caption(f"{NAMES[recipe.allocation]} on Prune has found the widths that are shown here.")
+        st.caption(f"{NAMES[recipe.allocation]} on Prune has found the widths shown here.")
     else:
         words = (
-            f"{NAMES[recipe.allocation]} finds its widths on Prune. Until it has, this page cuts the same "
+            f"{NAMES[recipe.allocation]} finds its widths on Prune. Until then this page cuts every group "
         )
-        st.caption(words + "share of every group.")
+        st.caption(words + "by the same ratio.")
 
 
 def as_searched(recipe: Recipe, how: str = "") -> Recipe:

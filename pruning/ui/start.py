@@ -11,7 +11,7 @@ from pruning.terms import percent
 from pruning.ui import baseline, caches, jobs, names, page, show, state, uploads
 
 OWN_DATA = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
-MACS = "multiply-accumulates of convolutions and linear layers, which papers call FLOPs."
+MACS = "multiply-accumulates of convolutions and linear layers; many papers call them FLOPs."
 NOTHING_CHOSEN = {"protect": (), "cut_group": (), "subtask": ()}  # in another network or other data
 AREAS = {"MACs": "macs", "parameters": "parameters"}
 
@@ -19,8 +19,8 @@ AREAS = {"MACs": "macs", "parameters": "parameters"}
 def words(recipe: Recipe):
     """What is to be seen, in two sentences."""
     st.markdown(
-        f"{names.subject(recipe)} looks at 60 test pictures. Cut into its channels: a picture turns red when "
-        "the smaller network gets it wrong, and its corner says what it is and what it was taken for."
+        f"{names.subject(recipe)} classifies 60 test images. Cut its channels: an image turns red when "
+        "the smaller network gets it wrong, and its corner names the true and the predicted class."
     )
 
 
@@ -112,7 +112,7 @@ def open_own(recipe: Recipe, model: str, data: str, weights, images, **fields):
     elif checkpoint is None and (model, data) not in models.bundled():
         pairs = ", ".join(f"{names.network(m)} on {d}" for m, d in models.bundled())
         pair = f"{names.network(model)} on {names.data(data)}"
-        st.error(f"No trained weights come along for {pair}, only for {pairs}; give a file")
+        st.error(f"There are no bundled weights for {pair}, only for {pairs}; give a file.")
         return
     state.edit(model=model, data=data, checkpoint=checkpoint, size=None, **NOTHING_CHOSEN, **fields)
     state.look_at(group=None, job=None)
@@ -190,7 +190,7 @@ def structure(recipe: Recipe, said: str):
     """Accuracy, parameters and MACs, in total and layer by layer. said: what the page has said already."""
     if said and caches.ask_structure(recipe).error == said:
         return
-    st.subheader("Where its work is", anchor=False)
+    st.subheader("Where the MACs and parameters are", anchor=False)
     caches.follow(
         lambda **how: caches.ask_structure(recipe, **how), lambda told: draw_structure(recipe, told)
     )
@@ -202,9 +202,9 @@ def draw_structure(recipe: Recipe, described: Description):
         baseline.follow(recipe, accuracy)
     columns[1].metric("Parameters", names.count(described.parameters), help=f"{described.parameters:,}")
     macs = names.count(described.macs)
-    columns[2].metric("MACs of one picture", macs, help=f"{described.macs:,} {MACS}")
+    columns[2].metric("MACs of one image", macs, help=f"{described.macs:,} {MACS}")
     columns[3].metric(
-        "Picture", f"{described.size} x {described.size}", help="Pixels that the network is fed."
+        "Input", f"{described.size} x {described.size}", help="Size of the network's input, in pixels."
     )
     choice = st.segmented_control(
         "Areas show", list(AREAS), default="MACs", required=True, key="areas", label_visibility="collapsed"

@@ -94,9 +94,7 @@ def ask_again(recipe: Recipe):
     meanwhile."""
     for kind in missing(recipe):
         wanted = getattr(recipe, kind)
-        st.info(
-            f"This link was made with the {SAID[kind]} **{name_of(wanted)}**, which this session has not got."
-        )
+        st.info(f"This link was made with the {SAID[kind]} **{name_of(wanted)}**, which is not here.")
         given = st.file_uploader(f"Give {name_of(wanted)}", type=KINDS[kind], key=f"again {kind}")
         if given is None:
             st.stop()

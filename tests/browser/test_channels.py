@@ -30,7 +30,7 @@ def test_a_channel_is_looked_into_by_a_click_on_its_bar_and_its_twin_by_another(
     assert page.locator(".strip img").count() == 32  # eight images twice, each with its map
     picture(rest(page), "channel")
     first = re.search(r"channel=\d+", page.url)[0]
-    click_first_bar(page, "Nearest twins of channel " + first.removeprefix("channel="))
+    click_first_bar(page, "Channels most similar to channel " + first.removeprefix("channel="))
     expect(page.get_by_text("number 1 of 32 to go")).to_have_count(0)
     expect(page.get_by_text("Its weights in layer2.1.conv1")).to_be_visible()
     assert first != re.search(r"channel=\d+", page.url)[0]

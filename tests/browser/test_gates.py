@@ -24,7 +24,7 @@ def heaps(page: Page, axis: str) -> list[tuple[float, float]]:
 
 def test_gates_are_trained_seen_again_after_a_reload_and_their_zeros_removed(visit, tmp_path):
     page = visit(LINK)
-    expect(page.get_by_role("heading", name="Let the network close its own channels")).to_be_visible()
+    expect(page.get_by_role("heading", name="Gates that close channels in training")).to_be_visible()
     expect(page.get_by_label("The gate over t, and its slope").first).to_be_visible()
     picture(page, "gates-start")
     page.get_by_role("button", name="Train the gates").click()

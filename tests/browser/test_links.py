@@ -19,7 +19,7 @@ NO_FILES = {"code.pth": "could run code", "climbs-out.zip": "../escaped.png"}
 
 def test_channels_opens_by_its_link_on_a_server_just_started(visit):
     page = visit("/Channels" + DIGITS + "&criterion=fpgm&group=layer2.1.conv1")
-    expect(page.get_by_role("heading", name="Which channels go?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Which channels are cut?")).to_be_visible()
     expect(page.get_by_text("layer2.1.conv1").first).to_be_visible()
     rest(page)
     assert "criterion=fpgm" in page.url and "group=layer2.1.conv1" in page.url
@@ -91,7 +91,7 @@ def test_a_network_and_pictures_of_ones_own(visit, public_data, tmp_path):
     own = {"Network": "ResNet-56", "Pixels are normalised by": "imagenet"}
     own |= {"weights": public_data / "resnet56-4bfd9763.th", "data": tmp_path / "few.npz"}
     page = open_own(visit("/?cut=0&calibration=60&criterion=l1"), **own)
-    expect(metric(page, "MACs of one picture")).to_contain_text("125")
+    expect(metric(page, "MACs of one image")).to_contain_text("125")
     expect(page.get_by_text("few.npz").first).to_be_visible()
     expect(wall(page)).to_be_visible()
     assert wrong(page) <= 8  # it has 92.7 % of the test images

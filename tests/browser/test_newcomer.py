@@ -62,7 +62,7 @@ def test_the_wall_follows_the_hand_and_repair_turns_pictures_back(visit):
     shown, cut = page.locator(".all").inner_text(), float(wall(page).get_attribute("data-cut"))
     told = shipped_for(Recipe())
     right = [told.correct[state][told.cuts.index(cut)] for state in (0, 1)]
-    assert shown == f"Of 500 test pictures {right[0]} right, repaired: {right[1]}, full network: 466."
+    assert shown == f"Of 500 test images {right[0]} right, repaired: {right[1]}, full network: 466."
     rest(page)
     picture(page, "start-repaired")
 
@@ -77,9 +77,9 @@ def test_a_teacher_shows_it_on_a_projector_from_the_first_paint_to_a_repaired_ne
     nothing_is_cut_off(page)
     card = page.get_by_test_id("stVerticalBlock").filter(has_text="ResNet-20 on digits").last
     card.get_by_role("button", name="Open", exact=True).click()
-    expect(page.get_by_text("ResNet-20 on digits looks at 60 test pictures")).to_be_visible()
+    expect(page.get_by_text("ResNet-20 on digits classifies 60 test images")).to_be_visible()
     page.get_by_role("button", name="See which channels").click()
-    expect(page.get_by_role("heading", name="Which channels go?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Which channels are cut?")).to_be_visible()
     expect(page.get_by_text(re.compile("^ResNet-20 on digits: each row is"))).to_be_visible()
     go(page, "Prune")
     expect(metric(page, "Repaired")).to_contain_text("points")

@@ -8,7 +8,7 @@ from tests.browser.server import busiest_worker
 from tests.browser.walk import go, metric, picture, rest
 
 LINK = "/Prune?data=digits&calibration=200&criterion=l1&allocation=error&repair=reconstruct&threads=1"
-LARGEST = re.compile(r"Largest cut within 1 point: (\d+)%")
+LARGEST = re.compile(r"Largest cut within 1 point: (\d+) %")
 
 
 def test_the_curve_fills_in_and_its_largest_free_cut_is_one_click_away(visit):

@@ -65,7 +65,7 @@ def right_of_digits(file: Path) -> float:
 
 def wall(page: Page) -> Locator:
     """The canvas with the test pictures."""
-    return page.get_by_role("img", name=re.compile("test pictures"))
+    return page.get_by_role("img", name=re.compile("test images"))
 
 
 def wrong(page: Page) -> int:

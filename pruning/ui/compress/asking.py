@@ -23,13 +23,13 @@ def about(recipe: Recipe) -> str:
 def bits(recipe: Recipe, **how) -> caches.Answer:
     """experiment.compress.RoundedNow at the recipe's mean; does not wait."""
     more = {"key": caches.digest(recipe, (*SMALL, "bits")), "about": about(recipe)}
-    return caches.ask(bits_now, untrained(recipe), title=f"{recipe.bits:g} bits a weight", **more, **how)
+    return caches.ask(bits_now, untrained(recipe), title=f"{recipe.bits:g} bits per weight", **more, **how)
 
 
 def compared(recipe: Recipe, **how) -> caches.Answer:
     """{other way: Difference} at the recipe's mean; does not wait."""
     more = {"key": caches.digest(recipe, (*SMALL, "bits")), "about": about(recipe)}
-    return caches.ask(bits_compared, untrained(recipe), title="Ways to allocate bits compared", **more, **how)
+    return caches.ask(bits_compared, untrained(recipe), title="Bit allocations compared", **more, **how)
 
 
 def classes(recipe: Recipe, **how) -> caches.Answer:

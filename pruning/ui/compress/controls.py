@@ -8,7 +8,9 @@ from pruning.ui import choices, state
 from pruning.ui.prune import controls, running
 
 FIRST_BITS = 4.0  # where nothing is said: half of what is common, and mostly without loss
-HELP = "Cuts, repairs and fine-tunes as the recipe says, rounds the weights, and measures on the test images."
+HELP = (
+    "Cuts, repairs and fine-tunes as the recipe says, quantizes the weights, and measures on the test images."
+)
 
 
 def shown(recipe: Recipe) -> Recipe:
@@ -21,21 +23,21 @@ def bits(recipe: Recipe):
     low, high = float(recipe.bit_choices[0]), float(recipe.bit_choices[-1])
     if low < high:
         how = {"show": lambda bits: min(high, max(low, bits or FIRST_BITS)), "read": float}
-        st.slider("Mean bits a weight", low, high, step=0.25, **state.bound("bits", **how))
+        st.slider("Mean bits per weight", low, high, step=0.25, **state.bound("bits", **how))
     else:
-        st.caption(f"Every channel has {recipe.bit_choices[0]} bits: the only width to choose from.")
+        st.caption(f"Every channel has {recipe.bit_choices[0]} bits: the only bit-width to choose from.")
     choices.cut(recipe)
     if state.lesson():
         return
-    with st.expander("Widths, allocation and training"):
+    with st.expander("Bit-widths, allocation and training"):
         bound = state.bound("bit_choices", by="default", show=list, read=tuple)
-        st.pills("Widths to choose from", list(range(1, 9)), selection_mode="multi", **bound)
-        controls.one_of("bits_by", "More bits for channels by", WAYS)
+        st.pills("Bit-widths to choose from", list(range(1, 9)), selection_mode="multi", **bound)
+        controls.one_of("bits_by", "More bits by", WAYS)
         left, right = st.columns(2)
         rounded = state.bound("bits_epochs", between=(0, 1000))
-        left.number_input("Epochs with rounded weights", step=1, **rounded)
+        left.number_input("Epochs of quantization-aware training", step=1, **rounded)
         bound = state.bound("epochs", between=(0, 1000))
-        right.number_input("Epochs before rounding", step=1, **bound)
+        right.number_input("Epochs before quantization", step=1, **bound)
         choices.repair("Repair after the cut")
 
 

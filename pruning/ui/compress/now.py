@@ -48,13 +48,14 @@ def metrics(recipe: Recipe, now: RoundedNow):
         kilobytes(way.bytes),
         f"{percent(way.bytes / now.bytes_full - 1, signed=True)} of {kilobytes(now.bytes_full)}",
         help=f"Weights packed, each channel's width and range, and all else in float32: {way.bytes:,} bytes; "
-        f"the full network has {now.bytes_full:,}, the cut one {now.bytes_cut:,}. Activations stay float32.",
+        f"the full network has {now.bytes_full:,}, the pruned one {now.bytes_cut:,}. Activations stay "
+        "float32.",
         **off,
     )
     for column, label, right, text in (
         (columns[1], "Full network", now.full, "The full network on the same images."),
         (columns[2], cut, now.cut, "Cut and repaired as the recipe says, in float32."),
-        (columns[3], "In few bits", way.right, "The cut network with rounded weights."),
+        (columns[3], "In few bits", way.right, "The pruned network with quantized weights."),
     ):
         points = names.points((int(right.sum()) - int(now.full.sum())) / now.images)
         told = points if right is not now.full else f"{right.sum()} of {now.images} right"
@@ -76,7 +77,7 @@ def channels(recipe: Recipe):
         with st.container(key="bits of channels" if found[1] else "stale bits"):
             draw_channels(recipe, found[0])
     else:
-        st.caption("The map comes as soon as the weights are rounded.")
+        st.caption("The map comes as soon as the weights are quantized.")
 
 
 def draw_channels(recipe: Recipe, now: RoundedNow):
@@ -85,7 +86,7 @@ def draw_channels(recipe: Recipe, now: RoundedNow):
         figures.bits_map(table),
         figures.bits_in_words(table, recipe.bits_by),
         key="bits",
-        alt="Bits of every channel, a row a layer",
+        alt="Bits of every channel, one row per layer",
         table=table,
     )
     with st.expander("Layer by layer"):
@@ -124,7 +125,7 @@ def look_at_curve(recipe: Recipe, was_pending: bool):
         figures.sizes(points),
         words,
         key="sizes",
-        alt="Right answers against the size of the weights",
+        alt="Hold-out accuracy against the size of the weights",
         table=points,
     )
     st.markdown(lead_in_words(leads.value) if leads.value else "Comparing the ways…")
@@ -145,6 +146,6 @@ def point_table(known: list[RoundedNow], bits: float) -> pd.DataFrame:
 
 def lead_in_words(leads: dict[str, Difference]) -> str:
     """Whether DI's allocation is any better here, with intervals."""
-    ways = {"error": "error alone", "uniform": "the same bits for all"}
+    ways = {"error": "rounding error alone", "uniform": "the same bits for all"}
     words = [lead.in_words("DI's allocation", ways[way]) for way, lead in leads.items()]
     return "Large marks compared: " + " ".join(word[0].upper() + word[1:] for word in words)

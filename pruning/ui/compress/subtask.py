@@ -47,7 +47,7 @@ def deeper(recipe: Recipe):
     if (recipe.cut, recipe.measure) != (0.7, "channels"):
         st.button(
             "Cut 70 % of the channels",
-            help="At a light cut all ways do alike; at this one they differ.",
+            help="At a low pruning ratio all criteria do alike; at this one they differ.",
             on_click=state.edit,
             kwargs={"cut": 0.7, "measure": "channels"},
         )
@@ -58,7 +58,7 @@ def draw(now: SubtaskNow):
         figures.controls(now.rows, now.full),
         in_words(now),
         key="controls",
-        alt="Right answers for these classes, by who chose the channels",
+        alt="Hold-out accuracy on these classes, by criterion",
         table=now.rows,
     )
 

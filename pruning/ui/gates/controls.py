@@ -10,14 +10,15 @@ from pruning.criteria import CRITERIA
 from pruning.criteria.registry import with_option
 from pruning.experiment import Description, Recipe
 from pruning.experiment.checks import TRAINED
+from pruning.terms import plural
 from pruning.ui import aside, caches, choices, names, state
 from pruning.ui.prune import controls as cutting
 from pruning.ui.prune import running
 
 WIDTHS = {
-    "gates": "As many as training leaves open",
-    "uniform": "The same share of every group, by its gates",
-    "global": "One ranking over all gates",
+    "gates": "Open gates: as many channels as training leaves open",
+    "uniform": "Uniform: the same pruning ratio in every group, by its gates",
+    "global": "Global ranking: one ranking over all gates",
 }
 MEASURED = {name: said for name, said in MEASURE_NAMES.items() if name != "latency"}
 
@@ -27,7 +28,7 @@ def words(recipe: Recipe):
     st.markdown(
         f"{names.subject(recipe)}: every channel gets a gate between 0 and 1 that is trained along with the "
         "network. By the end each gate is either exactly 0 or wide open, so the closed channels can be "
-        "removed and not one answer changes."
+        "removed without changing a single output."
     )
 
 
@@ -37,38 +38,38 @@ def main(recipe: Recipe):
     if recipe.measure not in MEASURED:  # time does not fall with every channel
         state.edit(measure="macs")
         st.rerun()
-    cutting.one_of("measure", "Share of the", MEASURED)
+    cutting.one_of("measure", "Measure", MEASURED)
     cutting.one_of("groups", "Channels that get gates", cutting.GROUPS)
     left, right = st.columns(2)
     bound = state.bound("epochs", between=(1, 1000), show=lambda epochs: epochs or aside.FIRST_EPOCHS)
-    left.number_input("Epochs in all", step=1, **bound)
+    left.number_input("Epochs in total", step=1, **bound)
     right.number_input("Seed", min_value=0, step=1, **state.bound("seed"))
-    tuned = f", the other {recipe.tune_epochs} fine-tune what is left" if recipe.tune_epochs else ""
-    st.caption(f"{recipe.gate_epochs} of {recipe.epochs} epochs train the gates{tuned}.")
+    tuned = f", the other {recipe.tune_epochs} fine-tune the pruned network" if recipe.tune_epochs else ""
+    st.caption(f"{recipe.gate_epochs} of {plural(recipe.epochs, 'epoch')} train the gates{tuned}.")
 
 
 def every(recipe: Recipe):
     """Every parameter there is; nothing in a lesson."""
     if state.lesson():
         return
-    with st.expander("Every parameter"):
+    with st.expander("All settings"):
         for columns, option in in_pairs(CRITERIA[recipe.criterion].options.values()):
             with columns:
                 choices.one_option(option, partial(tie_option, recipe))
         left, right = st.columns(2)
         bound = tie("gate_epochs", recipe.gate_epochs)
         left.number_input("Gate epochs", min_value=1, max_value=recipe.epochs, step=1, **bound)
-        right.number_input("Images a step", min_value=1, step=16, **state.bound("batch_size"))
+        right.number_input("Images per step", min_value=1, step=16, **state.bound("batch_size"))
         bound = state.bound("lr", between=(1e-5, 10.0))
         left.number_input("Learning rate", step=0.005, format="%g", **bound)
-        right.number_input("At least, channels", min_value=1, step=1, **state.bound("min_channels"))
+        right.number_input("Channels kept at least", min_value=1, step=1, **state.bound("min_channels"))
         share = {"show": lambda most: round(100 * most), "read": lambda most: most / 100}
         bound = state.bound("max_cut_per_group", between=(5, 100), **share)
-        st.slider("At most of a group (%)", step=5, **bound)
+        st.slider("Highest ratio of a group (%)", step=5, **bound)
         bound = tie("allocation", recipe.allocation, options=TRAINED)
-        st.selectbox("Channels that stay", TRAINED, format_func=WIDTHS.get, **bound)
+        st.selectbox("Allocation over groups", TRAINED, format_func=WIDTHS.get, **bound)
         caches.follow(partial(caches.ask_structure, recipe), partial(protected, recipe))
-        choices.repair("Repair, after the cut")
+        choices.repair("Repair after the cut")
         cutting.distillation(recipe)
 
 

@@ -14,11 +14,11 @@ whole block; while the network trains some gates fall smoothly to exact zero and
 from it; channels with zero gates are removed, the others' gates are multiplied into the next layer's weights,
 so that nothing is interrupted and nothing is lost.
 
-**Our reading**: g = t² / (t² + eps) with one number t a channel, which starts where g is a half; eps falls by
-the same factor at every step. The weights are multiplied by g over what a gate is that never moved, so
+**Our reading**: g = t² / (t² + eps) with one number t per channel, which starts where g is a half; eps falls
+by the same factor at every step. The weights are multiplied by g over what a gate is that never moved, so
 neither inserting gates nor the falling eps alone changes an output. A target that falls along a ramp prices
 the resource, just hard enough; a gate below 0.001 is set to zero and stays there; after 30 % of the steps
-every gate is settled one way or the other: the narrowest shut slowly, the others open."""
+every gate is settled one way or the other: the narrowest close slowly, the others open."""
 
 
 def function():

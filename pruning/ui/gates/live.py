@@ -17,7 +17,7 @@ from pruning.ui import names, state
 HEIGHT = 260  # pixels of a chart
 GATES, POINTS = 200, 60  # lines and points of a chart that is drawn again every second
 HELP = {
-    "left": "What the gates leave now, a half-open gate counting half, and what the ramp asks for by now.",
+    "left": "What the gates leave now, a half-open gate counting half, and the target of the ramp by now.",
     "closed": "Gates at exact zero. They stay there, and their channels will be removed.",
     "between": "Gates with 0.05 < g / g_max < 0.5, where g_max is the widest open gate of their group.",
     "eps": "The width of the gates' curve. It falls by the same factor at every step.",
@@ -73,7 +73,12 @@ def bars(x: dict) -> dict:
     """A histogram whose bars are stacked by state, and the ghost as a dashed line."""
     y = {"field": "top", "type": "quantitative", "title": "gates (%)", "scale": {"domain": [0, 100]}}
     colours = {"domain": [CLOSED, OPEN], "range": [CUT, KEPT]}
-    colour = {"field": "state", "type": "nominal", "scale": colours, "legend": None}
+    colour = {
+        "field": "state",
+        "type": "nominal",
+        "scale": colours,
+        "legend": {"orient": "top", "title": None},
+    }
     share = {"field": "share", "type": "quantitative", "title": "share (%)", "format": ".1f"}
     told = [{"field": "state", "type": "nominal"}, {"field": "gates", "type": "quantitative"}, share]
     place = {"x": x, "x2": {"field": "high"}, "y": y, "y2": {"field": "base"}}
@@ -107,9 +112,9 @@ def courses(trace: GateTrace, measure: str, *, key: str):
         course(trace, measure, key=key)
     x, loss = steps(trace), {"field": "loss", "type": "quantitative", "title": "loss (nats)"}
     spec = {"mark": {"type": "line", "color": PALETTE[1]}, "encoding": {"x": x, "y": loss}}
-    native(right, trace.rows[["step", "loss"]], spec, "Loss of the task", key)
+    native(right, trace.rows[["step", "loss"]], spec, "Task loss", key)
     words = figures.paths_in_words(figures.paths(trace, GATES, POINTS), sum(trace.sizes))
-    st.caption(f"{words} On the right, what is left follows the target, and the loss tells what that costs.")
+    st.caption(f"{words} On the right, what is left follows the target; the loss shows what that costs.")
 
 
 def paths(trace: GateTrace, *, key: str, height: int = HEIGHT):
@@ -184,7 +189,7 @@ def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str):
         "In between": ("between", now and (f"{percent(now['between'])}", "of the gates")),
         "eps": ("eps", now and (f"{now['eps']:.2g}", f"√eps {np.sqrt(now['eps']):.2g}")),
         "Margin": ("margin", now and (times(now["margin"]), "smallest open / closing")),
-        "Price": ("price", now and (f"{now['price']:.3g}", "times the loss's pull")),
+        "Price": ("price", now and (f"{now['price']:.3g}", "times the pull of the loss")),
     }
     columns = [*st.columns(3), *(() if state.lesson() else st.columns(3))]
     for column, (label, (what, told)) in zip(columns, shown.items(), strict=False):

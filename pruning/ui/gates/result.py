@@ -52,7 +52,7 @@ def removed(found: RunReport, job: Job):
     result.widths(found)
     result.curve(found)
     query = state.link() | found.recipe.to_query() | {"job": job.id}
-    label = "What changed, picture by picture, on Prune"
+    label = "What changed, image by image, on Prune"
     st.page_link(page.places()["Prune"], label=label, query_params=query)
 
 
@@ -60,16 +60,22 @@ def accuracies(found: RunReport):
     """Right test images of the full network, the gated one, right after the removal, and in the end."""
     report = found.report
     gated, images = report["gates"]["accuracy"], report["test_images"]
-    rows = [("Full network", report["accuracy"]["baseline"], "As it came.")]
+    rows = [("Full network", report["accuracy"]["baseline"], "The full network, as it was loaded.")]
     rows.append(("Gated", gated, "Trained with its gates, all channels still there."))
-    rows.append(("Zeros removed", report["accuracy"]["cut"], "Right after, without any repair."))
-    for stage, label in (("repaired", "Recalibrated"), ("tuned", "Fine-tuned"), ("quantized", "In few bits")):
+    rows.append(
+        (
+            "Zeros removed",
+            report["accuracy"]["cut"],
+            ("Right after the channels were removed, without any repair."),
+        )
+    )
+    for stage, label in (("repaired", "Repaired"), ("tuned", "Fine-tuned"), ("quantized", "In few bits")):
         if report["accuracy"].get(stage) is not None:
-            rows.append((label, report["accuracy"][stage], "What followed the removal."))
+            rows.append((label, report["accuracy"][stage], "After what followed the removal."))
     result.on_test_images(images)
     for column, (label, share, text) in zip(st.columns(max(4, len(rows))), rows, strict=False):
         against = gated if label == "Zeros removed" else rows[0][1]
-        than = "gated" if label == "Zeros removed" else "the full network"
+        than = "the gated network" if label == "Zeros removed" else "the full network"
         told = f"{names.points(share - against)} to {than}"
         first = label == "Full network"
         column.metric(
@@ -88,13 +94,14 @@ def difference_in_words(found: RunReport) -> str:
     difference = found.report["gates"]["absorb_difference"]
     if difference is None:
         return (
-            "The widths were chosen by a ranking of the gates, so channels went whose gates were open, and "
-            "the outputs changed with them."
+            "The widths were chosen by a ranking of the gates, so channels with open gates were cut "
+            "too, and the "
+            "outputs changed."
         )
     told = f"{difference:.1e} of the largest output" if difference else "none, not in the last digit"
     return (
         f"**Largest difference of any output before and after: {told}**, on the same test images. The closed "
-        "channels were multiplied by exact zeros, so taking them out changes no sum; single precision rounds "
+        "channels were multiplied by exact zeros, so removing them changes no sum; single precision rounds "
         "at 1.2e-07."
     )
 
@@ -102,7 +109,7 @@ def difference_in_words(found: RunReport) -> str:
 def closed_in_words(found: RunReport) -> str:
     closed = found.report["gates"]["closed_blocks"]
     if not closed:
-        return "No block closed whole: every group kept a channel."
+        return "No block closed completely: every group kept a channel."
     listed = ", ".join(f"`{name}`" for name in closed)
     return f"Whole blocks closed, and only their shortcuts are left of them: {listed}."
 

@@ -22,7 +22,7 @@ HELP = (
 )
 TRAINING = {story.STAGE: "the gates", TUNING: "fine-tuning"}
 NOTHING = (
-    "Nothing has been trained here yet. Two epochs of ResNet-20 take less than a minute on two cores, and "
+    "Nothing has been trained yet. Two epochs of ResNet-20 take less than a minute on two cores, and "
     "you can watch every gate."
 )
 PAUSE = "Keeps the state of this step (fine-tuning: of the last epoch) and ends; it can go on from there."
@@ -31,7 +31,7 @@ STOP = (
     "a fine-tuning ends with its best epoch."
 )
 ASKED = {"pause": "pausing", "stop": "stopping"}
-CANCEL = "Ends it without a result. What the last epoch left can be taken up again."
+CANCEL = "Ends it without a result. It can be resumed from the last epoch."
 
 
 def button(recipe: Recipe):

@@ -19,10 +19,10 @@ def section():
     if first is None or (first.finished and first.status != "done"):
         return
     second = beside(first)
-    st.subheader("Another seed beside it", anchor=False)
+    st.subheader("Compare with another seed", anchor=False)
     if second is None:
         st.caption(
-            "Would the same channels close again? Another seed shuffles the images otherwise; what both "
+            "Would the same channels close again? Another seed shuffles the images differently; what both "
             "trainings close is the network's doing."
         )
         offer(first)

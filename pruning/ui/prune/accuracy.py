@@ -24,9 +24,9 @@ UNTOUCHED = (
     "images like it would look better than it is."
 )
 MEANING = {
-    "recalibrate": "norms re-estimated",
-    "reconstruct": "least squares in every layer that reads what was cut",
-    "match": "reconstructed, then all weights moved until blocks answer as the full network's",
+    "recalibrate": "batch norm statistics estimated anew",
+    "reconstruct": "every layer that reads what was cut is refitted",
+    "match": "reconstruction, then all weights are moved until every block gives the full network's features",
 }
 
 
@@ -118,7 +118,7 @@ def one(column, label: str, figure: Figure | None, full: Figure | None, text: st
     points = names.points(figure.share - full.share)
     counted = figure.right is not None
     told = f"{figure.right} right" if figure is full else points
-    more = f" {figure.right} right." if counted else " Read from the curve below; counted in a moment."
+    more = f" {figure.right} right." if counted else " Read from the curve below; measured in a moment."
     column.metric(label, f"{'' if counted else '≈ '}{percent(figure.share)}", told, help=text + more, **off)
 
 
@@ -126,7 +126,7 @@ def words(found: counting.Counted) -> str:
     """Where the figures come from, how the repair was made, and how far they can be trusted."""
     now, recipe = found.exact, found.recipe
     if now is None:
-        return "Counting right answers on hold-out images…"
+        return "Measuring on hold-out images…"
     told = "All three on the same images, before any training."
     if now.repaired is not None and now.repair_seconds:
         told += (
@@ -139,7 +139,7 @@ def words(found: counting.Counted) -> str:
     if found.settled:
         return told
     if now.repaired is not None:
-        return told + f" {sentence(REPAIRS[best_repair(recipe)].title)} follows once the curve is there…"
+        return told + f" {sentence(REPAIRS[best_repair(recipe)].title)} follows once the curve is complete…"
     return told + " Counting…"
 
 
@@ -149,9 +149,16 @@ def expectation(found: counting.Counted, error: float | None):
     told = expected_at(found.points, found.recipe.cut, error, matched=repair == "match")
     if told is None:
         return
-    how = "the error that this plan leaves" if error is not None else "a line between its neighbours"
+    how = (
+        ("the reconstruction error of this plan")
+        if error is not None
+        else "interpolation between its neighbours"
+    )
     st.markdown(
         f"Expected after {REPAIRS[repair].title}: **{percent(told['accuracy'])}**, "
         f"{percent(told['low'])} to {percent(told['high'])} of the hold-out images.",
-        help=f"Said from the other cuts of the curve below and from {how}, without trying this one.",
+        help=(
+            f"Predicted from the other cuts of the curve below and {how}, without trying this one. At "
+            "most the full network's accuracy."
+        ),
     )

@@ -10,12 +10,12 @@ from pruning.experiment import Recipe
 from pruning.ui import choices, state
 
 PRICES = {"cross-entropy": "Cross-entropy", "kl": "KL", "di": "DI lost"}
-GROUPS = {"inner": "Inside blocks", "all": "Residual streams too"}
+GROUPS = {"inner": "Inside blocks", "all": "Residual streams as well"}
 Shares = tuple[tuple[str, float], ...]  # the recipe's cut_group: (group, share of its channels)
 SIZE = "Channels of the group that can be cut one by one."
 TAUGHT = (
     ("distill_temperature", "Temperature", 0.5, 100.0),
-    ("distill_logits", "Weight of answers", 0.0, 1000.0),
+    ("distill_logits", "Weight of predictions", 0.0, 1000.0),
     ("distill_features", "Weight of features", 0.0, 1000.0),
 )
 FIRST_EPOCHS = 2
@@ -38,11 +38,11 @@ def what_to_cut(recipe: Recipe):
     choices.options(recipe, across=2)
     choices.cut(recipe)
     bound = state.bound("measure", options=list(MEASURE_NAMES))
-    st.selectbox("Share of the", MEASURE_NAMES, format_func=MEASURE_NAMES.get, **bound)
+    st.selectbox("Measure", MEASURE_NAMES, format_func=MEASURE_NAMES.get, **bound)
     if not state.lesson():
         ways = list(choices.ALLOCATIONS)
         bound = state.bound("allocation", options=ways)
-        st.selectbox("Taken from the groups by", ways, format_func=choices.ALLOCATIONS.get, **bound)
+        st.selectbox("Allocation over groups", ways, format_func=choices.ALLOCATIONS.get, **bound)
         if recipe.allocation == "greedy":
             searching(recipe)
 
@@ -52,10 +52,10 @@ def searching(recipe: Recipe):
     one_of("search_by", "Cost of a step", PRICES)
     left, middle, right = st.columns(3)
     images = state.bound("search_images", between=(2, None)) | {"disabled": recipe.search_by == "di"}
-    left.number_input("Images a step", step=64, **images)
+    left.number_input("Images per step", step=64, **images)
     softer = state.bound("search_temperature", between=(0.5, 100.0)) | {"disabled": recipe.search_by != "kl"}
     middle.number_input("Temperature", step=0.5, format="%g", **softer)
-    right.number_input("Score anew every", min_value=0, step=10, **state.bound("search_every"))
+    right.number_input("Score again after", min_value=0, step=10, **state.bound("search_every"))
 
 
 def one_of(field: str, label: str, names: dict[str, str]):
@@ -70,17 +70,17 @@ def limits(place, recipe: Recipe, structure: Structure):
     """What the allocation has to respect, folded; nothing in a lesson."""
     if state.lesson():
         return
-    with place, st.expander("Which groups, and how far"):
+    with place, st.expander("Limits for groups"):
         one_of("groups", "Groups that may be cut", GROUPS)
         known = list(dict.fromkeys([*structure.names, *recipe.protect]))
         bound = state.bound("protect", by="default", show=list, read=tuple)
         st.multiselect("Protected", known, placeholder="none", **bound)
         share = {"show": lambda most: round(100 * most), "read": lambda most: most / 100}
         bound = state.bound("max_cut_per_group", between=(5, 100), **share)
-        st.slider("At most of a group (%)", step=5, **bound)
+        st.slider("Highest ratio of a group (%)", step=5, **bound)
         left, right = st.columns(2)
-        left.number_input("At least, channels", min_value=1, step=1, **state.bound("min_channels"))
-        right.number_input("Multiples of", min_value=1, step=1, **state.bound("round_to"))
+        left.number_input("Channels kept at least", min_value=1, step=1, **state.bound("min_channels"))
+        right.number_input("Channels in multiples of", min_value=1, step=1, **state.bound("round_to"))
         overrides(recipe, structure)
 
 
@@ -99,16 +99,16 @@ def overrides(recipe: Recipe, structure: Structure):
         state.edit(cut_group=overridden(held["start"], st.session_state[key]["edited_rows"]))
 
     text = Recipe.__dataclass_fields__["cut_group"].metadata["help"]
-    share = {"min_value": 0, "max_value": 95, "format": "%.4g", "help": f"{text} Empty: as the rest."}
+    share = {"min_value": 0, "max_value": 95, "format": "%.4g", "help": f"{text} Empty: as all others."}
     columns = {
         "group": st.column_config.TextColumn("Group", disabled=True, width=118),
         "channels": st.column_config.NumberColumn("Size", disabled=True, width=52, help=SIZE),
         "own": st.column_config.NumberColumn("Cut (%)", width=86, **share),
     }
-    how = {"hide_index": True, "height": 220, "placeholder": "as the rest", "on_change": changed}
-    st.caption("A share of its own for a group")
+    how = {"hide_index": True, "height": 220, "placeholder": "as all others", "on_change": changed}
+    st.caption("Pruning ratio of single groups")
     shown = held["start"][[*columns]]
-    st.data_editor(shown, key=key, column_config=columns, alt="Share that each group loses", **how)
+    st.data_editor(shown, key=key, column_config=columns, alt="Pruning ratio of each group", **how)
 
 
 def override_table(structure: Structure, cut_group: Shares) -> pd.DataFrame:
@@ -142,7 +142,7 @@ def overridden(table: pd.DataFrame, edits: dict[int, dict]) -> Shares:
 
 def fine_tuning(recipe: Recipe):
     """What follows the cut."""
-    choices.repair("Repair without labels, before any training")
+    choices.repair("Repair, without labels and before training")
     if recipe.repair == "match" and not state.lesson():
         bound = state.bound("match_steps", between=(1, 10_000))
         st.number_input("Steps of matching", step=50, **bound)
@@ -164,7 +164,7 @@ def distillation(recipe: Recipe):
     if recipe.distill and not recipe.epochs:
         state.edit(distill=False)
         st.rerun()
-    st.toggle("Distill from the full network", disabled=not recipe.epochs, **state.bound("distill"))
+    st.toggle("Distillation from the full network", disabled=not recipe.epochs, **state.bound("distill"))
     if not recipe.distill:
         return
     columns = [*st.columns(2)[:1], *st.columns(2)]

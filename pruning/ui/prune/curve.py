@@ -13,14 +13,14 @@ from pruning.ui import caches, show, state
 from pruning.ui.prune import counting
 
 HEIGHT = 360  # pixels, of the chart that grows and of the one that takes its place
-ALT = "Accuracy against the share that is cut"
+ALT = "Hold-out accuracy at each pruning ratio"
 
 
 def panel(recipe: Recipe, ask: bool = True):
     """The curve; native while it grows, so that it does not flicker, then one that can be taken away.
 
     ask: False while the page waits for a plan, which new counts would end."""
-    st.subheader("What each cut costs", anchor=False)
+    st.subheader("Accuracy at each pruning ratio", anchor=False)
     found = counting.look(recipe, ask)
     grows = found.repaired < len(found.wanted)
     st.fragment(follow, run_every=0.7 if grows and ask else None)(recipe, grows, ask)
@@ -53,7 +53,7 @@ def follow(recipe: Recipe, grew: bool, ask: bool):
 def progress(found: counting.Counted):
     """How many cuts are repaired, and what is being done."""
     done, wanted = found.repaired, len(found.wanted)
-    text = f"{len(found.points)} cuts counted, {done} of {wanted} repaired"
+    text = f"{len(found.points)} cuts measured, {done} of {wanted} repaired"
     if found.pending is not None and found.pending.job is not None:
         text += f". {caches.progress(found.pending.job)[1]}"
     st.progress(done / max(1, wanted), text)
@@ -77,18 +77,21 @@ def offer(recipe: Recipe, largest: float | None):
 def spec(measure: str) -> dict:
     """The native chart of `live_rows`: all of what it shows is in its data, so it grows in place."""
     x = {"field": "cut", "type": "quantitative", "title": f"{measure} cut (%)", "scale": {"domain": [0, 95]}}
-    title = "right of the hold-out images (%)"
+    title = "accuracy on the hold-out images (%)"
     y = {"field": "accuracy", "type": "quantitative", "title": title, "scale": {"domain": [0, 100]}}
-    band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}
+    names = {"field": "what", "type": "nominal"}
+    words = NAMES | {"expected": "expected after repair", "full": "full network"}
+    shown = {"orient": "top", "title": None, "labelExpr": f"{words}[datum.label]", "labelLimit": 200}
+    scale = {"domain": [*words], "range": [CUT, KEPT, BAND, QUIET]}
+    colours = names | {"scale": scale, "legend": shown}
+    band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": colours}
     layers = [
-        layer("expected", {"type": "area", "color": BAND}, band),
-        layer("full", {"type": "rule", "color": QUIET, "strokeDash": [2, 3]}, {"y": y}),
+        layer("expected", {"type": "area"}, band),
+        layer("full", {"type": "rule", "strokeDash": [2, 3]}, {"y": y, "color": colours}),
         layer("slider", {"type": "rule", "color": QUIET, "strokeWidth": 1.5}, {"x": x}),
         layer("largest", {"type": "rule", "color": KEPT, "strokeDash": [6, 4]}, {"x": x}),
     ]
-    names = {"field": "what", "type": "nominal", "legend": None}
-    colours = names | {"scale": {"domain": [*NAMES], "range": [CUT, KEPT]}}
-    dashes = names | {"scale": {"domain": [*NAMES], "range": [[2, 3], [1, 0]]}}
+    dashes = names | {"scale": {"domain": [*NAMES], "range": [[2, 3], [1, 0]]}, "legend": None}
     told = [x | {"format": ".0f"}, y | {"format": ".1f"}]
     line = {"x": x, "y": y, "color": colours, "strokeDash": dashes, "tooltip": told}
     mark = {"type": "line", "point": {"size": 70}}

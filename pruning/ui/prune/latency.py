@@ -76,10 +76,10 @@ def estimate(recipe: Recipe, plan: Plan):
     whole = form([group.size for group in structure.groups])
     now = form([plan.widths[group.name] for group in structure.groups])
     st.markdown(
-        f"About **{now:.3g} ms** a batch of {table.batch} images, estimated; the full network takes "
+        f"About **{now:.3g} ms** per batch of {table.batch} images, estimated; the full network takes "
         f"{whole:.3g} ms ({percent(now / whole - 1, 0, signed=True)}).",
         help=f"From measured times of every layer alone at some widths, on {table.machine.in_words()}. A run "
-        "measures the cut network itself.",
+        "measures the pruned network itself.",
     )
     if recipe.measure == "latency":
         if st.session_state.get("times gone") == table.digest:
@@ -103,7 +103,7 @@ def panel(found: RunReport):
     """Measured before and after: where the time goes."""
     told = found.report["latency_ms"]
     layers = pd.DataFrame(told["layers"])
-    st.subheader("Where the time goes", anchor=False)
+    st.subheader("Time by layer", anchor=False)
     show.chart(
         layer_times(layers, told["batch"]),
         layer_times_in_words(layers, (told["baseline"], told["final"])),

@@ -16,9 +16,9 @@ DARKEST = 0.12  # of a pixel's brightness, where nothing of the score comes from
 
 def panel(found: Focus | None):
     """Grad-CAM before and after, for one kind of image at a time."""
-    st.subheader("What they look at", anchor=False)
+    st.subheader("What both networks look at", anchor=False)
     if found is None:
-        st.caption("This network has no layer with maps, so there is no place to show.")
+        st.caption("This network has no layer with spatial maps, so Grad-CAM has nothing to show.")
         return
     kinds = [kind for kind in KINDS if (found.images["change"] == kind).any()]
     kind = st.segmented_control(
@@ -27,7 +27,7 @@ def panel(found: Focus | None):
         default=kinds[0],
         format_func=KINDS.get,
         required=True,
-        help="Images whose answer the pruning has changed, or some of those that it has not.",
+        help="Images whose predicted class pruning has changed, or some of those that it has not.",
         key="looked at",
     )
     strip(found, np.flatnonzero(found.images["change"] == kind))

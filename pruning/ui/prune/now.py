@@ -18,7 +18,7 @@ from pruning.ui.prune import accuracy, curve, latency, search
 STALE = "<style>[class*='st-key-stale'] {opacity: 0.4}</style>"
 LATER = "Known once the search has ended."
 WAITS = "Counting right answers on hold-out images…"
-MACS = "Multiply-accumulates of convolutions and linear layers, for one image; papers call them FLOPs."
+MACS = "Multiply-accumulates of convolutions and linear layers, for one image; many papers call them FLOPs."
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +135,20 @@ def costs(plan: Plan):
     columns = st.columns(3)
     for column, label, after, before, text in (
         (columns[0], "MACs", plan.macs, plan.macs_before, MACS),
-        (columns[1], "Parameters", plan.parameters, plan.parameters_before, "Weights, biases and norms."),
-        (columns[2], "Channels", table["after"].sum(), table["before"].sum(), "Of all groups, streams too."),
+        (
+            columns[1],
+            "Parameters",
+            plan.parameters,
+            plan.parameters_before,
+            ("Weights, biases and batch norms."),
+        ),
+        (
+            columns[2],
+            "Channels",
+            table["after"].sum(),
+            table["before"].sum(),
+            ("In all groups, residual streams included."),
+        ),
     ):
         against(column, label, int(after), int(before), text)
 

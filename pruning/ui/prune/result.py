@@ -12,7 +12,7 @@ from pruning.experiment import Recipe
 from pruning.experiment.changes import RunReport
 from pruning.figures import changed, structure, tradeoff, training
 from pruning.jobs import Job
-from pruning.terms import percent, title
+from pruning.terms import ALLOCATIONS, percent, plural, title
 from pruning.ui import jobs, names, show
 from pruning.ui.prune import gallery, latency, looked_at, search
 from pruning.ui.prune.now import MACS, against
@@ -81,7 +81,7 @@ def savings(found: RunReport):
     """MACs, parameters and measured time, before and after."""
     columns, report = st.columns(5), found.report
     against(columns[0], "MACs", *pair(report["macs"]), MACS)
-    against(columns[1], "Parameters", *pair(report["parameters"]), "Weights, biases and norms.")
+    against(columns[1], "Parameters", *pair(report["parameters"]), "Weights, biases and batch norms.")
     took, before = report["latency_ms"]["final"], report["latency_ms"]["baseline"]
     how = report["latency_ms"]
     plural = "thread" if how["threads"] == 1 else "threads"
@@ -103,10 +103,10 @@ def savings(found: RunReport):
         "as the full network",
         delta_color="off",
         delta_arrow="off",
-        help="Test images on which both networks give the same class, right or wrong.",
+        help="Test images for which both networks predict the same class, right or wrong.",
         border=True,
     )
-    text = "What the tensors take in the file; rounded weights are packed, activations stay float32."
+    text = "Size of the tensors in the file; quantized weights are packed, activations stay float32."
     against(columns[4], "Bytes", *pair(report["bytes"]), text)
     st.caption(f"Time is {measured}. {latency.spread_in_words(how)} Fewer MACs are not always faster.")
 
@@ -153,9 +153,9 @@ def labelled(found: RunReport) -> pd.DataFrame:
 def settings(recipe: Recipe) -> str:
     """What a run was asked to do, in a few words."""
     share = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
-    epochs = f", {recipe.epochs} epochs" if recipe.epochs else ""
+    epochs = f", {plural(recipe.epochs, 'epoch')}" if recipe.epochs else ""
     bits = f", {recipe.bits:g} bits" if recipe.bits is not None else ""
-    return f"{title(recipe.criterion)}, {share}, {recipe.allocation}{epochs}{bits}"
+    return f"{title(recipe.criterion)}, {share}, {ALLOCATIONS[recipe.allocation].title}{epochs}{bits}"
 
 
 def achieved(found: RunReport) -> float:
@@ -197,7 +197,7 @@ def what_changed(found: RunReport):
     for column, (kind, label) in zip(st.columns(2, gap="large"), KINDS.items(), strict=True):
         rows = found.changes[found.changes["change"] == kind]
         with column:
-            st.markdown(f"**{label}** ({len(rows):,}), the pruned network's most certain answers first")
+            st.markdown(f"**{label}** ({len(rows):,}), the pruned network's most confident predictions first")
             if rows.empty:
                 st.caption("None.")
             gallery.pictures(rows.head(SHOWN), found.pictures)

@@ -130,7 +130,8 @@ def progress(job: Job) -> tuple[float, str]:
     if epoch := next((values for values in same if "epochs" in values), None):
         speed, left = epoch["images_per_second"], jobs.duration(epoch["seconds_left"])
         words += (
-            f": epoch {epoch['epoch']} of {epoch['epochs']}, about {left} left, {speed:.0f} images a second"
+            f": epoch {epoch['epoch']} of {epoch['epochs']}, about {left} left, {speed:,.0f} images per "
+            "second"
         )
     elif "message" in event.values:
         words += f": {event.values['message']}"
@@ -157,8 +158,9 @@ def curves(job: Job):
     with second[1].container(height=HEIGHT, border=False):
         st.code(log(events), language=None, wrap_lines=True)
     st.caption(
-        "The loss is the mean of the epoch so far. After each epoch the hold-out says which state is best. "
-        "The test images are only counted after each stage."
+        "The loss is the mean of the epoch so far. After each epoch the hold-out images decide whether "
+        "its state is kept. "
+        "The test images are only used after each stage."
     )
 
 

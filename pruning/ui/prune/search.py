@@ -10,10 +10,10 @@ from pruning.experiment import Recipe
 from pruning.figures import search_path
 from pruning.ui import caches, measuring, plans, show
 
-OFFER = """Each step lets every group try to give a little, on {images} hold-out images, and takes what costs
-least. That is half a minute on ResNet-20 and some minutes on a deeper network. The Prune button searches too,
-if you do not."""
-HELP = "Finds the widths now, without cutting anything for good. It can be stopped."
+OFFER = """Each step tries to cut every group a little further, on {images} hold-out images, and takes what
+costs least. That is half a minute on ResNet-20 and some minutes on a deeper network. The Prune button
+searches too, if you do not."""
+HELP = "Finds the widths now, without cutting anything. It can be stopped."
 
 
 def quick(recipe: Recipe) -> bool:
@@ -54,6 +54,6 @@ def path(recipe: Recipe, steps: pd.DataFrame, achieved: float, widths: pd.DataFr
         search_path.search_path(rows, groups, counted, MEASURE_NAMES[recipe.measure]),
         search_path.search_path_in_words(rows, counted),
         key=key,
-        alt="Which group gave channels when, and what was lost",
+        alt="Which group lost channels when, and what that cost",
         table=rows,
     )

@@ -11,8 +11,8 @@ from pruning.figures import sensitivity as figures
 from pruning.ui import caches, measuring, show, state
 from pruning.ui.prune import counting, now, search
 
-OFFER = """One group at a time loses a share of its channels, the others stay whole: which can bear it, as it
-is and with the layers that read it refitted? Channels that are tied go together."""
+OFFER = """One group at a time is cut, the others stay as they are: how much accuracy does that cost, as
+cut and after least-squares reconstruction? Coupled layers are pruned together."""
 HELP = "Seconds to a few minutes. It goes on while you look at something else, and can be stopped."
 LEARNED = " The network may have learned these images: expect larger losses on new ones."
 
@@ -22,11 +22,11 @@ def panel(recipe: Recipe):
     if state.lesson():
         return
     st.divider()
-    st.subheader("What each group can bear", anchor=False)
+    st.subheader("Sensitivity of each group", anchor=False)
     st.caption(OFFER)
     planned = now.ask(recipe, start=False).value
     if planned is None or (planned.searches and search.quick(recipe)):
-        st.caption("Can be asked for once the plan above is there.")
+        st.caption("Can be measured once the plan above is complete.")
         return
     measuring.on_request("Measure every group", partial(ask, recipe), partial(draw, recipe), help=HELP)
 
@@ -47,7 +47,10 @@ def draw(recipe: Recipe, found: pd.DataFrame):
         default="repaired",
         format_func=figures.KINDS.get,
         required=True,
-        help="What a group's loss costs: right answers, refitted or not, or the error that a refit leaves.",
+        help=(
+            "What cutting a group costs: hold-out accuracy, reconstructed or not, or the reconstruction "
+            "error that is left."
+        ),
         key="sensitivity of",
     )
     groups = list(dict.fromkeys(table["group"]))
@@ -59,16 +62,16 @@ def draw(recipe: Recipe, found: pd.DataFrame):
             figures.sensitivity_map(table, kind, opened),
             figures.sensitivity_in_words(table) + (LEARNED if found.attrs.get("learned") else ""),
             key=f"sensitivity-{kind}",
-            alt="Loss of every group at every share",
+            alt="Loss of every group at every pruning ratio",
             table=found,
             click=open_group,
         )
     with right:
         show.chart(
             figures.sensitivity_curves(table, kind, opened),
-            f"{opened} in colour{tied(table, opened)}; a click on a square of the map chooses another group.",
+            f"{opened} in colour{tied(table, opened)}; click a square of the map to choose another group.",
             key=f"sensitivity-curves-{kind}",
-            alt="Loss against the share of a group that is gone",
+            alt="Loss against the pruning ratio of a group",
             table=table,
         )
     for message in found.attrs.get("messages", ()):
@@ -78,7 +81,7 @@ def draw(recipe: Recipe, found: pd.DataFrame):
 def tied(table: pd.DataFrame, group: str) -> str:
     others = [name for name in table.loc[table["group"] == group, "tied_to"].iloc[0].split(";") if name]
     more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-    return f", cut as one with {', '.join(others[:3])}{more}" if others else ""
+    return f", pruned together with {', '.join(others[:3])}{more}" if others else ""
 
 
 def open_group(point: dict):

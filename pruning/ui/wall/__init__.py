@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from pruning.criteria import SCORED
 from pruning.experiment import Recipe
-from pruning.terms import title
-from pruning.ui import caches, state
+from pruning.terms import titled
+from pruning.ui import caches, choices, state
+from pruning.ui.choices import LISTED
 from pruning.ui.wall import component, live
 from pruning.ui.wall.shown import Shown, shipped_for
 
@@ -13,17 +13,18 @@ from pruning.ui.wall.shown import Shown, shipped_for
 def choose(recipe: Recipe):
     """Which criterion decides, and a second one beside it."""
     with st.container(horizontal=True, gap="medium"):
-        bound = state.bound("criterion", options=SCORED)
-        st.selectbox("Channels are ordered by", SCORED, format_func=title, width=240, **bound)
-        names = ["", *(name for name in SCORED if name != recipe.criterion)]
+        bound = state.bound("criterion", options=LISTED)
+        st.selectbox("Channels are ranked by", LISTED, format_func=titled, width=300, **bound)
+        names = ["", *(name for name in LISTED if name != recipe.criterion)]
         st.selectbox(
-            "Beside it",
+            "Compared with",
             names,
-            format_func=lambda name: title(name) if name else "nothing",
-            width=240,
-            help="A second wall, cut by another criterion at the same share of the work.",
+            format_func=lambda name: titled(name) if name else "nothing",
+            width=300,
+            help="A second wall of pictures, pruned by another criterion at the same pruning ratio.",
             **state.bound_look("beside", beside(recipe), none="", options=names),
         )
+    choices.about_criteria()
 
 
 def beside(recipe: Recipe) -> str:

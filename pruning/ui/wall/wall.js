@@ -1,8 +1,8 @@
-// The wall of test pictures, drawn anew within a frame while the slider is dragged; Python hears of it on release.
+// The wall of test images, drawn anew within a frame while the slider is dragged; Python hears of it on release.
 //
 // data: sprite (an image: the pictures as they are, and below them the same as red duotones), side (pixels of a picture in
 // it), columns, truth [N], classes, cuts [K] (shares), calibration, cut, repair, walls: a method each: {name, title,
-// predictions [raw, repaired][K][N], correct [raw, repaired][K] of `asked` test pictures}; null where a cut is still
+// predictions [raw, repaired][K][N], correct [raw, repaired][K] of `asked` test images}; null where a cut is still
 // being computed.
 const TILE = 96, GAP = 6, FRAME = 5, RED = '#e11d2e', RAW = 0, REPAIRED = 1;
 const PATIENCE = 3000; // ms after which a value that Python never sent back no longer stands in the way of others
@@ -54,7 +54,7 @@ function nearest(cuts, cut) {
 function layOut(wall, $) {
   const { data } = wall, slider = $('#cut'), walls = $('.walls');
   slider.max = data.cuts.length - 1;
-  $('.repair small').textContent = `least squares, ${data.calibration.toLocaleString('en')} unlabelled pictures`;
+  $('.repair small').textContent = `least squares, ${data.calibration.toLocaleString('en')} unlabelled images`;
   const names = data.walls.map((one) => one.name).join();
   if (wall.names !== names) {
     wall.names = names;
@@ -100,7 +100,7 @@ function drawOne(wall, figure, one, k, state, percent) {
   figure.querySelector('.method').textContent = data.walls.length > 1 ? one.title : '';
   figure.querySelector('.all').textContent = overAll(data, one, k);
   const seen = state === REPAIRED ? 'repaired, ' : '';
-  canvas.setAttribute('aria-label', `${many} test pictures, ${one.title}, ${percent} of the work cut, ${seen}` +
+  canvas.setAttribute('aria-label', `${many} test images, ${one.title}, ${percent} of the work cut, ${seen}` +
     `${wrong(state, k)} of ${many} wrong`);
   Object.assign(canvas.dataset, { method: one.name, cut: data.cuts[k], state: state === REPAIRED ? 'repaired' : 'raw' });
 }
@@ -109,7 +109,7 @@ function overAll(data, one, k) {
   if (one.asked <= data.truth.length) return '';
   const right = (s, at) => (one.correct[s][at] ?? '…').toLocaleString('en');
   const repaired = data.cuts[k] > 0 ? `, repaired: ${right(REPAIRED, k)}` : '';
-  return `Of ${one.asked.toLocaleString('en')} test pictures ${right(RAW, k)} right${repaired}, ` +
+  return `Of ${one.asked.toLocaleString('en')} test images ${right(RAW, k)} right${repaired}, ` +
     `full network: ${right(RAW, 0)}.`;
 }
 

@@ -116,7 +116,7 @@ def test_a_global_ranking_keeps_the_cap():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"cut": 0.99}, "largest that the limits allow is 0.9"),
+        ({"cut": 0.99}, "largest within the limits is 0.9"),
         ({"cut": 1.0}, "0.5"),
         ({"protect": ["conv9"]}, "conv1"),
         ({"cut_group": {"cnv1": 0.5}}, "conv1"),

@@ -241,7 +241,7 @@ def test_bad_input_is_one_sentence():
         pruning.ChannelGraph(model, torch.randn(1, 5, 32, 32))
     with pytest.raises(ValueError, match="layer1.0.conv1"):
         random_plan(graph, 0.5, protect=["layer1.0.conv7"])
-    with pytest.raises(ValueError, match="largest that the limits allow is 0.8"):
+    with pytest.raises(ValueError, match="largest within the limits is 0.8"):
         pruning.plan(graph, pruning.score(graph, "l1"), cut=0.97)
     with pytest.raises(ValueError, match="no plan"):
         pruning.Plan.from_json(b"\x00\x01")

@@ -202,7 +202,7 @@ def test_a_stage_that_cannot_be_taught_is_said(small):
     plain = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10)).eval()
     teach = Teaching(plain, pruning.ChannelGraph(plain, torch.zeros(1, 3, 32, 32)))
     assert "distill_features" not in tuned(copy.deepcopy(plain), small, teach)[0]
-    assert teach.messages == ["distillation: no stage of the network can be taught, only its logits"]
+    assert teach.messages == ["distillation: no stage of the network can be taught, only its predictions"]
     with torch.no_grad():
         whole[0].weight.zero_()  # every feature is the same on every image
     teach = Teaching(whole, graph)

@@ -200,7 +200,7 @@ def test_a_search_by_time_takes_whole_steps(pair, allocation):
 
 def test_a_target_of_time_out_of_reach_names_the_largest(pair):
     graph, table = pair
-    with pytest.raises(ValueError, match=r"the largest that the limits allow is 0\.875"):
+    with pytest.raises(ValueError, match=r"the largest within the limits is 0\.875"):
         pruning.plan(graph, pruning.score(graph, "l1"), cut=0.95, measure="latency", latency=table)
 
 
@@ -259,7 +259,7 @@ def test_a_table_of_another_machine_is_used_and_said(ran, tmp_path):
     recipe = pruning.Recipe.from_json((ran / "recipe.json").read_text())
     recipe = replace(recipe, latency=str(tmp_path / FILE))
     found, (told,) = with_table(load(recipe), named(recipe), None, silent)
-    assert "of another machine or setting: of a processor (4 cores, 2 threads" in told
+    assert "on another machine or setting: a processor (4 cores, 2 threads" in told
     assert found.table.machine == MACHINE and found.recipe.latency == found.table.digest
     found, told = with_table(load(replace(recipe, measure="macs", latency=None)), None, None, silent)
     assert found.table is None and not told

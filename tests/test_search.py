@@ -143,7 +143,7 @@ def test_cancelled_in_the_middle_the_network_is_as_it_was(network, after):
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        ({"cut": 0.99}, "largest that the limits allow"),
+        ({"cut": 0.99}, "largest within the limits"),
         ({"by": "accuracy"}, "cross-entropy"),
         ({"allocation": "uniform"}, "greedy"),
         ({"measure": "flops"}, "macs"),

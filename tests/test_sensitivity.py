@@ -169,7 +169,7 @@ def test_the_command_writes_the_same_table_and_says_which_group_is_hurt_most(rec
     expected = sensitivity(recipe.but(criterion="fpgm", groups="inner"), (0.5, 0.75))
     assert told.equals(expected)  # to the last digit, so no tolerance
     most = expected[expected["share"] == 0.75].sort_values("cross_entropy_raw")["group"].iloc[-1]
-    assert f"most in {most} " in done.stdout and "9 groups x 2 shares" in done.stdout
+    assert f"most in {most} " in done.stdout and "9 groups x 2 pruning ratios" in done.stdout
 
 
 @pytest.mark.parametrize(

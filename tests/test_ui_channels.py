@@ -16,7 +16,7 @@ def test_the_map_a_group_and_what_is_tied_to_it(server):
     app = open_channels(cut="0.4", group="conv1", protect="layer1.0.conv1", lesson="1")
     assert not app.exception and not app.error
     assert "channels in 12 groups" in said(app)
-    assert "Keeps the channels whose filters have the largest weights" in said(app)
+    assert "Keeps the channels whose filters have the largest L1 norm" in said(app)
     assert "conv1: 0 of 16 channels cut, pruned together with layer1.0.conv2, layer1.1.conv2," in said(app)
     assert (
         "3 groups are written by several coupled layers, which are pruned together; the largest is that "

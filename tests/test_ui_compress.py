@@ -52,7 +52,7 @@ def figure_of(app: AppTest, label: str) -> str:
 
 def test_the_mean_of_bits_of_a_link_is_counted_and_drawn(server):
     app = look_until(open_compress(), lambda app: "Large marks" in said(app))
-    assert "a weight has 3.00 on average" in said(app) or "a weight has 2.99 on average" in said(app)
+    assert "mean is 3.00 bits" in said(app) or "mean is 2.99 bits" in said(app)
     assert "No classes are chosen" in said(app)
     now = bits_now(RECIPE)
     assert figure_of(app, "In few bits") == percent(now.ways["di"].right.mean())
@@ -137,7 +137,10 @@ def test_the_bars_add_up_to_each_layers_channels():
 def test_size_against_accuracy_by_its_values():
     figure = figures.sizes(POINTS)
     lines = {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
-    assert lines["DI and error"] == ([40, 60], [60, 89]) and lines["cut, float32"] == ([500], [90])
+    assert lines["DI and rounding error"] == ([40, 60], [60, 89]) and lines["pruned, float32"] == (
+        [500],
+        [90],
+    )
     words = figures.sizes_in_words(POINTS)
     assert "60.0 kB in place of 500.0 kB" in words and "89 with DI and error" in words
     empty = point_table([], 4.0)

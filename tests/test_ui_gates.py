@@ -102,7 +102,7 @@ def link_of(app: AppTest) -> dict[str, str]:
 def test_another_criterion_stays_in_the_link_until_gates_are_asked_for(server):
     app = open_gates(criterion="di")
     assert "GDP" in said(app) and "Train the gates" in labels(app) and link_of(app)["criterion"] == "di"
-    assert "3 of 4 epochs train the gates, the other 1 fine-tune what is left" in said(app)
+    assert "3 of 4 epochs train the gates, the other 1 fine-tune the pruned network" in said(app)
     assert "--criterion gdp" in app.code[-1].value and "half open at t = 0.1 " in said(app)
     app.select_slider(key="eps by hand").set_value(0.1).run()
     assert "half open at t = 0.32" in said(app)
@@ -139,7 +139,7 @@ def test_gates_at_work_are_drawn_paused_and_resumed(server, tmp_path):
     assert told["MACs left"] == "73.1 %" and told["Closed gates"] == "1" and told["In between"] == "25.0 %"
     assert told["eps"] == "0.04" and told["Margin"] == "1.5 x" and told["Price"] == "0.3"
     assert {"Pause", "Stop and keep", "Cancel"} <= set(labels(app))
-    names = {"Histogram of the gates", "Histogram of t / √eps", "Path of every gate", "Loss of the task"}
+    names = {"Histogram of the gates", "Histogram of t / √eps", "Path of every gate", "Task loss"}
     charts = app.get("vega_lite_chart")
     assert names <= {chart.proto.alt for chart in charts}
     press(app, "Pause")
@@ -191,7 +191,7 @@ def test_two_runs_of_one_recipe_are_one_in_the_chart(server, tmp_path):
 
 def test_a_job_of_another_kind_and_an_unknown_one_do_no_harm(server, tmp_path):
     job = known(tmp_path, recipe=Recipe(data="digits", epochs=1))
-    assert "Nothing has been trained here yet" in said(open_gates(job=job.id))
+    assert "Nothing has been trained yet" in said(open_gates(job=job.id))
     app = open_gates(job="0badcafe")
     assert "knows no job 0badcafe" in app.warning[0].value
     assert "job" not in link_of(press(app, "Close"))

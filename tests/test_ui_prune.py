@@ -62,7 +62,7 @@ def test_a_link_is_followed_to_the_letter_and_a_first_visit_finds_fine_tuning(se
 def test_a_protected_group_and_a_share_of_its_own_are_taken_from_the_link(server):
     app = open_prune(**LINK, cut="0.3", protect="layer1.0.conv1", cut_group="layer1.1.conv1=0.75")
     look_until(app, counted)
-    assert "the largest share in layer1.1.conv1 (4 of 16 stay)" in said(app)
+    assert "the largest share in layer1.1.conv1 (4 of 16 are kept)" in said(app)
     assert app.multiselect(key="widget protect").value == ["layer1.0.conv1"]
     (table,) = [table.value for table in app.dataframe if "own" in table.value]
     own = table.set_index("group")["own"]
@@ -162,7 +162,7 @@ def test_the_slider_s_own_cut_is_counted_first_and_alone_matched():
 def test_what_each_group_can_bear_is_measured_when_asked_for(server):
     app = look_until(open_prune(**LINK, repair="recalibrate"), counted)
     look_until(press(app, "Measure every group"), lambda app: "of one group cut" in said(app))
-    assert "hold-out images, 9 groups one at a time" in said(app) and "in colour" in said(app)
+    assert "hold-out images, one group at a time (9 groups)" in said(app) and "in colour" in said(app)
 
 
 def test_distillation_is_only_offered_with_epochs(server):

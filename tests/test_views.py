@@ -158,14 +158,14 @@ def test_dis_curve_is_marked_where_the_slider_cuts():
         and "K - 1" in words_of(figure)
     )
     words = discriminant.curve_in_words(told, "taylor", 1, 60)
-    assert "0.8 of at most 1" in words and "87 % of it is kept" in words and "another quantity" in words
+    assert "0.8 of at most 1" in words and "87 % of it is kept" in words and "not the quantity" in words
     assert (
         "Channel 0 is number 2 of 3 in the order of removal (0.2) and stays"
     ) in discriminant.losses_in_words(told, "exact", 0)
     assert "0.9999 of K - 1. That is interpolation" in discriminant.share_in_words(0.99996)
     assert "interpolation" not in discriminant.share_in_words(0.99)
     assert "first-order" in discriminant.losses(told, "taylor").layout.yaxis.title.text  # never just "DI"
-    assert "say nothing" in discriminant.curve_in_words(told.assign(kept=0.0), "exact", 1, 60)
+    assert "hold no information" in discriminant.curve_in_words(told.assign(kept=0.0), "exact", 1, 60)
 
 
 def test_a_parallel_of_catros_line_parts_what_stays_from_what_goes():

@@ -199,9 +199,7 @@ def planned(
     if recipe.allocation not in SEARCHES:
         return make_plan(graph, scores, **limits)
     if isinstance(graph, Structure):
-        raise TypeError(
-            f"allocation {recipe.allocation} runs the network: give its ChannelGraph and the data"
-        )
+        raise TypeError(f"allocation {recipe.allocation} runs the network: give the ChannelGraph and data")
     return search_plan(
         graph,
         recipe.criterion,

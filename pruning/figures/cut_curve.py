@@ -37,7 +37,7 @@ def live_rows(points: pd.DataFrame, at: float, largest: float | None) -> pd.Data
 
 
 def cut_curve(points: pd.DataFrame, measure: str, at: float, largest: float | None) -> go.Figure:
-    """A line for the bare cut and one for the repaired; the expected band behind them, the whole network
+    """A line for the bare cut and one for the repaired; the expected band behind them, the full network
     above, the slider's cut and the largest free one as upright lines.
 
     points, at, largest: as `live_rows`.   measure: in words, such as MACs."""
@@ -51,7 +51,7 @@ def cut_curve(points: pd.DataFrame, measure: str, at: float, largest: float | No
         }
     )
     if points.empty:
-        nothing(figure, "No cut has been counted yet")
+        nothing(figure, "No cut has been measured yet")
         return figure
     band(figure, points[points["low"].notna()])
     for state, name in NAMES.items():
@@ -67,7 +67,12 @@ def cut_curve(points: pd.DataFrame, measure: str, at: float, largest: float | No
             f"<extra>{name}</extra>",
             **LOOKS[state],
         )
-    full = 100 * points["baseline"].iloc[0] / points["images"].iloc[0]
+    marks(figure, 100 * points["baseline"].iloc[0] / points["images"].iloc[0], at, largest)
+    return figure
+
+
+def marks(figure: go.Figure, full: float, at: float, largest: float | None):
+    """The full network's accuracy (%), and the slider's and the largest free cut as upright lines."""
     line = {"color": QUIET, "dash": "dot", "width": 1}
     figure.add_scatter(x=[0, 97], y=[full, full], name="full network", mode="lines", line=line)
     figure.add_vline(100 * at, line={"color": QUIET, "width": 1.5})
@@ -76,7 +81,6 @@ def cut_curve(points: pd.DataFrame, measure: str, at: float, largest: float | No
         label |= {"font": {"color": KEPT}, "x": 100 * largest, "y": 2, "xanchor": "right", "showarrow": False}
         figure.add_vline(100 * largest, line={"color": KEPT, "dash": "dash", "width": 1.5})
         figure.add_annotation(label)
-    return figure
 
 
 def band(figure: go.Figure, expected: pd.DataFrame):

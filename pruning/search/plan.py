@@ -184,15 +184,10 @@ class _Search:
             self.budget, price, self.names, after=self._renew(price), progress=self.progress
         )
         if self.by == "di":
-            ran = (
-                f"{plural(self.progress.evaluations, 'candidate')} compared by DI lost, without running "
-                "the network"
-            )
+            ran = f"{plural(self.progress.evaluations, 'candidate')} compared by DI lost, without a run"
         else:
-            ran = (
-                f"{plural(self.progress.evaluations, 'evaluation')} on "
-                f"{plural(len(price.holdout), 'hold-out image')}"
-            )
+            ran = f"{plural(self.progress.evaluations, 'evaluation')} on "
+            ran += plural(len(price.holdout), "hold-out image")
         self.messages.append(told_of("greedy", f"{plural(len(path), 'step')}, {ran}."))
         return counts, path
 

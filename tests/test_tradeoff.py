@@ -74,7 +74,7 @@ def test_the_drawing_has_what_was_counted_and_what_was_expected():
     words = cut_curve_in_words(points, largest)
     assert "within 1 point of its 92.0 % up to a cut of 40 %" in words
     assert "brings 10.0 % back to 84.0 %" in words
-    assert "No cut has been counted" in cut_curve(curve({}), "MACs", 0.5, None).layout.annotations[0].text
+    assert "No cut has been measured" in cut_curve(curve({}), "MACs", 0.5, None).layout.annotations[0].text
 
 
 def test_the_growing_chart_is_told_the_same():

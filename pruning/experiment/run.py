@@ -191,8 +191,8 @@ def planned(
     """The recipe's plan, from scores.
 
     graph: a ChannelGraph or its Structure: milliseconds. An allocation that runs the network needs the
-    ChannelGraph and the data, and takes seconds to minutes. table: of measured times, for measure latency;
-    unsaid the one that the recipe names.   errors: `search.errors_of` these scores, where known.   expect:
+    ChannelGraph and the data: seconds to minutes. table: of measured times, for measure latency; by default
+    the one that the recipe names.   errors: `search.errors_of` these scores, where known.   expect:
     allocation error tries a few cuts, to say what accuracy to expect. Raises ValueError where the recipe
     names no table and needs one, TypeError where a search is given a Structure."""
     limits = {name: getattr(recipe, name) for name in LIMITS} | timed_by(recipe, table)
@@ -215,8 +215,7 @@ def planned(
         seed=recipe.seed,
         calibration=recipe.calibration,
         watch=watch,
-        **limits,
-        **dict(recipe.options),
+        **limits | dict(recipe.options),
     )
 
 

@@ -184,7 +184,8 @@ class _Search:
             self.budget, price, self.names, after=self._renew(price), progress=self.progress
         )
         if self.by == "di":
-            ran = f"{plural(self.progress.evaluations, 'candidate')} compared by DI lost, without a run"
+            ran = f"{plural(self.progress.evaluations, 'candidate')} compared by DI lost, "
+            ran += "without running the network"
         else:
             ran = f"{plural(self.progress.evaluations, 'evaluation')} on "
             ran += plural(len(price.holdout), "hold-out image")

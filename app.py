@@ -2,17 +2,21 @@
 
 import streamlit as st
 
-from pruning.ui import page, start, wall
+from pruning.ui import own, page, start, wall
 
 recipe = page.begin("Start")
 st.title("How much of a network can be cut away?", anchor=False)
 start.words(recipe)
-wall.choose(recipe)
-said = wall.show(recipe)
+first = start.figures_first(recipe)
+said = start.structure(recipe) if first else ""
+if not said:
+    wall.choose(recipe)
+    said = wall.show(recipe)
 if not said:
     start.next_steps()
 start.cards(recipe)
-start.own(recipe)
+own.form(recipe)
 start.subtask(recipe)
 start.running()
-start.structure(recipe, said)
+if not first:
+    start.structure(recipe, said)

@@ -38,3 +38,8 @@ def said(app: AppTest) -> str:
     """All that the page says in words."""
     parts = (app.caption, app.markdown, app.error, app.info, app.success, app.warning)
     return "\n".join(element.value for kind in parts for element in kind)
+
+
+def link_of(app: AppTest) -> dict[str, str]:
+    """The address bar's keys."""
+    return {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}

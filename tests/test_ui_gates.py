@@ -21,7 +21,7 @@ from pruning.ui import jobs
 from pruning.ui.gates import story
 from pruning.ui.gates.result import difference_in_words
 from pruning.ui.prune.result import comparable
-from tests.page_door import OWNER, open_page, said
+from tests.page_door import OWNER, link_of, open_page, said
 
 LINK = {"data": "digits", "threads": "1", "epochs": "4"}
 KEPT = f"gates{SUFFIX}"
@@ -93,10 +93,6 @@ def press(app: AppTest, label: str) -> AppTest:
     app = next(button for button in app.button if button.label == label).click().run()
     assert not app.exception
     return app
-
-
-def link_of(app: AppTest) -> dict[str, str]:
-    return {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
 
 
 def test_another_criterion_stays_in_the_link_until_gates_are_asked_for(server):

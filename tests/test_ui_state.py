@@ -1,19 +1,14 @@
 """The link and the session: what a link opens, what changes it, and how a wrong one is refused."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
-from pruning.ui import names, state, uploads
+from pruning.ui import names, state
 from tests.front_door import REPOSITORY
-from tests.page_door import open_page
+from tests.page_door import link_of, open_page
 
 pytestmark = pytest.mark.usefixtures("server")
 LINK = {"data": "digits", "criterion": "cpot", "cut": "0.35", "temperature": "2.0", "beside": "random"}
-
-
-def link_of(app: AppTest) -> dict[str, str]:
-    return {key: value[0] if isinstance(value, list) else value for key, value in app.query_params.items()}
 
 
 def test_a_link_is_a_recipe_and_what_is_looked_at():
@@ -107,6 +102,6 @@ def test_names_as_they_are_written():
     assert names.network("torchvision:vgg11_bn") == "vgg11_bn"
     assert names.network("vgg16_slim") == "VGG-16 slim" and names.network("mobilenet_v2") == "MobileNetV2"
     assert names.data("scenes") == "scenes" and names.data("/some/where/birds.npz") == "birds.npz"
-    assert names.data("sha256:" + "0" * 64 + "#birds.npz") == uploads.name_of("birds.npz") == "birds.npz"
+    assert names.data("sha256:" + "0" * 64 + "#birds.npz") == names.name_of("birds.npz") == "birds.npz"
     assert [names.count(n) for n in (9_999, 269_722, 40_551_040)] == ["9,999", "270 k", "40.6 M"]
     assert [names.percent(share) for share in (0.5, 0.375, 0.9804)] == ["50 %", "37.5 %", "98 %"]

@@ -1,51 +1,96 @@
-"""Uploads: found by the engine while a session holds them, gone when the last one that does has ended; and
-files that are not what they say."""
+"""Uploads: found by the engine while a visitor uses them, and opened by nobody else; networks of one's own;
+and files that are not what they say."""
 
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
+from streamlit.testing.v1 import AppTest
 
 from pruning.experiment.sources import located
-from pruning.ui.uploads import Held, Store
+from pruning.models.load import new_model
+from pruning.ui.uploads import KEPT, Store
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY
-from tests.page_door import look_until, open_page
+from tests.page_door import link_of, look_until, open_page
 
 WEIGHTS = REPOSITORY / "assets" / "resnet20-digits.safetensors"
 FIELDS = {"weights": "Weights", "data": "or data of your own"}
 
 
+MINE, YOURS = "one visitor", "another visitor"
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
 @pytest.fixture
-def store(monkeypatch):
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def store(monkeypatch, clock):
     monkeypatch.setenv("PRUNING_UPLOADS", "")  # put back as it was afterwards
-    store = Store()
+    store = Store(each=100, all=150, clock=clock)
     yield store
-    store.folder.remove()
+    store.close()
+
+
+def files(store: Store) -> set[str]:
+    return {path.name for path in store.folder.path.rglob("*") if path.is_file()} - {"lock"}
 
 
 def test_an_upload_is_named_by_its_digest_and_found_by_the_engine(store):
-    text = Held(store).keep("my weights.th", b"weights")
-    assert text == f"sha256:{hashlib.sha256(b'weights').hexdigest()}#my weights.th"
+    text, gone = store.keep(MINE, "my weights.th", b"weights")
+    assert text == f"sha256:{hashlib.sha256(b'weights').hexdigest()}#my weights.th" and not gone
     assert os.environ["PRUNING_UPLOADS"] == str(store.folder.path)
     with open(located(text, "checkpoint"), "rb") as file:
         assert file.read() == b"weights"
 
 
-def test_a_file_lasts_as_long_as_a_session_that_holds_it(store):
-    one, other = Held(store), Held(store)
-    text, alone = one.keep("a.npz", b"same"), one.keep("b.npz", b"alone")
-    assert other.keep("a.npz", b"same") == text
-    one.release()
-    assert located(text, "data").endswith("a.npz")
+def test_who_knows_the_digest_alone_holds_nothing(store):
+    text, _ = store.keep(MINE, "a.npz", b"same")
+    assert store.holds(MINE, text) and not store.holds(YOURS, text)
+    assert not store.holds(MINE, text.replace("a.npz", "../lock"))
+    assert store.keep(YOURS, "a.npz", b"same")[0] == text and store.holds(YOURS, text)
+
+
+def test_a_file_lasts_as_long_as_somebody_uses_it(store, clock):
+    text, alone = (store.keep(MINE, name, name.encode())[0] for name in ("a.npz", "b.npz"))
+    store.keep(YOURS, "a.npz", b"a.npz")
+    clock.now += KEPT
+    assert store.holds(YOURS, text)  # a page shows it
+    store.let_go(clock() - KEPT)
+    assert not store.holds(MINE, text) and located(text, "data").endswith("a.npz")
     with pytest.raises(ValueError, match="b.npz"):
         located(alone, "data")
-    other.release()
-    assert not [path for path in store.folder.path.iterdir() if path.is_dir()]
+    store.let_go(clock(), YOURS)
+    assert not files(store) and not store.held
+
+
+def test_beyond_the_quota_the_longest_unused_goes_first_and_is_named(store):
+    first, second = (store.keep(MINE, name, name.encode() * 9)[0] for name in ("a.npz", "b.npz"))  # 45 each
+    assert store.holds(MINE, first)
+    _, gone = store.keep(MINE, "c.npz", b"c" * 45)
+    assert gone == ["b.npz"] and not store.holds(MINE, second) and store.holds(MINE, first)
+    store.keep(YOURS, "d.npz", b"d" * 80)  # beyond what all may have together: somebody's oldest goes
+    assert files(store) == {"a.npz", "d.npz"}
+    with pytest.raises(ValueError, match="large.npz has .* give at most"):
+        store.keep(MINE, "large.npz", bytes(101))
 
 
 def test_a_name_with_a_path_in_it_stays_in_the_folder(store):
-    text = Held(store).keep("../../etc/passwd", b"x")
+    text, _ = store.keep(MINE, "../../etc/passwd", b"x")
     assert text.endswith("#passwd")
     assert located(text, "data").startswith(str(store.folder.path))
 
@@ -60,15 +105,68 @@ NO_FILES = {
 }
 
 
+def give(app: AppTest, label: str, path: Path) -> AppTest:
+    (box,) = [box for box in app.file_uploader if box.label == label]
+    box.set_value((path.name, path.read_bytes(), "application/octet-stream"))
+    return app
+
+
+def open_own(app: AppTest) -> AppTest:
+    return app.button(key="open own").click().run()
+
+
 @pytest.mark.parametrize("name", NO_FILES)
-def test_a_file_that_is_none_is_a_sentence_on_the_page(name, server, tmp_path):
+def test_a_file_that_is_none_is_a_sentence_in_the_form(name, server, tmp_path):
     kind, told = NO_FILES[name]
     FAULTY[name](tmp_path / name)
-    app = open_page(data="digits", calibration="60")
+    app = open_page()
     for field, path in {"weights": WEIGHTS, kind: tmp_path / name}.items():
-        (box,) = [box for box in app.file_uploader if box.label == FIELDS[field]]
-        box.set_value((path.name, path.read_bytes(), "application/octet-stream"))
-    next(button for button in app.button if button.form_id == "own").click().run()
-    look_until(app, lambda app: app.error)
-    assert {error.value for error in app.error} == {app.error[0].value} and told in app.error[0].value
+        give(app, FIELDS[field], path)
+    look_until(open_own(app), lambda app: app.error)
+    (error,) = app.error
+    assert told in error.value and "checkpoint" not in app.query_params  # what was open stays open
     assert not (tmp_path / "ran").exists()
+
+
+def test_weights_of_another_network_open_as_that_one(server, tmp_path):
+    save_file(new_model("resnet32", 10).state_dict(), tmp_path / "deep.safetensors")
+    app = open_own(give(open_page(), "Weights", tmp_path / "deep.safetensors"))
+    look_until(app, lambda app: app.error)
+    assert "does not fit resnet20" in app.error[0].value and "resnet32" in app.error[0].value
+    assert app.selectbox(key="own model").value == "resnet20"
+    app.button(key="open as resnet32").click().run()
+    look_until(app, lambda app: "model" in link_of(app))
+    link = link_of(app)
+    assert link["model"] == "resnet32" and not app.error and link["checkpoint"].endswith("#deep.safetensors")
+
+    again = open_page(**link)  # a reload, or another tab
+    assert not again.file_uploader[0].label.startswith("Give") and not again.info
+    wrong = look_until(open_page(**link | {"model": "resnet44"}), lambda app: "open as resnet32" in keys(app))
+    assert "resnet32" in wrong.error[0].value
+
+    stranger = open_page(token="of-another-browser", **link)
+    assert "deep.safetensors" in stranger.info[0].value and not stranger.title
+    stranger.button(key="open bundled").click().run()
+    assert stranger.title and "checkpoint" not in stranger.query_params
+    stranger = open_page(token="of-another-browser", **link)
+    give(stranger, "Give deep.safetensors", tmp_path / "deep.safetensors").run()
+    assert stranger.title and not stranger.info
+
+
+def keys(app: AppTest) -> set[str | None]:
+    return {button.key for button in app.button}
+
+
+def test_torchvisions_networks_can_be_chosen(server):
+    app = open_page()
+    app.selectbox(key="own model").select("torchvision:squeezenet1_1").run()
+    open_own(app)
+    assert "There are no bundled weights for squeezenet1_1 on scenes" in app.error[0].value
+    assert app.selectbox(key="own model").value == "torchvision:squeezenet1_1"
+    app.checkbox(key="own random").check()
+    app.number_input(key="own size").set_value(48)
+    look_until(open_own(app), lambda app: link_of(app).get("size") == "48")
+    told = {"model": "torchvision:squeezenet1_1", "checkpoint": "none"}
+    assert told.items() <= link_of(app).items() and not app.error
+    look_until(app, lambda app: any(metric.value == "48 x 48" for metric in app.metric))
+    assert "torchvision:squeezenet1_1" in open_page(model="torchvision:squeezenet11").error[0].value

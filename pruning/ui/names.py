@@ -3,7 +3,7 @@
 import re
 
 from pruning.experiment import Recipe
-from pruning.ui.uploads import name_of
+from pruning.ui import state
 
 FAMILIES = {"resnet": "ResNet-", "vgg": "VGG-", "mobilenet_v": "MobileNetV"}
 
@@ -16,6 +16,20 @@ def network(name: str) -> str:
         return name.removeprefix("torchvision:")
     family, number, kind = known.groups()
     return FAMILIES[family] + number + {"b": " B", "slim": " slim", None: ""}[kind]
+
+
+def listed(name: str) -> str:
+    """A network among those that can be chosen: torchvision's say that they are its."""
+    return network(name) + (" (torchvision)" if name.startswith("torchvision:") else "")
+
+
+def name_of(field: str) -> str:
+    """The file's name where a recipe names an upload, else the field as it is."""
+    return field.partition("#")[2] or field if field.startswith(state.UPLOADED) else field
+
+
+def weights(checkpoint: str) -> str:
+    return "random, never trained" if checkpoint == "none" else name_of(checkpoint).rpartition("/")[2]
 
 
 def data(name: str) -> str:

@@ -95,7 +95,7 @@ def places() -> dict[str, str]:
 
 def summary(recipe: Recipe) -> dict[str, str]:
     """What a recipe is about, in a few words."""
-    weights = {"Weights": uploads.name_of(recipe.checkpoint)} if recipe.checkpoint else {}
+    weights = {"Weights": names.weights(recipe.checkpoint)} if recipe.checkpoint else {}
     full = baseline.ask(recipe, start=False).value
     cut = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
     return {

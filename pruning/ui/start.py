@@ -6,13 +6,10 @@ from pruning import models
 from pruning.data import DATA
 from pruning.experiment import Description, FullAccuracy, Recipe
 from pruning.figures import layers
-from pruning.models import NORMALIZATIONS
 from pruning.terms import percent
-from pruning.ui import baseline, caches, jobs, names, page, show, state, uploads
+from pruning.ui import baseline, caches, jobs, names, own, page, show, state
 
-OWN_DATA = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
 MACS = "multiply-accumulates of convolutions and linear layers; many papers call them FLOPs."
-NOTHING_CHOSEN = {"protect": (), "cut_group": (), "subtask": ()}  # in another network or other data
 AREAS = {"MACs": "macs", "parameters": "parameters"}
 
 
@@ -47,76 +44,9 @@ def cards(recipe: Recipe):
                 "Open now" if here else "Open",
                 key=f"card {model} {data}",
                 disabled=here,
-                on_click=open_bundled,
+                on_click=state.open_bundled,
                 args=(model, data),
             )
-
-
-def open_bundled(model: str, data: str):
-    state.edit(model=model, data=data, checkpoint=None, normalize="auto", size=None, **NOTHING_CHOSEN)
-    state.look_at(group=None, job=None)
-
-
-def own(recipe: Recipe):
-    """Weights and data of one's own, opened together: half of a pair is rarely something to look at."""
-    if state.lesson():
-        return
-    with st.expander("Your own network, data or seed"), st.form("own", border=False):
-        left, right = st.columns(2, gap="large")
-        with left:
-            model = st.selectbox(
-                "Network",
-                names_with(models.names(), recipe.model),
-                key="own model",
-                format_func=names.network,
-            )
-            weights = st.file_uploader(
-                "Weights",
-                type=uploads.KINDS["checkpoint"],
-                help="A safetensors file or a PyTorch state dict.",
-            )
-            normalize = st.selectbox(
-                "Pixels are normalised by", ["auto", *NORMALIZATIONS], help=help_of("normalize")
-            )
-        with right:
-            data = st.selectbox(
-                "Data", names_with(tuple(DATA), recipe.data), key="own data", format_func=names.data
-            )
-            images = st.file_uploader(
-                "or data of your own",
-                type=uploads.KINDS["data"],
-                help=OWN_DATA,
-            )
-            seed = st.number_input("Seed", min_value=0, step=1, value=recipe.seed, help=help_of("seed"))
-        if st.form_submit_button("Open", type="secondary"):
-            open_own(recipe, model, data, weights, images, normalize=normalize, seed=int(seed))
-
-
-def names_with(listed: tuple[str, ...], chosen: str) -> list[str]:
-    """What is chosen first, then the others."""
-    return [chosen, *(name for name in listed if name != chosen)]
-
-
-def help_of(field: str) -> str:
-    return Recipe.__dataclass_fields__[field].metadata["help"]
-
-
-def open_own(recipe: Recipe, model: str, data: str, weights, images, **fields):
-    """Takes over what the form says; without a file the weights are those already there, or the bundled
-    ones."""
-    if images is not None:
-        data = uploads.held().keep(images.name, images.getvalue())
-    checkpoint = recipe.checkpoint if model == recipe.model else None
-    if weights is not None:
-        checkpoint = uploads.held().keep(weights.name, weights.getvalue())
-    elif checkpoint is None and (model, data) not in models.bundled():
-        pairs = ", ".join(f"{names.network(m)} on {d}" for m, d in models.bundled())
-        pair = f"{names.network(model)} on {names.data(data)}"
-        st.error(f"There are no bundled weights for {pair}, only for {pairs}; give a file.")
-        return
-    state.edit(model=model, data=data, checkpoint=checkpoint, size=None, **NOTHING_CHOSEN, **fields)
-    state.look_at(group=None, job=None)
-    st.rerun()
 
 
 def subtask(recipe: Recipe):
@@ -146,7 +76,7 @@ def choose_classes(recipe: Recipe, classes: tuple[str, ...]):
             default=[number for number in recipe.subtask if number in numbers],
             format_func=lambda number: str(classes[number]),
             placeholder="all",
-            help=help_of("subtask"),
+            help=own.help_of("subtask"),
             key=f"subtask {recipe.model} {recipe.data} {recipe.subtask}",
         )
         with st.container(horizontal=True):
@@ -186,14 +116,23 @@ def job_rows(busy: bool):
         place.page_link(where, label="Open", query_params=recipe.to_query() | {"job": job.id})
 
 
-def structure(recipe: Recipe, said: str):
-    """Accuracy, parameters and MACs, in total and layer by layer. said: what the page has said already."""
-    if said and caches.ask_structure(recipe).error == said:
-        return
-    st.subheader("Where the MACs and parameters are", anchor=False)
-    caches.follow(
-        lambda **how: caches.ask_structure(recipe, **how), lambda told: draw_structure(recipe, told)
-    )
+def figures_first(recipe: Recipe) -> bool:
+    """Whether the network is one's own: its figures are soon there, its wall takes a while."""
+    return recipe.checkpoint is not None or (recipe.model, recipe.data) not in models.bundled()
+
+
+def structure(recipe: Recipe, said: str = "") -> str:
+    """Accuracy, parameters and MACs, in total and layer by layer. said: what the page has said already.
+    Returns the sentence that stands in their place, if they cannot be had."""
+    error = caches.ask_structure(recipe, start=False).error
+    if not error or error != said:
+        st.subheader("Where the MACs and parameters are", anchor=False)
+        caches.follow(
+            lambda **how: caches.ask_structure(recipe, **how), lambda told: draw_structure(recipe, told)
+        )
+    if error:
+        own.offer_instead(recipe)
+    return error
 
 
 def draw_structure(recipe: Recipe, described: Description):

@@ -34,6 +34,7 @@ LOOKING_AT = {
     "tour": "off: the tour is not offered",
 }
 UPLOADED = "sha256:"
+NOTHING_CHOSEN = {"protect": (), "cut_group": (), "subtask": ()}  # in another network or other data
 Ends = tuple[float, float | None]  # least and largest value; None: no end
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,8 @@ def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
         choose(opened["beside"], SCORED, "criterion to stand beside")
     if not opened.get("channel", "0").isdecimal():
         raise ValueError(f"channel is {opened['channel']!r}; give a channel's number, such as 7")
-    if not recipe.model.startswith("torchvision:"):
-        choose(recipe.model, models.names(), "network")
+    kind = "torchvision network" if recipe.model.startswith("torchvision:") else "network"
+    choose(recipe.model, models.names() if kind == "network" else models.torchvision_names(), kind)
     if not recipe.data.startswith(UPLOADED) and not Path(recipe.data).exists():
         choose(recipe.data, data.names(), "data set, file or folder")
     return recipe, opened
@@ -116,6 +117,18 @@ def edit(**fields):
         st.session_state["recipe"] = recipe_now().but(**fields)
     except ValueError as error:
         refuse(error)
+
+
+def open_network(recipe: Recipe):
+    """Goes on with another network or other data: what was opened of the ones before is closed."""
+    st.session_state["recipe"] = recipe
+    look_at(group=None, channel=None, layer=None, job=None, second=None)
+
+
+def open_bundled(model: str, data: str):
+    """A click's callback: a pair of network and data whose weights come along."""
+    fields = {"model": model, "data": data, "checkpoint": None, "normalize": "auto", "size": None}
+    open_network(recipe_now().but(**(NOTHING_CHOSEN | fields)))
 
 
 def edit_option(criterion: str, name: str, value):

@@ -1,106 +1,226 @@
-"""Files given in the browser: kept by their digest while the session lives, and named in the recipe by it.
+"""Files given in the browser: kept by their digest for the visitor who gave them, and named in the recipe by
+it.
 
 A recipe says `sha256:<64 hexadecimal digits>#NAME`. The file stands at $PRUNING_UPLOADS/<digits>/NAME, where
-the worker processes find it; the folder is made with the first session and removed with the server.
+the worker processes find it; the folder is made with the first session and removed with the server. A link
+names the file, it does not open it: who has not given the file himself is asked for it.
 """
 
 import atexit
 import hashlib
 import os
-import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
+from pruning import models
 from pruning.experiment import Recipe
 from pruning.experiment.sources import UPLOADS
 from pruning.jobs.folder import Folder
-from pruning.ui import state
+from pruning.ui import names, state, visitor
 
 KINDS = {"checkpoint": ("safetensors", "pt", "pth", "th", "bin"), "data": ("npz", "zip")}
 SAID = {"checkpoint": "weights", "data": "data set"}
+KEPT = 24 * 3600  # seconds that a file stays without being used
+EACH, ALL = 2**30, 4 * 2**30  # bytes of one visitor's files, and of all visitors' together
+PATIENCE = 600  # seconds between two looks for files that nobody has used for too long
+RECONNECTS = 120  # seconds in which Streamlit takes up a session whose connection was cut
+
+
+@dataclass
+class Upload:
+    """A visitor's claim to a file. size: bytes.   used: when a page last showed it, in seconds since 1970."""
+
+    size: int
+    used: float
 
 
 class Store:
-    """All sessions' uploads, below one folder that nobody else can read; a killed server's is removed by the
+    """All visitors' uploads, below one folder that nobody else can read; a killed server's is removed by the
     next."""
 
-    def __init__(self):
-        self.folder, self.owners = Folder(), {}  # {digits: the sessions that hold this file}
+    def __init__(self, *, each: int = EACH, all: int = ALL, clock: Callable[[], float] = time.time):
+        self.folder, self.each, self.all, self.clock = Folder(), each, all, clock
+        self.held: dict[str, dict[str, Upload]] = {}  # {visitor: {what a recipe calls it: Upload}}
+        self.lock, self.closed = threading.RLock(), threading.Event()
         os.environ[UPLOADS] = str(self.folder.path)
         atexit.register(self.folder.remove)
+        threading.Thread(target=self.sweep_while_open, daemon=True, name="uploads").start()
 
-    def keep(self, session: "Held", name: str, content: bytes) -> str:
-        """Stores a file for a session and returns what a recipe calls it."""
-        digits, name = hashlib.sha256(content).hexdigest(), Path(name).name
-        place = self.folder.path / digits
-        place.mkdir(exist_ok=True)
-        if not (place / name).exists():
-            (place / (name + ".partial")).write_bytes(content)
-            (place / (name + ".partial")).rename(place / name)
-        self.owners.setdefault(digits, set()).add(session)
-        return f"{state.UPLOADED}{digits}#{name}"
+    def keep(self, owner: str, name: str, content: bytes) -> tuple[str, list[str]]:
+        """Stores a visitor's file. Returns what a recipe calls it, and the names of his files that had to go
+        for it, the longest unused first. Raises ValueError for a file beyond all room there is."""
+        name = Path(name).name
+        if len(content) > self.each:
+            raise ValueError(f"{name} has {in_mib(len(content))}; give at most {in_mib(self.each)}")
+        text = f"{state.UPLOADED}{hashlib.sha256(content).hexdigest()}#{name}"
+        with self.lock:
+            self.held.setdefault(owner, {})[text] = Upload(len(content), self.clock())
+            gone = self.make_room({owner}, self.each, (owner, text))
+            self.make_room(set(self.held), self.all, (owner, text))
+            self.write(self.place(text), content)
+        return text, [names.name_of(other) for other in gone]
 
-    def drop(self, session: "Held"):
-        """A session has ended: what it alone held is removed."""
-        for digits in [digits for digits, owners in self.owners.items() if session in owners]:
-            self.owners[digits].discard(session)
-            if not self.owners[digits]:
-                del self.owners[digits]
-                shutil.rmtree(self.folder.path / digits, ignore_errors=True)
+    def holds(self, owner: str, text: str) -> bool:
+        """Whether this visitor has given this file; from now on it counts as used."""
+        with self.lock:
+            upload = self.held.get(owner, {}).get(text)
+            if upload is not None:
+                upload.used = self.clock()
+            return upload is not None
+
+    def drop(self, owner: str, text: str):
+        """A visitor's claim ends, and with the last claim the file."""
+        with self.lock:
+            del self.held[owner][text]
+            if not self.held[owner]:
+                del self.held[owner]
+            if not any(text in own for own in self.held.values()):
+                place = self.place(text)
+                place.unlink(missing_ok=True)
+                if place.parent.exists() and not any(place.parent.iterdir()):
+                    place.parent.rmdir()
+
+    def let_go(self, before: float, owner: str | None = None):
+        """Drops what was last used before that moment: one visitor's, or anybody's."""
+        with self.lock:
+            for whose, text in self.claims():
+                if owner in (None, whose) and self.held[whose][text].used <= before:
+                    self.drop(whose, text)
+
+    # ----------------------------------------------------------------------------------------------- inside
+
+    def claims(self) -> list[tuple[str, str]]:
+        return [(owner, text) for owner, own in self.held.items() for text in own]
+
+    def make_room(self, owners: set[str], most: int, newest: tuple[str, str]) -> list[str]:
+        """Drops the longest unused of these visitors' files, but for the newest, until the rest fits; returns
+        what went."""
+        claims = [claim for claim in self.claims() if claim[0] in owners and claim != newest]
+        claims.sort(key=lambda claim: self.held[claim[0]][claim[1]].used)
+        gone = []
+        while len(gone) < len(claims) and self.size(owners) > most:
+            owner, text = claims[len(gone)]
+            self.drop(owner, text)
+            gone.append(text)
+        return gone
+
+    def size(self, owners: set[str]) -> int:
+        """Bytes on the disk; what several hold is there once."""
+        files = {text: upload.size for owner in owners for text, upload in self.held.get(owner, {}).items()}
+        return sum(files.values())
+
+    def place(self, text: str) -> Path:
+        digits, _, name = text.removeprefix(state.UPLOADED).partition("#")
+        return self.folder.path / digits / name
+
+    def write(self, place: Path, content: bytes):
+        place.parent.mkdir(exist_ok=True)
+        if not place.exists():
+            partial = place.with_name(place.name + ".partial")
+            partial.write_bytes(content)
+            partial.rename(place)
+
+    def sweep_while_open(self):
+        while not self.closed.wait(PATIENCE):
+            self.let_go(self.clock() - KEPT)
+
+    def close(self):
+        self.closed.set()
+        self.folder.remove()
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda store: store.folder.remove())
+@st.cache_resource(show_spinner=False, on_release=Store.close)
 def store() -> Store:
     """Made before the workers start, which inherit where it is."""
     return Store()
 
 
-class Held:
-    """What one session has uploaded, by the text that names it in a recipe."""
+class Session:
+    """One session of a visitor, for what has to be done when it ends. kept: whether its browser keeps the
+    visitor's token; else nobody comes back to his files."""
 
-    def __init__(self, store: Store):
-        self.store, self.names = store, set()
-
-    def keep(self, name: str, content: bytes) -> str:
-        text = self.store.keep(self, name, content)
-        self.names.add(text)
-        return text
+    def __init__(self, store: Store, owner: str):
+        self.store, self.owner, self.kept = store, owner, True
 
     def release(self):
-        self.store.drop(self)
+        if not self.kept:
+            ended = self.store.clock()
+            timer = threading.Timer(RECONNECTS, self.store.let_go, [ended, self.owner])
+            timer.daemon = True
+            timer.start()
 
 
-@st.cache_resource(scope="session", show_spinner=False, on_release=Held.release)
-def held() -> Held:
-    return Held(store())
+@st.cache_resource(scope="session", show_spinner=False, on_release=Session.release)
+def session() -> Session:
+    return Session(store(), visitor.owner())
 
 
-def name_of(field: str) -> str:
-    """The file's name where a recipe names an upload, else the field as it is."""
-    return field.partition("#")[2] or field if field.startswith(state.UPLOADED) else field
+def keep(name: str, content: bytes) -> str:
+    """Stores what the visitor gave and returns what a recipe calls it; says what had to go for it."""
+    text, gone = store().keep(visitor.owner(), name, content)
+    if gone:
+        most = in_mib(store().each)
+        state.refuse(f"All your files here may have {most}, so the longest unused went: {', '.join(gone)}.")
+    return text
+
+
+def how_long() -> str:
+    """What becomes of a file that is given here."""
+    if not visitor.kept():
+        return (
+            "Your browser keeps no cookies, so what you give here is forgotten when the page is reloaded or "
+            "closed."
+        )
+    return (
+        f"What you give here stays on this server until you have not used it for {KEPT // 3600} hours, also "
+        "when the page is reloaded. Nobody else can open it, not by a link either."
+    )
+
+
+def in_mib(size: int) -> str:
+    return f"{max(1, round(size / 2**20)):,} MiB"
 
 
 def missing(recipe: Recipe) -> list[str]:
-    """The fields of a link that name an upload which this session does not hold."""
+    """The fields of a link that name an upload which this visitor has not given."""
+    session().kept = visitor.kept()
     fields = {"checkpoint": recipe.checkpoint or "", "data": recipe.data}
     return [
-        kind for kind, text in fields.items() if text.startswith(state.UPLOADED) and text not in held().names
+        kind
+        for kind, text in fields.items()
+        if text.startswith(state.UPLOADED) and not store().holds(visitor.owner(), text)
     ]
 
 
 def ask_again(recipe: Recipe):
-    """A link whose upload is gone asks for that file by name and checks its digest; nothing else runs
-    meanwhile."""
+    """A link whose upload is not here asks for that file by name and checks its digest, or leads back to a
+    network that comes along; nothing else runs meanwhile."""
     for kind in missing(recipe):
         wanted = getattr(recipe, kind)
-        st.info(f"This link was made with the {SAID[kind]} **{name_of(wanted)}**, which is not here.")
-        given = st.file_uploader(f"Give {name_of(wanted)}", type=KINDS[kind], key=f"again {kind}")
+        st.info(
+            f"This link was made with the {SAID[kind]} **{names.name_of(wanted)}**, which you have not given "
+            "to this server, or not used for a day."
+        )
+        given = st.file_uploader(f"Give {names.name_of(wanted)}", type=KINDS[kind], key=f"again {kind}")
+        model, data = nearest(recipe)
+        label = f"Open {names.network(model)} on {names.data(data)} instead"
+        st.button(label, on_click=state.open_bundled, args=(model, data), key="open bundled")
         if given is None:
             st.stop()
         digits = hashlib.sha256(given.getvalue()).hexdigest()
         if digits != wanted.removeprefix(state.UPLOADED).partition("#")[0]:
             st.error(f"{given.name} is another file than the link was made with; give the one it names")
             st.stop()
-        held().keep(name_of(wanted), given.getvalue())
+        keep(names.name_of(wanted), given.getvalue())
         st.rerun()  # without the question
+
+
+def nearest(recipe: Recipe) -> tuple[str, str]:
+    """The pair of network and data that comes along and has most in common with the recipe."""
+    pairs = models.bundled()
+    return max(pairs, key=lambda pair: (pair[0] == recipe.model) + (pair[1] == recipe.data))

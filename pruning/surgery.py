@@ -66,7 +66,9 @@ def narrowed(model: nn.Module, classes: Sequence[int], example: torch.Tensor) ->
             answers = found(example)
             if answers.shape[1] == len(classes) and torch.allclose(answers, whole[:, classes], atol=1e-5):
                 return found, {"kind": "classes", "layer": name, "kept": list(classes), "of": rows}
-    raise ValueError("no layer of this network answers one class a row, so it can't be narrowed to a subtask")
+    raise ValueError(
+        "no layer of this network has one output per class, so it cannot be narrowed to a subtask"
+    )
 
 
 def _answering(model: nn.Module, layer: str, classes: Sequence[int]) -> nn.Module:

@@ -36,7 +36,7 @@ NOT_NPZ = {
     "uint8": lambda made: made.update(x_train=made["x_train"].astype(np.float32)),
     r"\[N, height, width, 3\]": lambda made: made.update(x_train=made["x_train"][..., 0]),
     "whole numbers": lambda made: made.update(y_train=made["y_train"] + 0.5),
-    "one an image": lambda made: made.update(y_test=made["y_test"][1:]),
+    "one per image": lambda made: made.update(y_test=made["y_test"][1:]),
     "count the classes from 0": lambda made: made.update(y_test=made["y_test"] - 1),
     "pickled objects": lambda made: made.update(y_test=made["y_test"].astype(object)),
     "class '9'.* has 0": lambda made: made.update(y_train=made["y_train"].clip(max=8)),

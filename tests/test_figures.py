@@ -1,14 +1,21 @@
 """Figures by their values: what a table becomes, what the sentence says, and what an empty one shows."""
 
+import colorsys
+import re
+import tomllib
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pruning.criteria import CRITERIA
 from pruning.figures import agreement, group, layers, ranks
-from pruning.figures.look import LOOKS, PALETTE, colour, look
+from pruning.figures.look import CUT, LOOKS, PALETTE, colour, look
 from pruning.terms import title
+from tests.front_door import REPOSITORY
 
+COLOURS = re.compile(r"#[0-9a-fA-F]{6}\b|rgba?\(\d[^)]*\)")
+RED_SCALES = re.compile(r"""["'](Rd\w+|Reds|\w*Red\w*|Hot|Inferno|Magma|Plasma|Turbo|Jet|Rainbow)["']""")
 SCORES = {"a": np.array([3.0, 1.0, 2.0, 2.0]), "b": np.array([-np.inf, 5.0])}
 KEPT = {"a": np.array([0, 2, 3]), "b": np.array([1])}
 LAYERS = pd.DataFrame(
@@ -52,6 +59,31 @@ def test_every_criterion_has_a_look_of_its_own():
     }
     assert title("l1") == "L1 norm" and title("unheard of") == "unheard of"
     assert colour("unheard of") in PALETTE
+
+
+def test_red_is_what_is_cut_or_wrong_and_nothing_else():
+    """Over all colours that are written anywhere in the app: those near its red are that red, and no scale
+    of a library's that runs through red is used."""
+    kinds = (".py", ".js", ".css", ".html", ".toml")
+    folders = (REPOSITORY / name for name in ("pruning/figures", "pruning/ui", ".streamlit"))
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in kinds]
+    texts = {path.name: path.read_text(encoding="utf-8") for path in files}
+    written = [(name, each) for name, text in texts.items() for each in COLOURS.findall(text)]
+    assert len(written) > 60 and [each for name, each in written if each.lower() == CUT]
+    assert not [(name, each) for name, each in written if reddish(each) and each.lower() != CUT]
+    assert not [name for name, text in texts.items() if RED_SCALES.search(text)]
+    told = tomllib.loads(texts["config.toml"])["theme"]["chartCategoricalColors"]
+    assert tuple(told) == PALETTE  # native charts draw in the same ten
+
+
+def reddish(colour: str) -> bool:
+    """Whether a colour, #rrggbb or rgb(...), would be taken for the red of what is cut."""
+    if colour.startswith("#"):
+        parts = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+    else:
+        parts = [float(part) for part in re.findall(r"[\d.]+", colour)[:3]]
+    hue, _, saturation = colorsys.rgb_to_hls(*(part / 255 for part in parts))
+    return saturation > 0.35 and not 15 <= 360 * hue <= 330
 
 
 # ------------------------------------------------------------------------------------------------- ranks

@@ -132,9 +132,9 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_epoch(few, tmp_path):
     graph = pruning.ChannelGraph(models[0], torch.zeros(1, 3, few.size, few.size))
     how = {"cut": 0.4, "epochs": EPOCHS, "lr": 0.02, "batch_size": BATCH, "normalization": PLAIN}
     gated = train_gates(models[0], graph, few, **how, watch=breaking, saved=Saved(tmp_path / "state"))
-    assert gated.stopped and "What epoch 1 left is kept" in " ".join(gated.messages)
+    assert gated.stopped and "The state after epoch 1 is kept" in " ".join(gated.messages)
     assert torch.isfinite(weights(gated)).all()
-    with pytest.raises(ValueError, match="no number after .* give a smaller rate"):
+    with pytest.raises(ValueError, match="not finite after .* give a smaller lr"):
         trained(few, lr=1e9)
 
 

@@ -57,12 +57,10 @@ def test_bars_are_the_slowest_layers_and_all_of_the_time(number):
 def test_a_sentence_names_where_time_is_left_and_where_it_was_saved():
     told = layer_times_in_words(layers_of(6))
     assert (
-        "Full network: 25.0 ms = 21.0 in layers and norms + 4.0 in activations, additions and the rest"
+        "Full network: 25.0 ms = 21.0 in layers and batch norms + 4.0 in activations, additions and the rest"
         in told
     )
-    assert (
-        "cut network: 14.5 ms = 10.5 in layers and norms + 4.0 in activations, additions and the rest" in told
-    )
+    assert "pruned network: 14.5 ms = 10.5 in layers and batch norms + 4.0 in activations" in told
     assert "now is in activations, additions and the rest (4.0 ms)" in told
     assert "layer5 saved most (6.0 to 3.0 ms)" in told
     assert "they take 24.0 and 15.0 ms" in layer_times_in_words(layers_of(6), (24.0, 15.0))

@@ -111,7 +111,7 @@ WRONG = {
     "bit-widths from 1 to 8": {"bits": 4, "choices": (2, 16)},
     "such as 2 4 8": {"bits": 4, "choices": ()},
     "did you mean 'error'": {"bits": 4, "by": "errors"},
-    "mean bits a weight": {"bits": float("nan")},
+    "mean bits per weight": {"bits": float("nan")},
 }
 
 
@@ -128,7 +128,7 @@ def test_weights_that_are_no_numbers_and_images_of_one_class_are_said(toy):
         quantize(model, (images, torch.zeros_like(labels)), bits=5)
     broken = nn.Sequential(nn.Conv2d(3, 4, 9), nn.Flatten(), nn.Linear(4, 3)).eval()
     broken[0].weight.data[1, 0, 0, 0] = torch.nan
-    with pytest.raises(ValueError, match="0.weight holds weights that are no numbers"):
+    with pytest.raises(ValueError, match="0.weight holds weights that are not finite"):
         quantize(broken, (images, labels), bits=8, by="error")
 
 

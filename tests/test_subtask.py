@@ -65,7 +65,7 @@ def test_the_classifier_is_found_in_networks_of_others(name):
 
 def test_a_network_whose_answers_hang_together_is_one_sentence():
     model = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.Softmax(1))  # a class less changes the others
-    with pytest.raises(ValueError, match="can't be narrowed to a subtask"):
+    with pytest.raises(ValueError, match="cannot be narrowed to a subtask"):
         narrowed(model, (0, 1), torch.rand(1, 6))
 
 

@@ -107,9 +107,9 @@ def test_a_preview_counts_what_quantize_gives():
 
 
 def test_without_classes_there_is_nothing_to_compare():
-    with pytest.raises(ValueError, match="subtask is unsaid"):
+    with pytest.raises(ValueError, match="subtask is not given"):
         subtask_now(RECIPE)
-    with pytest.raises(ValueError, match="bits is unsaid"):
+    with pytest.raises(ValueError, match="bits is not given"):
         bits_now(RECIPE.but(bits=None))
 
 

@@ -84,7 +84,7 @@ def check_part(source: str, part: str, images: np.ndarray, labels: np.ndarray) -
     if labels.dtype.kind not in "iu" or labels.shape != (len(images),):
         raise ValueError(
             f"y_{part} in {source} is {labels.dtype} {list(labels.shape)}; "
-            f"give {len(images)} whole numbers, one an image"
+            f"give {len(images)} whole numbers, one per image"
         )
     if labels.min() < 0 or labels.max() >= 100_000:
         raise ValueError(

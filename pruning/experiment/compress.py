@@ -96,7 +96,7 @@ def bits_now(recipe: Recipe, watch: Watch = silent) -> RoundedNow:
 
     Raises ValueError for a mean out of reach, and for a recipe that names none."""
     if recipe.bits is None:
-        raise ValueError("bits is unsaid; give a mean of bits a weight, such as 4")
+        raise ValueError("bits is not given; give mean bits per weight, such as bits=4")
 
     def make() -> RoundedNow:
         found = _mended(recipe, watch)
@@ -122,7 +122,7 @@ def subtask_now(recipe: Recipe, watch: Watch = silent) -> SubtaskNow:
     without a subtask.
     """
     if not recipe.subtask:
-        raise ValueError("subtask is unsaid; give class numbers, such as 3 5 8")
+        raise ValueError("subtask is not given; give class numbers, such as 3 5 8")
     found = replace(loaded(recipe, watch), recipe=recipe)
     images = holdout_of(found, IMAGES)
     steps = Steps(watch, "controls", 3 * len(CONTROLS) + 1)

@@ -143,8 +143,7 @@ def must_have_gates(loaded: Loaded) -> None:
         group = structure.groups[g]
         if group.renormalised or not (group.inner or recipe.groups == "all"):
             raise ValueError(
-                f"{group.name} gets no gates, so nothing says which of its channels go; leave it out of "
-                "cut_group"
+                f"{group.name} has no gates, so its channels cannot be ranked; leave it out of cut_group"
             )
 
 

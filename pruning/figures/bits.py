@@ -175,8 +175,8 @@ def _points(figure: go.Figure, rows: pd.DataFrame, **how):
         x=rows["bytes"].to_numpy("float32") / 1e3,
         y=(100 * rows["correct"] / rows["images"]).to_numpy("float32"),
         customdata=rows[["mean_bits", "correct", "images"]].to_numpy(object),
-        hovertemplate="%{customdata[0]:.2f} bits a weight, %{x:,.0f} kB<br>%{y:.1f} % (%{customdata[1]:,} of "
-        "%{customdata[2]:,} right)<extra>" + how["name"] + "</extra>",
+        hovertemplate="%{customdata[0]:.2f} bits per weight, %{x:,.0f} kB<br>%{y:.1f} % "
+        "(%{customdata[1]:,} of %{customdata[2]:,} right)<extra>" + how["name"] + "</extra>",
         **how,
     )
 

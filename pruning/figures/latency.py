@@ -65,12 +65,12 @@ def layer_times(layers: pd.DataFrame, batch: int) -> go.Figure:
 def layer_times_in_words(layers: pd.DataFrame, alone: tuple[float, float] | None = None) -> str:
     """How the parts add up, what takes most time after the cut, and where most was saved.
 
-    alone: milliseconds of the full and of the cut network as a whole, without a clock at every layer."""
+    alone: milliseconds of the full and of the pruned network as a whole, without a clock at every layer."""
     if layers.empty:
         return "No layer was timed."
     before, after = parts_in_words(layers, "ms_before"), parts_in_words(layers, "ms_after")
     most = layers.loc[layers["ms_after"].idxmax()]
-    words = f"Full network: {before}; cut network: {after}. "
+    words = f"Full network: {before}; pruned network: {after}. "
     if alone is not None:
         words += f"Without a clock at every layer they take {alone[0]:.1f} and {alone[1]:.1f} ms. "
     words += f"Most of it now is in {NAMES.get(most['layer'], most['layer'])} ({most['ms_after']:.1f} ms)"
@@ -85,4 +85,4 @@ def parts_in_words(layers: pd.DataFrame, column: str) -> str:
     """A sum that adds up as it is written: 62.1 ms = 40.2 in layers and norms + 21.9 in the rest."""
     rest = round(float(layers.loc[layers["kind"] == OTHER, column].sum()), 1)
     whole = round(float(layers[column].sum()), 1)
-    return f"{whole:.1f} ms = {whole - rest:.1f} in layers and norms + {rest:.1f} in {NAMES[OTHER]}"
+    return f"{whole:.1f} ms = {whole - rest:.1f} in layers and batch norms + {rest:.1f} in {NAMES[OTHER]}"

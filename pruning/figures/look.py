@@ -27,7 +27,7 @@ LOOKS = {
     "di": ("#ffa90e", "solid", "square"),
     "catro": ("#832db6", "solid", "diamond"),
     "gdp": ("#2a8f45", "solid", "star-square"),
-    "reconstruction": ("#e85d9e", "solid", "diamond-wide"),
+    "reconstruction": ("#cc33aa", "solid", "diamond-wide"),
     "l1": ("#717581", "dash", "triangle-up"),
     "l2": ("#94a4a2", "dash", "triangle-down"),
     "fpgm": ("#e76300", "dash", "pentagon"),

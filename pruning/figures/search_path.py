@@ -17,7 +17,7 @@ PRICES = {  # on the axis, and after a number
     "kl": ("KL from the full<br>network (nats)", "nats of KL from the full network"),
     "di": ("discriminant<br>information lost", "of discriminant information"),
     "trace-ratio": ("utility lost<br>(groups' totals)", "times a group's total utility"),
-    "error": ("variance lost,<br>refitted (shares)", "of the variance, over all groups"),
+    "error": ("reconstruction<br>error (share)", "of the variance, over all groups"),
 }
 ROW = 18  # pixels of a group
 SHADES = "Cividis"  # told apart with any colour vision

@@ -49,8 +49,10 @@ def plane(points: pd.DataFrame, ratio: float, noise: float | None, chosen: int |
         figure.add_annotation(
             x=own["w"], y=own["b"], text=f"channel {chosen}", arrowhead=2, arrowcolor=QUIET, ax=34, ay=-30
         )
-    figure.update_xaxes(title="scatter within classes, w (share of its readers' sum)", rangemode="tozero")
-    figure.update_yaxes(title="scatter between classes, b (same share)", rangemode="tozero")
+    figure.update_xaxes(
+        title=("within-class scatter w (relative to the layer that reads it)"), rangemode="tozero"
+    )
+    figure.update_yaxes(title="between-class scatter b (same unit)", rangemode="tozero")
     return figure
 
 
@@ -157,7 +159,7 @@ def utility_curves(worth: Mapping[str, np.ndarray], kept: Mapping[str, int], ope
             marker=marker,
             showlegend=own,
             name="kept at this cut",
-            hovertemplate=f"{name}: {stays} of {len(worth[name])} stay<extra></extra>",
+            hovertemplate=f"{name}: {stays} of {len(worth[name])} kept<extra></extra>",
         )
     figure.update_xaxes(title="channels kept, the best first (%)")
     figure.update_yaxes(title="utility kept (% of the group's)", range=[0, 104])

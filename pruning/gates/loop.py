@@ -153,11 +153,13 @@ class Training:
 
     def fall_back(self):
         """The loss is no number: the last epoch that was good is what is kept."""
-        told = f"the loss was no number after {self.mover.step} steps at rate {self.lr}"
+        told = f"the loss was not finite after {self.mover.step} steps at learning rate {self.lr}"
         if not (self.saved and self.epoch and self.restored()):
-            raise ValueError(f"{told}; give a smaller rate")
+            raise ValueError(f"{told}; give a smaller lr")
         self.stopped = True
-        self.messages.append(f"Stopped: {told}. What epoch {self.epoch} left is kept; give a smaller rate.")
+        self.messages.append(
+            f"Stopped: {told}. The state after epoch {self.epoch} is kept; give a smaller lr."
+        )
 
     def end(self):
         """Nothing half-way is left: what was told to shut is shut. Says what was held open."""
@@ -174,8 +176,9 @@ class Training:
         if held:
             listed = ", ".join(held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")
             self.messages.append(
-                f"{listed} would have closed whole and were held open: no path leads around them, or more "
-                "would have gone than was asked for."
+                f"{listed} would have closed completely and were held open: no path leads around them, "
+                "or more "
+                "would have been cut than was asked for."
             )
         if self.mover.overpulled or len(self.mover.spared) > MANY * len(self.gates):
             self.messages.append(

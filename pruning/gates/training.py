@@ -118,7 +118,7 @@ def _trained(
     run = Training(mover, batches, *given, stage=STAGE if doomed is None else f"{STAGE} drawn")
     run.train()
     if mover.frozen:
-        run.messages.append("control frozen: t is never moved, so no gate is shut and nothing is cut.")
+        run.messages.append("control frozen: t never moves, so no gate closes and nothing is cut.")
     return run
 
 

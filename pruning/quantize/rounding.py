@@ -70,7 +70,7 @@ def checked(bits: float, choices: Sequence[int], by: str) -> tuple[int, ...]:
     if not widths or not set(widths) <= set(range(1, 9)):
         raise ValueError(f"choices are {list(choices)}; give bit-widths from 1 to 8, such as 2 4 8")
     if not isinstance(bits, (int, float)) or not math.isfinite(bits):
-        raise ValueError(f"bits is {bits!r}; give mean bits a weight, such as 4")
+        raise ValueError(f"bits is {bits!r}; give mean bits per weight, such as 4")
     return widths
 
 
@@ -107,7 +107,7 @@ class Rounding:
             watch("quantize", done, len(self.layers))
             rows = layer.rows
             if not np.isfinite(rows).all():
-                raise ValueError(f"{layer.name} holds weights that are no numbers; give a sound checkpoint")
+                raise ValueError(f"{layer.name} holds weights that are not finite; give another checkpoint")
             tops, errors = zip(*(best_tops(rows, width) for width in self.of(layer)), strict=True)
             self.tops[layer.name], self.errors[layer.name] = np.stack(tops, 1), np.stack(errors, 1)
         watch("quantize", len(self.layers), len(self.layers))

@@ -32,7 +32,7 @@ def codes_of(arrays: Mapping[str, np.ndarray], name: str, channels: int, n: int)
     Raises ValueError where the arrays are not of such a weight."""
     missing = [part for part in stored_as(name) if part not in arrays]
     if missing:
-        raise ValueError(f"the plan says that {name} is stored in few bits, and {missing[0]} is missing")
+        raise ValueError(f"by the plan {name} is quantized, and {missing[0]} is missing")
     stream, bits, tops = (arrays[part] for part in stored_as(name))
     sound = stream.dtype == bits.dtype == np.uint8 and tops.dtype == np.float32
     sound = sound and stream.ndim == 1 and bits.shape == tops.shape == (channels,) and np.isfinite(tops).all()

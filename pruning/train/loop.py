@@ -220,7 +220,8 @@ class Run:
         values = {"loss": loss.item()} | {name: term.item() for name, term in terms.items()}
         if not all(map(math.isfinite, values.values())):
             raise ValueError(
-                f"the loss was no number after {self.step} steps at rate {self.lr}; give a smaller rate"
+                f"the loss was not finite after {self.step} steps at learning rate {self.lr}; give a "
+                "smaller lr"
             )
         return values
 

@@ -11,10 +11,12 @@ from streamlit.testing.v1 import AppTest
 
 from pruning.experiment.sources import located
 from pruning.models.load import new_model
+from pruning.ui import jobs
 from pruning.ui.uploads import KEPT, Store
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY
-from tests.page_door import link_of, look_until, open_page
+from tests.inline_lanes import InlineLanes
+from tests.page_door import link_of, open_page
 
 WEIGHTS = REPOSITORY / "assets" / "resnet20-digits.safetensors"
 FIELDS = {"weights": "Weights", "data": "or data of your own"}
@@ -115,34 +117,50 @@ def open_own(app: AppTest) -> AppTest:
     return app.button(key="open own").click().run()
 
 
+@pytest.fixture
+def lanes(server, monkeypatch) -> InlineLanes:
+    """No workers: of what the pages ask `served` does what a test is about, and no wall."""
+    lanes = InlineLanes()
+    monkeypatch.setattr(jobs, "lanes", lambda: lanes)
+    return lanes
+
+
+def served(app: AppTest, lanes: InlineLanes, *titles: str) -> AppTest:
+    for job in [job for job in lanes.queue if job.title in titles]:
+        lanes.queue.remove(job)
+        lanes.do(job)
+    app.run()
+    assert not app.exception
+    return app
+
+
 @pytest.mark.parametrize("name", NO_FILES)
-def test_a_file_that_is_none_is_a_sentence_in_the_form(name, server, tmp_path):
+def test_a_file_that_is_none_is_a_sentence_in_the_form(name, lanes, tmp_path):
     kind, told = NO_FILES[name]
     FAULTY[name](tmp_path / name)
     app = open_page()
     for field, path in {"weights": WEIGHTS, kind: tmp_path / name}.items():
         give(app, FIELDS[field], path)
-    look_until(open_own(app), lambda app: app.error)
-    (error,) = app.error
+    (error,) = served(open_own(app), lanes, "Opening").error
     assert told in error.value and "checkpoint" not in app.query_params  # what was open stays open
     assert not (tmp_path / "ran").exists()
 
 
-def test_weights_of_another_network_open_as_that_one(server, tmp_path):
+def test_weights_of_another_network_open_as_that_one(lanes, tmp_path):
     save_file(new_model("resnet32", 10).state_dict(), tmp_path / "deep.safetensors")
     app = open_own(give(open_page(), "Weights", tmp_path / "deep.safetensors"))
-    look_until(app, lambda app: app.error)
+    served(app, lanes, "Opening")
     assert "does not fit resnet20" in app.error[0].value and "resnet32" in app.error[0].value
     assert app.selectbox(key="own model").value == "resnet20"
-    app.button(key="open as resnet32").click().run()
-    look_until(app, lambda app: "model" in link_of(app))
+    served(app.button(key="open as resnet32").click().run(), lanes, "Opening")
     link = link_of(app)
     assert link["model"] == "resnet32" and not app.error and link["checkpoint"].endswith("#deep.safetensors")
 
     again = open_page(**link)  # a reload, or another tab
     assert not again.file_uploader[0].label.startswith("Give") and not again.info
-    wrong = look_until(open_page(**link | {"model": "resnet44"}), lambda app: "open as resnet32" in keys(app))
+    wrong = served(open_page(**link | {"model": "resnet44"}), lanes, "Structure")
     assert "resnet32" in wrong.error[0].value
+    assert served(wrong, lanes, "Opening").button(key="open as resnet32")
 
     stranger = open_page(token="of-another-browser", **link)
     assert "deep.safetensors" in stranger.info[0].value and not stranger.title
@@ -153,11 +171,7 @@ def test_weights_of_another_network_open_as_that_one(server, tmp_path):
     assert stranger.title and not stranger.info
 
 
-def keys(app: AppTest) -> set[str | None]:
-    return {button.key for button in app.button}
-
-
-def test_torchvisions_networks_can_be_chosen(server):
+def test_torchvisions_networks_can_be_chosen(lanes):
     app = open_page()
     app.selectbox(key="own model").select("torchvision:squeezenet1_1").run()
     open_own(app)
@@ -165,8 +179,8 @@ def test_torchvisions_networks_can_be_chosen(server):
     assert app.selectbox(key="own model").value == "torchvision:squeezenet1_1"
     app.checkbox(key="own random").check()
     app.number_input(key="own size").set_value(48)
-    look_until(open_own(app), lambda app: link_of(app).get("size") == "48")
-    told = {"model": "torchvision:squeezenet1_1", "checkpoint": "none"}
+    served(open_own(app), lanes, "Opening")
+    told = {"model": "torchvision:squeezenet1_1", "checkpoint": "none", "size": "48"}
     assert told.items() <= link_of(app).items() and not app.error
-    look_until(app, lambda app: any(metric.value == "48 x 48" for metric in app.metric))
+    assert "48 x 48" in {metric.value for metric in served(app, lanes, "Structure").metric}
     assert "torchvision:squeezenet1_1" in open_page(model="torchvision:squeezenet11").error[0].value

@@ -85,3 +85,16 @@ def traces() -> Iterator[list[str]]:
     for logger in loggers:
         logger.removeHandler(heard)
     assert not heard.traces, "\n".join(heard.traces)
+
+
+@pytest.fixture
+def lanes(server, monkeypatch) -> Iterator:
+    """InlineLanes behind the pages: what is asked waits until the test lets it be done."""
+    from pruning.ui import caches, jobs
+    from tests.inline_lanes import InlineLanes
+
+    lanes = InlineLanes()
+    monkeypatch.setattr(jobs, "lanes", lambda: lanes)
+    caches._server()["asked"] = True
+    yield lanes
+    lanes.close()

@@ -12,7 +12,7 @@ from pruning.experiment.changes import run_and_report
 from pruning.jobs import Event, Job, Outcome
 from pruning.train import Saved
 from pruning.train.saved import SUFFIX
-from pruning.ui import caches, jobs
+from pruning.ui import jobs
 from tests.page_door import OWNER, open_page, said
 
 SECRET = "ResNet-56 on what nobody else shall know"
@@ -21,12 +21,7 @@ PLAIN = Recipe(criterion="l1", data="digits", threads=1, epochs=2)
 STRANGER = "the-token-of-somebody-else"
 
 
-@pytest.fixture(autouse=True)
-def register(server, monkeypatch):
-    """The server's register of jobs, empty; no worker takes anything up."""
-    monkeypatch.setattr(jobs.lanes(), "known", {})
-    monkeypatch.setattr(jobs.lanes(), "_hand_in", lambda job: None)
-    caches._server()["asked"] = True
+pytestmark = pytest.mark.usefixtures("lanes")
 
 
 def known(folder: Path, *, recipe: Recipe = PLAIN, title: str = SECRET, began: bool = True, **told) -> Job:

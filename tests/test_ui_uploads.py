@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 
 from pruning.experiment.sources import located
 from pruning.models.load import new_model
-from pruning.ui import jobs
 from pruning.ui.uploads import KEPT, Store
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY
@@ -117,15 +116,8 @@ def open_own(app: AppTest) -> AppTest:
     return app.button(key="open own").click().run()
 
 
-@pytest.fixture
-def lanes(server, monkeypatch) -> InlineLanes:
-    """No workers: of what the pages ask `served` does what a test is about, and no wall."""
-    lanes = InlineLanes()
-    monkeypatch.setattr(jobs, "lanes", lambda: lanes)
-    return lanes
-
-
 def served(app: AppTest, lanes: InlineLanes, *titles: str) -> AppTest:
+    """The page once the worker has done what it was asked under these titles, and no wall."""
     for job in [job for job in lanes.queue if job.title in titles]:
         lanes.queue.remove(job)
         lanes.do(job)

@@ -57,7 +57,7 @@ def at_work(question: Callable[..., caches.Answer]):
     behind(answer.job)
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     left.progress(*caches.progress(answer.job))
-    cancel(right, "Cancel", answer.job, help=STOPS)
+    cancel(right, "Cancel", answer.job, key=f"cancel {answer.job.id}")
 
 
 def behind(job: Job):
@@ -71,12 +71,11 @@ def behind(job: Job):
         more = f" (about {jobs.duration(left)} left)" if left is not None else ""
         words, button = st.columns([4, 1], vertical_alignment="center")
         words.caption(f"It waits for what you asked before: {other.title}{more}.")
-        cancel(button, "End that one", other, help=STOPS)
+        cancel(button, "End that one", other, key=f"end {other.id} for {job.id}")
 
 
-def cancel(place, label: str, job: Job, *, help: str):
-    key = f"cancel {job.id}"
-    place.button(label, on_click=jobs.cancel, args=(job,), help=help, key=key, width="stretch")
+def cancel(place, label: str, job: Job, *, key: str):
+    place.button(label, on_click=jobs.cancel, args=(job,), help=STOPS, key=key, width="stretch")
 
 
 # ------------------------------------------------------------------------------------------ for whom it runs

@@ -1,0 +1,69 @@
+"""What takes long enough to be asked for by a button: nothing else that is asked ends it, a reload goes on
+with it, and it ends with its last page."""
+
+from streamlit.testing.v1 import AppTest
+
+from pruning.jobs import Job
+from pruning.ui import measuring
+from tests.page_door import OWNER, TOKEN, said
+from tests.processes import until
+
+
+def two_measurements():
+    from functools import partial
+
+    import streamlit as st
+
+    from pruning import Recipe
+    from pruning.ui import caches, measuring
+    from tests import errands
+
+    measuring.take_up()
+    for name in ("one", "other"):
+        question = partial(caches.ask, errands.count, Recipe(), key=name, title=f"Oracle of {name}")
+        measuring.on_request(f"Measure {name}", question, st.write, help="Seconds.")
+    caches.ask(errands.count, Recipe(), key="seen", about=st.text_input("Look at", "this", key="seen"))
+
+
+def opened(token: str = TOKEN) -> AppTest:
+    app = AppTest.from_function(two_measurements)
+    app.session_state["visitor"] = token
+    return app.run()
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def test_a_measurement_is_ended_by_nothing_but_its_button(lanes):
+    app = press(opened(), "Measure one")
+    (one,) = lanes.jobs("measurement")
+    app.text_input(key="seen").set_value("that").run()  # asks for a preview about something else
+    press(app, "Measure other")
+    other, _ = lanes.jobs("measurement")
+    assert not one.finished and not other.finished and lanes.jobs("preview")
+    assert "It waits for what you asked before: Oracle of one." in said(app)
+    again, stranger = opened(), opened(token="of-another-browser")  # a reload, and somebody else
+    assert labels(again).count("Cancel") == 2 and "Oracle of one" in said(again)
+    assert labels(stranger) == ["Measure one", "Measure other"]
+    press(stranger, "Measure one")
+    assert "It waits for 2 measurements of other visitors." in said(stranger)
+    assert "Oracle of" not in said(stranger) and "End that one" not in labels(stranger)
+    press(app, "End that one")
+    assert one.status == "cancelled" and not other.finished and "Measure one" in labels(app)
+
+
+def test_a_measurement_lasts_as_long_as_a_page_of_its_visitor(lanes, monkeypatch):
+    monkeypatch.setattr(measuring, "GRACE", 0.0)
+    holders, job = {}, lanes.known.setdefault("a", Job("measurement", b"", "Oracle", owner=OWNER))
+    first, reloaded = (measuring.Held(lanes, holders) for _ in range(2))
+    first.hold(job), reloaded.hold(job)
+    first.release()
+    until(lambda: holders[job] == {reloaded})
+    assert not job.finished
+    reloaded.release()
+    until(lambda: job.status == "cancelled" and not holders)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import pruning
 from pruning import devices
 from pruning.experiment import Recipe
 from pruning.experiment.preview import network_key
@@ -17,6 +18,7 @@ from pruning.reconstruction.adam import Adam
 from pruning.ui import caches
 from tests import on_device, pretended
 from tests.small_data import write_npz
+from tests.zoo import ZOO
 
 WITHOUT_DOUBLE = ("run, by the command line, all unsaid; loaded again", "every criterion", "sensitivity")
 WITHOUT_DOUBLE += ("fine-tuning under a teacher, and few bits", "one channel, and what criteria saw")
@@ -85,6 +87,14 @@ def test_a_part_runs_on_a_device_without_double_precision(title, recipe, on_cpu,
         found = on_device.PARTS[title](asked, tmp_path, 10)
     wanted = on_device.PARTS[title](asked.but(device="cpu"), tmp_path, 10)
     assert found == pytest.approx(wanted, rel=1e-6)  # sums are double on the processor
+
+
+@pytest.mark.parametrize("name", ["buffers indexed by channel", "channel shuffle by hand", "shared head"])
+def test_a_network_that_indexes_is_traced_on_a_device_as_on_the_processor(name):
+    model, example = ZOO[name]()
+    here = pruning.ChannelGraph(model, example)
+    there = pruning.ChannelGraph(model.to(pretended.NAME), example.to(pretended.NAME))
+    assert there.groups == here.groups and there.fixed == here.fixed
 
 
 def test_the_pretended_device_refuses_what_a_gpu_does():

@@ -202,7 +202,7 @@ def _shadow(
 
     def shadowed(value):
         if isinstance(value, torch.Tensor) and not value.is_floating_point() and value is not args[0]:
-            return value  # an index, not a feature map
+            return value.cpu()  # an index, not a feature map; ids stay on the processor
         if isinstance(value, torch.Tensor):
             return tracer.ids_of(value)
         if type(value) in (list, tuple):

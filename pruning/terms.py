@@ -17,50 +17,50 @@ CRITERIA: dict[str, tuple[str, dict[str, Term]]] = {
     "The four methods": (
         "After their papers; docs/methods.md says what is the paper's and what our reading.",
         {
-            "cpot": Term("CPOT", "optimal transport to the layer's barycenter"),
-            "catro": Term("CATRO", "trace ratio of class scatter"),
-            "di": Term("DI", "discriminant information about the classes"),
-            "gdp": Term("GDP", "gates trained with the network, which polarize"),
+            "cpot": Term("CPOT", "optimal transport"),
+            "catro": Term("CATRO", "class-aware trace ratio"),
+            "di": Term("DI", "discriminant information"),
+            "gdp": Term("GDP", "gates that polarize"),
         },
     ),
     "Weights and norms": (
         "They use the weights alone: no image, no time.",
         {
-            "l1": Term("L1 norm", "sum of the filter's absolute weights"),
-            "l2": Term("L2 norm", "Euclidean norm of the filter"),
-            "fpgm": Term("FPGM", "distance from the filters' geometric median"),
-            "slimming": Term("Slimming", "scale of the batch norm"),
+            "l1": Term("L1 norm", "sum of |weights|"),
+            "l2": Term("L2 norm", "Euclidean norm"),
+            "fpgm": Term("FPGM", "geometric median"),
+            "slimming": Term("Slimming", "batch norm scale"),
         },
     ),
     "Attribution": (
         "They use gradients of the loss or of the true class's score.",
         {
-            "taylor": Term("Taylor", "first-order change of the loss"),
-            "gradient_x_activation": Term("Gradient x activation", "first-order attribution"),
-            "integrated_gradients": Term("Integrated gradients", "the same, integrated along a path"),
-            "conductance": Term("Conductance", "integrated gradients that pass through the layer"),
+            "taylor": Term("Taylor", "change of the loss"),
+            "gradient_x_activation": Term("Gradient x activation", "class score"),
+            "integrated_gradients": Term("Integrated gradients", "class score"),
+            "conductance": Term("Conductance", "class score through a layer"),
         },
     ),
     "Ours": (
         "What the layers that read a channel lose without it.",
         {
-            "reconstruction": Term("Reconstruction", "error of the least-squares reconstruction"),
-            "energy": Term("Energy", "variance where the channel is read"),
+            "reconstruction": Term("Reconstruction", "least-squares error"),
+            "energy": Term("Energy", "variance where read"),
         },
     ),
     "Control": (
         "What every criterion has to beat.",
-        {"random": Term("Random", "drawn by lot")},
+        {"random": Term("Random", "drawn at random")},
     ),
 }
 ELSEWHERE = "Others"  # the group of a criterion that the table above does not name
 
 ALLOCATIONS = {
-    "error": Term("reconstruction error", "where the least error is left after the repair"),
-    "uniform": Term("uniform", "the same pruning ratio in every group"),
+    "error": Term("reconstruction error", "where the least is left after repair"),
+    "uniform": Term("uniform", "the same ratio in every group"),
     "global": Term("global ranking", "one ranking over all groups"),
-    "greedy": Term("greedy search", "step by step where it costs least, measured"),
-    "trace-ratio": Term("trace ratio", "where the classes lose least separation"),
+    "greedy": Term("greedy search", "step by step, at least cost"),
+    "trace-ratio": Term("trace ratio", "least separation of classes lost"),
     "gates": Term("open gates", "as many as training leaves open"),
 }
 REPAIRS = {
@@ -83,7 +83,7 @@ def title(criterion: str) -> str:
 
 
 def titled(criterion: str) -> str:
-    """A criterion in a list to choose from: "L1 norm · sum of the filter's absolute weights"."""
+    """A criterion in a list to choose from: "L1 norm · sum of |weights|"."""
     return f"{title(criterion)} · {_TERMS[criterion].about}" if criterion in _TERMS else criterion
 
 
@@ -101,7 +101,7 @@ def grouped(criteria: Iterable[str]) -> dict[str, list[str]]:
 
 
 def listed(terms: Mapping[str, Term]) -> str:
-    """As the command line has them: "uniform: the same pruning ratio in every group; global: ..."."""
+    """As the command line has them: "uniform: the same ratio in every group; global: ..."."""
     return "; ".join(f"{value}: {term.about}" for value, term in terms.items()) + "."
 
 

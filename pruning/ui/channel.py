@@ -39,7 +39,7 @@ def which_images() -> tuple[int, str]:
             help=f"{PICTURES} images in a row are shown, from this one on; the last {PICTURES} at most.",
         )
         by = st.segmented_control(
-            "What excites it most, by its activation's",
+            "Images with its highest activation, by its",
             list(BY),
             format_func=BY.get,
             default="largest",

@@ -120,7 +120,7 @@ def look_at_curve(recipe: Recipe, was_pending: bool):
     if was_pending and not waiting and not leads.pending:
         st.rerun()
     points = point_table([answer.value for answer in answers if answer.value is not None], recipe.bits)
-    words = figures.sizes_in_words(points) + (f" Counting {waiting} more…" if waiting else "")
+    words = figures.sizes_in_words(points) + (f" Measuring {waiting} more…" if waiting else "")
     show.chart(
         figures.sizes(points),
         words,

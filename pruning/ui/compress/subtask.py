@@ -28,7 +28,7 @@ def section(recipe: Recipe):
         caches.follow(partial(asking.subtask, recipe), draw)
     else:
         st.info(
-            "No classes are chosen. Choose two or more, three for instance, and see whether channels chosen "
+            "No classes are chosen. Choose two or more, and see whether channels chosen "
             "for these classes serve them better than channels chosen for all.",
             icon=":material/category:",
         )

@@ -28,7 +28,7 @@ def words(recipe: Recipe):
     st.markdown(
         f"{names.subject(recipe)}: every channel gets a gate between 0 and 1 that is trained along with the "
         "network. By the end each gate is either exactly 0 or wide open, so the closed channels can be "
-        "removed without changing a single output."
+        "removed and the outputs stay as they are."
     )
 
 

@@ -140,7 +140,7 @@ def words(found: counting.Counted) -> str:
         return told
     if now.repaired is not None:
         return told + f" {sentence(REPAIRS[best_repair(recipe)].title)} follows once the curve is complete…"
-    return told + " Counting…"
+    return told + " Measuring…"
 
 
 def expectation(found: counting.Counted, error: float | None):

@@ -17,7 +17,7 @@ from pruning.ui.prune import accuracy, curve, latency, search
 # What is out of date stays in its place, greyed, until its successor is there: nothing jumps.
 STALE = "<style>[class*='st-key-stale'] {opacity: 0.4}</style>"
 LATER = "Known once the search has ended."
-WAITS = "Counting right answers on hold-out images…"
+WAITS = "Measuring on hold-out images…"
 MACS = "Multiply-accumulates of convolutions and linear layers, for one image; many papers call them FLOPs."
 
 

@@ -1,8 +1,10 @@
-"""A server of the app for each module of walks, and pages in headless Chromium that may talk to it alone."""
+"""One server of the app for all walks, and pages in headless Chromium that may talk to it alone."""
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,9 +17,16 @@ PATIENCE = 120_000  # milliseconds: a busy machine is slow, and waiting costs a 
 expect.set_options(timeout=PATIENCE)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory, started: list[psutil.Process]) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("home")) as server:
+    """Visitors come to it one after the other: what one has asked for, the next one finds there."""
+    with running(tmp_path_factory.mktemp("home"), started) as server:
+        yield server
+
+
+@contextmanager
+def running(home: Path, started: list[psutil.Process]) -> Iterator[Server]:
+    with serving(home) as server:
         yield server
         if server.process.is_running():
             started += [server.process, *server.process.children(recursive=True)]
@@ -46,8 +55,21 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
-    """visit(path, **context options): a new visitor's page at rest. Whatever it asks, it asks this server,
-    and nothing goes wrong there."""
+    """visit(path, **context options): a new visitor's page at rest."""
+    with visitors(browser, server) as open_page:
+        yield open_page
+
+
+@pytest.fixture
+def first_visit(browser: Browser, started: list[psutil.Process], tmp_path: Path) -> Iterator[Callable]:
+    """As `visit`, on a server that was started for it."""
+    with running(tmp_path, started) as server, visitors(browser, server) as open_page:
+        yield open_page
+
+
+@contextmanager
+def visitors(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
+    """Whatever their pages ask, they ask this server, and nothing goes wrong there."""
     asked, errors, contexts, before = [], [], [], len(server.log())
 
     def open_page(path: str = "/", **options) -> Page:

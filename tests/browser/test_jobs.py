@@ -27,8 +27,8 @@ def epoch(page: Page) -> int:
     return int(FINE_TUNING.search(told.inner_text())[1])
 
 
-def test_prune_opens_by_its_link_on_a_server_just_started(visit):
-    page = visit(LINK)
+def test_prune_opens_by_its_link_on_a_server_just_started(first_visit):
+    page = first_visit(LINK)
     expect(metric(page, "Full network")).to_contain_text("%")
     expect(metric(page, "Repaired")).to_contain_text("points")
     expect(metric(page, "MACs")).to_contain_text(re.compile("-(49|50)"))

@@ -17,8 +17,8 @@ WRONG_LINKS = {"/?cut=1.5": "give a share", "/Channels?criterion=l1&rho=0.1": "r
 NO_FILES = {"code.pth": "could run code", "climbs-out.zip": "../escaped.png"}
 
 
-def test_channels_opens_by_its_link_on_a_server_just_started(visit):
-    page = visit("/Channels" + DIGITS + "&criterion=fpgm&group=layer2.1.conv1")
+def test_channels_opens_by_its_link_on_a_server_just_started(first_visit):
+    page = first_visit("/Channels" + DIGITS + "&criterion=fpgm&group=layer2.1.conv1")
     expect(page.get_by_role("heading", name="Which channels are cut?")).to_be_visible()
     expect(page.get_by_text("layer2.1.conv1").first).to_be_visible()
     rest(page)

@@ -4,11 +4,13 @@ import time
 
 from streamlit.testing.v1 import AppTest
 
+from pruning.ui import caches, jobs
 from pruning.ui.visitor import owner_of
 from tests.front_door import REPOSITORY
 
 TOKEN = "the-token-that-the-browser-of-the-tests-holds"
 OWNER = owner_of(TOKEN)
+LOOK = 2.0  # seconds between two looks without news
 
 
 def open_page(page: str = "", token: str = TOKEN, **link) -> AppTest:
@@ -24,14 +26,24 @@ def open_page(page: str = "", token: str = TOKEN, **link) -> AppTest:
 
 
 def look_until(app: AppTest, true, seconds: float = 180) -> AppTest:
-    """Looks again and again, as the page's timer does in a browser."""
-    end = time.monotonic() + seconds
+    """Looks again and again, as the page's timer does in a browser, but where work is under way only once
+    something about it is new: a look is a run of the whole page, on the cores that the work wants."""
+    end, seen = time.monotonic() + seconds, standing()
     while not true(app):
         assert time.monotonic() < end and not app.exception, said(app)
-        time.sleep(0.2)
+        until = min(end, time.monotonic() + LOOK)
+        while standing() == seen and time.monotonic() < until:
+            time.sleep(0.05)
+        seen = standing()
         app.run()
     assert not app.exception
     return app
+
+
+def standing() -> list[tuple[str, str, bool]]:
+    """Of every job and preview: where it stands, and whether it has told anything yet."""
+    known = list(jobs.lanes().known.values()) if caches.asked() else []
+    return [(job.id, job.status, bool(job.events)) for job in known]
 
 
 def said(app: AppTest) -> str:

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.walk import picture, rest
 
-LINK = "/Channels?data=digits&calibration=60&threads=1&lesson=1"
+LINK = "/Channels?data=digits&size=16&calibration=60&threads=1&lesson=1"
 
 
 def click_first_bar(page: Page, chart: str):

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.server import busiest_worker
 from tests.browser.walk import metric, picture, rest
 
-LINK = "/Prune?data=digits&calibration=60&cut=0.5&repair=recalibrate&threads=1"
+LINK = "/Prune?data=digits&size=16&calibration=60&cut=0.5&repair=recalibrate&threads=1"
 LONG = LINK + "&epochs=200"
 FINE_TUNING = re.compile(r"Fine-tuning: epoch (\d+) of 200")
 

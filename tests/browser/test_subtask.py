@@ -24,7 +24,7 @@ def pick(page: Page, name: str):
 
 
 def test_classes_chosen_on_start_hold_on_every_page(visit):
-    page = visit("/?data=digits&criterion=catro&repair=recalibrate&calibration=60")
+    page = visit("/?data=digits&size=16&criterion=catro&repair=recalibrate&calibration=60")
     expect(wall(page)).to_be_visible()
     expect(metric(page, "Parameters")).to_be_visible()
     expect(page.get_by_text("cuts are there")).to_have_count(0)  # the page runs once more when all are

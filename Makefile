@@ -1,4 +1,5 @@
 # make run: the app.   make test: every check.   Both first install what they need, into .venv and once.
+# make walk: every page with every choice, hours; goes on where it was ended (.measured/walk.jsonl).
 # make assets, make measure: what is shipped and the tables of docs/, anew: hours.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,7 +7,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
 TRAIN := $(BIN)/python -m pruning train
 
-.PHONY: run test assets measure chromium
+.PHONY: run test walk assets measure chromium
 
 run: .venv/installed
 	$(BIN)/python -m streamlit run app.py
@@ -16,6 +17,9 @@ test: .venv/installed-dev chromium
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+walk: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.walking
 
 # each line is recorded in the file that it writes, with the versions and the accuracy
 assets: .venv/installed

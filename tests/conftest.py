@@ -1,12 +1,12 @@
 """What every test shares: one torch thread, a cache of its own, the public checkpoints where they are."""
 
-import logging
 import os
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.heard import listening
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # figures are the processor's, also on a machine with a GPU
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, here and in every process a test starts
@@ -58,33 +58,14 @@ def server() -> Iterator[None]:
     st.cache_resource.clear()
 
 
-class Heard(logging.Handler):
-    """The traces that a logger was given, newest last."""
-
-    def __init__(self):
-        super().__init__()
-        self.traces: list[str] = []
-
-    def emit(self, record: logging.LogRecord):
-        error = record.exc_info and record.exc_info[1]
-        self.traces.append("".join(traceback.format_exception(error)) if error else record.getMessage())
-
-
 @pytest.fixture(autouse=True)
 def traces() -> Iterator[list[str]]:
     """What went wrong in a page that a test opened, in a part of it, in a callback or in a job: pages show a
     sentence in its place (pruning/ui/guard.py), so every test looks here. A test that wants one takes it
     out."""
-    heard, loggers = (
-        Heard(),
-        [logging.getLogger(name) for name in ("streamlit.error_util", "pruning.jobs.job")],
-    )
-    for logger in loggers:
-        logger.addHandler(heard)
-    yield heard.traces
-    for logger in loggers:
-        logger.removeHandler(heard)
-    assert not heard.traces, "\n".join(heard.traces)
+    with listening() as traces:
+        yield traces
+    assert not traces, "\n".join(traces)
 
 
 @pytest.fixture
@@ -98,3 +79,11 @@ def lanes(server, monkeypatch) -> Iterator:
     caches._server()["asked"] = True
     yield lanes
     lanes.close()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What a test has counted stands in the closing lines."""
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, value in report.user_properties if report.when == "call" else ():
+            if name == "counted":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")

@@ -4,10 +4,13 @@ Everything else is the lanes' own: who overtakes whom, what is cancelled, forgot
 
 import time
 from collections.abc import Callable
+from math import inf
 
 from pruning.jobs import Event, Job, Lanes, Outcome
 from pruning.jobs.worker import outcome_of
 from pruning.progress import Cancelled
+
+KEPT = 300  # outcomes that are remembered
 
 
 class InlineLanes(Lanes):
@@ -33,23 +36,26 @@ class InlineLanes(Lanes):
             job.ended = Ended(self, job)
             self.queue.append(job)
 
-    def work(self, seconds: float = 0.0):
-        """Does what waits, the first at any rate, until so much time has passed."""
-        end = time.monotonic() + seconds
-        while self.queue:
-            self.do(self.queue.pop(0))
-            if time.monotonic() > end:
-                return
+    def work(self, seconds: float = inf):
+        """Does what waits until so much of this process's time is used; what is not done by then waits on."""
+        end = time.process_time() + seconds
+        while self.queue and time.process_time() < end:
+            job = self.queue.pop(0)
+            self.do(job, end)
+            if not job.finished:
+                self.queue.insert(0, job)
 
-    def do(self, job: Job):
-        """One job, unless it was cancelled meanwhile."""
+    def do(self, job: Job, end: float = inf):
+        """One job, unless it was cancelled meanwhile, or is not done in time."""
         if job.finished:
             return
         job.began = Event("began", 0, 1, {"worker": "inline"}, time.time())
-        outcome = self.outcomes.get(job.call) or outcome_of(job.call, watching(job))
+        outcome = self.outcomes.get(job.call) or outcome_of(job.call, watching(job, end))
         job.wound_down = True
-        if job.settle(outcome):
+        if outcome.status != "cancelled" and job.settle(outcome):
             self.outcomes[job.call] = outcome
+            while len(self.outcomes) > KEPT:
+                del self.outcomes[next(iter(self.outcomes))]
 
 
 class Ended:
@@ -68,11 +74,11 @@ class Ended:
         """The job itself says that it has ended."""
 
 
-def watching(job: Job) -> Callable:
-    """What a worker's watch does: it tells, and ends what nobody wants any more."""
+def watching(job: Job, end: float) -> Callable:
+    """What a worker's watch does: it tells, and ends what nobody wants any more, or what takes too long."""
 
     def watch(stage: str, done: int, total: int, **values):
-        if job.finished:
+        if job.finished or time.process_time() > end:
             raise Cancelled
         job.events.append(Event(stage, done, total, values, time.time()))
 

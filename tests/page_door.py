@@ -1,8 +1,13 @@
 """A page without a browser: opened by its link, looked at until it says something, read, pressed."""
 
 import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from unittest import mock
 
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner import RerunData
+from streamlit.testing.v1 import AppTest, local_script_runner
 
 from pruning.ui import caches, jobs
 from pruning.ui.visitor import owner_of
@@ -44,6 +49,32 @@ def standing() -> list[tuple[str, str, bool]]:
     """Of every job and preview: where it stands, and whether it has told anything yet."""
     known = list(jobs.lanes().known.values()) if caches.asked() else []
     return [(job.id, job.status, bool(job.events)) for job in known]
+
+
+def parts_of(app: AppTest) -> dict:
+    """The parts of the page that run by themselves, by Streamlit's names for them."""
+    return dict(app._fragment_storage._fragments)
+
+
+def tick(app: AppTest, parts: Mapping | None = None) -> AppTest:
+    """Runs the page's parts, each by itself, as the browser's timer does. parts: those of an earlier run of
+    the page, in place of its own. Where none of them runs the whole page, the page is afterwards as it
+    was."""
+    parse, before = local_script_runner.parse_tree_from_messages, app._tree
+
+    def parsed(messages):
+        """AppTest knows no run of a part: it looks for the containers that the part stands in."""
+        with suppress(AssertionError):
+            tree = parse(messages)
+            return tree if tree.title else before
+        return before
+
+    for name, part in (parts_of(app) if parts is None else parts).items():
+        app._fragment_storage._fragments[name] = part
+        alone = partial(RerunData, fragment_id_queue=[name], is_auto_rerun=True)
+        with mock.patch.multiple(local_script_runner, RerunData=alone, parse_tree_from_messages=parsed):
+            app.run()
+    return app
 
 
 def said(app: AppTest) -> str:

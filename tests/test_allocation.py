@@ -94,6 +94,8 @@ def test_protected_and_overridden_groups():
     plan = pruning.plan(NET, SCORES, cut=0.3, protect=["conv1"], cut_group={"conv2": 0.5})
     assert plan.widths["conv1"] == 32 and plan.widths["conv2"] == 12
     assert abs(plan.achieved - 0.3) < 0.02
+    none = pruning.plan(NET, SCORES, cut=0.0, measure="channels", cut_group=dict.fromkeys(SCORES, 0.0))
+    assert none.achieved == 0 and none.macs == none.macs_before
     alone = pruning.plan(NET, SCORES, cut=0.0, cut_group={"conv0": 0.26})
     assert alone.widths == {"conv0": 12, "conv1": 32, "conv2": 24, "conv3": 8}
 

@@ -120,7 +120,7 @@ def made(
     is not named stays whole."""
     stays = {g: kept.get(g, np.arange(group.size)) for g, group in enumerate(structure.groups)}
     counts = limits.sizes - np.array([len(channels) for channels in stays.values()], int)
-    achieved = 1 - cost.of(counts) / cost.whole
+    achieved = 1 - cost.of(counts) / cost.whole if cost.whole else 0.0  # channels: of groups that lose none
     macs, parameters = macs_form(structure), parameters_form(structure)
     return Plan(
         kept={structure.names[g]: channels for g, channels in stays.items()},

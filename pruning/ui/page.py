@@ -52,9 +52,9 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> 
     return recipe
 
 
-def stop(error: Exception | str):
-    """Ends the page with one sentence; the trace goes to the log."""
-    log.warning("page stopped: %s", error, exc_info=isinstance(error, Exception))
+def stop(error: ValueError):
+    """Ends the page with the one sentence of an error that is the person's to mend."""
+    log.info("page stopped: %s", error)
     st.error(str(error))
     st.stop()
 

@@ -55,6 +55,8 @@ measure: .venv/installed-dev chromium
 	for part in public factors tune time scenes speed peers; do \
 	    $(BIN)/python -m tests.benchmarks.repair $$part --threads 2 || exit; done
 	$(BIN)/python -m tests.benchmarks.repair_tables
+	if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.accelerator.is_available())'; then \
+	    $(BIN)/python -m tests.benchmarks.device --device cpu && $(BIN)/python -m tests.benchmarks.device; fi
 	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600
 	$(BIN)/python -m tests.benchmarks.engine coverage
 	$(BIN)/python -m tests.benchmarks.engine correctness

@@ -34,7 +34,6 @@ def chosen(name: str) -> str:
         return "cpu"
     import torch
 
-    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # else a forked process could not use it after
     found = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     return next((name for name in FIRST if found[name]()), "cpu")
 

@@ -60,6 +60,7 @@ def report_of(difference: float | None = 2e-7) -> RunReport:
     both = {"macs": (100, 50), "parameters": (30, 20), "bytes": (120, 80)}
     report = {name: {"baseline": before, "final": after} for name, (before, after) in both.items()}
     report |= {"accuracy": {"baseline": 0.99, "cut": 0.95, "tuned": 0.97}, "test_images": 100}
+    report["correct"] = {"baseline": 99, "cut": 95, "tuned": 97}
     report |= {"latency_ms": {"baseline": 2.0, "final": 1.0, "batch": 64, "threads": 1, "device": "cpu"}}
     spread = {"spread": {"baseline": [1.9, 2.2], "final": [0.9, 1.1]}}
     report["latency_ms"] |= spread | {"batch_1": {"baseline": 0.2, "final": 0.1, **spread}}

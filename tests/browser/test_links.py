@@ -70,8 +70,8 @@ def choose(page: Page, box: Locator, text: str):
 def open_own(page: Page, **given) -> Page:
     """Fills the form for one's own network and data, and opens it."""
     page.get_by_text("Your own network, data or seed", exact=True).click()
-    form = page.get_by_test_id("stForm")
-    for label in ("Network", "Pixels are normalised by"):
+    form = page.get_by_test_id("stExpander").filter(has_text="Your own network, data or seed")
+    for label in ("Network", "Pixels are normalised by", "Data"):
         if label in given:
             choose(page, form.get_by_role("combobox", name=label), given[label])
     for place, kind in enumerate(("weights", "data")):
@@ -79,8 +79,8 @@ def open_own(page: Page, **given) -> Page:
             with page.expect_response(lambda answer: "upload_file" in answer.url):  # it has arrived
                 form.locator("input[type=file]").nth(place).set_input_files(given[kind])
             expect(form.get_by_test_id("stFileChipName").last).to_have_attribute("title", given[kind].name)
-            page.wait_for_timeout(500)  # until then the button sends the form as it was before the file
-    form.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
+    rest(page)
+    form.locator(".st-key-open-own button").click()
     return rest(page)
 
 

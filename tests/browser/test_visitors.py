@@ -19,7 +19,7 @@ def here(page: Page) -> str:
 
 
 def test_an_upload_survives_a_reload_and_no_other_browser_opens_it(visit):
-    page = open_own(visit(), weights=WEIGHTS)
+    page = open_own(visit("/?data=digits&criterion=l1&calibration=60"), weights=WEIGHTS)
     expect(page).to_have_url(re.compile("checkpoint=sha256"))
     expect(metric(page, "MACs of one picture")).to_contain_text("40.6 M")
     picture(page, "start-own-upload")
@@ -32,7 +32,7 @@ def test_an_upload_survives_a_reload_and_no_other_browser_opens_it(visit):
     other = visit(here(page))
     expect(other.get_by_text(GONE)).to_contain_text(WEIGHTS.name)
     picture(other, "start-upload-of-another")
-    other.get_by_role("button", name="Open ResNet-20 on scenes instead").click()
+    other.get_by_role("button", name="Open ResNet-20 on digits instead").click()
     expect(other.get_by_text(GONE)).to_have_count(0)
     expect(other).not_to_have_url(re.compile("checkpoint="))
 

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from pruning import ChannelGraph, listing
+from pruning import ChannelGraph, listing, terms
+from pruning.criteria import CRITERIA
 from pruning.experiment import Recipe
 
 
@@ -28,3 +29,20 @@ def test_a_depth_wise_layer_whose_channels_stay_has_a_reason_too():
     assert [(row["name"], row["kind"]) for row in rows] == [("0", "fixed"), ("1", "fixed")]
     assert "those stay" in rows[0]["fixed"] and rows[1]["fixed"] == "it is the network's output"
     assert listing.as_table(rows).startswith("no channel group can be cut")
+
+
+def test_criteria_stand_in_groups_and_each_in_one():
+    rows = listing.criteria()
+    assert sorted(row["name"] for row in rows) == sorted(CRITERIA)
+    assert list(dict.fromkeys(row["group"] for row in rows)) == list(
+        terms.CRITERIA
+    )  # none by itself elsewhere
+    assert [row["name"] for row in rows if row["group"] == "The four methods"] == [
+        "cpot",
+        "catro",
+        "di",
+        "gdp",
+    ]
+    text = listing.as_table(rows)
+    assert all(f"{group}: {terms.in_common(group)}" in text for group in terms.CRITERIA)
+    assert terms.grouped(["l1", "mine"]) == {"Weights and norms": ["l1"], terms.ELSEWHERE: ["mine"]}

@@ -3,7 +3,9 @@
 import pytest
 
 from pruning import Recipe
+from pruning.flags import as_flags
 from pruning.ui import names, state
+from pruning.ui.spoken import spoken
 from tests.front_door import REPOSITORY
 from tests.page_door import link_of, open_page
 
@@ -50,6 +52,19 @@ def test_a_wrong_link_is_refused_in_one_sentence(wrong, right):
     app.button[0].click().run()  # "Go on without it"
     assert not app.exception and not app.error and app.title
     assert link_of(app) == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "typed", "shown"),
+    [
+        ("give repair=match", "give --repair match", "give repair: block-wise feature matching"),
+        ("give round_to=8", "give --round-to 8", "give round to: 8"),
+        ("match_steps is 0", "match_steps is 0", "match steps is 0"),
+        ("no group conv_1=x", "no group conv_1=x", "no group conv_1=x"),  # no setting
+    ],
+)
+def test_an_error_names_settings_as_they_are_typed_or_as_the_page_has_them(error, typed, shown):
+    assert as_flags(error) == typed and spoken(error) == shown
 
 
 @pytest.mark.parametrize("page", [path.stem for path in sorted((REPOSITORY / "pages").glob("*.py"))])

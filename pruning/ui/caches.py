@@ -29,6 +29,7 @@ from pruning.experiment.run import LIMITS, SEARCHING
 from pruning.jobs import Job
 from pruning.jobs.job import Lane
 from pruning.ui import jobs, state, visitor
+from pruning.ui.spoken import spoken
 
 NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "seed", "device")
 SCORING = (*NETWORK, "criterion", "options", "calibration", "threads")
@@ -198,7 +199,7 @@ def look_again(question: Callable[..., Answer]):
 
 def settle(answer: Answer, question: Callable[..., Answer], draw: Callable[[Any], None]):
     if answer.error:
-        st.error(answer.error)
+        st.error(spoken(answer.error))
         st.button("Try again", on_click=question, kwargs={"again": True}, key=f"again {answer.job.id}")
     else:
         draw(answer.value)

@@ -17,6 +17,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 from pruning.ui import state
+from pruning.ui.spoken import spoken
 from pruning.wording import for_the_person
 
 PAGE = "This page could not be drawn to its end: the program has made a mistake here."
@@ -61,7 +62,7 @@ def in_fragment() -> bool:
 def box(text: str):
     """A sentence, and what one can do."""
     number = next(_numbers)
-    st.error(text)
+    st.error(spoken(text))
     with st.container(horizontal=True):
         st.button("Try again", key=f"guard again {number}")
         st.button("Start afresh", key=f"guard afresh {number}", on_click=start_afresh, help=AFRESH)

@@ -12,6 +12,7 @@ from pruning.experiment.opening import Opening, opening
 from pruning.models import NORMALIZATIONS
 from pruning.models.fill import TORCHVISION
 from pruning.ui import caches, names, state, uploads
+from pruning.ui.spoken import spoken
 
 WEIGHTS = "A safetensors file or a PyTorch state dict."
 DATA_FILE = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
@@ -139,16 +140,16 @@ def ask(recipe: Recipe, **how) -> caches.Answer:
 def outcome():
     """What has become of the last click on Open: a sentence, how far it is, or the network itself."""
     if problem := st.session_state.get(PROBLEM):
-        st.error(problem)
+        st.error(spoken(problem))
     if (asked := st.session_state.get(ASKED)) is None:
         return
     answer = ask(asked)
     if answer.pending:
         st.fragment(caches.look_again, run_every=0.3)(partial(ask, asked))
     elif answer.error:
-        st.error(answer.error)
+        st.error(spoken(answer.error))
     elif answer.value.error:
-        st.error(answer.value.error)
+        st.error(spoken(answer.value.error))
         offer(asked, answer.value)
     else:
         del st.session_state[ASKED]

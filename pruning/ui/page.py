@@ -22,6 +22,7 @@ from pruning.ui import (
     uploads,
     visitor,
 )
+from pruning.ui.spoken import spoken
 
 ROOT = Path(__file__).resolve().parents[2]
 ICON = ROOT / "assets" / "icon.svg"
@@ -46,7 +47,7 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> 
     sidebar(recipe, title)
     tour.card(title, places())
     if sentence := state.take_refusal():
-        st.warning(sentence)
+        st.warning(spoken(sentence))
     aside.notice(recipe, title)
     uploads.ask_again(recipe)
     return recipe
@@ -55,13 +56,13 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> 
 def stop(error: ValueError):
     """Ends the page with the one sentence of an error that is the person's to mend."""
     log.info("page stopped: %s", error)
-    st.error(str(error))
+    st.error(spoken(error))
     st.stop()
 
 
 def refuse_link(error: ValueError):
     log.info("link refused: %s", error)
-    st.error(f"This link cannot be opened: {error}")
+    st.error(f"This link cannot be opened: {spoken(error)}")
     st.button("Go on without it", on_click=state.forget_link)
     st.stop()
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
+from pruning import terms
 from tests.browser.walk import go, metric, picture, rest, wall, wrong
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY
@@ -35,6 +36,30 @@ def test_every_page_is_dark_for_those_who_like_it_dark(visit):
         shade = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
         assert max(map(int, re.findall(r"\d+", shade)[:3])) < 60
         picture(page, f"{name.lower()}-dark")
+
+
+def test_back_goes_to_the_page_before_with_all_that_was_chosen_since_and_a_tour_goes_along(visit):
+    page = visit("/" + DIGITS)
+    page.get_by_role("button", name="Take the tour").click()
+    card = page.locator(".st-key-tour")
+    expect(card).to_contain_text("Tour, 1 of 4: See what breaks.")
+    expect(wall(page)).to_be_visible()  # nothing lies over what the step is about
+    card.get_by_role("button", name="Next step").click()
+    expect(card).to_contain_text("2 of 4")
+    card.get_by_role("button", name="Next step").click()
+    expect(page.get_by_role("heading", name="Which channels are cut?")).to_be_visible()
+    expect(card).to_contain_text("3 of 4")
+    rest(page)
+    for name in ("l2", "fpgm"):
+        choose(page, page.get_by_role("combobox", name="Criterion"), terms.titled(name))
+        expect(page).to_have_url(re.compile(f"criterion={name}"))
+        rest(page)
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/\?.*criterion=fpgm"))  # one step, and the choice stays
+    expect(wall(page)).to_be_visible()
+    expect(card).to_contain_text("This step is on the page Channels.")
+    card.get_by_role("button", name="End the tour").click()
+    expect(card).to_have_count(0)
 
 
 @pytest.mark.parametrize("link", WRONG_LINKS)

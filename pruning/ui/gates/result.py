@@ -12,6 +12,7 @@ from pruning.ui import names, page, show, state
 from pruning.ui.gates import running
 from pruning.ui.prune import result
 from pruning.ui.prune.running import settings
+from pruning.ui.spoken import spoken
 
 REMOVE = (
     "Cuts the closed channels out and multiplies the open gates into the weights that read them. The run has "
@@ -48,7 +49,7 @@ def removed(found: RunReport, job: Job):
     result.savings(found)
     st.markdown(closed_in_words(found))
     for message in found.report["messages"]:
-        st.info(message)
+        st.info(spoken(message))
     result.widths(found)
     result.curve(found)
     query = state.link() | found.recipe.to_query() | {"job": job.id}

@@ -15,6 +15,7 @@ from pruning.train import Saved
 from pruning.ui import aside, jobs, state
 from pruning.ui.gates import live, story
 from pruning.ui.prune import running
+from pruning.ui.spoken import spoken
 
 HELP = (
     "Trains the network together with its gates, removes what closed, fine-tunes the rest, and measures it "
@@ -136,7 +137,7 @@ def ended(job: Job):
     if job.status == "cancelled":
         st.info(f"{'Paused' if paused and kept else 'This job was cancelled'}{at}. {job.title}")
     else:
-        st.error(f"{job.error} ({job.title})")
+        st.error(f"{spoken(job.error)} ({job.title})")
     if kept and jobs.mine(job):
         how = "the step" if paused and job.status == "cancelled" else "the last epoch"
         text = f"Goes on from {how} that it kept, in a new job."

@@ -13,6 +13,7 @@ from pruning.experiment.tradeoff import between, expected_at
 from pruning.terms import REPAIRS, percent, sentence
 from pruning.ui import baseline, caches, names, plans
 from pruning.ui.prune import counting
+from pruning.ui.spoken import spoken
 
 HELP = {
     "Full network": "The full network on the same images.",
@@ -61,7 +62,7 @@ def follow(recipe: Recipe, error: float | None, waited: bool):
     if waited and found.settled:
         st.rerun()
     if answer := found.failed.get(recipe.cut):
-        st.error(answer.error)
+        st.error(spoken(answer.error))
         question = {"recipe": recipe, "how": counting.quick(recipe), "raw_only": True, "again": True}
         st.button("Try again", on_click=plans.ask_accuracy, kwargs=question, key="accuracy again")
         return

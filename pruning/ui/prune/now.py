@@ -13,6 +13,7 @@ from pruning.search import SEARCHES
 from pruning.terms import percent
 from pruning.ui import caches, names, plans, show, state
 from pruning.ui.prune import accuracy, curve, latency, search
+from pruning.ui.spoken import spoken
 
 # What is out of date stays in its place, greyed, until its successor is there: nothing jumps.
 STALE = "<style>[class*='st-key-stale'] {opacity: 0.4}</style>"
@@ -101,7 +102,7 @@ def follow(recipe: Recipe, numbers, costs_of_cuts, picture, beside: Callable[[Pl
 def draw(found: Planned, numbers, picture, current: bool = True):
     with numbers:
         if found.error:
-            st.error(found.error)
+            st.error(spoken(found.error))
             latency.offer_again(found.recipe)
             return
         costs(found.plan)
@@ -112,7 +113,7 @@ def draw(found: Planned, numbers, picture, current: bool = True):
             _, last = st.session_state.get("last accuracy", (None, accuracy.Shown({})))
             accuracy.draw(last, WAITS)
         for message in found.plan.messages:
-            st.info(message)
+            st.info(spoken(message))
     with picture:
         steps, gone = found.plan.path_table(), found.plan.achieved
         search.path(found.recipe, steps, gone, found.plan.table(), key="search")

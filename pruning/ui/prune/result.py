@@ -16,6 +16,7 @@ from pruning.terms import ALLOCATIONS, percent, plural, title
 from pruning.ui import jobs, names, show
 from pruning.ui.prune import gallery, latency, looked_at, search
 from pruning.ui.prune.now import MACS, against
+from pruning.ui.spoken import spoken
 
 SHOWN = 12  # pictures of each kind
 KINDS = {"broken": "Right before, wrong now", "mended": "Wrong before, right now"}
@@ -39,7 +40,7 @@ def panel(job: Job):
     accuracies(found)
     savings(found)
     for message in found.report["messages"]:
-        st.info(message)
+        st.info(spoken(message))
     left, right = st.columns(2, gap="large")
     with left:
         against_macs(found)

@@ -15,6 +15,7 @@ from pruning.jobs import Event, Job
 from pruning.terms import percent
 from pruning.ui import caches, jobs, names, state
 from pruning.ui.prune import result
+from pruning.ui.spoken import spoken
 
 STAGES = caches.STAGES | {"plan": "Choosing channels", "cut": "Cutting", "tune": "Fine-tuning"}
 HEIGHT = 210  # pixels of a live chart
@@ -76,7 +77,7 @@ def ended(job: Job):
     elif job.status == "cancelled":
         st.info(f"This job was cancelled. {job.title}")
     else:
-        st.error(f"{job.error} ({job.title})")
+        st.error(f"{spoken(job.error)} ({job.title})")
 
 
 def result_panel():

@@ -10,6 +10,7 @@ from pruning.experiment.sensitivity import SHARES, sensitivity
 from pruning.figures import sensitivity as figures
 from pruning.ui import caches, measuring, show, state
 from pruning.ui.prune import counting, now, search
+from pruning.ui.spoken import spoken
 
 OFFER = """One group at a time is cut, the others stay as they are: how much accuracy does that cost, as
 cut and after least-squares reconstruction? Coupled layers are pruned together."""
@@ -75,7 +76,7 @@ def draw(recipe: Recipe, found: pd.DataFrame):
             table=table,
         )
     for message in found.attrs.get("messages", ()):
-        st.info(message)
+        st.info(spoken(message))
 
 
 def tied(table: pd.DataFrame, group: str) -> str:

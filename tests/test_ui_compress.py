@@ -64,7 +64,7 @@ def test_a_mean_out_of_reach_is_one_sentence_and_the_slider_stays(server):
     app = look_until(open_compress(bits="2"), lambda app: app.error)
     assert len(app.error) == 1 and "out of reach" in app.error[0].value and not app.exception
     app.slider(key="widget bits").set_value(4.0)
-    look_until(app.run(), lambda app: "on average" in said(app))
+    look_until(app.run(), lambda app: "bits per weight" in said(app))
     assert not app.error and app.query_params["bits"] in ("4.0", ["4.0"])
 
 
@@ -122,7 +122,7 @@ def test_the_map_has_a_square_a_channel_in_the_colour_of_its_bits():
     assert drawn == {"2 bits": ["wide"], "4 bits": ["wide"] * 2, "8 bits": ["first"] * 2 + ["last"]}
     assert len({trace.marker.color for trace in figure.data}) == 3
     words = figures.bits_in_words(CHANNELS, "di")
-    assert "1 have 2, 2 have 4, 3 have 8 bits" in words and "4.59 on average" in words
+    assert "1 have 2, 2 have 4, 3 have 8 bits" in words and "mean is 4.59 bits" in words
     wide = pd.concat([CHANNELS[2:3].assign(channel=c) for c in range(300)], ignore_index=True)
     assert len(figures.squares(wide)) == 100
     assert figures.bits_map(CHANNELS[:0]).layout.annotations[0].text.startswith("This network")
@@ -142,7 +142,7 @@ def test_size_against_accuracy_by_its_values():
         [90],
     )
     words = figures.sizes_in_words(POINTS)
-    assert "60.0 kB in place of 500.0 kB" in words and "89 with DI and error" in words
+    assert "60.0 kB in place of 500.0 kB" in words and "89 with DI and rounding error" in words
     empty = point_table([], 4.0)
     assert figures.sizes(empty).layout.annotations and "Nothing" in figures.sizes_in_words(empty)
     rows = pd.DataFrame({"way": ["catro", "l1"], "correct": [9, 8], "images": [10, 10]})

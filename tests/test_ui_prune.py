@@ -30,7 +30,7 @@ def press(app: AppTest, label: str) -> AppTest:
 
 
 def counted(app: AppTest) -> bool:
-    return "before any training" in said(app) and "Counting" not in said(app)
+    return "before any training" in said(app) and "Measuring" not in said(app)
 
 
 def test_costs_widths_and_accuracy_follow_the_recipe(server):
@@ -126,7 +126,7 @@ def test_an_old_link_s_job_is_unknown_and_can_be_closed(server):
 
 
 def searched(app: AppTest) -> bool:
-    return "gave" in said(app) and counted(app)
+    return "was cut first" in said(app) and counted(app)
 
 
 def test_a_greedy_search_is_asked_for_stopped_and_its_path_drawn(server):

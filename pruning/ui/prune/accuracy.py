@@ -150,16 +150,11 @@ def expectation(found: counting.Counted, error: float | None):
     told = expected_at(found.points, found.recipe.cut, error, matched=repair == "match")
     if told is None:
         return
-    how = (
-        ("the reconstruction error of this plan")
-        if error is not None
-        else "interpolation between its neighbours"
-    )
+    how = "the reconstruction error of this plan" if error is not None else "interpolation"
+    low, high = percent(told["low"]), percent(told["high"])
+    band = f", {low} to {high}" if low != high else ""
     st.markdown(
-        f"Expected after {REPAIRS[repair].title}: **{percent(told['accuracy'])}**, "
-        f"{percent(told['low'])} to {percent(told['high'])} of the hold-out images.",
-        help=(
-            f"Predicted from the other cuts of the curve below and {how}, without trying this one. At "
-            "most the full network's accuracy."
-        ),
+        f"Expected after {REPAIRS[repair].title}: **{percent(told['accuracy'])}**{band} of the hold-out images.",
+        help=f"Predicted from the other cuts of the curve below and {how}, without trying this one; at most "
+        "the full network's accuracy.",
     )

@@ -81,7 +81,7 @@ def test_a_subtask_is_compared_with_its_controls(server):
 
 
 def waits(app: AppTest) -> bool:
-    return "Counting" in said(app)
+    return "Measuring" in said(app)
 
 
 # ----------------------------------------------------------------------------------------- what is counted

@@ -152,9 +152,9 @@ def expectation(found: counting.Counted, error: float | None):
         return
     how = "the reconstruction error of this plan" if error is not None else "interpolation"
     low, high = percent(told["low"]), percent(told["high"])
-    band = f", {low} to {high}" if low != high else ""
+    band = f"**{percent(told['accuracy'])}**" + (f", {low} to {high}" if low != high else "")
     st.markdown(
-        f"Expected after {REPAIRS[repair].title}: **{percent(told['accuracy'])}**{band} of the hold-out images.",
+        f"Expected after {REPAIRS[repair].title}: {band} of the hold-out images.",
         help=f"Predicted from the other cuts of the curve below and {how}, without trying this one; at most "
         "the full network's accuracy.",
     )

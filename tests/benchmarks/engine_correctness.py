@@ -119,7 +119,7 @@ def ours(model: nn.Module, example: torch.Tensor) -> dict:
 
 def peer(model: nn.Module, example: torch.Tensor) -> dict:
     """The same of Torch-Pruning: what it takes from each layer's inputs and outputs is written down as it
-    prunes, and the whole network with these zeroed is what its small one must compute."""
+    prunes, and the full network with these zeroed is what its small one must compute."""
     graph = pruning.ChannelGraph(model, example)
     if graph.groups and all(group.renormalised for group in graph.groups):
         return UNDER_NORMS
@@ -174,7 +174,7 @@ def pruned_by_peer(small: nn.Module, example: torch.Tensor, whole: set[str]) -> 
 
 @torch.no_grad()
 def zeroed(model: nn.Module, left: dict[str, dict], example: torch.Tensor):
-    """The whole network's answer with the channels that are not left zero wherever they are read by a layer,
+    """The full network's answer with the channels that are not left zero wherever they are read by a layer,
     and where a convolution or linear layer writes them (a function may use its weight as well). Layers that
     share a weight get one each, since the peer parts them."""
     model = copy.deepcopy(model)

@@ -47,7 +47,7 @@ def together(place: str) -> dict | None:
 
 
 def reads(place: str) -> int:
-    """How often these rows read the test part: once each, and once a criterion for the whole network."""
+    """How often these rows read the test part: once each, and once a criterion for the full network."""
     found = together(place)
     return sum(of["hits"] is not None for of in found["rows"]) + len(CRITERIA) if found else 0
 

@@ -41,7 +41,7 @@ def block(place: str, found: dict, cut: float) -> list[str]:
                 lines.append(line(PEER, (name, best, scope), able[best]))
     seeds, size = len(found["request"]["seeds"]), found["test_images"]
     whole = 100 * found["baseline"].count("1") / size
-    title = f"{place}, {cut:.0%} of the MACs, whole network {whole:.1f} %, {size:,} images, {seeds} seed(s):"
+    title = f"{place}, {cut:.0%} of the MACs, full network {whole:.1f} %, {size:,} images, {seeds} seed(s):"
     told = [title, "", f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
     told += [f"| {' | '.join(cells)} |" for cells in lines]
     ends = [f"With groups `{scope}` some of its ways {reason}." for reason, scope in refused.items()]

@@ -47,7 +47,7 @@ def table(head: list[str], lines: list[list[str]]) -> list[str]:
 
 
 def public_table() -> list[str]:
-    head = ["network", "MACs cut", "seeds", "reconstructed", "less whole network", "matched, 100 steps"]
+    head = ["network", "MACs cut", "seeds", "reconstructed", "less full network", "matched, 100 steps"]
     lines = []
     for place in (DEEP, SHALLOW):
         for cut in CUTS:
@@ -62,7 +62,7 @@ def public_table() -> list[str]:
             for each in by.values():
                 cells += [counted(each), against(each, whole)]
             lines.append(cells)
-    return table([*head, "less whole network"], lines)
+    return table([*head, "less full network"], lines)
 
 
 def curve_table() -> list[str]:
@@ -224,7 +224,7 @@ def scenes_table() -> list[str]:
         for p in SCENES
         if known(f"repair-{p}-baseline")
     ]
-    return [*table(head, lines), "", f"{total} Whole networks: {', '.join(wholes)}."] if lines else NOTHING
+    return [*table(head, lines), "", f"{total} Full networks: {', '.join(wholes)}."] if lines else NOTHING
 
 
 def within(of: dict) -> bool:

@@ -21,7 +21,7 @@ STARTS = (*REPAIRS, NEW)
 
 @dataclass(frozen=True)
 class Tuned:
-    """A fine-tuned network: where it starts, and whether under the whole network as teacher."""
+    """A fine-tuned network: where it starts, and whether under the full network as teacher."""
 
     cut: float
     seed: int

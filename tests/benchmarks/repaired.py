@@ -113,7 +113,7 @@ def measured(case: Case, threads: int, *, expecting: bool = False) -> dict:
 
 
 def baseline(place: str, threads: int) -> dict:
-    """The whole network's right answers."""
+    """The full network's right answers."""
 
     def now() -> dict:
         loaded = load(recipe_of(place, criterion="l1", allocation="uniform", repair="none", threads=threads))

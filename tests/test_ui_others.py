@@ -89,3 +89,12 @@ def test_who_has_the_link_looks_on_and_only_the_owner_ends_it(page, recipe, tmp_
         (tmp_path / "state" / f"gates{SUFFIX}").write_bytes(b"")
         assert "Resume" in labels(open_page(page, **link))
         assert "Resume" not in labels(open_page(page, token=STRANGER, **link))
+
+
+def test_a_job_on_a_file_of_somebody_else_is_looked_at_and_not_trained_again(tmp_path):
+    recipe = GDP.but(checkpoint="sha256:" + "0" * 64 + "#secret.th")
+    job = known(tmp_path, recipe=recipe, owner="other")
+    app = open_page("4_Gates", **GDP.to_query(), job=job.id)  # a link with another recipe, which opens
+    next(button for button in app.button if button.label == "Train with this seed too").click().run()
+    assert "secret.th, which you have not given here" in app.warning[0].value
+    assert jobs.lanes().jobs("job") == [job]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from pruning.experiment import Recipe
 from pruning.jobs import Job, Lanes
 from pruning.jobs.lanes import address_in_environment
-from pruning.ui import state, visitor
+from pruning.ui import names, state, uploads, visitor
 
 FOREIGN = "This job was started by somebody else, who alone can end it or go on with it."
 
@@ -21,10 +22,20 @@ def lanes() -> Lanes:
     return Lanes(scheduler=address_in_environment())
 
 
-def start(function: Callable, recipe, folder: Path, **about) -> Job:
+def start(function: Callable, recipe: Recipe, folder: Path, **about) -> Job:
     """Hands a run to the job lane, as the visitor's own. folder: where the result is saved."""
     about |= {"folder": folder, "owner": visitor.owner()}
     return lanes().submit("job", function, recipe, str(folder), **about)
+
+
+def lacks_file(recipe: Recipe) -> bool:
+    """Whether the recipe names a file that somebody else has given; says so at the top of the page. A link to
+    a job shows its result, no more."""
+    for kind in uploads.missing(recipe):
+        name = names.name_of(getattr(recipe, kind))
+        state.refuse(f"This run needs the {uploads.SAID[kind]} {name}, which you have not given here.")
+        return True
+    return False
 
 
 def own() -> list[Job]:

@@ -59,6 +59,8 @@ def offer(first: Job):
 def start(first: Job):
     """A click's callback."""
     recipe = first.arguments[0].but(seed=int(st.session_state["second seed"]))
+    if jobs.lacks_file(recipe):
+        return
     words = f"{first.title}, seed {st.session_state['second seed']}"
     job = jobs.start(run_and_report, recipe, jobs.lanes().results_folder(), title=words)
     state.look_at(second=job.id)

@@ -21,10 +21,10 @@ def here(page: Page) -> str:
 def test_an_upload_survives_a_reload_and_no_other_browser_opens_it(visit):
     page = open_own(visit("/?data=digits&criterion=l1&calibration=60"), weights=WEIGHTS)
     expect(page).to_have_url(re.compile("checkpoint=sha256"))
-    expect(metric(page, "MACs of one picture")).to_contain_text("40.6 M")
+    expect(metric(page, "MACs of one image")).to_contain_text("40.6 M")
     picture(page, "start-own-upload")
     page.reload()
-    expect(metric(rest(page), "MACs of one picture")).to_contain_text("40.6 M")
+    expect(metric(rest(page), "MACs of one image")).to_contain_text("40.6 M")
     expect(page.get_by_text(GONE)).to_have_count(0)
     (cookie,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "pruning_visitor"]
     assert cookie["sameSite"] == "Strict" and len(cookie["value"]) == 43

@@ -110,7 +110,7 @@ def test_a_small_group_is_judged_by_all_subsets(monkeypatch, network):
 
 
 def test_the_command_writes_a_row_a_channel(tmp_path):
-    words = ("--data", "digits", "--calibration", "50", "--threads", "1", "--group", GROUP)
+    words = ("--data", "digits", "--size", "16", "--calibration", "50", "--threads", "1", "--group", GROUP)
     done = forked("oracle", *words, "--out", tmp_path / "oracle.csv")
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1, done.stderr
     rows = list(csv.DictReader((tmp_path / "oracle.csv").open()))

@@ -82,11 +82,13 @@ def test_the_table_of_own_shares_is_the_recipe_s_before_and_after_an_edit():
 
 
 def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run(server, tmp_path):
-    app = look_until(open_prune(**LINK, cut="0.4", criterion="l2", repair="recalibrate", epochs="1"), counted)
+    app = look_until(
+        open_prune(**LINK, size="16", cut="0.4", criterion="l2", repair="recalibrate", epochs="1"), counted
+    )
     press(app, "Prune and fine-tune")
     (id,) = [job.id for job in jobs.lanes().jobs("job")][:1]
     assert app.query_params["job"] in (id, [id])
-    again = open_prune(**LINK, cut="0.4", criterion="l2", job=id)  # a reload is a new session
+    again = open_prune(**LINK, size="16", cut="0.4", criterion="l2", job=id)  # a reload is a new session
     look_until(again, lambda app: "Done, L2 norm" in said(app))
     assert {"Repaired", "Fine-tuned", "Measured time", "Same answers"} <= set(figures(again))
     assert {"What changed", "What both networks look at"} <= {heading.value for heading in again.subheader}

@@ -139,6 +139,8 @@ def add_fate(figure: go.Figure, channels: pd.DataFrame, name: str, marker: dict)
         name=name,
         mode="markers",
         marker=marker,
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
         hovertemplate=f"%{{y}}, channel %{{x}}<extra>{name}</extra>",
     )
 
@@ -152,7 +154,7 @@ def swaps_in_words(swaps: pd.DataFrame, own: str, other: str) -> str:
     group, most = swaps["group"].value_counts().index[0], int(swaps["group"].value_counts().iloc[0])
     return (
         f"{plural(mine, 'channel')} cut by {title(own)} alone and {theirs:,} by {title(other)} alone, "
-        f"most of them in {group} ({most})."
+        f"most of them in {group} ({most}). Click a mark to look into its channel."
     )
 
 

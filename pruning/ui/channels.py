@@ -231,5 +231,6 @@ def draw_swaps(known: pd.DataFrame, own: str, chosen: str):
         agreement.swaps_in_words(swaps, own, chosen),
         key="swaps",
         alt=f"Which channels {title(own)} and {title(chosen)} cut",
+        click=lambda point: state.look_at(group=point["y"], channel=int(point["x"])),
         table=swaps,
     )

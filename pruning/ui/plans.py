@@ -107,5 +107,5 @@ def ask_accuracy(
     if how == "match" and not raw_only:
         asked = replace(asked, match_steps=recipe.match_steps)
     key = f"{caches.digest(asked, (*caches.SCORING, *caches.CUTTING))} {'raw' if raw_only else how}"
-    more |= {"key": key, "about": about or key, "title": "Accuracy now"}
+    more |= {"key": key, "about": about or key, "title": "Hold-out accuracy"}
     return caches.ask(experiment.accuracy_now, asked, how, raw_only, **more)

@@ -164,7 +164,7 @@ def distillation(recipe: Recipe):
     if recipe.distill and not recipe.epochs:
         state.edit(distill=False)
         st.rerun()
-    st.toggle("Distillation from the full network", disabled=not recipe.epochs, **state.bound("distill"))
+    st.toggle("Knowledge distillation", disabled=not recipe.epochs, **state.bound("distill"))
     if not recipe.distill:
         return
     columns = [*st.columns(2)[:1], *st.columns(2)]

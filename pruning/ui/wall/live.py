@@ -18,7 +18,7 @@ def ask(recipe: Recipe, **how) -> tuple[Shown | None, caches.Answer | None]:
     for step in STEPS:
         cuts = tuple(CUTS[place] for place in step if CUTS[place] < reach)
         if cuts:
-            title = f"Wall at {len(cuts)} cuts"
+            title = f"Test images at {len(cuts)} pruning ratios"
             answer = caches.ask(wall, recipe, cuts, key=f"{key} {cuts}", title=title, **how)
             if answer.value is None:
                 return shown(parts, reach), answer

@@ -9,14 +9,17 @@ import pytest
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
+from pruning.experiment import FullAccuracy
 from pruning.experiment.sources import located
 from pruning.models.load import new_model
+from pruning.ui import caches, state
 from pruning.ui.uploads import KEPT, Store
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY
 from tests.inline_lanes import InlineLanes
-from tests.page_door import link_of, open_page
+from tests.page_door import link_of, open_page, said
 
+TOLD = FullAccuracy(1234, 2000, 2000)
 WEIGHTS = REPOSITORY / "assets" / "resnet20-digits.safetensors"
 FIELDS = {"weights": "Weights", "data": "or data of your own"}
 
@@ -148,7 +151,9 @@ def test_weights_of_another_network_open_as_that_one(lanes, tmp_path):
     link = link_of(app)
     assert link["model"] == "resnet32" and not app.error and link["checkpoint"].endswith("#deep.safetensors")
 
+    caches._kept("full_accuracy", caches.digest(state.read_link(link)[0], caches.NETWORK))["value"] = TOLD
     again = open_page(**link)  # a reload, or another tab
+    assert "1,234 of 2,000 test images" in said(again)
     assert not again.file_uploader[0].label.startswith("Give") and not again.info
     wrong = served(open_page(**link | {"model": "resnet44"}), lanes, "Structure")
     assert "resnet32" in wrong.error[0].value
@@ -156,6 +161,7 @@ def test_weights_of_another_network_open_as_that_one(lanes, tmp_path):
 
     stranger = open_page(token="of-another-browser", **link)
     assert "deep.safetensors" in stranger.info[0].value and not stranger.title
+    assert "1,234" not in said(stranger)  # nothing that was found out about it either
     stranger.button(key="open bundled").click().run()
     assert stranger.title and "checkpoint" not in stranger.query_params
     stranger = open_page(token="of-another-browser", **link)

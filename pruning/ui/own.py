@@ -65,7 +65,7 @@ def network(recipe: Recipe):
     if model.startswith(TORCHVISION):
         st.caption(THEIRS)
         side = {"min_value": 16, "step": 32, "value": None, "placeholder": "224, or the data's own"}
-        st.number_input("Side of a picture (pixels)", key="own size", help=help_of("size"), **side)
+        st.number_input("Side of an image (pixels)", key="own size", help=help_of("size"), **side)
     normalizations = names_with(("auto", *NORMALIZATIONS), recipe.normalize)
     choice("Pixels are normalised by", normalizations, "own normalize", str, help=help_of("normalize"))
 

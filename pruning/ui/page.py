@@ -97,7 +97,8 @@ def places() -> dict[str, str]:
 def summary(recipe: Recipe) -> dict[str, str]:
     """What a recipe is about, in a few words."""
     weights = {"Weights": names.weights(recipe.checkpoint)} if recipe.checkpoint else {}
-    full = baseline.ask(recipe, start=False).value
+    here = not uploads.missing(recipe)  # of what somebody else has given no figure is told
+    full = baseline.ask(recipe, start=False).value if here else None
     cut = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
     return {
         "Network": names.network(recipe.model),

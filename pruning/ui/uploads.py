@@ -202,6 +202,7 @@ def ask_again(recipe: Recipe):
     network that comes along; nothing else runs meanwhile."""
     for kind in missing(recipe):
         wanted = getattr(recipe, kind)
+        st.space("small")  # the bar above the page would hide it
         st.info(
             f"This link was made with the {SAID[kind]} **{names.name_of(wanted)}**, which you have not given "
             "to this server, or not used for a day."

@@ -15,16 +15,9 @@ os.environ |= {"MALLOC_TRIM_THRESHOLD_": str(512 * 2**20), "MALLOC_MMAP_THRESHOL
 
 os.environ["PRUNING_TIMING_SECONDS"] = "0.3"  # every run ends with timing; 25 passes took most of a short one
 
-LONG = ("test_ui_", "test_bench", "test_checkpoints", "test_command_line", "test_experiment", "test_gates")
-LONG += (
-    "test_gdp",
-    "test_oracle",
-    "test_readme",
-    "test_repair",
-    "test_sensitivity",
-    "test_walk",
-    "test_wall",
-)
+LONG = ("test_ui_", "test_bench", "test_checkpoints", "test_command_line", "test_device", "test_experiment")
+LONG += ("test_gates", "test_gdp", "test_oracle", "test_readme", "test_repair", "test_sensitivity")
+LONG += ("test_shipped", "test_walk", "test_wall")
 
 
 def pytest_configure(config):

@@ -10,6 +10,7 @@ import pruning
 from pruning.channels.indices import cut_where_read
 from pruning.channels.slices import silenced
 from pruning.criteria.di import discriminant_information
+from pruning.experiment.run import planned
 from pruning.progress import Cancelled, silent
 from pruning.search.information import information_curves
 from pruning.search.order import Order
@@ -39,6 +40,15 @@ def test_the_price_is_the_masked_networks_loss(network):
     assert plan.path[-1].left == plan.macs
     given = sum(step.channels for step in plan.path)
     assert given == sum(group.size - len(plan.kept[group.name]) for group in graph.groups) > 0
+
+
+def test_an_option_may_be_called_like_an_argument_of_the_search(network):
+    data, _, graph = network
+    named = {"criterion": "gradient_x_activation", "allocation": "error"}
+    recipe = pruning.Recipe(data="digits", calibration=20, cut=0.2, **named)
+    assert "images" in dict(recipe.options)
+    plan = planned(recipe, graph, pruning.score(graph, "l1"), data)
+    assert plan.achieved == pytest.approx(0.2, abs=0.01)
 
 
 LIMITED = {"protect": ["layer3.0.conv1"], "cut_group": {"layer1.0.conv1": 0.25}, "max_cut_per_group": 0.5}

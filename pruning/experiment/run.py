@@ -215,7 +215,8 @@ def planned(
         seed=recipe.seed,
         calibration=recipe.calibration,
         watch=watch,
-        **limits | dict(recipe.options),
+        given=dict(recipe.options),
+        **limits,
     )
 
 

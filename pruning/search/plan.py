@@ -11,11 +11,13 @@ as cut so far; 0: never.   recalibrated: losses are measured with the norms of e
 norms will be recalibrated or trained; else with the stored ones.   calibration: images that scores and
 statistics are made of.   scores: the criterion's, where they are known already.
 errors: what `errors_of` found for these scores, likewise.   expect: allocation error tries a few cuts to say
-what accuracy to expect after which repair; None: it does not.
+what accuracy to expect after which repair; None: it does not.   given: the criterion's options once more,
+for those that are called like an argument here (images).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -68,6 +70,7 @@ def search_plan(
     errors: Mapping[int, np.ndarray] | None = None,
     expect: Asked | None = Asked(),  # noqa: B008 (frozen)
     watch: Watch = silent,
+    given: Mapping[str, Any] = MappingProxyType({}),
     **options,
 ) -> Plan:
     """Which channels stay so that `cut` of `measure` goes, to the nearest channel. Its `path` says which
@@ -78,7 +81,9 @@ def search_plan(
     net, bounds = graph.structure, (max_cut_per_group, min_channels, round_to)
     limits = limits_of(net, groups, protect, dict(cut_group), *bounds)
     budget = Budget(limits, cost_of(net, measure, limits, latency), cut)
-    sample = _Sample(data, criterion, dict(resolve_options(criterion, options)), seed, calibration)
+    sample = _Sample(
+        data, criterion, dict(resolve_options(criterion, {**options, **given})), seed, calibration
+    )
     prices = {"by": by, "temperature": kl_temperature, "images": images, "recalibrated": recalibrated}
     search = _Search(graph, sample, budget, prices, every, Progress(watch))
     return search.plan(allocation, measure, scores, errors, expect)

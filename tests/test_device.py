@@ -2,6 +2,7 @@
 part of the front door. The device is pretended, so no GPU is needed."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from torch.nn import functional as F
 
 import pruning
 from pruning import devices
+from pruning.__main__ import main
+from pruning.bars import Bars
 from pruning.experiment import Recipe
 from pruning.experiment.preview import network_key
 from pruning.models.registry import MODELS, KnownModel
@@ -184,3 +187,24 @@ def test_a_device_that_is_not_there_is_answered_with_those_that_are(name):
     with pytest.raises(ValueError, match="no device") as told:
         devices.usable(name)
     assert name in str(told.value) and "cpu" in str(told.value) and pretended.NAME in str(told.value)
+
+
+def test_the_command_line_says_where_it_computes(recipe, tmp_path, capsys, monkeypatch):
+    asked = {"model": recipe.model, "data": recipe.data, "size": recipe.size, "device": pretended.NAME}
+    words = [word for name, value in asked.items() for word in (f"--{name}", value)]
+    on_device.typed(
+        "scores", *words, "--checkpoint", "none", "--criterion", "l1", "--out", tmp_path / "l1.csv"
+    )
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1 and f"computed on {pretended.NAME}; saved in" in line
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # a person watches
+    with Bars(pretended.NAME), Bars("cpu"):
+        pass
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith(f"computing on {pretended.NAME} (") and told[1] == "computing on cpu"
+
+
+def test_a_device_that_is_not_there_ends_the_command_line_with_one_line(tmp_path, capsys):
+    assert main(["train", "--device", "cuda:3", "--out", str(tmp_path / "weights.safetensors")]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1 and "cuda:3" in told[0] and "--device auto" in told[0]

@@ -52,9 +52,9 @@ def train_network(
     its right answers on the test part, and the versions it was made with. Raises ValueError on an unknown
     name and on a file that cannot be written, before anything is trained.
     """
-    path = writable(out)
+    path, home = writable(out), usable(device)
     dataset = load_data(data, seed=seed, size=default_size(model))
-    network = load_model(model, dataset, "none").to(usable(device))
+    network = load_model(model, dataset, "none").to(home)
     options = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
     where = {"normalization": network.origin.normalization, "device": device, "watch": watch}
     with threads_set(threads) as used:

@@ -128,7 +128,7 @@ def by_repair(recipe: Recipe, folder: Path, images: int) -> Figures:
 def by_latency(recipe: Recipe, folder: Path, images: int) -> Figures:
     graph = loaded(recipe).graph
     table = pruning.latency_table(graph, batch=2)
-    grids = (replace(grid, ms=1e-6 * np.outer(grid.first, grid.second)) for grid in table.grids)
+    grids = (replace(grid, ms=0.01 * np.outer(grid.first, grid.second)) for grid in table.grids)
     table = replace(table, grids=tuple(grids), in_network=1.0, each_ms=0.0, constant_ms=0.0)
     (folder / "latency.json").write_text(table.to_json())  # times that no other work on the machine changes
     asked = plain(recipe, measure="latency", cut=recipe.cut, latency=str(folder / "latency.json"))

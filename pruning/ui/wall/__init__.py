@@ -12,7 +12,7 @@ from pruning.ui.wall.shown import Shown, shipped_for
 
 def choose(recipe: Recipe):
     """Which criterion decides, and a second one beside it."""
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         bound = state.bound("criterion", options=LISTED)
         st.selectbox("Channels are ranked by", LISTED, format_func=titled, width=300, **bound)
         names = ["", *(name for name in LISTED if name != recipe.criterion)]
@@ -24,7 +24,7 @@ def choose(recipe: Recipe):
             help="A second wall of pictures, pruned by another criterion at the same pruning ratio.",
             **state.bound_look("beside", beside(recipe), none="", options=names),
         )
-    choices.about_criteria()
+        choices.about_criteria()
 
 
 def beside(recipe: Recipe) -> str:

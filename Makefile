@@ -31,7 +31,7 @@ assets: .venv/installed
 	    --out assets/vgg16_slim-scenes.safetensors
 	$(TRAIN) --model mobilenet_v2_slim --data scenes --epochs 14 --lr 0.1 --batch-size 64 --seed 0 --threads 1 \
 	    --device cpu --out assets/mobilenet_v2_slim-scenes.safetensors
-	$(BIN)/python -m pruning.wall
+	$(BIN)/python -m pruning.shipped
 
 # PRUNING_DATA: folder of the public checkpoints and CIFAR-10 images. What is in .measured/ is not measured again.
 measure: .venv/installed-dev chromium

@@ -15,7 +15,7 @@ ORDER = (
     *("progress", "devices", "bars", "wording", "terms", "task", "models", "data", "channels", "cost"),
     *("statistics", "surgery"),
     *("latency", "reconstruction", "attribution", "criteria", "allocation", "train", "gates", "search"),
-    *("quantize", "export", "experiment", "wall", "jobs"),
+    *("quantize", "export", "experiment", "wall", "shipped", "jobs"),
     *("listing", "flags", "figures", "ui", "bench", "__main__"),
 )
 ABOVE_ALL = {

@@ -160,9 +160,7 @@ def _scores(
     again = None
     if criterion.again:
         taken = signature(criterion.again).parameters
-        again = _Again(
-            criterion.again, tuple((key, value) for key, value in keywords.items() if key in taken)
-        )
+        again = Again(criterion.again, tuple((key, value) for key, value in keywords.items() if key in taken))
     for done, g in enumerate(wanted):
         watch("score", done, len(wanted), message=name)
         group = structure.groups[g]
@@ -194,7 +192,7 @@ def as_array(tensor) -> np.ndarray:
     return (tensor.float() if tensor.element_size() < 4 else tensor).numpy()
 
 
-class _Again:
+class Again:
     """An order that depends on the width, with its options bound; a class so that Scores can travel between
     processes."""
 

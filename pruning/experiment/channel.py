@@ -14,7 +14,8 @@ import pandas as pd
 from pruning.channels.records import ChannelGroup, LayerRecord
 from pruning.data import Split, to_tensor
 from pruning.devices import for_double
-from pruning.experiment.preview import Kept, loaded, network_key
+from pruning.experiment.kept import Kept
+from pruning.experiment.preview import loaded, network_key
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.removal import IMAGES
 from pruning.experiment.sources import Loaded

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from pruning.criteria.registry import with_option
+from pruning.experiment.kept import Kept
 from pruning.experiment.paired import Difference, paired_difference
-from pruning.experiment.preview import Kept, loaded, score_key, scored
+from pruning.experiment.preview import loaded, score_key, scored
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.removal import IMAGES, Steps, holdout_of, learned
 from pruning.experiment.report import stored_bytes

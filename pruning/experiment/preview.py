@@ -4,12 +4,9 @@ These run in a preview worker, again and again for one network, so each process 
 and scores it loaded; a lock keeps two threads of one worker from masking the same network at once.
 """
 
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +14,7 @@ import pandas as pd
 from pruning.channels.records import Structure
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
+from pruning.experiment.kept import Kept
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.run import LIMITS, SEARCHING, planned, scores_of
 from pruning.experiment.sources import Loaded, load, resolved, use_threads
@@ -75,22 +73,6 @@ class FullAccuracy:
     correct: int
     images: int
     of: int
-
-
-class Kept:
-    """The last few results of slow steps, by key; one at a time."""
-
-    def __init__(self, most: int):
-        self.most, self.values, self.lock = most, OrderedDict(), threading.RLock()
-
-    def get(self, key, make: Callable[[], Any]):
-        with self.lock:
-            if key not in self.values:
-                self.values[key] = make()
-                while len(self.values) > self.most:
-                    self.values.popitem(last=False)
-            self.values.move_to_end(key)
-            return self.values[key]
 
 
 _NETWORKS, _SCORES, _PLANS, _ERRORS = Kept(3), Kept(30), Kept(60), Kept(20)
@@ -201,8 +183,7 @@ def plan_of(recipe: Recipe, watch: Watch = silent) -> Plan:
 
 def errors_by_group(recipe: Recipe, watch: Watch = silent) -> dict[int, np.ndarray]:
     """What `search.errors_of` says of the groups that the recipe may cut, at every number of channels."""
-    found = loaded(recipe, watch)
-    whole = recipe.groups == "all" or bool(recipe.cut_group)
+    found, whole = loaded(recipe, watch), cuts_any_group(recipe)
     groups = tuple(g for g, group in enumerate(found.graph.structure.groups) if whole or group.inner)
 
     def make() -> dict[int, np.ndarray]:
@@ -212,20 +193,34 @@ def errors_by_group(recipe: Recipe, watch: Watch = silent) -> dict[int, np.ndarr
     return _ERRORS.get((*score_key(recipe), groups), make)
 
 
-def accuracy_now(recipe: Recipe, how: str = "", raw_only: bool = False, watch: Watch = silent) -> AccuracyNow:
+def remember(recipe: Recipe, scores: Scores | None, errors: Mapping[int, np.ndarray] | None):
+    """Takes over what is known of a recipe already, so that it is not computed again."""
+    if scores is not None:
+        _SCORES.get(score_key(recipe), lambda: scores)
+    if errors is not None:
+        _ERRORS.get((*score_key(recipe), tuple(errors)), lambda: errors)
+
+
+def cuts_any_group(recipe: Recipe) -> bool:
+    """Whether groups that are written by several layers may lose channels too."""
+    return recipe.groups == "all" or bool(recipe.cut_group)
+
+
+def accuracy_now(
+    recipe: Recipe, how: str = "", raw_only: bool = False, plan: Plan | None = None, watch: Watch = silent
+) -> AccuracyNow:
     """What the recipe's cut would leave, as it is and repaired, on up to 500 hold-out images.
 
-    how: the repair; unsaid, `best_repair`.   raw_only: the repair is left out.
+    how: the repair; unsaid, `best_repair`.   raw_only: the repair is left out.   plan: the recipe's, where it
+    is known already; its structure may be left out.
     The baseline is on the same images. The hold-out, never the test part: a slider that is dragged until the
     test part looks good would have chosen on it.
     """
     from pruning.surgery import cut
 
-    found, plan, how = loaded(recipe, watch), plan_of(recipe, watch), how or best_repair(recipe)
-    images = found.data.holdout.take(np.arange(min(PREVIEW_IMAGES, len(found.data.holdout))))
-    baseline = _BASELINES.get(
-        network_key(recipe), lambda: _right(found, found.model, images, "baseline", watch)
-    )
+    found, how = loaded(recipe, watch), how or best_repair(recipe)
+    plan = replace(plan, structure=found.graph.structure) if plan else plan_of(recipe, watch)
+    images, baseline = _whole(found, watch)
     small = cut(found.model, plan)
     raw = _RAW.get(plan_key(recipe), lambda: _right(found, small, images, "raw", watch))
     watch("evaluate", len(images), len(images), raw=raw, baseline=baseline, images=len(images))
@@ -235,8 +230,7 @@ def accuracy_now(recipe: Recipe, how: str = "", raw_only: bool = False, watch: W
     elif not raw_only:
         seconds, messages = _repair(recipe, plan, small, how, watch)
         repaired = _right(found, small, images, "repaired", watch)
-    learned = recipe.checkpoint not in (None, "none")
-    counts = (len(images), "hold-out", learned, baseline, raw, repaired)
+    counts = (len(images), "hold-out", _learned(recipe), baseline, raw, repaired)
     return AccuracyNow(*counts, how, seconds, error_of(plan, recipe), tuple(messages))
 
 
@@ -253,6 +247,17 @@ def error_of(plan: Plan, recipe: Recipe) -> float | None:
     if recipe.allocation != "error":
         return None
     return plan.path[-1].price if plan.path else 0.0
+
+
+def _learned(recipe: Recipe) -> bool:
+    return recipe.checkpoint not in (None, "none")
+
+
+def _whole(found: Loaded, watch: Watch):
+    """The images that previews count on, and how many the full network has right."""
+    images = found.data.holdout.take(np.arange(min(PREVIEW_IMAGES, len(found.data.holdout))))
+    key = network_key(found.recipe)
+    return images, _BASELINES.get(key, lambda: _right(found, found.model, images, "baseline", watch))
 
 
 def _right(found: Loaded, model, images, stage: str, watch: Watch) -> int:

@@ -190,16 +190,16 @@ def planned(
 ) -> Plan:
     """The recipe's plan, from scores.
 
-    graph: a ChannelGraph or its Structure: milliseconds. An allocation that runs the network needs the
-    ChannelGraph and the data: seconds to minutes. table: of measured times, for measure latency; by default
-    the one that the recipe names.   errors: `search.errors_of` these scores, where known.   expect:
-    allocation error tries a few cuts, to say what accuracy to expect. Raises ValueError where the recipe
-    names no table and needs one, TypeError where a search is given a Structure."""
+    graph: a ChannelGraph or its Structure: milliseconds, by error too with `errors`. An allocation that runs
+    the network needs the ChannelGraph and the data, and takes seconds to minutes.   table: of measured times,
+    for measure latency; unsaid the one that the recipe names.   errors: `search.errors_of` these scores.
+    expect: allocation error tries a few cuts, to say what accuracy to expect. Raises ValueError where the
+    recipe names no table and needs one, TypeError where a search is given a Structure alone."""
     limits = {name: getattr(recipe, name) for name in LIMITS} | timed_by(recipe, table)
     if recipe.allocation not in SEARCHES:
         return make_plan(graph, scores, **limits)
-    if isinstance(graph, Structure):
-        raise TypeError(f"allocation {recipe.allocation} runs the network: give the ChannelGraph and data")
+    if isinstance(graph, Structure) and errors is None:
+        raise TypeError(f"allocation {recipe.allocation} runs the network: give its ChannelGraph, and data")
     return search_plan(
         graph,
         recipe.criterion,

@@ -3,13 +3,14 @@
 A point is an `AccuracyNow` at one cut; each is asked for by itself, so that it is kept by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pruning.experiment.preview import AccuracyNow
+from pruning.experiment.preview import AccuracyNow, best_repair
+from pruning.experiment.recipe import Recipe
 from pruning.search.expectation import Tried, expected
 
 COARSE = (0.5, 0.3, 0.7, 0.1, 0.9)
@@ -29,6 +30,23 @@ class Between:
     repaired: float | None
     low: float
     high: float
+
+
+def quick(recipe: Recipe) -> str:
+    """The repair of the curve: seconds a cut, so not block matching, which only the recipe's own cut gets."""
+    return "recalibrate" if recipe.repair == "recalibrate" else "reconstruct"
+
+
+def order(recipe: Recipe) -> Iterator[tuple[float, str, bool]]:
+    """(cut, repair, raw_only) of every count, the most wanted first; what comes twice counts once. What one
+    looks at, the recipe's own cut, comes before the others but for their raw counts: those take a moment, and
+    say at once what the curve looks like."""
+    how = quick(recipe)
+    yield recipe.cut, how, True
+    yield recipe.cut, how, False
+    yield from ((cut, how, True) for cut in COARSE)
+    yield recipe.cut, best_repair(recipe), False
+    yield from ((cut, how, False) for cut in (*COARSE, *MIDDLES))
 
 
 def curve(found: Mapping[float, AccuracyNow]) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from pruning.criteria.cpot import transported
 from pruning.criteria.di import RHO, cumulative_information, pooled_features, share_needed
 from pruning.criteria.labels import no_class_information
 from pruning.criteria.scoring import seen_by
-from pruning.experiment.preview import Kept, loaded, score_key, scored
+from pruning.experiment.kept import Kept
+from pruning.experiment.preview import loaded, score_key, scored
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.sources import Loaded
 from pruning.progress import Watch, silent

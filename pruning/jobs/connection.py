@@ -42,6 +42,7 @@ class Connection:
             pure=False,
             retries=0,
             resources=self.resources(job.lane),
+            priority=-job.turn,  # of equal ones the first that was handed in
         )
 
     def resources(self, lane: Lane) -> dict[str, int] | None:

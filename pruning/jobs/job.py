@@ -54,6 +54,7 @@ class Job:
     folder:   where its result is saved, if it is; removed when the job is forgotten.
     after:    the id of the ended job that it goes on from, if it does.
     call:     function and arguments, pickled (so the function is importable where the worker runs).
+    turn:     of all that wait in its lane the lowest is next: see `Lanes`.
     events:   in the order in which they were told; only ever appended to.
     """
 
@@ -65,6 +66,7 @@ class Job:
     about: str = ""
     folder: Path | None = None
     after: str = ""
+    turn: int = 0
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     events: list[Event] = field(default_factory=list, repr=False)
     submitted: float = field(default_factory=time.time)

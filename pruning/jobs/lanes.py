@@ -34,14 +34,25 @@ class Lanes:
     lane.
     warm:      modules that each worker imports ahead of its first call.
     memory:    bytes a worker may use; None takes 30 % of the machine's. A worker that needs more is ended.
+    after:     seconds until the processes are started, unless something is handed in before.
+
+    Of previews those of the sessions come by turns, so that nobody waits for all that another one has asked:
+    each gets the turn after its session's last one, or after the one at work. Other lanes keep the order in
+    which jobs were handed in.
     """
 
     def __init__(
-        self, *, scheduler: str | None = None, warm: tuple[str, ...] = WARM, memory: int | None = None
+        self,
+        *,
+        scheduler: str | None = None,
+        warm: tuple[str, ...] = WARM,
+        memory: int | None = None,
+        after: float = 0.0,
     ):
         self.scheduler, self.warm, self.memory = scheduler, warm, memory
         self.folder, self.topic = Folder(), f"pruning-{secrets.token_hex(8)}"
-        self.lock = threading.RLock()
+        self.lock, self.after, self.hurry = threading.RLock(), after, threading.Event()
+        self.turns: dict[Lane, int] = dict.fromkeys(LANES, 0)  # of the latest job that began
         self.known: dict[str, Job] = {}  # by id, in the order of submission
         self.connection, self.connecting, self.closed, self.opening = None, False, False, None
         atexit.register(self.close)
@@ -61,7 +72,9 @@ class Lanes:
         with self.lock:
             self._forget()
             overtaken = [old for old in self.known.values() if lane == "preview" and supersedes(job, old)]
+            job.turn = self._next_turn(job)
             self.known[job.id] = job
+        self.hurry.set()
         for old in overtaken:
             self.cancel(old)
         self._hand_in(job)
@@ -76,8 +89,9 @@ class Lanes:
         return [job for job in reversed(list(self.known.values())) if job.lane == lane]
 
     def ahead(self, job: Job) -> list[Job]:
-        """The unfinished jobs of its lane that came before it, the first one first."""
+        """The unfinished jobs of its lane that come before it, the first one first."""
         lane = [other for other in list(self.known.values()) if other.lane == job.lane and not other.finished]
+        lane.sort(key=lambda other: (other.began is None, other.turn))  # of equal turns in their order
         return lane[: lane.index(job)] if job in lane else []
 
     def cancel(self, job: Job):
@@ -103,6 +117,7 @@ class Lanes:
         """Ends workers and scheduler, and removes every file. Waits (1 s, or until they are up)."""
         with self.lock:
             self.closed, opening = True, self.opening
+        self.hurry.set()
         if opening:
             opening.join(STARTS_WITHIN)  # what it starts would stay, and write into a folder that is gone
         with self.lock:
@@ -116,6 +131,11 @@ class Lanes:
         atexit.unregister(self.close)
 
     # --------------------------------------------------------------------------------- on the way there
+
+    def _next_turn(self, job: Job) -> int:
+        lane = [other for other in self.known.values() if other.lane == job.lane and not other.finished]
+        own = [one.turn for one in lane if job.lane != "preview" or one.session == job.session]
+        return max([self.turns[job.lane], *own]) + 1
 
     def _hand_in(self, job: Job):
         """To Dask, if the way is open; else the job waits for `_connect`, which hands in all that wait."""
@@ -140,7 +160,10 @@ class Lanes:
     def _open(self):
         from pruning.jobs import connection as way  # distributed takes 0.6 s to import, the first page less
 
+        self.hurry.wait(self.after)
         try:
+            if self.closed:
+                return
             if self.connection:
                 self.connection.close()
             if self.scheduler:
@@ -179,6 +202,7 @@ class Lanes:
             job.events.append(event)
         elif job.began is None:
             job.began = event
+            self.turns[job.lane] = max(self.turns[job.lane], job.turn)
         elif lose(job):  # somebody else's scheduler runs it a second time
             job.future.release()
 

@@ -1,7 +1,8 @@
 """search_plan: from a network, a criterion and images to a Plan, by an allocation that runs the network.
 
-graph: a ChannelGraph; its network is not changed.   criterion, options: say which channels of a group go
-first.   data: as for `score`; what a step costs is measured on its hold-out.
+graph: a ChannelGraph, whose network is not changed; its Structure where scores and errors are given.
+criterion, options: say which channels of a group go first.
+data: as for `score`; what a step costs is measured on its hold-out.
 allocation: greedy, trace-ratio or error.   cut, measure, groups, protect, cut_group, max_cut_per_group,
 min_channels, round_to, latency: as for `plan`.
 by: what greedy counts: the rise of cross-entropy or of KL to the full network, or the DI lost, which runs no
@@ -24,6 +25,7 @@ import numpy as np
 
 from pruning.allocation import MEASURES, made
 from pruning.allocation.limits import Limits, cost_of, limits_of
+from pruning.channels.records import Structure
 from pruning.cost import Plan, Step
 from pruning.criteria.registry import CRITERIA, must_be_scored, resolve_options
 from pruning.criteria.scores import Scores
@@ -78,7 +80,7 @@ def search_plan(
 
     Raises ValueError where a name does not exist or the target is out of reach."""
     _check(criterion, cut, measure, allocation, by)
-    net, bounds = graph.structure, (max_cut_per_group, min_channels, round_to)
+    net, bounds = getattr(graph, "structure", graph), (max_cut_per_group, min_channels, round_to)
     limits = limits_of(net, groups, protect, dict(cut_group), *bounds)
     budget = Budget(limits, cost_of(net, measure, limits, latency), cut)
     sample = _Sample(
@@ -153,6 +155,7 @@ class _Search:
 
     def __init__(self, graph, sample: _Sample, budget: Budget, prices: dict, every: int, progress):
         self.graph, self.sample, self.budget, self.prices = graph, sample, budget, prices
+        self.structure: Structure = getattr(graph, "structure", graph)
         self.by, self.every, self.progress = prices["by"], every, progress
         self.messages: list[str] = []
 
@@ -162,17 +165,17 @@ class _Search:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return self.graph.structure.names
+        return self.structure.names
 
     @property
     def scored(self) -> str:
         """Which groups have to be scored: the inner ones, if no other loses channels."""
         losing = {*self.limits.open, *np.flatnonzero(self.limits.given).tolist()}
-        return "inner" if all(self.graph.structure.groups[g].inner for g in losing) else "all"
+        return "inner" if all(self.structure.groups[g].inner for g in losing) else "all"
 
     def plan(self, allocation: str, measure: str, scores: Scores | None, errors, expect) -> Plan:
         scores = scores or self.sample.score(self.graph, self.scored, self.progress.watch)
-        self.order, self.errors = Order(self.graph.structure, scores), errors
+        self.order, self.errors = Order(self.structure, scores), errors
         found = {"greedy": self.greedy, "trace-ratio": self.trace_ratio, "error": self.by_error}[allocation]
         counts, path = found()
         plan = self._made(counts, self.budget, measure)
@@ -181,7 +184,7 @@ class _Search:
 
     def _made(self, counts: np.ndarray, budget: Budget, measure: str) -> Plan:
         kept = self.order.kept(counts)
-        return made(self.graph.structure, kept, measure, budget.cut, budget.cost, budget.limits)
+        return made(self.structure, kept, measure, budget.cut, budget.cost, budget.limits)
 
     def greedy(self) -> tuple[np.ndarray, tuple[Step, ...]]:
         price = self._information_lost() if self.by == "di" else self._loss()

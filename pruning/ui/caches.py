@@ -1,5 +1,5 @@
-"""What the preview worker has found out: asked for once, kept for every session of the server, read and never
-changed.
+"""What the preview worker has found out, or what came with the project: asked for once, kept for every
+session of the server, read and never changed.
 
     structure(recipe), scores(recipe)            wait, with the worker's progress in place, and return the
                                                  value
@@ -9,31 +9,28 @@ Waiting looks up every 0.15 s, and there Streamlit ends the run when the person 
 stuck. Keys are digests of the recipe's fields that a value depends on, with the stamps of files they name.
 """
 
-import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pruning import experiment, terms
 from pruning.experiment import Recipe
 from pruning.experiment.channel import class_attribution, looked_into
 from pruning.experiment.judge import judged
 from pruning.experiment.labels import labels_tested
 from pruning.experiment.oracle import measured
-from pruning.experiment.run import LIMITS, SEARCHING
 from pruning.jobs import Job
 from pruning.jobs.job import Lane
+from pruning.shipped import questions, store
+from pruning.shipped.keys import CUTTING, NETWORK, SCORING, digest, same_network
+from pruning.shipped.questions import Question
+from pruning.terms import title
 from pruning.ui import jobs, state, visitor
+from pruning.ui.presence import presence
 from pruning.ui.spoken import spoken
 
-NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "seed", "device")
-SCORING = (*NETWORK, "criterion", "options", "calibration", "threads")
-CUTTING = (*LIMITS, *SEARCHING, "repair", "match_steps")  # the last two as `plans.as_searched` has them
 STAGES = {
     "trace": "Finding coupled layers",
     "statistics": "Collecting statistics over the images",
@@ -52,6 +49,7 @@ STAGES = {
     "latency": "Timing layers",
     "gates": "Training the gates",
 }
+__all__ = ["CUTTING", "NETWORK", "SCORING", "digest", "same_network"]
 PATIENCE = 0.15  # seconds between two looks at a computation; what is quicker shows no progress at all
 
 
@@ -86,18 +84,6 @@ def asked() -> bool:
     return _server()["asked"]
 
 
-def digest(recipe: Recipe, fields: tuple[str, ...]) -> str:
-    """Of these fields, and of the size and time of a file that one of them names."""
-    told = {name: getattr(recipe, name) for name in fields}
-    paths = [Path(told[name]) for name in ("data", "checkpoint") if told.get(name)]
-    stamps = [(path.stat().st_mtime_ns, path.stat().st_size) for path in paths if path.exists()]
-    return hashlib.sha256(json.dumps([told, stamps], sort_keys=True).encode()).hexdigest()[:24]
-
-
-def same_network(one: Recipe, other: Recipe) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in NETWORK)
-
-
 def ask(
     function: Callable,
     recipe: Recipe,
@@ -110,7 +96,7 @@ def ask(
     lane: Lane | None = None,
     page_only: bool = False,
 ) -> Answer:
-    """The kept value, or the preview that will bring it. Does not wait.
+    """The kept value, the one that ships, or the preview that will bring it. Does not wait.
 
     function: importable, called in the worker as function(recipe, *more, watch=watch). key: what the value
     depends on. about: a newer preview ends this session's older ones, but for those about the same; unsaid it
@@ -118,32 +104,58 @@ def ask(
     no job where nothing was asked, or it was cancelled. lane: that of a measurement, which nothing else that
     is asked ends, as it ends nothing; unsaid this is a preview. page_only: it ends when the page is left.
     """
-    kept = _kept(function.__qualname__, key)
+    kept, place = _kept(function.__qualname__, key), f"{function.__qualname__} {key}"
+    if "value" not in kept and (found := store.value(recipe, place)) is not None:
+        kept["value"] = found
     if "value" in kept:
         return Answer(kept["value"])
     asked = st.session_state.setdefault("previews", {})
-    place = f"{function.__qualname__} {key}"
     job = asked.get(place)
     if job is None or job.status == "cancelled" or (again and job.finished):
         if not start:
             return Answer()
-        _server()["asked"] = True
-        how = {"about": place} if lane else {"about": about or digest(recipe, NETWORK)}
-        how |= {"session": "" if lane else state.session_id(), "owner": visitor.owner(), "title": title}
-        job = asked[place] = jobs.lanes().submit(lane or "preview", function, recipe, *more, **how)
+        job = asked[place] = _begun(lane, (function, recipe, *more), title, place, about)
         if page_only:
             st.session_state.setdefault("of this page", []).append(job)
+    if not job.finished:
+        presence().wants(job)
     if job.status == "done":
         kept["value"] = asked.pop(place).result()
         return Answer(kept["value"])
     return Answer(error=job.error, job=job)
 
 
+def _begun(lane: Lane | None, call: tuple, title: str, place: str, about: str) -> Job:
+    """A job for a question's function, recipe and further arguments."""
+    how = {"title": title, "owner": visitor.owner()}
+    if lane:
+        how["about"] = place
+    else:
+        how |= {"session": state.session_id(), "about": about or digest(call[1], NETWORK)}
+    _server()["asked"] = True
+    presence().goes_on()
+    return jobs.lanes().submit(lane or "preview", *call, **how)
+
+
+def ask_question(question: Question, **how) -> Answer:
+    return ask(question.function, question.recipe, *question.more, key=question.key, **how)
+
+
+def remembered(kind: str, key: str, make: Callable[[], Any]) -> Any:
+    """A value that is made here, in a moment, from others that are kept; made once."""
+    kept = _kept(kind, key)
+    if "value" not in kept:
+        kept["value"] = make()
+    return kept["value"]
+
+
 def leave_page(title: str):
-    """Ends what was asked for another page only, once this session is on the page called `title`."""
+    """Ends what was asked for another page, once this session is on the page called `title`: at once where
+    it was asked for that page only, else unless this page asks for it as well."""
     before, st.session_state["page"] = st.session_state.get("page"), title
-    if before != title:
+    if before not in (None, title) and asked():
         end_of_page()
+        presence().leave(list(st.session_state.get("previews", {}).values()))
 
 
 def end_of_page():
@@ -172,7 +184,9 @@ def wait(question: Callable[..., Answer]) -> Any:
 def follow(question: Callable[..., Answer], draw: Callable[[Any], None]):
     """Draws the value, now or when it comes, without holding up the page; a failure is a sentence and a
     button."""
-    if not asked():
+    if (known := question(start=False)).value is not None:
+        draw(known.value)
+    elif not asked():
         st.fragment(ask_later, run_every=0.3)(question, [])
     elif (answer := question()).pending:
         st.fragment(look_again, run_every=0.5)(question)
@@ -200,7 +214,8 @@ def look_again(question: Callable[..., Answer]):
 def settle(answer: Answer, question: Callable[..., Answer], draw: Callable[[Any], None]):
     if answer.error:
         st.error(spoken(answer.error))
-        st.button("Try again", on_click=question, kwargs={"again": True}, key=f"again {answer.job.id}")
+        if answer.job is not None:  # else nothing would come of it
+            st.button("Try again", on_click=question, kwargs={"again": True}, key=f"again {answer.job.id}")
     else:
         draw(answer.value)
 
@@ -208,8 +223,8 @@ def settle(answer: Answer, question: Callable[..., Answer], draw: Callable[[Any]
 def progress(job: Job) -> tuple[float, str]:
     """How far a job is, 0 to 1, and what it does, in words."""
     if not job.events:
-        if job.position:
-            return 0.0, "Waiting for what was asked before"
+        if ahead := jobs.lanes().ahead(job):
+            return 0.0, f"Waiting for {jobs.called(ahead[0])}"
         late = job.status == "queued" and time.time() - job.submitted > 1.5
         return 0.0, "The worker processes are starting" if late else "Starting"
     event = job.events[-1]
@@ -230,7 +245,7 @@ def structure(recipe: Recipe):
 
 
 def ask_structure(recipe: Recipe, **how) -> Answer:
-    return ask(experiment.describe, recipe, key=digest(recipe, NETWORK), title="Structure", **how)
+    return ask_question(questions.structure(recipe), title="Structure", **how)
 
 
 def scores(recipe: Recipe):
@@ -239,8 +254,13 @@ def scores(recipe: Recipe):
 
 
 def ask_scores(recipe: Recipe, **how) -> Answer:
-    title = f"Scores by {terms.title(recipe.criterion)}"
-    return ask(experiment.scored, recipe, key=digest(recipe, SCORING), title=title, **how)
+    return ask_question(questions.scores(recipe), title=f"Scores by {title(recipe.criterion)}", **how)
+
+
+def ask_errors(recipe: Recipe, **how) -> Answer:
+    """{group number: what is lost with each number of its channels gone}; does not wait."""
+    words = f"Errors in the order of {title(recipe.criterion)}"
+    return ask_question(questions.errors(recipe), title=words, **how)
 
 
 # ------------------------------------------------------------------------------- one channel, and the oracle
@@ -269,7 +289,7 @@ def ask_oracle(recipe: Recipe, group: str, **how) -> Answer:
 
 def ask_judge(recipe: Recipe, group: str, alone: tuple, own: tuple, other: tuple, **how) -> Answer:
     """experiment.judge.Judged: what two choices within a group cost; does not wait."""
-    key = f"{digest(recipe, (*NETWORK, 'calibration', 'threads'))} {group} {alone} {own} {other}"
+    key = f"{digest(recipe, (*NETWORK, 'calibration'))} {group} {alone} {own} {other}"
     title = f"Who is right in {group}?"
     return ask(judged, recipe, group, alone, own, other, key=key, title=title, **how)
 

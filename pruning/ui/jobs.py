@@ -13,13 +13,14 @@ from pruning.jobs import Job, Lanes
 from pruning.jobs.lanes import address_in_environment
 from pruning.ui import names, state, uploads, visitor
 
+AFTER = 1.5  # seconds, for the server's first paint; then the workers come up, whether they are asked or not
 FOREIGN = "This job was started by somebody else, who alone can end it or go on with it."
 
 
 @st.cache_resource(show_spinner=False, on_release=Lanes.close)
 def lanes() -> Lanes:
     """Returns at once, also the first time: the processes start in the background."""
-    return Lanes(scheduler=address_in_environment())
+    return Lanes(scheduler=address_in_environment(), after=AFTER)
 
 
 def start(function: Callable, recipe: Recipe, folder: Path, **about) -> Job:
@@ -67,6 +68,11 @@ def standing(job: Job) -> str:
         return job.status
     ahead = lanes().ahead(job)
     return f"waiting: {before_it(ahead)}" if ahead else "starting"
+
+
+def called(job: Job) -> str:
+    """What one waits for, in words; of another visitor's request nothing is told."""
+    return f"what you asked before: {job.title}" if mine(job) else "another visitor's request"
 
 
 def before_it(ahead: list[Job]) -> str:

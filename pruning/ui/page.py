@@ -15,6 +15,7 @@ from pruning.ui import (
     caches,
     copy_link,
     guard,
+    jobs,
     measuring,
     names,
     state,
@@ -40,6 +41,7 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> 
         recipe = state.follow_link()
     except ValueError as error:
         refuse_link(error)
+    jobs.lanes()  # its processes come up after the first paint
     measuring.take_up()
     caches.leave_page(title)
     uploads.store()  # before the workers start, which inherit where it is

@@ -4,8 +4,6 @@ and what a planned cut leaves of the accuracy.
 A search that may take minutes is never waited for. Where it has not ended, pages other than Prune show the
 same share of every group, and say so."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from pruning import experiment
@@ -13,27 +11,27 @@ from pruning.channels.records import Structure
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.experiment import Recipe
-from pruning.experiment.preview import best_repair
 from pruning.experiment.run import planned
-from pruning.experiment.unsaid import MATCH_STEPS
 from pruning.search import SEARCHES
+from pruning.shipped import questions
+from pruning.shipped.keys import SECONDS, as_searched
 from pruning.terms import ALLOCATIONS, sentence
 from pruning.ui import caches, page
 
 NAMES = {name: f"The {ALLOCATIONS[name].title}" for name in ("greedy", "trace-ratio")}
-SECONDS = ("error",)  # searches that take seconds, and a moment at the next cut: these are waited for
 
 
 def plan(recipe: Recipe):
     """Which channels stay. Ends the page with a sentence where the target is out of reach."""
     described, scored = caches.structure(recipe), caches.scores(recipe)
-    if recipe.allocation in SECONDS:
-        return caches.wait(lambda **how: ask(recipe, **how))
-    if recipe.allocation in SEARCHES:
-        if (known := ask(recipe, start=False).value) is not None:
-            return known
-        recipe = recipe.but(allocation="uniform")
     try:
+        if recipe.allocation in SECONDS:
+            errors = caches.wait(lambda **how: caches.ask_errors(recipe, **how))
+            return by_error(recipe, described.structure, scored, errors)
+        if recipe.allocation in SEARCHES:
+            if (known := ask(recipe, start=False).value) is not None:
+                return known
+            recipe = recipe.but(allocation="uniform")
         return of_scores(recipe, described.structure, scored)
     except ValueError as error:
         page.stop(error)
@@ -45,6 +43,14 @@ def of_scores(recipe: Recipe, structure: Structure, scores: Scores) -> Plan:
     return planned(recipe, structure, scores)
 
 
+def by_error(recipe: Recipe, structure: Structure, scores: Scores, errors: dict) -> Plan:
+    """The plan by error: milliseconds once the errors are known. Raises ValueError where the target is out of
+    reach."""
+    asked = as_searched(recipe)
+    key = caches.digest(asked, (*caches.SCORING, *caches.CUTTING))
+    return caches.remembered("plan", key, lambda: planned(asked, structure, scores, errors=errors))
+
+
 def beside(recipe: Recipe, scores: Scores) -> Plan:
     """What another criterion's scores would cut in the recipe's place: at the same widths, where they took a
     search, else at those that its allocation gives these scores."""
@@ -54,10 +60,39 @@ def beside(recipe: Recipe, scores: Scores) -> Plan:
 
 def ask(recipe: Recipe, **how) -> caches.Answer:
     """The Plan of an allocation that searches; does not wait. A newer search of this session ends it."""
+    if recipe.allocation in SECONDS:
+        return _by_error(recipe, **how)
     recipe = as_searched(recipe)
     key = caches.digest(recipe, (*caches.SCORING, *caches.CUTTING))
     more = {"key": key, "about": f"search {key}", "title": sentence(ALLOCATIONS[recipe.allocation].title)}
     return caches.ask(experiment.plan_of, recipe, **more, **how)
+
+
+def _by_error(recipe: Recipe, **how) -> caches.Answer:
+    parts = []
+    for question in (caches.ask_structure, caches.ask_scores, caches.ask_errors):
+        answer = question(recipe, **how)
+        if answer.value is None:
+            return answer
+        parts.append(answer.value)
+    described, scores, errors = parts
+    try:
+        return caches.Answer(by_error(recipe, described.structure, scores, errors))
+    except ValueError as error:
+        return caches.Answer(error=str(error))
+
+
+def known(recipe: Recipe) -> caches.Answer:
+    """The recipe's plan, as far as it needs no more than what is known by now."""
+    if recipe.allocation in SEARCHES:
+        return ask(recipe, start=False)
+    described, scores = (ask(recipe, start=False).value for ask in (caches.ask_structure, caches.ask_scores))
+    if described is None or scores is None:
+        return caches.Answer()
+    try:
+        return caches.Answer(of_scores(recipe, described.structure, scores))
+    except ValueError as error:
+        return caches.Answer(error=str(error))
 
 
 def at_once(recipe: Recipe) -> Recipe:
@@ -82,19 +117,6 @@ def in_words(recipe: Recipe):
         st.caption(words + "by the same ratio.")
 
 
-def as_searched(recipe: Recipe, how: str = "") -> Recipe:
-    """The recipe with all that its plan does not depend on at one value. A search by losses only asks whether
-    the norms will follow the cut, by repair or training; one by errors expects an accuracy after a repair, by
-    default the best; other allocations ask nothing."""
-    repair = "none"
-    if recipe.allocation == "error":
-        repair = how or best_repair(recipe)
-    elif recipe.allocation in SEARCHES and (recipe.epochs or recipe.repair != "none"):
-        repair = "recalibrate"
-    steps = recipe.match_steps if repair == "match" else MATCH_STEPS
-    return replace(recipe, epochs=0, distill=False, repair=repair, match_steps=steps)
-
-
 def ask_accuracy(
     recipe: Recipe, how: str = "", *, raw_only: bool = False, about: str = "", **more
 ) -> caches.Answer:
@@ -102,10 +124,12 @@ def ask_accuracy(
 
     how: the repair, by default the recipe's, or reconstruction where it has none. A newer one ends this
     session's older ones, unless `about` says that they belong together."""
-    how = how or best_repair(recipe)
-    asked = as_searched(recipe, how)
-    if how == "match" and not raw_only:
-        asked = replace(asked, match_steps=recipe.match_steps)
-    key = f"{caches.digest(asked, (*caches.SCORING, *caches.CUTTING))} {'raw' if raw_only else how}"
-    more |= {"key": key, "about": about or key, "title": "Hold-out accuracy"}
-    return caches.ask(experiment.accuracy_now, asked, how, raw_only, **more)
+    question = questions.accuracy(recipe, how, raw_only)
+    more |= {"about": about or question.key, "title": "Hold-out accuracy"}
+    answer = caches.ask_question(question, **more | {"start": False})
+    if not more.get("start", True) or answer.value is not None or (answer.job and not more.get("again")):
+        return answer
+    planned = known(recipe)
+    if planned.error:  # out of reach, which the worker would only say again
+        return caches.Answer(error=planned.error)
+    return caches.ask_question(questions.accuracy(recipe, how, raw_only, planned.value), **more)

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 import pruning
 from pruning import Recipe
 from pruning.terms import percent
-from pruning.ui.wall.shown import shipped_for
 from tests.browser.walk import go, metric, picture, rest, right_of_digits, take_away, wall, wrong
+from tests.shipped_walls import shipped_wall
 
 PROJECTOR = {"width": 1024, "height": 768}
 CUT_OFF = """boxes => boxes.filter(box => {
@@ -60,7 +60,7 @@ def test_the_wall_follows_the_hand_and_repair_turns_pictures_back(visit):
     assert wrong(page) <= full + 6 < raw - 15  # most pictures come back
     expect(page).to_have_url(re.compile("repaired=1"))  # the link opens exactly this
     shown, cut = page.locator(".all").inner_text(), float(wall(page).get_attribute("data-cut"))
-    told = shipped_for(Recipe())
+    told = shipped_wall(Recipe())
     right = [told.correct[state][told.cuts.index(cut)] for state in (0, 1)]
     assert shown == f"Of 500 test images {right[0]} right, repaired: {right[1]}, full network: 466."
     rest(page)

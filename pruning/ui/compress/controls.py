@@ -4,10 +4,10 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.figures.bits import WAYS
+from pruning.shipped.questions import FIRST_BITS
 from pruning.ui import choices, state
 from pruning.ui.prune import controls, running
 
-FIRST_BITS = 4.0  # where nothing is said: half of what is common, and mostly without loss
 HELP = (
     "Cuts, repairs and fine-tunes as the recipe says, quantizes the weights, and measures on the test images."
 )

@@ -3,7 +3,6 @@
 Every count is a preview of its own, kept by its digest. Two are on their way at a time, so that the worker is
 never idle, and little is left to do when nobody looks any more."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -11,7 +10,8 @@ import streamlit as st
 
 from pruning.experiment import AccuracyNow, Recipe
 from pruning.experiment.preview import best_repair
-from pruning.experiment.tradeoff import COARSE, MIDDLES, curve
+from pruning.experiment.tradeoff import COARSE, MIDDLES, curve, order, quick
+from pruning.shipped.keys import as_searched
 from pruning.ui import caches, plans
 
 AHEAD = 2  # counts asked for at a time
@@ -64,25 +64,9 @@ class Counted:
                 self.points[cut] = answer.value
 
 
-def quick(recipe: Recipe) -> str:
-    """The repair of the curve: seconds a cut, so not block matching, which only the slider's own cut gets."""
-    return "recalibrate" if recipe.repair == "recalibrate" else "reconstruct"
-
-
-def order(recipe: Recipe) -> Iterator[tuple[float, str, bool]]:
-    """(cut, repair, raw_only) of every count, the most wanted first; what comes twice counts once."""
-    how = quick(recipe)
-    yield recipe.cut, how, True
-    yield from ((cut, how, True) for cut in COARSE[:3])
-    yield recipe.cut, how, False
-    yield from ((cut, how, True) for cut in COARSE[3:])
-    yield from ((cut, how, False) for cut in (*COARSE, *MIDDLES))
-    yield recipe.cut, best_repair(recipe), False
-
-
 def about(recipe: Recipe) -> str:
     """What counts have in common that may be on their way side by side: all but the cut."""
-    same = plans.as_searched(recipe).but(cut=0.5)
+    same = as_searched(recipe).but(cut=0.5)
     return f"counts {caches.digest(same, (*caches.SCORING, *caches.CUTTING))}"
 
 

@@ -10,6 +10,7 @@ from pruning.cost import Plan
 from pruning.experiment import Description, Recipe
 from pruning.figures.structure import structure, structure_in_words
 from pruning.search import SEARCHES
+from pruning.shipped.keys import SECONDS
 from pruning.terms import percent
 from pruning.ui import caches, names, plans, show, state
 from pruning.ui.prune import accuracy, curve, latency, search
@@ -48,8 +49,12 @@ def ask(recipe: Recipe, **how) -> caches.Answer:
         return timed
     recipe = timed.value
     if recipe.allocation in SEARCHES:
-        found = plans.ask(recipe, start=False).value
-        return caches.Answer(Planned(recipe, described.value, found, searches=found is None))
+        seconds = recipe.allocation in SECONDS
+        found = plans.ask(recipe, **how) if seconds else plans.ask(recipe, start=False)
+        if seconds and (found.job is not None or (found.pending and not how.get("start", True))):
+            return found
+        searches = found.value is None and not found.error
+        return caches.Answer(Planned(recipe, described.value, found.value, found.error, searches))
     try:
         plan = plans.of_scores(recipe, described.value.structure, scored.value)
     except ValueError as error:

@@ -1,13 +1,14 @@
-"""The wall of test pictures: the shipped one at once, any other as the preview worker fills it."""
+"""The wall of test pictures: what ships at once, the rest as the preview worker fills it. Two that are
+compared have their places and titles from the first moment on; one that is not known yet is greyed."""
 
 import streamlit as st
 
 from pruning.experiment import Recipe
-from pruning.terms import titled
-from pruning.ui import caches, choices, state
+from pruning.terms import title, titled
+from pruning.ui import baseline, caches, choices, state
 from pruning.ui.choices import LISTED
 from pruning.ui.wall import component, live
-from pruning.ui.wall.shown import Shown, shipped_for
+from pruning.ui.wall.shown import Shown
 
 
 def choose(recipe: Recipe):
@@ -37,11 +38,11 @@ def show(recipe: Recipe) -> str:
     """One wall, or two; those that do not come along are filled coarse to fine while one looks.
 
     Returns the sentence that was shown where there can be no wall, else ""."""
-    walls, pending = ask(recipe)
+    walls, pending = ask(recipe, start=caches.asked())  # else after the first paint
     if pending is not None and not pending.error:
-        st.fragment(fill, run_every=0.7)(recipe)
+        st.fragment(fill, run_every=0.7)(recipe, [])
         return ""
-    if walls:
+    if any(walls.values()):
         component.draw(recipe, walls)
     if pending is None:
         return ""
@@ -49,30 +50,42 @@ def show(recipe: Recipe) -> str:
     return pending.error
 
 
-def fill(recipe: Recipe):
+def fill(recipe: Recipe, painted: list[bool]):
     """Draws what is known and asks for more, until all is there; what the person does meanwhile goes to the
     page."""
-    walls, pending = ask(recipe)
+    walls, pending = ask(recipe, start=bool(painted) or caches.asked())
+    painted.append(True)
     if pending is None or pending.error or state.moved_on():
         st.rerun()
-    if walls:
+    if any(walls.values()):
         component.draw(recipe, walls)
-    known = [k is not None for wall in walls.values() for k in wall.predictions[0]]
-    share, text = caches.progress(pending.job)
-    if known:
-        share, text = sum(known) / len(known), f"{sum(known)} of {len(known)} cuts are there"
-    st.progress(share, text)
+    for name, wall in walls.items():
+        if wall is None or not wall.complete:
+            st.progress(*progress(name, wall, pending))
+            break
 
 
-def ask(recipe: Recipe, **how) -> tuple[dict[str, Shown], caches.Answer | None]:
-    """{criterion: wall} as far as they are known, and the first answer that is still to come."""
+def progress(name: str, wall: Shown | None, pending: caches.Answer) -> tuple[float, str]:
+    """How far the first wall is that is still being computed, and what the worker does, in words."""
+    share, text = caches.progress(pending.job) if pending.job else (0.0, "Starting")
+    if wall is None:
+        return share, f"{title(name)}: {text}"
+    there = sum(known is not None for known in wall.predictions[0])
+    return there / len(wall.cuts), f"{title(name)}: {there} of {len(wall.cuts)} cuts are there. {text}"
+
+
+def ask(recipe: Recipe, **how) -> tuple[dict[str, Shown | None], caches.Answer | None]:
+    """{criterion: wall} as far as it is known, the recipe's own first, and the first answer that is still to
+    come. The full network's accuracy is asked for before any wall that takes time."""
     names = [name for name in (recipe.criterion, beside(recipe)) if name]
     walls, pending = {}, None
-    for one in (recipe.but(criterion=name) for name in names):
-        known, waiting = shipped_for(one), None
-        if known is None:
+    for name in names:
+        start = how.get("start", True) and pending is None
+        one = recipe.but(criterion=name)
+        known, waiting = live.ask(one, **how | {"start": False})
+        if waiting is not None and start:
+            baseline.ask(recipe, about=caches.digest(recipe, caches.NETWORK))
             known, waiting = live.ask(one, **how)
-        if known is not None:
-            walls[one.criterion] = known
+        walls[name] = known
         pending = pending or waiting
     return walls, pending

@@ -20,10 +20,11 @@ _wall = st.components.v2.component(
 )
 
 
-def draw(recipe: Recipe, walls: dict[str, Shown]):
-    """Shows one or two walls of the same pictures, by criterion. What is chosen there becomes the recipe's
-    own."""
-    first = next(iter(walls.values()))
+def draw(recipe: Recipe, walls: dict[str, Shown | None]):
+    """Shows one or two walls of the same pictures, by criterion; at least one is known. What is chosen there
+    becomes the recipe's own."""
+    known = [wall for wall in walls.values() if wall is not None]
+    first = min(known, key=lambda wall: len(wall.cuts))  # of two, what both can reach
     sprite, side = sprite_of(first.images.tobytes(), first.images.shape)
     data = {
         "sprite": sprite,
@@ -35,13 +36,20 @@ def draw(recipe: Recipe, walls: dict[str, Shown]):
         "calibration": recipe.calibration,
         "cut": recipe.cut,
         "repair": state.looking_at("repaired") == "1",
-        "walls": [{"name": name, "title": title(name), **told(wall)} for name, wall in walls.items()],
+        "walls": [
+            {"name": name, "title": title(name), **told(wall, len(first.cuts))}
+            for name, wall in walls.items()
+        ],
     }
     _wall(key=KEY, data=data, on_cut_change=take_cut, on_repair_change=take_repair)
 
 
-def told(wall: Shown) -> dict:
-    return {"predictions": wall.predictions, "correct": wall.correct, "asked": wall.asked}
+def told(wall: Shown | None, cuts: int) -> dict:
+    """What one wall says at the first so many cuts; nothing of one that is still to come."""
+    if wall is None:
+        return {"predictions": [[None] * cuts] * 2, "correct": [[None] * cuts] * 2, "asked": 0}
+    predictions, correct = ([state[:cuts] for state in part] for part in (wall.predictions, wall.correct))
+    return {"predictions": predictions, "correct": correct, "asked": wall.asked}
 
 
 def take_cut():

@@ -89,19 +89,20 @@ function drawOne(wall, figure, one, k, state, percent) {
   const { data } = wall, canvas = figure.querySelector('canvas');
   const known = one.predictions[state][k] ? k : closest(one.predictions[state], k);
   canvas.classList.toggle('waiting', known !== k);
+  canvas.classList.toggle('pending', known < 0);
   paint(wall, canvas, known < 0 ? null : one.predictions[state][known]);
   const wrong = (s, at) => one.predictions[s][at]?.filter((guess, n) => guess !== data.truth[n]).length ?? '…';
   const many = data.truth.length, strong = (shown, text) => (shown ? `<b>${text}</b>` : text);
   const say = [strong(state === RAW, `${percent} of the work cut: ${wrong(RAW, k)} of ${many} wrong`)];
   if (data.cuts[k] > 0) say.push(strong(state === REPAIRED, `repaired: ${wrong(REPAIRED, k)}`));
   say.push(`full network: ${wrong(RAW, 0)}`);
-  const line = say.join('; ') + '.', count = figure.querySelector('.count');
+  const line = known < 0 ? 'Being computed…' : say.join('; ') + '.', count = figure.querySelector('.count');
   if (count.innerHTML !== line) count.innerHTML = line;
   figure.querySelector('.method').textContent = data.walls.length > 1 ? one.title : '';
   figure.querySelector('.all').textContent = overAll(data, one, k);
   const seen = state === REPAIRED ? 'repaired, ' : '';
-  canvas.setAttribute('aria-label', `${many} test images, ${one.title}, ${percent} of the work cut, ${seen}` +
-    `${wrong(state, k)} of ${many} wrong`);
+  canvas.setAttribute('aria-label', `${many} test images, ${one.title}, ` + (known < 0 ? 'being computed' :
+    `${percent} of the work cut, ${seen}${wrong(state, k)} of ${many} wrong`));
   Object.assign(canvas.dataset, { method: one.name, cut: data.cuts[k], state: state === REPAIRED ? 'repaired' : 'raw' });
 }
 

@@ -1,0 +1,151 @@
+"""What ships of the bundled networks: what their pages open with, current, small, and as it is computed."""
+
+import ast
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pruning import models
+from pruning.criteria import SCORED
+from pruning.experiment import AccuracyNow, Recipe
+from pruning.experiment.preview import accuracy_now, scored
+from pruning.shipped import making, questions, stamps, store
+from pruning.shipped.making import difference, everything, stale
+from pruning.shipped.records import header_of, packed, unpacked
+from pruning.ui import caches
+from tests.page_door import open_page, said
+
+PAIRS = models.bundled()
+
+
+# ---------------------------------------------------------------------------------------------- what ships
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_structure_and_scores_of_every_criterion_ship(pair):
+    first = questions.opening(*pair)[0]
+    wanted = [question for question in first if question.function.__qualname__ != "errors_by_group"]
+    assert len(wanted) == 1 + len(SCORED)
+    assert all(store.value(question.recipe, question.place) for question in wanted)
+
+
+def test_it_is_small():
+    assert sum(store.file_of(*pair).stat().st_size for pair in PAIRS) < 8 * 2**20
+
+
+def test_a_few_values_drawn_anew_are_as_they_are_computed():
+    pair, cheap = ("vgg16_slim", "scenes"), {"describe", "scored"}
+    drawn = [question for question in making.sample(*pair, seed=3) if question.function.__qualname__ in cheap]
+    assert len(drawn) == len(cheap)
+    for question in drawn:
+        shipped = store.value(question.recipe, question.place)
+        assert difference(shipped, making.answered(question)) <= making.DIFFER, question.place
+
+
+@pytest.mark.parametrize("page", ["1_Channels", "2_Prune", "3_Compress"])
+def test_a_bundled_network_s_page_opens_with_its_numbers_and_asks_nobody(page, server, monkeypatch):
+    begun = []
+    monkeypatch.setattr(caches.jobs.Lanes, "submit", lambda *call, **how: begun.append(call[3].criterion))
+    app = open_page(page, model="vgg16_slim")
+    assert not app.exception and not app.error
+    words = {"1_Channels": "channels in", "2_Prune": "hold-out", "3_Compress": "on average"}
+    assert words[page] in said(app) and not begun
+
+
+# ------------------------------------------------------------------------------------------------ staleness
+
+
+def test_comments_and_docstrings_are_no_change_and_another_number_is():
+    code = '"""Says what."""\n\ndef half(x):\n    """Of it."""\n    return x / 2  # exact\n'
+    same = "def half(x):\n\n    return (x / 2)\n"
+    assert stamps.meaning(code) == stamps.meaning(same) != stamps.meaning(same.replace("2", "3"))
+    assert "half" in stamps.meaning(code) and ast.parse(code)
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """An empty place for what ships, a few questions, and answers that are there at once."""
+    monkeypatch.setattr(store, "ASSETS", tmp_path)
+    monkeypatch.setattr(making, "opening", lambda *pair: [questions.opening(*pair)[0][:5]])
+    monkeypatch.setattr(making, "answered", lambda question, watch=None: question.recipe.cut)
+    yield tmp_path
+    store.write(tmp_path / "none.zip", {})  # forgets what was read here
+
+
+def test_another_default_other_code_other_weights_or_versions_make_it_stale(elsewhere, monkeypatch):
+    pair = PAIRS[0]
+    making.make([pair], told=lambda line: None)
+    assert not stale(*pair)
+    for changed in ({"code": "other"}, {"weights": ""}, {"versions": {"torch": "9"}}):
+        monkeypatch.setattr(making, "stamp", lambda question, new=changed: stamps.stamp(question) | new)
+        assert {why for _, why in stale(*pair)} == {f"another {next(iter(changed))}"}
+    changed = questions.scores(Recipe(calibration=500))
+    assert [why for _, why in stale(*pair, [changed])] == ["missing"]
+
+
+def test_what_is_finished_is_kept_and_only_what_is_stale_is_computed(elsewhere, monkeypatch):
+    pair, computed = ("resnet20", "digits"), []
+
+    def answered(question, watch=None):
+        if len(computed) == 3:
+            raise KeyboardInterrupt
+        computed.append(question.place)
+        return 1
+
+    monkeypatch.setattr(making, "answered", answered)
+    with pytest.raises(KeyboardInterrupt):
+        making.make([pair], told=lambda line: None)
+    left = [question.place for question, _ in stale(*pair)]
+    assert len(left) == len(everything(*pair)) - 3 and not set(left) & set(computed)
+
+
+def test_a_change_that_changes_no_value_is_stamped_and_one_that_does_is_told(elsewhere, monkeypatch):
+    pair = ("resnet20", "digits")
+    making.make([pair], told=lambda line: None)
+    monkeypatch.setattr(making, "stamp", lambda question: stamps.stamp(question) | {"code": "new"})
+    assert len(stale(*pair)) == len(everything(*pair))
+    assert making.verify(*pair, told=lambda line: None) == [] and not stale(*pair)
+    monkeypatch.setattr(making, "stamp", lambda question: stamps.stamp(question) | {"code": "newer"})
+    monkeypatch.setattr(making, "answered", lambda question, watch=None: question.recipe.cut + 1)
+    assert making.verify(*pair, told=lambda line: None) and stale(*pair)
+
+
+# ---------------------------------------------------------------------------------------------- as bytes
+
+
+def test_values_come_back_as_they_were():
+    recipe = Recipe(data="digits", criterion="catro", calibration=60, threads=1)
+    scores = scored(recipe)
+    value = {
+        "now": AccuracyNow(5, "hold-out", False, 4, 3, None, "match", 1.5, None, ("told",)),
+        "scores": scores,
+        7: (np.arange(6.0).reshape(2, 3), np.array([True, False]), [None, -np.inf, "text"]),
+        "table": pd.DataFrame({"layer": ["a", "b"], "bits": [2, 4], "inner": [True, False]}),
+        "pictures": np.arange(70_000, dtype=np.uint8),
+    }
+    parts = packed(value, {"code": "x"})
+    assert header_of(parts[""])["stamp"] == {"code": "x"} and len(parts) == 2  # the pictures stand apart
+    again = unpacked(parts[""], parts)
+    assert difference(value, again) == 0 and again["now"] == value["now"]
+    group = next(iter(scores))
+    assert again["scores"].tables[group].equals(scores.tables[group])
+    assert (again["scores"].at_width(group, 3) == scores.at_width(group, 3)).all()
+    assert not again["pictures"].flags.writeable
+
+
+def test_only_what_is_listed_has_a_form():
+    with pytest.raises(TypeError, match="no form"):
+        packed(object(), {})
+    with pytest.raises(TypeError, match="object"):
+        packed(np.array([object()]), {})
+    content = b'{"stamp":{},"long":[],"value":{"record":["Popen",{"args":"true"}]}}\n'
+    with pytest.raises(KeyError):
+        unpacked(content, {})
+
+
+def test_a_difference_is_counted_and_time_is_none():
+    one = AccuracyNow(500, "hold-out", False, 4, 3, 3, "match", 1.5)
+    assert difference(one, AccuracyNow(500, "hold-out", False, 4, 3, 3, "match", 9.9)) == 0
+    assert difference(one, accuracy_now) == 1
+    assert difference([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0000001, 5.0]) == 0.25

@@ -20,9 +20,9 @@ from pruning.ui import state
 from pruning.ui.spoken import spoken
 from pruning.wording import for_the_person
 
-PAGE = "This page could not be drawn to its end: the program has made a mistake here."
-PART = "This part of the page could not be drawn: the program has made a mistake here."
-CALLBACK = "That could not be done: the program has made a mistake."
+PAGE = "This page could not be drawn to its end: the program has a defect here."
+PART = "This part of the page could not be drawn: the program has a defect here."
+CALLBACK = "That could not be done: the program has a defect."
 LOG = " What happened is in the server's log."
 AFRESH = "Opens the first network again, with nothing chosen."
 log = logging.getLogger(__name__)

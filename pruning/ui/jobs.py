@@ -14,7 +14,7 @@ from pruning.jobs.lanes import address_in_environment
 from pruning.ui import names, state, uploads, visitor
 
 AFTER = 1.5  # seconds, for the server's first paint; then the workers come up, whether they are asked or not
-FOREIGN = "This job was started by somebody else, who alone can end it or go on with it."
+FOREIGN = "This job was started by somebody else, who alone can end or continue it."
 
 
 @st.cache_resource(show_spinner=False, on_release=Lanes.close)

@@ -18,7 +18,7 @@ WEIGHTS = "A safetensors file or a PyTorch state dict."
 DATA_FILE = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
 RANDOM = (
     "Weights that were never trained, the same each time: for looking at a network's structure, its costs, "
-    "and what can be cut together."
+    "and which layers are coupled."
 )
 THEIRS = (
     "There are no bundled weights for torchvision's networks: give a file, and data with as many classes as "

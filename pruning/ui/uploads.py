@@ -165,7 +165,9 @@ def keep(name: str, content: bytes) -> str:
     text, gone = store().keep(visitor.owner(), name, content)
     if gone:
         most = in_mib(store().each)
-        state.refuse(f"All your files here may have {most}, so the longest unused went: {', '.join(gone)}.")
+        state.refuse(
+            f"All your files here may have {most}, so those unused for longest were deleted: {', '.join(gone)}."
+        )
     return text
 
 

@@ -151,6 +151,27 @@ def test_a_newer_preview_ends_the_session_s_older_ones(lanes):
     assert newer.status == "cancelled"
 
 
+def test_two_sessions_take_turns(lanes):
+    """Whoever asks for one thing does not wait for all that another has asked for."""
+    greedy = [
+        lanes.submit("preview", errands.count, 30, 0.01, session="greedy", about="curve") for _ in range(4)
+    ]
+    until(lambda: greedy[0].began)
+    modest = lanes.submit("preview", errands.count, 2, session="modest")
+    assert lanes.ahead(modest) == greedy[:2] and modest.position == 2
+    assert modest.result(30) == 2 and not greedy[3].finished
+    assert greedy[3].result(30) == 30
+
+
+def test_processes_that_nobody_asks_for_come_up_later_and_a_request_has_them_at_once():
+    begun = time.monotonic()
+    lanes = Lanes(warm=(), after=60)
+    time.sleep(0.2)
+    assert lanes.connection is None
+    assert lanes.submit("preview", errands.count, 3).result(50) == 3 and time.monotonic() - begun < 55
+    lanes.close()
+
+
 def test_a_preview_leaves_jobs_alone(lanes):
     job = running(lanes, session="mine")
     lanes.submit("preview", errands.count, 1, session="mine").result(60)

@@ -22,6 +22,8 @@ from pruning.progress import Watch, silent
 from pruning.search import errors_of
 
 PREVIEW_IMAGES = 500
+BATCH = 64  # images at a time: after the first ones there is something to show, and a count soon ends
+RAW = "raw"  # the message of a count of the network as it was cut
 MOST_TESTED = 2000  # test images: of ImageNet's size, more would take minutes
 
 
@@ -220,17 +222,17 @@ def accuracy_now(
 
     found, how = loaded(recipe, watch), how or best_repair(recipe)
     plan = replace(plan, structure=found.graph.structure) if plan else plan_of(recipe, watch)
-    images, baseline = _whole(found, watch)
-    small = cut(found.model, plan)
-    raw = _RAW.get(plan_key(recipe), lambda: _right(found, small, images, "raw", watch))
+    images, whole = _whole(found, watch)
+    baseline, small = int(whole.sum()), cut(found.model, plan)
+    raw = _RAW.get(plan_key(recipe), lambda: int(_right(found, small, images, RAW, watch, whole).sum()))
     watch("evaluate", len(images), len(images), raw=raw, baseline=baseline, images=len(images))
     repaired, seconds, messages = None, 0.0, []
     if plan.macs == plan.macs_before:  # nothing is cut, so there is nothing to repair
         repaired = raw
     elif not raw_only:
         seconds, messages = _repair(recipe, plan, small, how, watch)
-        repaired = _right(found, small, images, "repaired", watch)
-    counts = (len(images), "hold-out", _learned(recipe), baseline, raw, repaired)
+        repaired = int(_right(found, small, images, "repaired", watch).sum())
+    counts = (len(images), "hold-out", has_learned(recipe), baseline, raw, repaired)
     return AccuracyNow(*counts, how, seconds, error_of(plan, recipe), tuple(messages))
 
 
@@ -239,7 +241,7 @@ def full_accuracy(recipe: Recipe, watch: Watch = silent) -> FullAccuracy:
     found = loaded(recipe, watch)
     images = found.data.test.take(np.arange(min(MOST_TESTED, len(found.data.test))))
     correct = _right(found, found.model, images, "test images", watch)
-    return FullAccuracy(correct, len(images), len(found.data.test))
+    return FullAccuracy(int(correct.sum()), len(images), len(found.data.test))
 
 
 def error_of(plan: Plan, recipe: Recipe) -> float | None:
@@ -249,26 +251,28 @@ def error_of(plan: Plan, recipe: Recipe) -> float | None:
     return plan.path[-1].price if plan.path else 0.0
 
 
-def _learned(recipe: Recipe) -> bool:
+def has_learned(recipe: Recipe) -> bool:
+    """Whether the hold-out may be images that the network was trained on."""
     return recipe.checkpoint not in (None, "none")
 
 
 def _whole(found: Loaded, watch: Watch):
-    """The images that previews count on, and how many the full network has right."""
+    """The images that previews count on, and [N] whether the full network has each right."""
     images = found.data.holdout.take(np.arange(min(PREVIEW_IMAGES, len(found.data.holdout))))
     key = network_key(found.recipe)
     return images, _BASELINES.get(key, lambda: _right(found, found.model, images, "baseline", watch))
 
 
-def _right(found: Loaded, model, images, stage: str, watch: Watch) -> int:
-    """Right answers among the images."""
+def _right(found: Loaded, model, images, stage: str, watch: Watch, whole: np.ndarray | None = None):
+    """[N] whether each of the images is right. The watch is told how many are so far, and of `whole`."""
     from pruning.train import evaluate
 
-    def told(_, done, total, **values):
-        watch("evaluate", done, total, message=stage)
+    def told(_, done, total, right):
+        more = {} if whole is None else {"baseline": int(whole[:done].sum())}
+        watch("evaluate", done, total, message=stage, right=right, **more)
 
     how = {"normalization": found.model.origin.normalization, "device": found.recipe.device}
-    return evaluate(model, images, watch=told, **how).correct
+    return evaluate(model, images, batch_size=BATCH, watch=told, **how).classes == images.labels
 
 
 def _repair(recipe: Recipe, plan: Plan, small, how: str, watch: Watch) -> tuple[float, list[str]]:

@@ -40,22 +40,24 @@ def evaluate(
     device: str = "cpu",
     watch: Watch = silent,
 ) -> Predictions:
-    """Predictions in evaluation mode; the model's own mode comes back, also after an exception."""
+    """Predictions in evaluation mode; the model's own mode comes back, also after an exception. The watch is
+    told how many of the images so far are right."""
     import torch
 
-    task, said, loss = Classification(), [], 0.0
+    task, said, loss, right = Classification(), [], 0.0, 0
     with mode_kept(model), torch.inference_mode():
         model.eval()
         for first in range(0, len(split), batch_size):
-            watch("evaluate", first, len(split))
+            watch("evaluate", first, len(split), right=right)
             rows = slice(first, first + batch_size)
             outputs = model(to_tensor(split.images[rows], normalization, device))
             labels = torch.from_numpy(np.array(split.labels[rows])).to(device)
             loss += float(task.loss(outputs, labels)) * len(labels)
             said.append(task.predictions(outputs))
-    watch("evaluate", len(split), len(split))
+            right += int((said[-1][0] == split.labels[rows]).sum())
+    watch("evaluate", len(split), len(split), right=right)
     classes, probabilities = (np.concatenate(parts) for parts in zip(*said, strict=True))
-    return Predictions(classes, probabilities, int((classes == split.labels).sum()), loss / len(split))
+    return Predictions(classes, probabilities, right, loss / len(split))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What few bits leave, before any training: sizes, right answers, and which channel has how many bits."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
@@ -11,6 +12,7 @@ from pruning.figures import bits as figures
 from pruning.terms import percent
 from pruning.ui import baseline, caches, names, show
 from pruning.ui.compress import asking
+from pruning.ui.prune.accuracy import BEFORE
 from pruning.ui.prune.now import STALE
 
 COLUMNS = ["way", "mean_bits", "bytes", "correct", "images", "chosen"]
@@ -21,21 +23,32 @@ def numbers(recipe: Recipe):
     greyed."""
     st.html(STALE)
     found = known(recipe)
-    if not found or not found[1]:
+    if not found or not found.current:
         caches.follow(partial(asking.bits, recipe), draw=lambda now: None)
     if found:
-        with st.container(key="numbers" if found[1] else "stale numbers"):
-            metrics(recipe, found[0])
+        with st.container(key="numbers" if found.current else "stale numbers"):
+            if not found.current:
+                st.caption(BEFORE)
+            metrics(found.recipe, found.now)
 
 
-def known(recipe: Recipe) -> tuple[RoundedNow, bool] | None:
-    """What has been counted, and whether it is the recipe's own or what the same network left last."""
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What has been counted, of which recipe, and whether that is the page's own: else it is what the same
+    network left last."""
+
+    recipe: Recipe
+    now: RoundedNow
+    current: bool
+
+
+def known(recipe: Recipe) -> Known | None:
     answer = asking.bits(recipe)
     if answer.value is not None:
         st.session_state["last rounded"] = (recipe, answer.value)
-        return answer.value, True
+        return Known(recipe, answer.value, True)
     last = st.session_state.get("last rounded")
-    return (last[1], False) if last and not answer.error and caches.same_network(last[0], recipe) else None
+    return Known(*last, False) if last and not answer.error and caches.same_network(last[0], recipe) else None
 
 
 def metrics(recipe: Recipe, now: RoundedNow):
@@ -74,8 +87,8 @@ def kilobytes(count: int) -> str:
 def channels(recipe: Recipe):
     """Which channel has how many bits, as a map and layer by layer."""
     if found := known(recipe):
-        with st.container(key="bits of channels" if found[1] else "stale bits"):
-            draw_channels(recipe, found[0])
+        with st.container(key="bits of channels" if found.current else "stale bits"):
+            draw_channels(found.recipe, found.now)
     else:
         st.caption("The map comes as soon as the weights are quantized.")
 

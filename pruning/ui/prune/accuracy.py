@@ -24,6 +24,7 @@ UNTOUCHED = (
     "What a cut leaves of the test accuracy is only counted by a run: a cut that is chosen because the test "
     "images like it would look better than it is."
 )
+BEFORE = "Greyed: the figures before the last change."
 MEANING = {
     "recalibrate": "batch norm statistics estimated anew",
     "reconstruct": "every layer that reads what was cut is refitted",
@@ -34,10 +35,11 @@ MEANING = {
 @dataclass(frozen=True)
 class Figure:
     """One accuracy as a metric shows it. share: a fraction.   right: answers where they were counted; None
-    where the share is read from the curve."""
+    where the share is read from the curve.   rough: counted on the first images only."""
 
     share: float
     right: int | None = None
+    rough: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def follow(recipe: Recipe, error: float | None, waited: bool):
         st.session_state["last accuracy"] = (recipe, shown)
     elif last and caches.same_network(last[0], recipe):
         with st.container(key="stale accuracy"):
-            draw(last[1], words(found))
+            draw(last[1], f"{BEFORE} {words(found)}")
         return
     draw(shown, words(found))
     expectation(found, error)
@@ -88,16 +90,17 @@ def in_the_headline(recipe: Recipe, begin: bool):
 
 def figures(found: counting.Counted) -> Shown:
     """What is known, counted or read from the curve."""
-    now, read = found.exact, between(found.curve(), found.recipe.cut)
-    shown, images, learned = {}, "", False
+    now, read = found.exact or found.first, between(found.curve(), found.recipe.cut)
+    rough, shown, images, learned = found.exact is None and found.first is not None, {}, "", False
     if any_point := now or next(iter(found.points.values()), None):
-        shown["Full network"] = Figure(any_point.baseline / any_point.images, any_point.baseline)
+        shown["Full network"] = Figure(any_point.baseline / any_point.images, any_point.baseline, rough)
         images, learned = f"{any_point.images:,} {any_point.where} images", any_point.learned
+        images = f"the first {images}; the others follow" if rough else images
     for label, state in (("Cut", "raw"), ("Repaired", "repaired")):
         right = getattr(now, state, None)
         share = getattr(read, state, None)
         if right is not None:
-            shown[label] = Figure(right / now.images, right)
+            shown[label] = Figure(right / now.images, right, rough)
         elif share is not None:
             shown[label] = Figure(share)
     return Shown(shown, images, learned) if len(shown) > 1 else Shown({})
@@ -117,10 +120,11 @@ def one(column, label: str, figure: Figure | None, full: Figure | None, text: st
         column.metric(label, "–", " ", help=text, **off)
         return
     points = names.points(figure.share - full.share)
-    counted = figure.right is not None
+    counted, exact = figure.right is not None, figure.right is not None and not figure.rough
     told = f"{figure.right} right" if figure is full else points
     more = f" {figure.right} right." if counted else " Read from the curve below; measured in a moment."
-    column.metric(label, f"{'' if counted else '≈ '}{percent(figure.share)}", told, help=text + more, **off)
+    more += " Of the first images; the others follow." if figure.rough else ""
+    column.metric(label, f"{'' if exact else '≈ '}{percent(figure.share)}", told, help=text + more, **off)
 
 
 def words(found: counting.Counted) -> str:

@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from pruning.experiment import AccuracyNow, Recipe
-from pruning.experiment.preview import best_repair
+from pruning.experiment.preview import RAW, best_repair, has_learned
 from pruning.experiment.tradeoff import COARSE, MIDDLES, curve, order, quick
+from pruning.jobs import Job
 from pruning.shipped.keys import as_searched
 from pruning.ui import caches, plans
 
@@ -21,11 +22,13 @@ AHEAD = 2  # counts asked for at a time
 class Counted:
     """What is known so far.
 
-    exact: of the slider's own cut, the latest.   points: {cut: of the curve's repair}.   pending: the first
+    exact: of the slider's own cut, the latest.   first: of the first images alone, while its first count is
+    on its way.   points: {cut: of the curve's repair}.   pending: the first
     count that is on its way.   failed: {cut: why it could not be counted}."""
 
     recipe: Recipe
     exact: AccuracyNow | None = None
+    first: AccuracyNow | None = None
     points: dict[float, AccuracyNow] = field(default_factory=dict)
     pending: caches.Answer | None = None
     failed: dict[float, caches.Answer] = field(default_factory=dict)
@@ -57,11 +60,23 @@ class Counted:
             self.failed[cut] = answer
         elif answer.value is None:
             self.pending = self.pending or answer
+            if cut == self.recipe.cut and self.exact is None and answer.job is not None:
+                self.first = first_images(answer.job, self.recipe)
         else:
             if cut == self.recipe.cut:
                 self.exact = answer.value
             if how == quick(self.recipe):
                 self.points[cut] = answer.value
+
+
+def first_images(job: Job, recipe: Recipe) -> AccuracyNow | None:
+    """What a count of the network as it was cut has come to on its first images."""
+    for event in reversed(list(job.events)):
+        if event.values.get("message") == RAW and 0 < event.done < event.total:
+            right, whole = event.values["right"], event.values["baseline"]
+            where = f"of {event.total:,} hold-out"
+            return AccuracyNow(event.done, where, has_learned(recipe), whole, right, None, "", 0.0)
+    return None
 
 
 def about(recipe: Recipe) -> str:

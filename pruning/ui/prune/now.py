@@ -116,7 +116,7 @@ def draw(found: Planned, numbers, picture, current: bool = True):
             accuracy.panel(found.recipe, found.plan)
         else:  # not asked for: that would end the scoring
             _, last = st.session_state.get("last accuracy", (None, accuracy.Shown({})))
-            accuracy.draw(last, WAITS)
+            accuracy.draw(last, f"{accuracy.BEFORE} {WAITS}")
         for message in found.plan.messages:
             st.info(spoken(message))
     with picture:

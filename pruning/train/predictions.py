@@ -9,7 +9,7 @@ import numpy as np
 
 from pruning.data import Split, to_tensor
 from pruning.models import Normalization
-from pruning.progress import Watch, silent
+from pruning.progress import Watch, silent, timed
 from pruning.task import Classification
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def evaluate(
     """Predictions in evaluation mode; the model's own mode comes back, also after an exception."""
     import torch
 
-    task, said, loss = Classification(), [], 0.0
+    task, said, loss, watch = Classification(), [], 0.0, timed(watch)
     with mode_kept(model), torch.inference_mode():
         model.eval()
         for first in range(0, len(split), batch_size):

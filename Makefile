@@ -52,9 +52,12 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.compression
 	for part in digits scenes public networks cost; do $(BIN)/python -m tests.benchmarks.gates $$part || exit; done
 	$(BIN)/python -m tests.benchmarks.gates_tables
-	for part in public factors tune time scenes speed peers; do \
+	for part in public factors tune rates time scenes speed peers; do \
 	    $(BIN)/python -m tests.benchmarks.repair $$part --threads 2 || exit; done
 	$(BIN)/python -m tests.benchmarks.repair_tables
+	$(BIN)/python -m tests.benchmarks.repair_rates
+	for beside in 0 1; do $(BIN)/python -m tests.benchmarks.durations --beside $$beside || exit; done
+	$(BIN)/python -m tests.benchmarks.durations --write
 	if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.accelerator.is_available())'; then \
 	    $(BIN)/python -m tests.benchmarks.device --device cpu && $(BIN)/python -m tests.benchmarks.device; fi
 	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600

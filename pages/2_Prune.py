@@ -3,10 +3,9 @@
 import streamlit as st
 
 from pruning.ui import names, page
-from pruning.ui.prune import controls, planning, views
+from pruning.ui.prune import planning, views
 
 recipe = page.begin("Prune")
-controls.first_visit()
 st.title("Prune, repair, take away", anchor=False)
 st.markdown(
     f"{names.subject(recipe)}: what is cut, what accuracy that leaves, and what repair and fine-tuning "

@@ -4,11 +4,9 @@ import streamlit as st
 
 from pruning.ui import names, page
 from pruning.ui.compress import controls, planning
-from pruning.ui.prune import controls as cutting
 from pruning.ui.prune import views
 
 recipe = page.begin("Compress")
-cutting.first_visit()
 recipe = controls.shown(recipe)
 st.title("How many bits does a weight need?", anchor=False)
 st.markdown(

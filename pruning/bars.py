@@ -17,7 +17,8 @@ NAMES = {
     "tune": "fine-tuning",
     "evaluate": "evaluating",
 }
-NO_ROOM = {"eps", "price", "margin", "seconds_left"}  # in a line; the bar has a time left of its own
+NO_ROOM = {"eps", "price", "margin"}  # in a line
+NO_ROOM |= {"seconds_left", "run_seconds_left"}  # the bar has a time left of its own
 
 
 class Bars:

@@ -6,6 +6,7 @@ work there: progress and cancelling are one thing, and none of the mathematics k
 pages.
 """
 
+import time
 from collections.abc import Callable
 
 Watch = Callable[..., None]  # watch(stage, done, total, **values): values are plain numbers and short texts
@@ -22,3 +23,15 @@ class Paused(Cancelled):
 def silent(stage: str, done: int, total: int, **values) -> None:
     """The watch of a caller who does not look. `values` is a page's or a bar's business, so it is not read
     here."""
+
+
+def timed(watch: Watch) -> Watch:
+    """A watch of a stage that begins now and is the same throughout: it adds the `seconds_left` of it."""
+    began = time.perf_counter()
+
+    def told(stage: str, done: int, total: int, **values):
+        if done:
+            values["seconds_left"] = (time.perf_counter() - began) / done * (total - done)
+        watch(stage, done, total, **values)
+
+    return told

@@ -15,6 +15,7 @@ from pruning.experiment.sources import UPLOADS, located, replaced_upload
 from pruning.models.load import bundled_file
 from pruning.progress import Cancelled
 from pruning.train import evaluate
+from tests.small_data import write_npz
 
 RECIPE = Recipe(data="digits", criterion="catro", repair="recalibrate", calibration=300, threads=1)
 
@@ -95,10 +96,11 @@ def test_what_the_app_holds_needs_no_torch(result):
 
 
 def test_a_watch_hears_of_every_stage_and_can_stop_it():
-    heard = []
+    heard, left = [], []
 
     def watch(stage, done, total, **values):
         heard.append(stage)
+        left.append(values.get("run_seconds_left"))
         assert 0 <= done <= total
         if stage == "repair" and done:
             raise Cancelled
@@ -114,13 +116,21 @@ def test_a_watch_hears_of_every_stage_and_can_stop_it():
         "cut",
         "repair",
     ]
+    since = next(k for k, seconds in enumerate(left) if seconds is not None)
+    assert all(seconds >= 0 for seconds in left[since:])  # of the whole run, once a step has shown its speed
+    assert heard[since] in ("score", "plan", "evaluate")
 
 
-def test_fewer_images_than_asked_for_is_a_message():
-    recipe = RECIPE.but(calibration=5000, criterion="energy", repair="none")
-    report = run(recipe).report
+def test_fewer_images_than_asked_for_and_epochs_in_vain_are_messages(tmp_path):
+    weights, data = bundled_file("resnet20", "digits"), write_npz(tmp_path / "small.npz", train=10)
+    recipe = RECIPE.but(data=str(data), checkpoint=str(weights), calibration=5000, criterion="energy")
+    result = run(recipe.but(repair="none", cut=0.1, epochs=2, lr=10.0, batch_size=32))
+    report, said = result.report, result.predictions
     assert any("5000" in message for message in report["messages"])
-    assert report["calibration_images"] == len(pruning.load_data("digits").train)
+    assert report["calibration_images"] == len(pruning.load_data(data).train)
+    assert any("made the network no better on the hold-out" in told for told in report["messages"])
+    assert np.array_equal(said["tuned_probabilities"], said["cut_probabilities"])  # not a digit is moved
+    assert len(result.history) == 2 and not any(row["kept"] for row in result.history)
 
 
 def test_an_upload_is_found_by_its_digest_and_asked_for_by_its_name(tmp_path, monkeypatch):

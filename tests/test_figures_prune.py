@@ -116,10 +116,11 @@ def test_stages_come_into_the_live_chart_as_they_are_told():
 def test_curves_from_events():
     steps = [event("tune", n, 20, epoch=1 + (n - 1) // 10, epochs=2, loss=1 / n) for n in range(1, 21)]
     over = event("tune", 20, 20, epoch=2, epochs=2, loss=0.05, accuracy=0.5)
-    events = [event("evaluate", 1, 2), *steps, event("tune", 20, 20), over]
+    start = event("tune", 0, 20, epoch=0, accuracy=0.4, holdout_loss=1.0)
+    events = [event("evaluate", 1, 2), start, *steps, event("tune", 20, 20), over]
     loss = training.loss_curve(events)
     assert len(loss) == 21 and loss.iloc[0].tolist() == [0.1, 1.0] and loss.iloc[-1].tolist() == [2.0, 0.05]
-    assert training.accuracy_curve(events).values.tolist() == [[2, 50.0]]
+    assert training.accuracy_curve(events).values.tolist() == [[0, 40.0], [2, 50.0]]
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_end():

@@ -151,6 +151,9 @@ def test_fine_tuning_keeps_widths_and_ranges_and_lowers_the_loss(toy):
         assert torch.equal(held, torch.from_numpy(codes.values))
     assert any((codes.levels != plain.codes[name].levels).any() for name, codes in tuned.codes.items())
     assert list(tuned.model.state_dict()) == list(model.state_dict())
+    spoilt = quantize(model, data, bits=3.5, epochs=1, lr=100.0, batch_size=16)
+    assert all((codes.levels == plain.codes[name].levels).all() for name, codes in spoilt.codes.items())
+    assert any("Training with rounded weights made the network no better" in m for m in spoilt.messages)
 
 
 def test_cancelled_in_the_middle_the_model_is_as_it_was(toy):

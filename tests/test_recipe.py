@@ -173,6 +173,19 @@ def test_what_is_unsaid_of_gates_follows_the_criterion_and_the_epochs():
         assert Recipe.from_query(recipe.to_query()) == recipe == Recipe.from_json(recipe.to_json())
 
 
+def test_the_rate_follows_the_repair_unless_it_is_said():
+    best, plain = Recipe(epochs=2), Recipe(criterion="l1", epochs=2)
+    assert best.lr < plain.lr == Recipe(criterion="l1", repair="recalibrate").lr
+    assert best.lr == Recipe(criterion="l1", repair="reconstruct").lr
+    assert best.but(repair="none").lr == plain.lr and plain.but(repair="match").lr == best.lr
+    assert Recipe(criterion="gdp", epochs=2, repair="match").lr == plain.lr  # it trains the gates as well
+    assert "lr" not in best.to_query() and best.to_dict()["lr"] == best.lr  # resolved where it is recorded
+    said = Recipe(epochs=2, lr=0.2)
+    assert said.but(repair="none").lr == said.but(criterion="gdp").lr == 0.2 and "--lr" in said.flags()
+    old = Recipe.from_json('{"repair": "match", "lr": 0.05}')  # before rates followed repairs
+    assert old.lr == 0.05 and Recipe.from_query(old.to_query()) == old
+
+
 @pytest.mark.parametrize("text", ["[1, 2]", "not json", b"\xff\x00", '{"cutt": 0.5}', '{"criterion": "l3"}'])
 def test_a_wrong_file_is_one_sentence(text):
     with pytest.raises(ValueError):

@@ -8,7 +8,7 @@ import pruning
 from pruning.data import to_tensor
 from pruning.models import CIFAR10, load_model, read_checkpoint, weights_digest
 from pruning.progress import Cancelled
-from pruning.train import evaluate, fit, train_network
+from pruning.train import evaluate, fit, in_vain, train_network
 from tests.small_data import write_npz
 
 
@@ -72,11 +72,35 @@ def test_the_same_seed_gives_the_same_network_to_the_last_digit(small):
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_a_state_that_the_holdout_likes_no_better_is_not_kept(small):
+def test_a_rate_that_destroys_a_network_leaves_it_as_it_was_and_says_so(small):
+    network, seen = load_model("resnet20", "digits"), []
+    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}  # norms' statistics too
+    before = evaluate(network, small.holdout, normalization=CIFAR10)
+
+    def watch(stage, done, total, **values):
+        seen.append(values)
+
+    rows = fit(network, small, **settings(epochs=2, lr=10, watch=watch))
+    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+    assert rows[-1]["holdout_accuracy"] < before.accuracy and not any(row["kept"] for row in rows)
+    (told,) = in_vain(rows)
+    assert "no better on the hold-out images (2 epochs), so it stays as it was before" in told
+    (start,) = (values for values in seen if values.get("epoch") == 0)
+    assert (start["accuracy"], start["holdout_loss"]) == (before.accuracy, before.loss)
+    assert in_vain([]) == in_vain([{"kept": False}, {"kept": True}]) == []
+
+
+def test_a_lower_loss_is_not_bought_with_right_answers(small):
+    """A network that is right of all but unsure: one that is surer of fewer would have the lower loss."""
     network = load_model("resnet20", "digits")
-    came = weights_digest(network)
-    rows = fit(network, small, **settings(epochs=1, lr=10))
-    assert weights_digest(network) == came and not any(row["kept"] for row in rows)
+    with torch.no_grad():
+        network.linear.weight.mul_(0.02), network.linear.bias.mul_(0.02)
+    before = evaluate(network, small.holdout, normalization=CIFAR10)
+    rows = fit(network, small, **settings(epochs=3, lr=0.2))
+    worse = [row for row in rows if row["holdout_accuracy"] < before.accuracy]
+    assert any(row["holdout_loss"] < before.loss for row in worse)  # else this shows nothing
+    assert not any(row["kept"] for row in worse)
+    assert evaluate(network, small.holdout, normalization=CIFAR10).correct >= before.correct
 
 
 def test_a_watch_sees_every_batch_and_stops_the_work(small, new_network):

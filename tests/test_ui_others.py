@@ -39,7 +39,7 @@ def labels(app) -> set[str]:
 
 @pytest.mark.parametrize("page", ["", "2_Prune", "3_Compress", "4_Gates"])
 def test_of_others_jobs_a_page_tells_that_they_are_there_and_no_more(page, tmp_path):
-    told = [Event("tune", 3, 9, {"seconds_left": 240.0}, time.time())]
+    told = [Event("tune", 3, 9, {"run_seconds_left": 240.0}, time.time())]
     foreign = [
         known(tmp_path, recipe=GDP, owner="other", events=told),
         known(tmp_path, owner="other", began=False),
@@ -55,7 +55,7 @@ def test_ones_own_jobs_are_listed_and_say_whose_are_before_them(tmp_path):
     first = known(tmp_path, owner="other")
     known(tmp_path, owner="other", began=False)
     job = known(tmp_path, owner=OWNER, title="ResNet-20 on digits: mine", began=False)
-    first.events.append(Event("tune", 3, 9, {"seconds_left": 240.0}, time.time()))
+    first.events.append(Event("tune", 3, 9, {"run_seconds_left": 240.0}, time.time()))
     app = open_page(data="digits", criterion="l1")
     assert "ResNet-20 on digits: mine" in said(app)
     waiting = "waiting: 2 jobs of other visitors are before it; the one at work takes about 4 min more"

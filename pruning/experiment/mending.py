@@ -45,6 +45,23 @@ def mended(
     return history
 
 
+def must_run(small, example):
+    """Sizes written into the user's code show only when the cut network runs."""
+    import torch
+
+    was_training = small.training
+    try:
+        with torch.no_grad():
+            small.eval()(*example)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise ValueError(
+            f"the cut network does not run, since its code has literal sizes: {reason}"
+        ) from error
+    finally:
+        small.train(was_training)
+
+
 def must_reach_bits(loaded: Loaded, small):
     """Raises ValueError where the cut network's weights can't have the recipe's mean bits."""
     from pruning.quantize.rounding import within_reach
@@ -122,7 +139,7 @@ def _teaching(loaded: Loaded):
 
 
 def _tune(loaded: Loaded, small, messages: list[str], watch: Watch, saved: Saved | None) -> list[dict]:
-    from pruning.train import fit
+    from pruning.train import fit, in_vain
 
     recipe, teach = loaded.recipe, _teaching(loaded)
     rows = fit(
@@ -138,5 +155,5 @@ def _tune(loaded: Loaded, small, messages: list[str], watch: Watch, saved: Saved
         teach=teach,
         saved=saved,
     )
-    messages += teach.messages if teach else []
+    messages += [*(teach.messages if teach else []), *in_vain(rows)]
     return rows

@@ -119,10 +119,10 @@ class Recipe:
     )
     match_steps: int = setting(MATCH_STEPS, "Gradient steps of block-wise feature matching.")
     epochs: int = setting(0, "Epochs of fine-tuning after the cut; where gates are trained, of all training.")
-    gate_epochs: int | None = setting(
-        None, "Epochs that train the gates, before the cut.", "Default: 60 %, rounded up."
+    gate_epochs: int | None = setting(None, "Epochs that train the gates.", "Default: 60 %, rounded up.")
+    lr: float = setting(
+        None, "Initial learning rate; it falls to 0 along a cosine.", "Default: 0.05; 0.003 after a refit."
     )
-    lr: float = setting(0.05, "Learning rate at the start of fine-tuning; it falls to 0 along a cosine.")
     batch_size: int = setting(64, "Images per step of fine-tuning.")
     distill: bool = setting(False, "Fine-tune with the full network as teacher (knowledge distillation).")
     distill_temperature: float = setting(

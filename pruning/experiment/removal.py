@@ -1,6 +1,5 @@
 """Channels of one group taken out of a network and put back: what every hold-out image then costs."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,7 @@ import numpy as np
 from pruning.channels.indices import cut_where_read, kept_by_tensor
 from pruning.data import Split, to_tensor
 from pruning.experiment.sources import Loaded
-from pruning.progress import Watch
+from pruning.progress import Watch, timed
 from pruning.task import Classification
 from pruning.wording import choose
 
@@ -27,8 +26,7 @@ class Steps:
     """Counts the steps of a computation, such as batches, and tells its watch how long the rest will take."""
 
     def __init__(self, watch: Watch, stage: str, total: int):
-        self.watch, self.stage, self.total, self.done = watch, stage, total, 0
-        self.begun = time.perf_counter()
+        self.watch, self.stage, self.total, self.done = timed(watch), stage, total, 0
 
     def __call__(self, *_, **__):
         self.done = min(self.done + 1, self.total)
@@ -36,9 +34,7 @@ class Steps:
 
     def still(self, *_, **__):
         """Tells the same again, in the middle of a step: there it can be cancelled."""
-        passed = time.perf_counter() - self.begun
-        told = {"seconds_left": passed / self.done * (self.total - self.done)} if self.done else {}
-        self.watch(self.stage, self.done, self.total, **told)
+        self.watch(self.stage, self.done, self.total)
 
 
 def holdout_of(loaded: Loaded, images: int) -> Split:

@@ -43,7 +43,7 @@ def report_of(
         "seconds": clock.seconds,
         "gates": None,
         "expected": expected_here(plan, baseline.correct / len(test)),
-        "messages": [*messages, *slower],
+        "messages": [*dict.fromkeys(messages), *slower],
         "recipe": recipe.to_dict(),
         "versions": {name: version(name) for name in ("torch", "torchvision", "numpy")},
     }

@@ -17,8 +17,9 @@ from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
 from pruning.experiment.checks import must_mean_something
+from pruning.experiment.duration import Left
 from pruning.experiment.gating import gating
-from pruning.experiment.mending import mended, must_reach_bits, rounded
+from pruning.experiment.mending import mended, must_reach_bits, must_run, rounded
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import report_of
 from pruning.experiment.sources import Loaded, load
@@ -89,7 +90,8 @@ def run(recipe: Recipe, watch: Watch = silent, state: str | Path | None = None) 
     from pruning.surgery import cut
 
     must_mean_something(recipe)
-    clock = _Clock()
+    clock = _Clock(watch)
+    watch = clock.left
     loaded, messages = _loaded(recipe, clock, state, watch)
     beside = {FILE: loaded.table.to_json()} if loaded.table else {}
     saved = Saved(state, loaded.recipe.to_json(), beside) if state is not None else None
@@ -100,7 +102,7 @@ def run(recipe: Recipe, watch: Watch = silent, state: str | Path | None = None) 
     watch("cut", 0, 1)
     with clock.stage("cut"):
         small = cut(whole, plan)
-        _must_run(small, loaded.graph.example)
+        must_run(small, loaded.graph.example)
         must_reach_bits(loaded, small)  # before minutes of training
     stages.evaluate("cut", small)
     told = gates.reported(small, loaded.recipe) if gates else None
@@ -109,7 +111,7 @@ def run(recipe: Recipe, watch: Watch = silent, state: str | Path | None = None) 
     codes = None
     if recipe.bits is not None:
         small, plan, codes = rounded(loaded, small, plan, stages, clock, messages, watch)
-    messages = list(dict.fromkeys(messages))
+    watch.begin("time")
     report = report_of(loaded, small, plan, stages, clock, codes, messages, watch) | {"gates": told}
     if saved:
         saved.remove()
@@ -236,9 +238,10 @@ def timed_by(recipe: Recipe, table: LatencyTable | None) -> dict[str, LatencyTab
 
 
 class _Clock:
-    """Seconds of every stage."""
+    """Seconds of every stage. left: the watch, which knows what is under way."""
 
-    def __init__(self):
+    def __init__(self, watch: Watch):
+        self.left = Left(watch)
         self.seconds: dict[str, float | None] = dict.fromkeys(
             ("trace", "statistics", "score", "plan", "cut", "repair", "gates", "tune", "quantize", "latency")
         )
@@ -246,6 +249,7 @@ class _Clock:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         start = time.perf_counter()
+        self.left.begin(name)
         yield
         self.seconds[name] = round(time.perf_counter() - start, 4)
 
@@ -253,8 +257,9 @@ class _Clock:
 class _Stages:
     """What the network says of every test image at each stage."""
 
-    def __init__(self, loaded: Loaded, watch: Watch):
+    def __init__(self, loaded: Loaded, watch: Left):
         self.loaded, self.watch = loaded, watch
+        watch.expect(loaded)
         self.found: dict[str, Any] = {}
 
     def evaluate(self, stage: str, model):
@@ -263,6 +268,7 @@ class _Stages:
         def told(_, done, total, **values):
             self.watch("evaluate", done, total, message=stage, **values)
 
+        self.watch.begin(f"evaluate {stage}")
         test, origin = self.loaded.data.test, self.loaded.model.origin
         device = self.loaded.recipe.device
         found = evaluate(model, test, normalization=origin.normalization, device=device, watch=told)
@@ -279,20 +285,3 @@ class _Stages:
             arrays[f"{stage}_classes"] = found.classes
             arrays[f"{stage}_probabilities"] = found.probabilities
         return arrays
-
-
-def _must_run(small, example):
-    """Sizes written into the user's code show only when the cut network runs."""
-    import torch
-
-    was_training = small.training
-    try:
-        with torch.no_grad():
-            small.eval()(*example)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0][:200]
-        raise ValueError(
-            f"the cut network does not run, since its code has literal sizes: {reason}"
-        ) from error
-    finally:
-        small.train(was_training)

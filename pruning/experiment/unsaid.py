@@ -13,6 +13,9 @@ BEST = {"criterion": "reconstruction", "allocation": "error", "repair": "match"}
 PLAIN = {"criterion": "l1", "repair": "none"}  # one of the three said; allocation as in `derived`
 GATE_SHARE = 60  # percent of the epochs that train gates
 MATCH_STEPS = 100
+LEARNING_RATE = 0.05  # of a network that was cut and not repaired, and of one that is trained with gates
+LEARNING_RATES = {"reconstruct": 0.003, "match": 0.003}  # after these; docs/tuning.md has what was measured
+OF_GATES = ("allocation", "gate_epochs")  # mean nothing, or another thing, where no gates are trained
 TIMED = ("measure", "model", "subtask")  # another one of these has no use for the measured times
 
 
@@ -25,7 +28,8 @@ def derived(recipe: "Recipe") -> dict[str, Any]:
     """What fields that depend on others are."""
     whole = isinstance(recipe.epochs, int)
     gates = -(-GATE_SHARE * recipe.epochs // 100) if whole and recipe.trained else None
-    return {"allocation": "gates" if recipe.trained else "uniform", "gate_epochs": gates}
+    rate = LEARNING_RATE if recipe.trained else LEARNING_RATES.get(recipe.repair, LEARNING_RATE)
+    return {"allocation": "gates" if recipe.trained else "uniform", "gate_epochs": gates, "lr": rate}
 
 
 def combination(recipe: "Recipe") -> dict[str, str]:
@@ -47,6 +51,6 @@ def followed(recipe: "Recipe", changes: Mapping[str, Any]) -> dict[str, Any]:
     if changes.get("repair", recipe.repair) != "match":
         follow["match_steps"] = MATCH_STEPS
     for name, value in derived(recipe).items():
-        if trains != recipe.trained or getattr(recipe, name) == value:
+        if getattr(recipe, name) == value or (name in OF_GATES and trains != recipe.trained):
             follow[name] = None
     return follow | changes

@@ -32,7 +32,7 @@ def loss_curve(events: Iterable) -> pd.DataFrame:
 
 def accuracy_curve(events: Iterable) -> pd.DataFrame:
     """epoch (a whole number) and accuracy (% of the hold-out), from a job's events: a row an epoch that is
-    over.
+    over; before the first one row of epoch 0.
     """
     rows = [
         (event.values["epoch"], 100 * event.values["accuracy"])
@@ -90,7 +90,7 @@ def training_in_words(history: pd.DataFrame) -> str:
         return "This run had no epochs of fine-tuning."
     kept = history[history["kept"]]
     if kept.empty:
-        return "No epoch lowered the hold-out loss, so the network stayed as it was before fine-tuning."
+        return "No epoch made the network better on the hold-out, so it stayed as it was before fine-tuning."
     epoch = kept.iloc[-1]
     words = f"The state after epoch {epoch['epoch']:.0f} of {len(history)} was kept: it has the lowest "
     words += (

@@ -24,7 +24,7 @@ from pruning.latency import ladder
 from pruning.latency.memory import keep_freed_memory
 from pruning.latency.table import Form, Grid, LatencyTable, Machine
 from pruning.latency.timing import milliseconds, own_clock
-from pruning.progress import Watch, silent
+from pruning.progress import Watch, silent, timed
 from pruning.surgery import cut
 
 CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
@@ -99,7 +99,7 @@ def latency_table(graph, *, batch: int | None = None, watch: Watch = silent) -> 
     batch: images at once; unsaid 64, or fewer where that is more than some 32 thousand million
     multiply-accumulates. Seconds: 5 for ResNet-20, 15 for ResNet-56. The network is not changed."""
     keep_freed_memory()
-    structure, model = graph.structure, graph.model
+    structure, model, watch = graph.structure, graph.model, timed(watch)
     batch = batch or int(np.clip(LARGEST // max(1, graph.macs), 1, 64))
     inputs = batch_of(graph.example, batch)
     device = inputs[0].device

@@ -15,7 +15,7 @@ from pruning.channels.records import Structure
 from pruning.channels.tracer import evaluating
 from pruning.devices import wait_for
 from pruning.latency.memory import keep_freed_memory
-from pruning.progress import Watch, silent
+from pruning.progress import Watch, silent, timed
 
 WARM_UPS, TIMED = 5, 20
 # Seconds for all networks together, where PRUNING_TIMING_SECONDS does not say another number of them; beyond
@@ -48,7 +48,7 @@ def timings(
     """
     keep_freed_memory()
     patience = seconds_to_spend(os.environ.get("PRUNING_TIMING_SECONDS"))
-    began, turns = time.perf_counter(), WARM_UPS + TIMED
+    began, turns, watch = time.perf_counter(), WARM_UPS + TIMED, timed(watch)
     times, layers = [[] for _ in models], [[] for _ in models]
     for turn in range(turns):
         watch("evaluate", turn, turns, message="latency")

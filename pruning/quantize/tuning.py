@@ -21,7 +21,7 @@ from pruning.progress import Watch
 from pruning.quantize.quantizer import Codes, encoded
 from pruning.quantize.records import Quantized
 from pruning.quantize.weights import Layer, as_rows, from_rows, layer_of
-from pruning.train import fit
+from pruning.train import fit, in_vain
 
 
 class Rounded(nn.Module):
@@ -81,4 +81,5 @@ def tuned(
         now = found.codes[layer.name]
         codes[layer.name] = encoded(layer.rows, now.bits, now.tops)
         layer_of(rounded, layer.name).fill(codes[layer.name].values)
-    return replace(found, model=rounded, codes=codes, history=tuple(rows))
+    told = (*found.messages, *in_vain(rows, "Training with rounded weights"))
+    return replace(found, model=rounded, codes=codes, history=tuple(rows), messages=told)

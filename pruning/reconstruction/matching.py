@@ -9,7 +9,6 @@ inner layers (Romero et al. 2015), here of all blocks at once, between a network
 
 import copy
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from torch.utils._pytree import tree_leaves
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.data.images import moved_from
-from pruning.progress import Watch, silent
+from pruning.progress import Watch, silent, timed
 from pruning.reconstruction.adam import Adam
 from pruning.reconstruction.blocks import Block, blocks_of
 from pruning.reconstruction.course import course
@@ -73,7 +72,7 @@ def match(
 def _descend(
     trainer: "_Trainer", learning: Tensor, images: CalibrationImages, steps: int, best, watch: Watch
 ):
-    random, began = np.random.default_rng(images.seed), time.perf_counter()
+    random, watch = np.random.default_rng(images.seed), timed(watch)
     drawn = _drawn(random, len(learning))
     for step in range(steps):
         batch = learning[[next(drawn) for _ in range(BATCH)]]
@@ -83,8 +82,7 @@ def _descend(
             break
         if (step + 1) % max(1, steps // CHECKS) == 0 or step + 1 == steps:
             best.look()
-        left = (time.perf_counter() - began) * (steps - step - 1) / (step + 1)
-        watch("repair", step + 1, steps, message="match", loss=loss, seconds_left=left)
+        watch("repair", step + 1, steps, message="match", loss=loss)
 
 
 def rate_at(step: int, steps: int) -> float:

@@ -26,7 +26,7 @@ from torch.utils._pytree import tree_leaves
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.latency.memory import give_back_freed_memory
-from pruning.progress import Watch, silent
+from pruning.progress import Watch, silent, timed
 from pruning.reconstruction.course import Course, Reading, course, kept_outputs
 from pruning.reconstruction.least_squares import solved
 from pruning.reconstruction.rows import Call, Places
@@ -67,7 +67,7 @@ def reconstruct(
     inputs = first_images(images, number)
     places_each = min(MOST, -(-rows // number))
     with _Target(model, steps, inputs, places_each, images.seed) as target:
-        refitted = Pass(steps, lambda step: step.cut, _Refitter(target, watch))
+        refitted = Pass(steps, lambda step: step.cut, _Refitter(target, timed(watch)))
         with evaluating(small), torch.no_grad(), refitted:
             small(inputs)
     return messages

@@ -1,11 +1,15 @@
 """Stochastic gradient descent with momentum, over images moved and mirrored as far as the data allows.
 
-The state that the hold-out likes best is kept; the test part is never looked at here.
+The state that the hold-out likes best is kept, that of the start among them: of those with no fewer right
+answers than at the start the one with the least loss. The loss tells states apart that a few hundred images'
+right answers do not; the right answers keep a lower loss from being bought with them. The test part is never
+looked at here.
 """
 
 import math
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -30,7 +34,7 @@ MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 CLIP = 5.0  # length of the gradient at most: the first steps after a deep cut are far longer
 STAGE = "tune"  # under which the state is kept
-COUNTS = ("step", "seen", "busy", "least", "rows")  # of it, beside the tensors
+COUNTS = ("step", "seen", "busy", "least", "floor", "rows")  # of it, beside the tensors
 Schedule = Literal["cosine", "one-cycle"]
 
 
@@ -49,7 +53,7 @@ def fit(
     teach: Teaching | None = None,
     saved: Saved | None = None,
 ) -> list[dict]:
-    """Trains `model` in place; leaves in it the state, the first one included, with the least hold-out loss.
+    """Trains `model` in place; leaves in it the state that the hold-out likes best, maybe the first one.
 
     lr: the highest learning rate; `cosine` begins there (after a warm-up of 5 % of the steps), `one-cycle`
     climbs to it over the first 30 %; both fall to 0.   Returns a row an epoch: epoch (from 1), loss
@@ -97,6 +101,7 @@ class Run:
     saved: Saved | None
     rows: list[dict] = field(default_factory=list)
     best: dict = field(default_factory=dict)  # the state that the hold-out liked best
+    lesson: Lesson | None = None
 
     def __post_init__(self):
         import torch
@@ -130,7 +135,7 @@ class Run:
             return
         self.lesson = self.taught()
         if not self.restored():
-            self.least = self.holdout().loss
+            self.begin(self.holdout())
         self.first, self.began = self.step, time.perf_counter()
         with suppress(Stopped):
             for epoch in range(len(self.rows) + 1, self.epochs + 1):
@@ -138,6 +143,12 @@ class Run:
                 holdout = self.judge(epoch, loss, terms)
                 self.keep()
                 self.tell(epoch, loss, accuracy=holdout.accuracy, holdout_loss=holdout.loss, **terms)
+
+    def begin(self, holdout: Predictions) -> None:
+        """The start is what every epoch has to beat."""
+        self.least, self.floor = holdout.loss, holdout.correct
+        told = {"accuracy": holdout.accuracy, "holdout_loss": holdout.loss}
+        self.watch(STAGE, 0, self.batches * self.epochs, epoch=0, **told)
 
     def judge(self, epoch: int, loss: float, terms: dict[str, float]) -> Predictions:
         """What the hold-out says of an epoch: its row, and whether its state is the best so far."""
@@ -150,7 +161,7 @@ class Run:
         }
         row |= {f"distill_{name}": value for name, value in terms.items()}
         self.rows.append(row | {"images_per_second": self.seen / self.busy, "kept": False})
-        if holdout.loss < self.least:
+        if holdout.loss < self.least and holdout.correct >= self.floor:
             self.least, self.best = holdout.loss, copied(self.model)
             for other in self.rows:
                 other["kept"] = other is self.rows[-1]
@@ -167,6 +178,8 @@ class Run:
         """Goes back to the state kept of this training, if there is one."""
         found = self.saved.found(STAGE) if self.saved else None
         if found is None or found[1]["settings"] != self.settings:
+            return False
+        if not found[1].keys() >= set(COUNTS):  # of an earlier version, which judged by another rule
             return False
         self.best = put_back(*found, self.model, self.optimizer, self.random)
         for name in COUNTS:
@@ -259,6 +272,17 @@ class Run:
             seconds_left=passed / (self.step - self.first) * (steps - self.step),
             **values,
         )
+
+
+def in_vain(rows: Sequence[Mapping], what: str = "Fine-tuning") -> list[str]:
+    """A sentence where no epoch beat the state before the first. rows: as `fit` returns them."""
+    if not rows or any(row["kept"] for row in rows):
+        return []
+    epochs = f"{len(rows)} epoch{'s' * (len(rows) > 1)}"
+    return [
+        f"{what} made the network no better on the hold-out images ({epochs}), so it stays as it was before; "
+        "a smaller rate may help."
+    ]
 
 
 def share_of_rate(passed: float, schedule: Schedule) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pruning.data import Split, to_tensor
 from pruning.models import Normalization
-from pruning.progress import Watch, silent
+from pruning.progress import Watch, silent, timed
 from pruning.task import Classification
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def evaluate(
     told how many of the images so far are right."""
     import torch
 
-    task, said, loss, right = Classification(), [], 0.0, 0
+    task, said, loss, right, watch = Classification(), [], 0.0, 0, timed(watch)
     with mode_kept(model), torch.inference_mode():
         model.eval()
         for first in range(0, len(split), batch_size):

@@ -18,6 +18,7 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.experiment.channel import class_attribution, looked_into
+from pruning.experiment.duration import about
 from pruning.experiment.judge import judged
 from pruning.experiment.labels import labels_tested
 from pruning.experiment.oracle import measured
@@ -230,7 +231,7 @@ def progress(job: Job) -> tuple[float, str]:
     event = job.events[-1]
     words = STAGES.get(event.stage, event.stage.capitalize())
     if "seconds_left" in event.values:
-        words += f", about {jobs.duration(event.values['seconds_left'])} left"
+        words += f", about {about(event.values['seconds_left'])} left"
     if event.values.get("evaluations"):
         words += f", {event.values['evaluations']} evaluations"
     return min(1.0, event.done / max(1, event.total)), words

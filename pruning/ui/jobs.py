@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from pruning.experiment import Recipe
+from pruning.experiment.duration import LEFT, about
 from pruning.jobs import Job, Lanes
 from pruning.jobs.lanes import address_in_environment
 from pruning.ui import names, state, uploads, visitor
@@ -81,7 +82,7 @@ def before_it(ahead: list[Job]) -> str:
     whose = {0: "", len(ahead): " of other visitors"}.get(foreign, f", {foreign} of them other visitors',")
     words = f"{so_many(ahead, whose)} before it"
     left = seconds_left(ahead)
-    return words if left is None else f"{words}; the one at work takes about {duration(left)} more"
+    return words if left is None else f"{words}; the one at work takes about {about(left)} more"
 
 
 def so_many(jobs: list[Job], whose: str) -> str:
@@ -89,19 +90,12 @@ def so_many(jobs: list[Job], whose: str) -> str:
 
 
 def seconds_left(jobs: list[Job]) -> float | None:
-    """What the job at work among these says it still takes, in its stage; None where it says nothing."""
+    """What the job at work among these says it still takes; None where it says nothing."""
     told = (event.values for job in jobs if job.began for event in reversed(list(job.events)))
-    return next((values["seconds_left"] for values in told if "seconds_left" in values), None)
+    return next((values[LEFT] for values in told if LEFT in values), None)
 
 
 def others_in_words() -> str:
     """That jobs of other visitors wait or are at work; empty where there are none."""
     foreign = [job for job in lanes().jobs("job") if not job.finished and not mine(job)]
     return f"{so_many(foreign, ' of other visitors')} at work or waiting." if foreign else ""
-
-
-def duration(seconds: float) -> str:
-    """12 s, 3 min, 1.5 h: as exact as an estimate is."""
-    if seconds < 90:
-        return f"{max(0, seconds):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from pruning.experiment.duration import about
 from pruning.jobs import Job, Lanes
 from pruning.jobs.job import Lane
 from pruning.terms import plural
@@ -68,7 +69,7 @@ def behind(job: Job):
         st.caption(f"It waits for {plural(foreign, 'measurement')} of other visitors.")
     for other in own:
         left = jobs.seconds_left([other])
-        more = f" (about {jobs.duration(left)} left)" if left is not None else ""
+        more = f" (about {about(left)} left)" if left is not None else ""
         words, button = st.columns([4, 1], vertical_alignment="center")
         words.caption(f"It waits for what you asked before: {other.title}{more}.")
         cancel(button, "End that one", other, key=f"end {other.id} for {job.id}")

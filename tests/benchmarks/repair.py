@@ -3,13 +3,14 @@
 python -m tests.benchmarks.repair public      public networks, reconstructed and matched; the curve over steps
 python -m tests.benchmarks.repair factors     every criterion x allocation x repair
 python -m tests.benchmarks.repair tune        fine-tuning from every start
+python -m tests.benchmarks.repair rates       rates and epochs of fine-tuning after each repair, on hold-outs
 python -m tests.benchmarks.repair time        seconds and memory
 python -m tests.benchmarks.repair scenes      bundled networks, and what the plans expected
 python -m tests.benchmarks.repair speed       measured speed-up, and what stands in its way
 python -m tests.benchmarks.repair peers       beside Torch-Pruning
 python -m tests.benchmarks.repair_tables      writes the document
 
-public, factors, tune, time and speed need PRUNING_DATA. Every part goes on where it was stopped.
+public, factors, tune, rates, time and speed need PRUNING_DATA. Every part goes on where it was stopped.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pruning.criteria import SCORED
-from tests.benchmarks import repair_cost, repair_peers, repair_tune
+from tests.benchmarks import repair_cost, repair_peers, repair_rates, repair_tune
 from tests.benchmarks.repaired import (
     CUTS,
     DEEP,
@@ -110,6 +111,7 @@ PARTS = {
     "public": measure_public,
     "factors": measure_factors,
     "tune": repair_tune.measure,
+    "rates": repair_rates.measure,
     "time": repair_cost.measure_time,
     "scenes": measure_scenes,
     "speed": repair_cost.measure_speed,

@@ -12,7 +12,7 @@ from pruning.gates.records import GateTrace
 from pruning.jobs import Job
 from pruning.terms import percent
 from pruning.train import Saved
-from pruning.ui import aside, jobs, state
+from pruning.ui import aside, duration, jobs, state
 from pruning.ui.gates import live, story
 from pruning.ui.prune import running
 from pruning.ui.spoken import spoken
@@ -22,10 +22,7 @@ HELP = (
     "on the test images."
 )
 TRAINING = {story.STAGE: "the gates", TUNING: "fine-tuning"}
-NOTHING = (
-    "Nothing has been trained yet. Two epochs of ResNet-20 take less than a minute on two cores, and "
-    "you can watch every gate."
-)
+NOTHING = "Nothing has been trained yet. Once you start, you can watch every gate."
 PAUSE = "Keeps the state of this step (fine-tuning: of the last epoch) and ends; it can go on from there."
 STOP = (
     "Ends the training now and keeps what there is: what is closed by then is removed, without fine-tuning; "
@@ -44,6 +41,8 @@ def button(recipe: Recipe):
         help=HELP,
         on_click=start,
     )
+    if (job := shown()) is None or job.finished:
+        duration.line(aside.with_gates(recipe))
 
 
 def goes_on(job: Job | None) -> bool:

@@ -18,18 +18,6 @@ TAUGHT = (
     ("distill_logits", "Weight of predictions", 0.0, 1000.0),
     ("distill_features", "Weight of features", 0.0, 1000.0),
 )
-FIRST_EPOCHS = 2
-
-
-def first_visit():
-    """Who has come by no link finds fine-tuning filled in; a link is followed to the letter."""
-    if "prune seen" in st.session_state:
-        return
-    st.session_state["prune seen"] = True
-    recipe = state.recipe_now()
-    if not st.session_state.get("opened by link") and not recipe.epochs:
-        state.edit(epochs=FIRST_EPOCHS)
-        st.rerun()
 
 
 def what_to_cut(recipe: Recipe):

@@ -8,12 +8,13 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.experiment.changes import run_and_report
+from pruning.experiment.duration import LEFT, about
 from pruning.figures import training
 from pruning.figures.look import QUIET
 from pruning.figures.tradeoff import stage_points
 from pruning.jobs import Event, Job
 from pruning.terms import percent
-from pruning.ui import caches, jobs, names, state
+from pruning.ui import caches, duration, jobs, names, state
 from pruning.ui.prune import result
 from pruning.ui.spoken import spoken
 
@@ -30,6 +31,8 @@ def button(recipe: Recipe):
         help="Cuts the network, repairs and fine-tunes it, and measures it on the test images.",
         on_click=start,
     )
+    if (job := shown()) is None or job.finished:
+        duration.line(recipe)
     told_of_others()
 
 
@@ -129,13 +132,12 @@ def progress(job: Job) -> tuple[float, str]:
     words = STAGES.get(event.stage, event.stage.capitalize())
     same = (e.values for e in reversed(job.events) if e.stage == event.stage)
     if epoch := next((values for values in same if "epochs" in values), None):
-        speed, left = epoch["images_per_second"], jobs.duration(epoch["seconds_left"])
-        words += (
-            f": epoch {epoch['epoch']} of {epoch['epochs']}, about {left} left, {speed:,.0f} images per "
-            "second"
-        )
+        speed = epoch["images_per_second"]
+        words += f": epoch {epoch['epoch']} of {epoch['epochs']}, {speed:,.0f} images per second"
     elif "message" in event.values:
         words += f": {event.values['message']}"
+    if LEFT in event.values:
+        words += f". About {about(event.values[LEFT])} left of the whole run"
     return min(1.0, event.done / max(1, event.total)), words
 
 
@@ -192,8 +194,10 @@ def told(event: Event) -> tuple[str, str]:
     if event.stage == training.TUNING:
         if "accuracy" not in event.values:
             return "", ""
-        loss, accuracy = event.values["loss"], event.values["accuracy"]
-        return f"epoch {event.values['epoch']}", f"loss {loss:.4f}, hold-out {percent(accuracy)}"
+        accuracy = f"hold-out {percent(event.values['accuracy'])}"
+        if "loss" not in event.values:
+            return "before the first epoch", accuracy
+        return f"epoch {event.values['epoch']}", f"loss {event.values['loss']:.4f}, {accuracy}"
     came = f"{percent(event.values['accuracy'])}" if "accuracy" in event.values else ""
     return event.values.get("message", ""), came
 

@@ -126,7 +126,7 @@ def test_fewer_images_than_asked_for_and_epochs_in_vain_are_messages(tmp_path):
     recipe = RECIPE.but(data=str(data), checkpoint=str(weights), calibration=5000, criterion="energy")
     result = run(recipe.but(repair="none", cut=0.1, epochs=2, lr=10.0, batch_size=32))
     report, said = result.report, result.predictions
-    assert any("5000" in message for message in report["messages"])
+    assert any("5,000" in message for message in report["messages"])
     assert report["calibration_images"] == len(pruning.load_data(data).train)
     assert any("made the network no better on the hold-out" in told for told in report["messages"])
     assert np.array_equal(said["tuned_probabilities"], said["cut_probabilities"])  # not a digit is moved

@@ -267,9 +267,9 @@ def _right(found: Loaded, model, images, stage: str, watch: Watch, whole: np.nda
     """[N] whether each of the images is right. The watch is told how many are so far, and of `whole`."""
     from pruning.train import evaluate
 
-    def told(_, done, total, right):
+    def told(_, done, total, right, **values):
         more = {} if whole is None else {"baseline": int(whole[:done].sum())}
-        watch("evaluate", done, total, message=stage, right=right, **more)
+        watch("evaluate", done, total, message=stage, right=right, **more, **values)
 
     how = {"normalization": found.model.origin.normalization, "device": found.recipe.device}
     return evaluate(model, images, batch_size=BATCH, watch=told, **how).classes == images.labels

@@ -192,11 +192,10 @@ def planned(
 ) -> Plan:
     """The recipe's plan, from scores.
 
-    graph: a ChannelGraph or its Structure: milliseconds, by error too with `errors`. An allocation that runs
-    the network needs the ChannelGraph and the data, and takes seconds to minutes.   table: of measured times,
-    for measure latency; unsaid the one that the recipe names.   errors: `search.errors_of` these scores.
-    expect: allocation error tries a few cuts, to say what accuracy to expect. Raises ValueError where the
-    recipe names no table and needs one, TypeError where a search is given a Structure alone."""
+    graph: a ChannelGraph or its Structure. An allocation that runs the network needs the ChannelGraph and the
+    data, unless it has `errors`, and takes seconds to minutes.   table: of measured times, else the one that
+    the recipe names.   errors: `search.errors_of`.   expect: allocation error tries a few cuts, to say what
+    accuracy to expect. Raises ValueError without a table it needs, TypeError for a Structure alone."""
     limits = {name: getattr(recipe, name) for name in LIMITS} | timed_by(recipe, table)
     if recipe.allocation not in SEARCHES:
         return make_plan(graph, scores, **limits)

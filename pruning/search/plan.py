@@ -75,17 +75,14 @@ def search_plan(
     given: Mapping[str, Any] = MappingProxyType({}),
     **options,
 ) -> Plan:
-    """Which channels stay so that `cut` of `measure` goes, to the nearest channel. Its `path` says which
-    group gave when, its `messages` how many evaluations that took. Arguments: see this module's own text.
-
-    Raises ValueError where a name does not exist or the target is out of reach."""
+    """Which channels stay so that `cut` of `measure` goes, to the nearest channel; arguments: see the module's
+    text. `path` says which group gave when. Raises ValueError for a target out of reach, an unknown name."""
     _check(criterion, cut, measure, allocation, by)
-    net, bounds = getattr(graph, "structure", graph), (max_cut_per_group, min_channels, round_to)
-    limits = limits_of(net, groups, protect, dict(cut_group), *bounds)
+    net = getattr(graph, "structure", graph)
+    limits = limits_of(net, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
     budget = Budget(limits, cost_of(net, measure, limits, latency), cut)
-    sample = _Sample(
-        data, criterion, dict(resolve_options(criterion, {**options, **given})), seed, calibration
-    )
+    options = dict(resolve_options(criterion, {**options, **given}))
+    sample = _Sample(data, criterion, options, seed, calibration)
     prices = {"by": by, "temperature": kl_temperature, "images": images, "recalibrated": recalibrated}
     search = _Search(graph, sample, budget, prices, every, Progress(watch))
     return search.plan(allocation, measure, scores, errors, expect)

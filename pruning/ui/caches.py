@@ -5,8 +5,8 @@ session of the server, read and never changed.
                                                  value
     ask_structure(recipe), ask_scores(recipe)    do not wait: an Answer, to be asked again from a fragment
 
-Waiting looks up every 0.15 s, and there Streamlit ends the run when the person has moved on: a page is never
-stuck. Keys are digests of the recipe's fields that a value depends on, with the stamps of files they name.
+Waiting looks up every 0.15 s, where Streamlit ends the run of who has moved on: a page is never stuck. Keys
+are digests of the recipe's fields that a value depends on, with the stamps of files they name.
 """
 
 import time
@@ -206,8 +206,7 @@ def ask_later(question: Callable[..., Answer], painted: list[bool]):
 
 def look_again(question: Callable[..., Answer]):
     """The part of a page that waits: its progress, then one run of the whole page."""
-    answer = question()
-    if not answer.pending:
+    if not (answer := question()).pending:
         st.rerun()
     st.progress(*progress(answer.job))
 

@@ -166,7 +166,7 @@ def keep(name: str, content: bytes) -> str:
     if gone:
         most = in_mib(store().each)
         state.refuse(
-            f"All your files here may have {most}, so those unused for longest were deleted: {', '.join(gone)}."
+            f"Your files here may have {most}, so those unused for longest were deleted: {', '.join(gone)}."
         )
     return text
 

@@ -75,8 +75,8 @@ def search_plan(
     given: Mapping[str, Any] = MappingProxyType({}),
     **options,
 ) -> Plan:
-    """Which channels stay so that `cut` of `measure` goes, to the nearest channel; arguments: see the module's
-    text. `path` says which group gave when. Raises ValueError for a target out of reach, an unknown name."""
+    """Which channels stay so that `cut` of `measure` goes, to the nearest channel; this module's text has the
+    arguments. `path` says which group gave when. Raises ValueError: unknown name, target out of reach."""
     _check(criterion, cut, measure, allocation, by)
     net = getattr(graph, "structure", graph)
     limits = limits_of(net, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)

@@ -7,7 +7,8 @@ pages.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 Watch = Callable[..., None]  # watch(stage, done, total, **values): values are plain numbers and short texts
 
@@ -35,3 +36,17 @@ def timed(watch: Watch) -> Watch:
         watch(stage, done, total, **values)
 
     return told
+
+
+@contextmanager
+def between_layers(model, look: Callable[[], None]) -> Iterator[None]:
+    """Inside, `look` is called before each layer of `model` that runs, so that a long batch can be ended in
+    its middle. model: an nn.Module; its hooks come off again, also after an exception."""
+    leaves = [module for module in model.modules() if next(module.children(), None) is None]
+    leaves = [leaf for leaf in leaves if not type(leaf).__module__.startswith("torch.jit")]  # take no hooks
+    hooks = [leaf.register_forward_pre_hook(lambda *_: look()) for leaf in leaves]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -5,7 +5,7 @@ much what its output is added to varies. Nothing else is kept of the images.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pruning.channels.records import LayerRecord, Structure
 from pruning.channels.tracer import evaluating
 from pruning.devices import for_double
-from pruning.progress import Watch, silent
+from pruning.progress import Watch, between_layers, silent
 from pruning.reconstruction.course import course
 from pruning.reconstruction.least_squares import RIDGE, product, with_ridge
 from pruning.reconstruction.refit import LIMIT, Pass, Running, Step, places
@@ -114,7 +114,8 @@ def grams(
             outputs = running.call.outputs(result, where)
             found[running.step.weight].add(running, running.call.rows(where), outputs)
 
-        with evaluating(model), torch.no_grad(), Pass(steps, lambda step: step.whole, seen):
+        within = between_layers(model, partial(watch, "statistics", done, len(images)))
+        with evaluating(model), torch.no_grad(), within, Pass(steps, lambda step: step.whole, seen):
             model(inputs)
         done += len(inputs)
         watch("statistics", done, len(images), message="reconstruction")

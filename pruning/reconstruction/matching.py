@@ -11,6 +11,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from torch.utils._pytree import tree_leaves
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.data.images import moved_from
-from pruning.progress import Watch, silent, timed
+from pruning.progress import Watch, between_layers, silent, timed
 from pruning.reconstruction.adam import Adam
 from pruning.reconstruction.blocks import Block, blocks_of
 from pruning.reconstruction.course import course
@@ -77,7 +78,8 @@ def _descend(
     for step in range(steps):
         batch = learning[[next(drawn) for _ in range(BATCH)]]
         seen = moved(batch, random, shift=images.shift // 2, flips=images.flips)
-        loss = trainer.step(seen, rate_at(step, steps))
+        with between_layers(trainer.small, partial(watch, "repair", step, steps)):
+            loss = trainer.step(seen, rate_at(step, steps))
         if not math.isfinite(loss):
             break
         if (step + 1) % max(1, steps // CHECKS) == 0 or step + 1 == steps:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import nn
 
-from pruning.progress import Watch, silent
+from pruning.progress import Watch, between_layers, silent
 from pruning.statistics.images import CalibrationImages
 
 BATCH = 128
@@ -27,7 +28,8 @@ def recalibrate(small: nn.Module, images: CalibrationImages, *, watch: Watch = s
     with _estimating(small, norms), torch.no_grad():
         for inputs, _ in images.batches(BATCH):
             if len(inputs) > 1 or not done:  # a single left-over image has no variance of its own
-                small(inputs)
+                with between_layers(small, partial(watch, "repair", done, len(images))):
+                    small(inputs)
             done += len(inputs)
             watch("repair", done, len(images))
     return []

@@ -26,7 +26,7 @@ from torch.utils._pytree import tree_leaves
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.latency.memory import give_back_freed_memory
-from pruning.progress import Watch, silent, timed
+from pruning.progress import Watch, between_layers, silent, timed
 from pruning.reconstruction.course import Course, Reading, course, kept_outputs
 from pruning.reconstruction.least_squares import solved
 from pruning.reconstruction.rows import Call, Places
@@ -67,8 +67,9 @@ def reconstruct(
     inputs = first_images(images, number)
     places_each = min(MOST, -(-rows // number))
     with _Target(model, steps, inputs, places_each, images.seed) as target:
-        refitted = Pass(steps, lambda step: step.cut, _Refitter(target, timed(watch)))
-        with evaluating(small), torch.no_grad(), refitted:
+        refitter = _Refitter(target, timed(watch))
+        refitted = Pass(steps, lambda step: step.cut, refitter)
+        with evaluating(small), torch.no_grad(), between_layers(small, refitter.tell), refitted:
             small(inputs)
     return messages
 
@@ -241,7 +242,10 @@ class _Refitter:
         dv, db = solved(call.rows(where), call.split(lacks), intercept=has_bias)
         self._move(running, result, call.weight_of(dv).contiguous(), db.flatten() if has_bias else None)
         self.done += 1
-        self.watch("repair", self.done, len(target.steps), message="reconstruct")
+        self.tell()
+
+    def tell(self):
+        self.watch("repair", self.done, len(self.target.steps), message="reconstruct")
 
     def _move(self, running: Running, result: Tensor, dv: Tensor, db: Tensor | None):
         """The layer's weight and bias change by these, and so does what was made of them."""

@@ -6,6 +6,7 @@ or twice, is seen like any other.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from pruning.channels.records import LayerRecord, Structure
 from pruning.channels.tracer import evaluating
-from pruning.progress import Watch, silent
+from pruning.progress import Watch, between_layers, silent
 from pruning.statistics.accumulators import ACCUMULATORS, BATCH
 from pruning.statistics.records import GradientTimesActivation, Statistic
 from pruning.statistics.views import positions
@@ -142,7 +143,8 @@ def _forward(model, structure, statistics, batches, classes, groups, images, wat
     done = 0
     with as_it_was(model), torch.no_grad():
         for inputs, now["labels"] in batches:
-            with Observer(model, structure, read, written):
+            within = between_layers(model, partial(watch, "statistics", done, images))
+            with within, Observer(model, structure, read, written):
                 model(inputs)
             done += len(inputs)
             watch("statistics", done, images)
@@ -158,7 +160,8 @@ def _backward(model, structure, batches, loss, groups, images, watch) -> Found:
     with as_it_was(model, freeze=True), torch.enable_grad():
         for inputs, labels in batches:
             of_batch.clear()
-            with Observer(model, structure, read, {}):
+            within = between_layers(model, partial(watch, "statistics", done, images))
+            with within, Observer(model, structure, read, {}):
                 total = loss(model(inputs), labels) * len(inputs)  # a sum: each image's gradient is its own
             total.backward()
             for g, values in of_batch.items():

@@ -128,10 +128,8 @@ def ask(
 
 def _begun(lane: Lane | None, call: tuple, title: str, place: str, about: str) -> Job:
     """A job for a question's function, recipe and further arguments."""
-    how = {"title": title, "owner": visitor.owner()}
-    if lane:
-        how["about"] = place
-    else:
+    how = {"title": title, "owner": visitor.owner(), "about": place}
+    if not lane:
         how |= {"session": state.session_id(), "about": about or digest(call[1], NETWORK)}
     _server()["asked"] = True
     presence().goes_on()

@@ -209,12 +209,12 @@ def test_what_cannot_be_attributed_is_said_in_one_sentence(small):
     no_numbers = pruning.ChannelGraph(Plain(False), data[0][:1])
     no_numbers.model.one.weight.data[0, 0] = float("nan")
     for told, ask in [
-        ("answers \\[images, classes\\]", lambda: pruning.score(of_maps, NAMES[0], data_for(example))),
+        ("outputs \\[images, classes\\]", lambda: pruning.score(of_maps, NAMES[0], data_for(example))),
         ("classes 0 to 2", lambda: channel_attribution(graph, "0", inputs, labels + 1)),
         ("images is 0", lambda: pruning.score(graph, NAMES[1], data, images=0)),
         ("not finite", lambda: pruning.score(no_numbers, NAMES[2], data)),
         (
-            "larger than one place",
+            "a layer with spatial maps",
             lambda: grad_cam(nn.Sequential(nn.Flatten(), model[5]), torch.zeros(1, 45, 1, 1)),
         ),
         ("did you mean '2'", lambda: grad_cam(model, inputs[:1], layer="22")),

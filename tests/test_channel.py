@@ -102,7 +102,9 @@ def test_dead_channels_and_those_without_numbers_are_told(network, tmp_path):
     recipe = RECIPE.but(checkpoint=str(tmp_path / "dead.pth"), criterion="energy")
     found = looked_into(recipe, GROUP, 3)
     assert "dead" in found.notes[0] and found.twins.empty and not found.strongest.maps.any()
-    assert drawn.twins_in_words(found.twins.assign(cut=[]), 3, found.distance).startswith("No other")
+    assert drawn.twins_in_words(found.twins.assign(cut=[]), 3, found.distance).startswith(
+        "There is no other channel"
+    )
     assert 3 not in looked_into(recipe, GROUP, 4).twins["channel"].to_list()
     odd = found.activity.assign(mean=np.where(found.activity["image"] < 2, np.nan, 1.0))
     assert f"on 2 of {len(odd)} images" in notes_of(odd)[0]
@@ -246,7 +248,7 @@ def test_labels_are_tested_on_the_same_images_and_counted(network):
         loss = evaluate(small, images, normalization=model.origin.normalization).loss
         assert row.true == pytest.approx(loss, abs=1e-4)
     assert found.lead.mean == pytest.approx((found.shuffles["shuffled"] - found.shuffles["true"]).mean())
-    with pytest.raises(ValueError, match="looks at no labels"):
+    with pytest.raises(ValueError, match="uses no labels"):
         labels_tested(RECIPE)
 
 
@@ -255,7 +257,7 @@ def test_a_criterion_is_called_class_aware_only_by_two_standard_errors():
     numbers = ("di", 0.1, 0.05, 0.15)
     assert "class-aware" in judge.labels_in_words(shuffles, *numbers, True, 500)
     without = judge.labels_in_words(shuffles, *numbers, False, 500)
-    assert "the labels do not change what is cut" in without and "4 of the 10" in without
+    assert "No benefit of the labels that these images can show" in without and "4 of the 10" in without
     same = judge.labels_in_words(shuffles.assign(differ=0), *numbers, False, 500)
     assert same == (
         "Here the labels do not change what is cut: the same channels are cut in all of 2 shuffles."

@@ -143,7 +143,7 @@ def test_controls_shut_as_many_at_random_or_none(few, whole):
     assert {g: len(kept) for g, kept in drawn.kept.items()} == {g: len(k) for g, k in whole.kept.items()}
     assert any(not np.array_equal(drawn.kept[g], whole.kept[g]) for g in whole.kept)
     frozen = trained(few, control="frozen")
-    assert left(frozen) == 1 and "never moved" in " ".join(frozen.messages)
+    assert left(frozen) == 1 and "never moves" in " ".join(frozen.messages)
     assert frozen.trace.values[0] == pytest.approx(0.5) and frozen.trace.values[-1] == pytest.approx(
         0.999, abs=1e-3
     )

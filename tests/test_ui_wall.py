@@ -71,7 +71,9 @@ def test_a_live_wall_asks_for_every_cut_once_and_for_the_full_network_first():
 def test_a_shipped_wall_is_of_its_recipe_and_of_nothing_else():
     best = {"criterion": "reconstruction", "allocation": "error"}
     first = shipped_wall(Recipe(**best))
-    assert first.complete and first.images.shape == (60, 32, 32, 3) and first.asked == 2000
+    within_reach = [cut <= 0.87 for cut in first.cuts]  # the largest that the limits allow this network
+    assert [known is not None for known in first.predictions[1]] == within_reach
+    assert first.images.shape == (60, 32, 32, 3) and first.asked == 2000
     same = (
         {"cut": 0.3, "repair": "match", "epochs": 2},
         {"threads": 7},

@@ -51,7 +51,7 @@ def test_gates_are_trained_seen_again_after_a_reload_and_their_zeros_removed(vis
     expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible()
     rest(page)
     picture(page, "gates-removed")
-    right = re.compile(r"[\d.]+%")
+    right = re.compile(r"[\d.]+ %")
     gated, after = (right.search(metric(page, name).inner_text())[0] for name in ("Gated", "Zeros removed"))
     assert gated == after
     expect(metric(page, "MACs")).to_contain_text(re.compile("-(49|50|51)"))

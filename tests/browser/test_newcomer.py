@@ -62,7 +62,7 @@ def test_the_wall_follows_the_hand_and_repair_turns_pictures_back(visit):
     shown, cut = page.locator(".all").inner_text(), float(wall(page).get_attribute("data-cut"))
     told = shipped_wall(Recipe())
     right = [told.correct[state][told.cuts.index(cut)] for state in (0, 1)]
-    assert shown == f"Of 500 test images {right[0]} right, repaired: {right[1]}, full network: 466."
+    assert shown == f"Of 2,000 test images {right[0]:,} right, repaired: {right[1]:,}, full network: 1,888."
     rest(page)
     picture(page, "start-repaired")
 

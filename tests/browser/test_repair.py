@@ -23,7 +23,7 @@ def test_the_curve_fills_in_and_its_largest_free_cut_is_one_click_away(visit):
     button.click()
     expect(page).to_have_url(re.compile(rf"[?&]cut=0\.{largest:02d}".rstrip("0")))
     expect(metric(page, "Repaired")).not_to_contain_text("≈")
-    expect(page.get_by_text(re.compile("Expected after reconstruction"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Expected after least-squares reconstruction"))).to_be_visible()
     picture(rest(page), "prune-curve")
 
 

@@ -34,7 +34,7 @@ def test_classes_chosen_on_start_hold_on_every_page(visit):
         pick(page, name)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Look at these classes").click()
-    expect(page.get_by_text("ResNet-20 on classes 3, 5, 8 of digits looks at")).to_be_visible()
+    expect(page.get_by_text("ResNet-20 on classes 3, 5, 8 of digits classifies")).to_be_visible()
     expect(page).to_have_url(re.compile("subtask=3%2C5%2C8"))
     expect(wall(page)).to_be_visible()
     rest(page)

@@ -42,7 +42,7 @@ def test_classes_chosen_on_start_hold_on_every_page(visit):
     go(page, "Channels")
     expect(page.get_by_text("classes 3, 5, 8 of digits: each row is a channel group")).to_be_visible()
     go(page, "Prune")
-    expect(page.get_by_text("classes 3, 5, 8 of digits: what goes")).to_be_visible()
+    expect(page.get_by_text("classes 3, 5, 8 of digits: what is cut")).to_be_visible()
     expect(page).to_have_url(re.compile("subtask=3%2C5%2C8"))
     expect(page.get_by_text(re.compile("on 44 hold-out images"))).to_be_visible()
     picture(page, "subtask-prune")

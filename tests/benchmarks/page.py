@@ -1,27 +1,32 @@
-"""How quickly the pages answer a hand: first paint, the wall while dragged, Prune after a release.
+"""How quickly the pages answer a hand: first paint, every page of every bundled network, the wall while
+dragged, Prune after a release.
 
-python -m tests.benchmarks.page      needs PRUNING_DATA (the public ResNet-56 and its images) and Chromium
+python -m tests.benchmarks.page            needs PRUNING_DATA (the public ResNet-56, its images) and Chromium
+python -m tests.benchmarks.page openings   the bundled networks' pages alone, only printed; so with `slider`
 """
 
 import os
 import re
 import shutil
+import sys
 import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlencode
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from pruning.models import bundled
 from tests.benchmarks.speed import machine, write_table
 from tests.browser.server import Server, serving
 from tests.browser.test_newcomer import drag
 from tests.browser.walk import metric, rest, wall
 
+expect.set_options(timeout=120_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 POINTS = re.compile(r"points")
-COUNTED = re.compile(r"(\d) cuts counted, (\d) of (\d) repaired")
+COUNTED = re.compile(r"(\d) cuts (?:counted|measured), (\d) of (\d) repaired")
 
 
 def public_link(**fields) -> str:
@@ -38,8 +43,42 @@ def first_paint(server: Server, page: Page) -> float:
     return server.seconds + time.monotonic() - begun
 
 
-def after_release(page: Page, share: float) -> tuple[float, float]:
-    """Drags the slider to a share of its way and lets go; seconds until the MACs, and until the accuracy."""
+def openings(browser: Browser, server: Server) -> list[tuple[str, str]]:
+    """Seconds from a link to the first useful content, in a new session each: median of three. The server and
+    its workers are warm; what a page shows was not asked for before."""
+    told = []
+    for name, useful in USEFUL.items():
+        medians = []
+        for model, data in bundled():
+            link, took = server.url + f"/{name}?" + urlencode({"model": model, "data": data}), []
+            for _ in range(3):
+                page, begun = browser.new_page(viewport={"width": 1280, "height": 900}), time.monotonic()
+                page.goto(link)
+                useful(page)
+                took.append(time.monotonic() - begun)
+                page.close()
+            medians.append(f"{sorted(took)[1]:.1f}")
+        told.append((f"{name or 'Start'}: {NETWORKS}", f"{', '.join(medians)} s"))
+    return told
+
+
+def known(page: Page, label: str):
+    """Waits for a figure in a metric's box."""
+    expect(metric(page, label)).to_contain_text(re.compile(r"\d%|\d %"), timeout=60_000)
+
+
+USEFUL = {
+    "": lambda page: expect(page.locator(".count").first).to_contain_text(re.compile(r": \d+ of 60 wrong")),
+    "Channels": lambda page: expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible(),
+    "Prune": lambda page: known(page, "Cut"),
+    "Compress": lambda page: known(page, "In few bits"),
+}
+NETWORKS = "first useful content, " + ", ".join(f"{model} on {data}" for model, data in bundled())
+
+
+def after_release(page: Page, share: float) -> tuple[float, float, float]:
+    """Drags the slider to a share of its way and lets go; seconds until the MACs, until an accuracy (read
+    from the curve or of the first images, and marked so), and until it is counted."""
     slider = page.get_by_role("slider").first
     slider.scroll_into_view_if_needed()
     box, macs = slider.bounding_box(), metric(page, "MACs").inner_text()
@@ -54,8 +93,9 @@ def after_release(page: Page, share: float) -> tuple[float, float]:
     stale = page.locator("[class*=st-key-stale]")
     expect(stale).to_have_count(0, timeout=60_000)
     expect(metric(page, "Cut")).to_contain_text(POINTS, timeout=60_000)
-    expect(metric(page, "Cut")).not_to_contain_text("≈", timeout=60_000)  # counted, not read from the curve
-    return counted, time.monotonic() - released
+    shown = time.monotonic() - released
+    expect(metric(page, "Cut")).not_to_contain_text("≈", timeout=60_000)
+    return counted, shown, time.monotonic() - released
 
 
 def filling(page: Page, server: Server) -> list[tuple[str, str]]:
@@ -77,12 +117,18 @@ def filling(page: Page, server: Server) -> list[tuple[str, str]]:
     ]
 
 
-def rows(page: Page, other: Page, server: Server) -> list[tuple[str, str]]:
+def start(page: Page, server: Server) -> list[tuple[str, str]]:
     told = [("first paint of Start after the server's start", f"{first_paint(server, page):.1f} s")]
     drag(page, 0.8)
     _, took = drag(page, 0.02)
-    told.append(("one redraw of the wall under the dragged slider", f"{sorted(took)[len(took) // 2]:.1f} ms"))
-    told += filling(page, server)
+    return [
+        *told,
+        ("one redraw of the wall under the dragged slider", f"{sorted(took)[len(took) // 2]:.1f} ms"),
+    ]
+
+
+def slider(page: Page, other: Page, server: Server) -> list[tuple[str, str]]:
+    """Prune with the public ResNet-56, idle and beside a fine-tune."""
     page.goto(server.url + public_link(cut=0.5, criterion="l1"))
     expect(metric(rest(page), "Repaired")).to_contain_text(POINTS, timeout=120_000)
     idle = [after_release(page, share) for share in (0.3, 0.45, 0.6)]
@@ -91,27 +137,41 @@ def rows(page: Page, other: Page, server: Server) -> list[tuple[str, str]]:
     expect(other.get_by_text(re.compile("Fine-tuning: epoch"))).to_be_visible(timeout=120_000)
     busy = [after_release(page, share) for share in (0.25, 0.4, 0.55)]
     other.get_by_role("button", name="Cancel").click()
+    told = []
     for where, measured in (("idle", idle), ("beside a fine-tune", busy)):
-        counted, seen = (
-            ", ".join(f"{value:.1f}" for value in column) for column in zip(*measured, strict=True)
-        )
-        told += [
-            (f"Prune, ResNet-56, {where}: MACs, widths after release (three cuts)", f"{counted} s"),
-            (f"Prune, ResNet-56, {where}: raw accuracy after release", f"{seen} s"),
-        ]
+        columns = [", ".join(f"{value:.1f}" for value in column) for column in zip(*measured, strict=True)]
+        what = ("MACs, widths", "first accuracy, marked as rough", "raw accuracy")
+        for name, values in zip(what, columns, strict=True):
+            told.append((f"Prune, ResNet-56, {where}: {name} after release (three cuts)", f"{values} s"))
     return told
 
 
+def rows(browser: Browser, server: Server, part: str) -> list[tuple[str, str]]:
+    page, other = (browser.new_page(viewport={"width": 1280, "height": 900}) for _ in range(2))
+    parts = {
+        "start": lambda: start(page, server),
+        "openings": lambda: openings(browser, server),
+        "filling": lambda: filling(page, server),
+        "slider": lambda: slider(page, other, server),
+    }
+    if part:
+        page.goto(server.url)
+        rest(page).wait_for_timeout(6000)  # until its workers are warm
+    return [row for name, measure in parts.items() if part in ("", name) for row in measure()]
+
+
 if __name__ == "__main__":
+    part = next(iter(sys.argv[1:]), "")
     with (
         tempfile.TemporaryDirectory() as home,
         serving(Path(home)) as server,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page, other = (browser.new_page(viewport={"width": 1280, "height": 900}) for _ in range(2))
-        told = rows(page, other, server)
+        told = rows(browser, server, part)
         browser.close()
-    write_table(
-        "pages.md", "How quickly the pages answer", f"`python -m tests.benchmarks.page`; {machine()}.", told
-    )
+    if part:
+        print("\n".join(f"{what}: {measured}" for what, measured in told))
+    else:
+        about = f"`python -m tests.benchmarks.page`; {machine()}."
+        write_table("pages.md", "How quickly the pages answer", about, told)

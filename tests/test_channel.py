@@ -178,7 +178,8 @@ def test_the_judge_measures_what_cutting_costs(network):
             assert row["lead"] == pytest.approx(other - own, abs=1e-5)
             assert row["low"] <= row["lead"] <= row["high"]
     steps = [event for event in told if event[0] == "judge"]
-    assert [done for _, done, _, _ in steps] == list(range(1, steps[-1][2] + 1))  # the bar ends full
+    counted = [done for _, done, _, _ in steps]  # told again between the layers of a batch
+    assert counted == sorted(counted) and sorted(set(counted)) == list(range(1, steps[-1][2] + 1))
     assert steps[-1][3]["seconds_left"] == 0 < steps[0][3]["seconds_left"]
     assert found.images == 70 and not found.learned
 

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from pruning.figures.agreement import add_fate, grid
 from pruning.figures.look import CUT, KEPT, QUIET
 from pruning.figures.nothing import nothing
-from pruning.terms import percent
+from pruning.terms import percent, sentence
 
 
 def fates(first, second) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def agreement_in_words(table: pd.DataFrame, names: tuple[str, str]) -> str:
     one, two = int(table["first"].sum()), int(table["second"].sum())
     both, chance = int((table["first"] & table["second"]).sum()), by_chance(table)
     words = f"{names[0]} has closed {one:,} of {len(table):,} channels, {names[1]} {two:,}, "
-    words = words[0].upper() + words[1:] + f"{both:,} of them the same. "
+    words = sentence(words) + f"{both:,} of them the same. "
     words += f"Drawn at random, as many per group, they would share {chance:.0f}."
     if min(one, two) == 0:
         return words

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from pruning.figures.group import frame, ranked_bars
 from pruning.figures.look import CUT, KEPT, QUIET
 from pruning.figures.taps import BOTH_WAYS, Shown, bare
-from pruning.terms import title
+from pruning.terms import sentence, title
 
 SAME = 0.95  # rank correlation with L1 from which CPOT says nothing else
 MOST = 2.0  # times an even spread; what is more is drawn alike
@@ -138,7 +138,7 @@ def distances_in_words(distances: np.ndarray, some: Sequence[Shown], distributio
         return f"{channel.distance:.3g} from the barycenter, {which}, and {fate}"
 
     words = "; ".join(f"channel {channel.channel} is {told(channel)}" for channel in some)
-    return f"{words[0].upper()}{words[1:]}. The closest are cut first. {HOW[distribution]}"
+    return f"{sentence(words)}. The closest are cut first. {HOW[distribution]}"
 
 
 def agreement_in_words(agreement: Mapping[str, float]) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 
 from pruning.channels.records import Structure
 from pruning.latency.ladder import between
+from pruning.terms import plural
 
 FILE = "latency.json"
 DIGEST = "sha256:"
@@ -37,7 +38,7 @@ class Machine:
     torch: str
 
     def in_words(self) -> str:
-        threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
+        threads = plural(self.threads, "thread")
         return f"{self.name} ({self.cores} cores, {threads}, {self.device}, torch {self.torch})"
 
 

@@ -24,11 +24,11 @@ def everything(model: str, data: str) -> list[Question]:
     return list(chain(*opening(model, data)))
 
 
-def stale(model: str, data: str, questions: Iterable[Question] = ()) -> list[tuple[Question, str]]:
+def stale(model: str, data: str, questions: Iterable[Question] | None = None) -> list[tuple[Question, str]]:
     """(question, why) of what has to be computed anew: missing, or what has changed behind it. questions:
     the ones to look at; unsaid, all."""
     known, found = contents(file_of(model, data)), []
-    for question in questions or everything(model, data):
+    for question in everything(model, data) if questions is None else questions:
         if question.place not in known:
             found.append((question, "missing"))
         elif changed := _changed(header_of(known[question.place])["stamp"], stamp(question)):
@@ -55,11 +55,8 @@ def make(
 
 def put(question: Question, value: Any):
     """Into the file of its network, in place of what was there; what nobody asks for any more goes."""
-    recipe = question.recipe
-    path, wanted = (
-        file_of(recipe.model, recipe.data),
-        {q.place for q in everything(recipe.model, recipe.data)},
-    )
+    pair = question.recipe.model, question.recipe.data
+    path, wanted = file_of(*pair), {one.place for one in everything(*pair)}
     parts = packed(value, stamp(question))
     known = contents(path) | {name or question.place: content for name, content in parts.items()}
     kept = {name: content for name, content in known.items() if name in wanted}

@@ -21,6 +21,7 @@ from pruning.devices import seeded
 from pruning.models import Normalization
 from pruning.progress import Paused, Watch, silent
 from pruning.task import Classification
+from pruning.terms import plural
 from pruning.train.augment import augmented
 from pruning.train.distillation import Lesson, Teaching
 from pruning.train.predictions import Predictions, evaluate, mode_kept
@@ -278,7 +279,7 @@ def in_vain(rows: Sequence[Mapping], what: str = "Fine-tuning") -> list[str]:
     """A sentence where no epoch beat the state before the first. rows: as `fit` returns them."""
     if not rows or any(row["kept"] for row in rows):
         return []
-    epochs = f"{len(rows)} epoch{'s' * (len(rows) > 1)}"
+    epochs = plural(len(rows), "epoch")
     return [
         f"{what} made the network no better on the hold-out images ({epochs}), so it stays as it was before; "
         "a smaller rate may help."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pruning.data import Dataset
+from pruning.devices import seeded
 from pruning.models import Normalization
 from pruning.progress import Watch, silent
 from pruning.train.loop import Run
@@ -48,13 +49,11 @@ def training(
     watch: Watch = silent,
 ) -> float:
     """Images a second of fine-tuning; a copy of the network is trained. answers: as `answering` says."""
-    import torch
-
     images = int(np.clip(STEP * answers / HARDER, LEAST, batch_size))
     batch = dataset.train.take(np.arange(images) % len(dataset.train))
     how = {"normalization": normalization, "device": device, "watch": watch, "seed": 0}
     how |= {"schedule": "cosine", "teach": None, "saved": None}
-    with torch.random.fork_rng(devices=[]):
+    with seeded(0, device):
         run = Run(copy.deepcopy(model), dataset, 1, 1e-3, images, **how)
         run.model.train()
         run.one_step(batch)

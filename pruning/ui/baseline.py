@@ -4,7 +4,7 @@ Of bundled weights it was measured when they were trained; of others the preview
 choice is made by it, so counting it is no peeking."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import streamlit as st
 from safetensors import safe_open
@@ -33,7 +33,7 @@ def of_bundled(model: str, data: str) -> FullAccuracy:
 def known(recipe: Recipe) -> FullAccuracy | None:
     """Where it needs no counting."""
     bundled = recipe.checkpoint is None and (recipe.model, recipe.data) in models.bundled()
-    plain = recipe.but(**PLAIN) == recipe or caches.same_network(recipe.but(**PLAIN), recipe)
+    plain = caches.same_network(recipe.but(**PLAIN), recipe)
     return of_bundled(recipe.model, recipe.data) if bundled and plain else None
 
 
@@ -42,14 +42,12 @@ def ask(recipe: Recipe, **how) -> caches.Answer:
     if (found := known(recipe)) is not None:
         return caches.Answer(found)
     key = caches.digest(recipe, caches.NETWORK)
-    whole = recipe.but(cut=0.0)
-    return caches.ask(full_accuracy, whole, key=key, title="Test accuracy of the full network", **how)
+    return caches.ask(full_accuracy, recipe, key=key, title="Test accuracy of the full network", **how)
 
 
 def follow(recipe: Recipe, draw: Callable[[FullAccuracy], None]):
     """Draws it, now or when it comes."""
-    about = caches.digest(recipe, caches.NETWORK)
-    caches.follow(lambda **how: ask(recipe, about=about, **how), draw)
+    caches.follow(partial(ask, recipe), draw)
 
 
 def in_words(found: FullAccuracy) -> str:

@@ -5,7 +5,7 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.figures.bits import WAYS
 from pruning.shipped.questions import FIRST_BITS
-from pruning.ui import choices, duration, state
+from pruning.ui import choices, state
 from pruning.ui.prune import controls, running
 
 HELP = (
@@ -50,9 +50,7 @@ def button():
         help=HELP,
         on_click=start,
     )
-    if (job := running.shown()) is None or job.finished:
-        duration.line(shown(state.recipe_now()))
-    running.told_of_others()
+    running.foretold(shown(state.recipe_now()))
 
 
 def start():

@@ -9,7 +9,7 @@ import streamlit as st
 from pruning.experiment import Difference, Recipe
 from pruning.experiment.compress import RoundedNow
 from pruning.figures import bits as figures
-from pruning.terms import percent
+from pruning.terms import percent, sentence
 from pruning.ui import baseline, caches, names, show
 from pruning.ui.compress import asking
 from pruning.ui.prune.accuracy import BEFORE
@@ -161,4 +161,4 @@ def lead_in_words(leads: dict[str, Difference]) -> str:
     """Whether DI's allocation is any better here, with intervals."""
     ways = {"error": "rounding error alone", "uniform": "the same bits for all"}
     words = [lead.in_words("DI's allocation", ways[way]) for way, lead in leads.items()]
-    return "Large marks compared: " + " ".join(word[0].upper() + word[1:] for word in words)
+    return "Large marks compared: " + " ".join(map(sentence, words))

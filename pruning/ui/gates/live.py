@@ -184,9 +184,9 @@ def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str):
     gates = sum(trace.sizes)
     closed = int((trace.scaled[-1] == 0).sum()) if len(trace.rows) else 0
     shown = {
-        f"{measure} left": ("left", now and (f"{percent(now['left'])}", f"target {percent(now['target'])}")),
+        f"{measure} left": ("left", now and (percent(now["left"]), f"target {percent(now['target'])}")),
         "Closed gates": ("closed", now and (f"{closed:,}", f"of {gates:,}")),
-        "In between": ("between", now and (f"{percent(now['between'])}", "of the gates")),
+        "In between": ("between", now and (percent(now["between"]), "of the gates")),
         "eps": ("eps", now and (f"{now['eps']:.2g}", f"√eps {np.sqrt(now['eps']):.2g}")),
         "Margin": ("margin", now and (times(now["margin"]), "smallest open / closing")),
         "Price": ("price", now and (f"{now['price']:.3g}", "times the pull of the loss")),

@@ -81,7 +81,7 @@ def accuracies(found: RunReport):
         first = label == "Full network"
         column.metric(
             label,
-            f"{percent(share)}",
+            percent(share),
             f"{report['correct']['baseline']:,} right" if first else told,
             delta_color="off",
             delta_arrow="off",

@@ -76,10 +76,7 @@ def status():
     id, job = state.looking_at("job"), shown()
     if job is None:
         if id is not None and jobs.lanes().job(id) is None:
-            st.warning(
-                f"This server knows no job {id}: it was started before the server last was. Start it again."
-            )
-            st.button("Close", on_click=state.look_at, kwargs={"job": None})
+            running.unknown(id)
         else:
             st.caption(NOTHING)
     elif job.finished:

@@ -140,7 +140,7 @@ def words(found: counting.Counted) -> str:
         )
         told += f"unlabelled images: {MEANING[now.how]}."
     for message in now.messages:
-        told += f" {message[0].upper()}{message[1:].removesuffix('.')}."
+        told += f" {sentence(message).removesuffix('.')}."
     if found.settled:
         return told
     if now.repaired is not None:

@@ -12,7 +12,7 @@ from pruning.experiment import Recipe
 from pruning.experiment.changes import RunReport
 from pruning.figures import changed, structure, tradeoff, training
 from pruning.jobs import Job
-from pruning.terms import ALLOCATIONS, percent, plural, title
+from pruning.terms import ALLOCATIONS, percent, plural, sentence, title
 from pruning.ui import jobs, names, show
 from pruning.ui.prune import gallery, latency, looked_at, search
 from pruning.ui.prune.now import MACS, against
@@ -70,7 +70,7 @@ def accuracies(found: RunReport):
             border=True,
         )
     words = found.difference.in_words("the pruned network", "the full network")
-    st.markdown(words[0].upper() + words[1:])
+    st.markdown(sentence(words))
 
 
 def on_test_images(images: int):
@@ -85,9 +85,9 @@ def savings(found: RunReport):
     against(columns[1], "Parameters", *pair(report["parameters"]), "Weights, biases and batch norms.")
     took, before = report["latency_ms"]["final"], report["latency_ms"]["baseline"]
     how = report["latency_ms"]
-    plural = "thread" if how["threads"] == 1 else "threads"
     measured = (
-        f"the median of 20 batches of {how['batch']} images, on {how['threads']} {plural}, {how['device']}"
+        f"the median of 20 batches of {how['batch']} images, on {plural(how['threads'], 'thread')}, "
+        f"{how['device']}"
     )
     columns[2].metric(
         "Measured time",
@@ -100,7 +100,7 @@ def savings(found: RunReport):
     )
     columns[3].metric(
         "Same answers",
-        f"{percent(report['agreement'])}",
+        percent(report["agreement"]),
         "as the full network",
         delta_color="off",
         delta_arrow="off",

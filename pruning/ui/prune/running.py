@@ -31,6 +31,11 @@ def button(recipe: Recipe):
         help="Cuts the network, repairs and fine-tunes it, and measures it on the test images.",
         on_click=start,
     )
+    foretold(recipe)
+
+
+def foretold(recipe: Recipe):
+    """Under the button: how long a run takes, unless one is at work, and whose jobs come before it."""
     if (job := shown()) is None or job.finished:
         duration.line(recipe)
     told_of_others()
@@ -198,7 +203,7 @@ def told(event: Event) -> tuple[str, str]:
         if "loss" not in event.values:
             return "before the first epoch", accuracy
         return f"epoch {event.values['epoch']}", f"loss {event.values['loss']:.4f}, {accuracy}"
-    came = f"{percent(event.values['accuracy'])}" if "accuracy" in event.values else ""
+    came = percent(event.values["accuracy"]) if "accuracy" in event.values else ""
     return event.values.get("message", ""), came
 
 

@@ -84,7 +84,7 @@ def ask(recipe: Recipe, **how) -> tuple[dict[str, Shown | None], caches.Answer |
         one = recipe.but(criterion=name)
         known, waiting = live.ask(one, **how | {"start": False})
         if waiting is not None and start:
-            baseline.ask(recipe, about=caches.digest(recipe, caches.NETWORK))
+            baseline.ask(recipe)
             known, waiting = live.ask(one, **how)
         walls[name] = known
         pending = pending or waiting

@@ -15,13 +15,20 @@ from pruning.shipped.questions import Question, errors, opening, scores
 from pruning.shipped.records import header_of, packed, unpacked
 from pruning.shipped.stamps import stamp
 from pruning.shipped.store import contents, file_of, write
+from pruning.wall import STEPS
 
 DIFFER = 0.02  # share of a value's numbers that may: another processor's last digits turn an answer
 CLOSE = 1e-3  # relative difference below which two numbers are the same
 
 
 def everything(model: str, data: str) -> list[Question]:
+    """What has to ship."""
     return list(chain(*opening(model, data)))
+
+
+def allowed(model: str, data: str) -> dict[str, Question]:
+    """{place: question} of what may ship: every step of every wall besides."""
+    return {question.place: question for question in chain(*opening(model, data, len(STEPS)))}
 
 
 def stale(model: str, data: str, questions: Iterable[Question] | None = None) -> list[tuple[Question, str]]:
@@ -56,7 +63,7 @@ def make(
 def put(question: Question, value: Any):
     """Into the file of its network, in place of what was there; what nobody asks for any more goes."""
     pair = question.recipe.model, question.recipe.data
-    path, wanted = file_of(*pair), {one.place for one in everything(*pair)}
+    path, wanted = file_of(*pair), allowed(*pair)
     parts = packed(value, stamp(question))
     known = contents(path) | {name or question.place: content for name, content in parts.items()}
     kept = {name: content for name, content in known.items() if name in wanted}
@@ -105,10 +112,9 @@ def verify(model: str, data: str, seed: int = 0, told: Callable[[str], None] = p
         else:
             same.add(_kind(question))
     known = contents(path)
-    for question in everything(model, data):
-        if _kind(question) in same and question.place in known:
-            value = unpacked(known[question.place], known)
-            known[question.place] = packed(value, stamp(question))[""]
+    for place, question in allowed(model, data).items():
+        if _kind(question) in same and place in known:
+            known[place] = packed(unpacked(known[place], known), stamp(question))[""]
     write(path, known)
     return differing
 

@@ -34,8 +34,9 @@ from pruning.wall import CUTS, STEPS, wall
 
 FIRST_BITS = 4.0  # where a recipe says no mean: half of what is common, and mostly without loss
 SHARES = (1 / 6, 1 / 3, 1, 1 / 12, 1 / 24, 1 / 2)  # of the way from the narrowest width to the widest
-WALL_STEPS = 6  # of a wall's STEPS, how many ship for the network of the first screen
-OTHER_STEPS = 3  # and of the other networks: the app fills in their other cuts while one looks
+# Of a wall's STEPS, how many ship: for the first screen, for the other networks as they open, and for every
+# other criterion. The app fills in the other cuts while one looks.
+FIRST_STEPS, OPENING_STEPS, OTHER_STEPS = len(STEPS), 3, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,20 +105,20 @@ def wall_parts(recipe: Recipe) -> list[Question]:
     return [Question(wall, recipe, f"{key} {cuts}", (cuts, every)) for cuts in parts]
 
 
-def opening(model: str, data: str) -> list[list[Question]]:
+def opening(model: str, data: str, others: int = OTHER_STEPS) -> list[list[Question]]:
     """All that ships of a bundled network, in tiers, the most wanted first: what its pages open with, every
-    criterion on Channels, and every criterion's wall."""
+    criterion on Channels, and every criterion's wall. others: how many steps of those."""
     recipe = Recipe(model=model, data=data, threads=1, device="cpu")
     criteria = [recipe.but(criterion=name) for name in sorted(SCORED, key=lambda n: n != recipe.criterion)]
     opened = recipe.but(bits=FIRST_BITS)
     walls = list(zip(*map(wall_parts, criteria), strict=True))  # [steps][criteria]
-    steps = WALL_STEPS if (model, data) == bundled()[0] else OTHER_STEPS
+    steps = FIRST_STEPS if (model, data) == bundled()[0] else OPENING_STEPS
     return [
         [structure(recipe), *map(scores, criteria), *map(errors, criteria)],
         [step[0] for step in walls[:steps]],
         [accuracy(recipe.but(cut=cut), how, raw) for cut, how, raw in dict.fromkeys(order(recipe))],
         [compared(opened), *(bits(opened.but(bits=mean)) for mean in means(opened))],
-        *([*step[1:]] for step in walls[:steps]),
+        *([*step[1:]] for step in walls[:others]),
     ]
 
 

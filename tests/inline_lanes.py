@@ -21,15 +21,22 @@ class InlineLanes(Lanes):
     def __init__(self):
         self.queue: list[Job] = []
         self.outcomes: dict[bytes, Outcome] = {}
+        self.cancelled: list[Job] = []
         super().__init__()
 
     def anew(self):
         """As if the server had been started again, but for what has been computed."""
         self.queue.clear()
         self.known.clear()
+        self.cancelled.clear()
 
     def _connect(self):
         """There is nothing to connect to."""
+
+    def cancel(self, job: Job):
+        if not job.finished:
+            self.cancelled.append(job)
+        super().cancel(job)
 
     def _hand_in(self, job: Job):
         if job.lane != "job":

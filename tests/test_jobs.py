@@ -138,14 +138,20 @@ def test_a_call_that_never_looks_is_cancelled_by_a_restart(lanes, monkeypatch):
 
 
 def test_a_newer_preview_ends_the_session_s_older_ones(lanes):
-    def preview(session, about=""):
+    def preview(session, *about):
         return lanes.submit("preview", errands.count, *LONG, session=session, about=about)
 
     mine, yours = preview("mine", "a"), preview("yours", "a")
     beside = preview("mine", "a")
     assert not mine.finished and not beside.finished
+    part = preview("mine", "a", "part")
+    assert not mine.finished and not part.finished
+    preview("mine", "a")
+    assert not mine.finished and not part.finished
+    other = preview("mine", "a", "another part")
+    assert part.status == "cancelled" and not mine.finished and not other.finished
     newer = preview("mine", "b")
-    assert mine.status == beside.status == "cancelled"
+    assert mine.status == beside.status == other.status == "cancelled"
     assert not yours.finished and not newer.finished
     lanes.submit("preview", errands.count, 1, session="mine").result(30 if lanes.cancel(yours) is None else 0)
     assert newer.status == "cancelled"
@@ -154,7 +160,7 @@ def test_a_newer_preview_ends_the_session_s_older_ones(lanes):
 def test_two_sessions_take_turns(lanes):
     """Whoever asks for one thing does not wait for all that another has asked for."""
     greedy = [
-        lanes.submit("preview", errands.count, 30, 0.01, session="greedy", about="curve") for _ in range(4)
+        lanes.submit("preview", errands.count, 30, 0.01, session="greedy", about=("curve",)) for _ in range(4)
     ]
     until(lambda: greedy[0].began)
     modest = lanes.submit("preview", errands.count, 2, session="modest")

@@ -104,11 +104,12 @@ class Walker:
         if combination["state"] != "nothing yet":
             tick(app)  # the first time a part only paints itself; from then on it asks
         self.look(app, combination["state"])
+        ended = [f"a page at rest has ended what it asked for: {job.title}" for job in self.lanes.cancelled]
         stale = parts_of(app)
         getattr(self, f"change_{combination['change']}")(app, combination)
         tick(app, stale)  # their turn had come when the page was changed
         self.look(app, combination["state"])
-        wrong = [*self.traces, *(error.value for error in app.exception)]
+        wrong = [*ended, *self.traces, *(error.value for error in app.exception)]
         if not app.title:
             wrong.append("no page: " + "; ".join(error.value for error in app.error))
         self.traces.clear()

@@ -50,7 +50,9 @@ class Job:
     session:  who asked; a newer preview of the same session ends the older ones. Empty: it ends none, and
               none ends it.
     owner:    whose it is, for the app's lists and for who may end it; the lanes themselves don't ask.
-    about:    what a preview is about; previews of one session about the same thing live side by side.
+    about:    what a preview is about, from the general to the special, such as a network and one cut of it.
+              Previews of one session live side by side as long as one is about a part of what the other is
+              about.
     folder:   where its result is saved, if it is; removed when the job is forgotten.
     after:    the id of the ended job that it goes on from, if it does.
     call:     function and arguments, pickled (so the function is importable where the worker runs).
@@ -63,7 +65,7 @@ class Job:
     title: str
     session: str = ""
     owner: str = ""
-    about: str = ""
+    about: tuple[str, ...] = ()
     folder: Path | None = None
     after: str = ""
     turn: int = 0

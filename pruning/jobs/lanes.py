@@ -64,7 +64,7 @@ class Lanes:
         """Hands `function(*arguments, watch=watch)` to a lane and returns its Job.
 
         Both must pickle, the function by its name. about: the Job's session, owner, about, folder and after.
-        A preview ends its session's earlier ones, but for those that are about the same thing.
+        A preview ends its session's earlier ones, but for those about the same thing or a part of it.
         """
         choose(lane, LANES, "lane")
         job = Job(lane, pickle.dumps((function, arguments)), title or function.__name__, **about)
@@ -261,7 +261,8 @@ class Lanes:
 
 def supersedes(new: Job, old: Job) -> bool:
     """Whether `old` is a preview that nobody waits for once `new` is asked for."""
-    same_wish = new.about and new.about == old.about
+    shared = min(len(new.about), len(old.about))
+    same_wish = shared and new.about[:shared] == old.about[:shared]
     same_session = new.session and new.session == old.session
     return old.lane == "preview" and not old.finished and bool(same_session and not same_wish)
 

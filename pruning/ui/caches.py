@@ -100,10 +100,11 @@ def ask(
     """The kept value, the one that ships, or the preview that will bring it. Does not wait.
 
     function: importable, called in the worker as function(recipe, *more, watch=watch). key: what the value
-    depends on. about: a newer preview ends this session's older ones, but for those about the same; unsaid it
-    is the recipe's network. again: ask once more after a failure. start: False only looks, and the Answer has
-    no job where nothing was asked, or it was cancelled. lane: that of a measurement, which nothing else that
-    is asked ends, as it ends nothing; unsaid this is a preview. page_only: it ends when the page is left.
+    depends on. about: what of the recipe's network: a newer preview ends this session's older ones of other
+    networks, and those about something else; unsaid it ends none of its network's, and none of them ends it.
+    again: ask once more after a failure. start: False only looks, and the Answer has no job where nothing was
+    asked, or it was cancelled. lane: that of a measurement, which nothing else that is asked ends, as it ends
+    nothing; unsaid this is a preview. page_only: it ends when the page is left.
     """
     kept, place = _kept(function.__qualname__, key), f"{function.__qualname__} {key}"
     if "value" not in kept and (found := store.value(recipe, place)) is not None:
@@ -128,9 +129,10 @@ def ask(
 
 def _begun(lane: Lane | None, call: tuple, title: str, place: str, about: str) -> Job:
     """A job for a question's function, recipe and further arguments."""
-    how = {"title": title, "owner": visitor.owner(), "about": place}
+    how = {"title": title, "owner": visitor.owner(), "about": (place,)}
     if not lane:
-        how |= {"session": state.session_id(), "about": about or digest(call[1], NETWORK)}
+        network, classes = digest(replace(call[1], subtask=()), NETWORK), str(call[1].subtask or "")
+        how |= {"session": state.session_id(), "about": (network, *filter(None, (classes, about)))}
     _server()["asked"] = True
     presence().goes_on()
     return jobs.lanes().submit(lane or "preview", *call, **how)

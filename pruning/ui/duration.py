@@ -14,10 +14,14 @@ MEASURING = "How fast this machine is shows in a moment, and so how long a run t
 
 
 def line(recipe: Recipe):
-    """Draws how long the recipe's run takes; while the network is timed, what was told last."""
-    answer = ask(recipe, start=False)
+    """Draws how long the recipe's run takes; while the network is timed, what was told last. It is timed once
+    the page was drawn, behind all that the page has asked for itself, and the page may be drawn again and
+    again meanwhile."""
+    of = caches.digest(recipe, TIMED)
+    answer = ask(recipe, start=st.session_state.get("pace wanted") == of)
+    st.session_state["pace wanted"] = of
     if answer.value is not None:
-        st.session_state["pace"] = (caches.digest(recipe, TIMED), answer.value)
+        st.session_state["pace"] = (of, answer.value)
     if answer.value is None and not answer.error:
         st.fragment(follow, run_every=1.0)(recipe, [])
     else:
@@ -25,8 +29,7 @@ def line(recipe: Recipe):
 
 
 def follow(recipe: Recipe, drawn: list[bool]):
-    """Asks once the page was drawn, behind all that it has asked for itself; then draws it anew with what
-    came."""
+    """Asks, but not in the run that draws the page, and draws the page anew with what came."""
     answer = ask(recipe, start=bool(drawn))
     if answer.value is not None or answer.error:
         st.rerun()
@@ -46,6 +49,17 @@ def last(recipe: Recipe) -> Pace | None:
 
 
 def ask(recipe: Recipe, **how) -> caches.Answer:
-    """pace_now, of these two minutes; does not wait."""
-    key = f"{caches.digest(recipe, TIMED)} {time.time() // FRESH:.0f}"
-    return caches.ask(pace_now, recipe, key=key, title="How fast this machine is", page_only=True, **how)
+    """pace_now, of these two minutes; does not wait. What was asked for before and is on its way is waited
+    for, however long the queue is."""
+    of, bucket = caches.digest(recipe, TIMED), int(time.time() // FRESH)
+    if (before := st.session_state.get("pace asked")) and before[0] == of:
+        earlier = _ask(recipe, *before, start=False)
+        if earlier.job is not None and not earlier.job.finished:
+            return earlier
+    st.session_state["pace asked"] = (of, bucket)
+    return _ask(recipe, of, bucket, **how)
+
+
+def _ask(recipe: Recipe, of: str, bucket: int, **how) -> caches.Answer:
+    key, title = f"{of} {bucket}", "How fast this machine is"
+    return caches.ask(pace_now, recipe, key=key, title=title, **how)

@@ -122,5 +122,5 @@ def take_up():
         running = jobs.lanes().jobs("measurement") if caches.asked() else []
         for job in running:
             if jobs.mine(job):
-                asked.setdefault(job.about, job)
+                asked.setdefault(*job.about, job)
                 held().hold(job)

@@ -52,7 +52,7 @@ def cards(recipe: Recipe):
 def subtask(recipe: Recipe):
     """Which classes everything is about: all, or a subtask. Nothing where there is no network: that is said
     below."""
-    whole, about = recipe.but(subtask=()), caches.digest(recipe, caches.NETWORK)
+    whole = recipe.but(subtask=())
     if state.lesson() or caches.ask_structure(whole, start=False).error:
         return
     with st.expander("Only some of the classes", expanded=bool(recipe.subtask)):
@@ -61,7 +61,7 @@ def subtask(recipe: Recipe):
             "and every figure are then about these classes alone."
         )
         caches.follow(
-            lambda **how: caches.ask_structure(whole, about=about, **how),
+            lambda **how: caches.ask_structure(whole, **how),
             lambda told: choose_classes(recipe, told.classes),
         )
 

@@ -28,7 +28,7 @@ def compared(recipe: Recipe, **how) -> caches.Answer:
 
 def classes(recipe: Recipe, **how) -> caches.Answer:
     """The whole network, whose classes a subtask is chosen from; does not wait."""
-    return caches.ask_structure(recipe.but(subtask=()), about=about(recipe), **how)
+    return caches.ask_structure(recipe.but(subtask=()), **how)
 
 
 def curve(recipe: Recipe) -> list[partial]:

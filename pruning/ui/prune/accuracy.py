@@ -83,8 +83,7 @@ def follow(recipe: Recipe, error: float | None, waited: bool):
 
 def in_the_headline(recipe: Recipe, begin: bool):
     """The full network's test accuracy, which is counted once the slider's own cut is."""
-    more = {"about": counting.about(recipe), "start": begin}
-    if (full := baseline.ask(recipe, **more).value) is not None:
+    if (full := baseline.ask(recipe, start=begin).value) is not None:
         st.caption(f"Full network, test accuracy: {baseline.in_words(full)}.", help=UNTOUCHED)
 
 

@@ -15,7 +15,6 @@ from pruning.figures.latency import layer_times, layer_times_in_words
 from pruning.latency import FILE, LatencyTable
 from pruning.terms import percent
 from pruning.ui import caches, measuring, show, state, uploads
-from pruning.ui.prune import counting
 
 HELP = (
     "Times every layer alone at some widths on this server, which takes some seconds. From then on the time "
@@ -31,9 +30,8 @@ ANEW = "times measured anew"  # in this session, and how often
 def ask_table(recipe: Recipe, **how) -> caches.Answer:
     """The LatencyTable of the recipe's network, measured once a server; does not wait."""
     uploads.store()  # where the table is kept for the workers
-    about = counting.about(recipe)  # beside counts of this recipe, which neither ends
     key = f"{caches.digest(recipe, (*caches.NETWORK, 'threads'))} {st.session_state.get(ANEW, 0)}"
-    more = {"key": key, "about": about, "title": "Times of layers"}
+    more = {"key": key, "title": "Times of layers"}
     return caches.ask(table_now, recipe, **(more | how))
 
 

@@ -9,7 +9,7 @@ from pruning.experiment import Recipe
 from pruning.experiment.sensitivity import SHARES, sensitivity
 from pruning.figures import sensitivity as figures
 from pruning.ui import caches, measuring, show, state
-from pruning.ui.prune import counting, now, search
+from pruning.ui.prune import now, search
 from pruning.ui.spoken import spoken
 
 OFFER = """One group at a time is cut, the others stay as they are: how much accuracy does that cost, as
@@ -33,8 +33,8 @@ def panel(recipe: Recipe):
 
 
 def ask(recipe: Recipe, **how) -> caches.Answer:
-    """experiment.sensitivity's table; does not wait. The counts of the page may be on their way beside it."""
-    more = {"key": caches.digest(recipe, (*caches.SCORING, "groups")), "about": counting.about(recipe)}
+    """experiment.sensitivity's table; does not wait."""
+    more = {"key": caches.digest(recipe, (*caches.SCORING, "groups"))}
     alone = recipe.but(cut=0.5, repair="none", epochs=0, distill=False)
     return caches.ask(sensitivity, alone, (0.0, *SHARES), title="Sensitivity", **more, **how)
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from pruning.models import bundled
 from tests.benchmarks.speed import machine, write_table
@@ -26,7 +26,7 @@ from tests.browser.walk import metric, rest, wall
 expect.set_options(timeout=120_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 POINTS = re.compile(r"points")
-COUNTED = re.compile(r"(\d) cuts (?:counted|measured), (\d) of (\d) repaired")
+COUNTED = re.compile(r"(\d+) cuts measured, (\d+) of (\d+) repaired")
 
 
 def public_link(**fields) -> str:
@@ -62,16 +62,16 @@ def openings(browser: Browser, server: Server) -> list[tuple[str, str]]:
     return told
 
 
-def known(page: Page, label: str):
-    """Waits for a figure in a metric's box."""
-    expect(metric(page, label)).to_contain_text(re.compile(r"\d%|\d %"), timeout=60_000)
+def there(locator: Locator, text: re.Pattern | None = None):
+    """Waits, frame by frame, for one that says this: `expect` would look again after up to a second."""
+    (locator if text is None else locator.filter(has_text=text)).first.wait_for(timeout=60_000)
 
 
 USEFUL = {
-    "": lambda page: expect(page.locator(".count").first).to_contain_text(re.compile(r": \d+ of 60 wrong")),
-    "Channels": lambda page: expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible(),
-    "Prune": lambda page: known(page, "Cut"),
-    "Compress": lambda page: known(page, "In few bits"),
+    "": lambda page: there(page.locator(".count"), re.compile(r": \d+ of 60 wrong")),
+    "Channels": lambda page: there(page.get_by_test_id("stPlotlyChart")),
+    "Prune": lambda page: there(metric(page, "Cut"), re.compile(r"\d %")),
+    "Compress": lambda page: there(metric(page, "In few bits"), re.compile(r"\d %")),
 }
 NETWORKS = "first useful content, " + ", ".join(f"{model} on {data}" for model, data in bundled())
 

@@ -119,7 +119,7 @@ class Plan:
         channels."""
         if self.stored is not None:
             return self.stored["reads"]
-        layers = [layer for layer in self.structure.layers if layer.dense]
+        layers = [layer for layer in (*self.structure.layers, *self.structure.heads) if layer.dense]
         return {x.weight: x.input for x in layers if x.input in self.by_tensor.get(x.weight, {})}
 
     def then(self, second: "Plan") -> "Plan":

@@ -256,3 +256,44 @@ def test_two_threads_score_two_networks_at_once():
         together = list(pool.map(lambda pair: pruning.score(*pair), pairs))
     for one, other in zip(alone, together, strict=True):
         assert all(np.array_equal(one[group], other[group]) for group in one)
+
+
+class Projected(nn.Module):
+    """In training it also answers a projection, of what may be dropped, and counts how often it ran."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(conv(3, 8), nn.BatchNorm2d(8), nn.ReLU(), conv(8, 12), nn.Dropout(0.5))
+        self.head = nn.Linear(12, 3)
+        self.project = nn.Sequential(nn.Linear(12, 6), nn.BatchNorm1d(6), nn.Linear(6, 2))
+        self.register_buffer("ran", torch.zeros(()))
+
+    def forward(self, x, target=0):
+        x = self.body(x).mean((2, 3))
+        if not self.training:
+            return self.head(x)
+        if target is None:
+            raise ValueError("training needs a target")
+        self.ran += 1
+        return self.head(x), F.normalize(self.project(F.dropout(x + torch.randn_like(x))), dim=1)
+
+
+def test_a_head_that_runs_only_in_training_is_named_and_cut_along():
+    model, example = Projected().eval(), torch.randn(1, 3, 8, 8)
+    before, numbers = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    graph = pruning.ChannelGraph(model, example)
+    assert torch.equal(numbers, torch.get_rng_state())
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert [group.name for group in graph.groups] == ["body.0", "body.3"] and graph.verified
+    assert graph.fixed["project.0"] == "it runs only in training"
+    assert any(note.startswith("project runs only in training") for note in graph.structure.notes)
+    plan = random_plan(graph, 0.5)
+    small = pruning.cut(model, plan)
+    assert plan.parameters == sum(p.numel() for p in small.parameters())
+    assert [part.shape for part in small.train()(torch.randn(4, 3, 8, 8))] == [(4, 3), (4, 2)]
+
+
+def test_a_head_that_no_example_runs_is_a_note():
+    graph = pruning.ChannelGraph(Projected().eval(), (torch.randn(1, 3, 8, 8), None))
+    assert len(graph.groups) == 2
+    assert any("project" in note and "training needs a target" in note for note in graph.structure.notes)

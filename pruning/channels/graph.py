@@ -9,8 +9,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import nn
 
-from pruning.channels.ids import MULTIPLY, TIE, Trace, flat
+from pruning.channels.heads import ONLY_TRAINING, trace_heads
+from pruning.channels.ids import MULTIPLY, TIE, Call, Trace, flat
 from pruning.channels.input import must_be_traceable
+from pruning.channels.randomness import own_random_numbers
 from pruning.channels.records import ChannelGroup, IndexMap, LayerRecord, Structure
 from pruning.channels.tracer import run_traced
 from pruning.channels.verification import verified
@@ -24,7 +26,8 @@ class ChannelGraph:
 
     model: any nn.Module that runs on `example`; not changed.   example: a tensor, batch first; a tuple
     of what `model` takes in that order; or a dict of what it takes by name.
-    verify: compare a masked with a cut network once, and fix what they do not agree on.
+    verify: compare masked with cut networks, and fix what they do not agree on; `verified` says how sure it
+    is.
     Raises ValueError where the network does not run on the example, and where no channel could ever be cut
     rightly: lazy or meta parameters, quantized layers, norms that use the batch's own statistics.
     """
@@ -35,8 +38,10 @@ class ChannelGraph:
         self.example = (example,) if alone else example if isinstance(example, dict) else tuple(example)
         tensors = [t for t in flat(self.example) if isinstance(t, torch.Tensor)]
         must_be_traceable(model, tensors)
-        trace = run_traced(model, self.example)
-        structure = _structure(model, trace, tuple(tensors[0].shape[1:]))
+        with own_random_numbers(tensors[0].device):
+            tracer = run_traced(model, self.example)
+            trace_heads(tracer, model, self.example)
+        structure = _structure(model, tracer.trace, tuple(tensors[0].shape[1:]))
         self.structure = verified(model, self.example, structure) if verify else structure
 
     groups = property(lambda self: self.structure.groups)
@@ -86,7 +91,7 @@ def _classes(count: int, pairs: list[np.ndarray]) -> tuple[int, np.ndarray]:
 
 def _structure(model: nn.Module, trace: Trace, input_shape: tuple[int, ...]) -> Structure:
     roots = _Roots(trace)
-    records = _layer_records(trace)
+    records, heads = _layer_records(trace.calls), _layer_records(trace.training)
     slots = {name: {d: roots.root[ids] for d, ids in dims.items()} for name, dims in trace.slots.items()}
     shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
     members = _group_members(roots, records, slots, shapes)
@@ -102,19 +107,21 @@ def _structure(model: nn.Module, trace: Trace, input_shape: tuple[int, ...]) -> 
     return Structure(
         groups=groups,
         layers=records,
+        heads=heads,
         shapes=shapes,
         maps={name: dims for name, dims in maps.items() if dims},
-        fixed=_fixed_layers(records, slots, group_of, roots, trace),
+        fixed=_fixed_layers(records, slots, group_of, roots, trace)
+        | {head.name: ONLY_TRAINING for head in heads if head.dense},
         notes=tuple(dict.fromkeys(trace.notes)),
         model_digest=digest(model),
         input_shape=input_shape,
     )
 
 
-def _layer_records(trace: Trace) -> tuple[LayerRecord, ...]:
+def _layer_records(calls: list[Call]) -> tuple[LayerRecord, ...]:
     """One record a weight, in the order of its first call; further calls add their multiply-accumulates."""
     records: dict[str, LayerRecord] = {}
-    for call in trace.calls:
+    for call in calls:
         key = call.weight or f"{call.module} (derived)"
         if key in records:
             records[key] = replace(records[key], macs_each=records[key].macs_each + call.macs_each)

@@ -48,6 +48,7 @@ class Trace:
     fixed: list[tuple[np.ndarray, str]] = field(default_factory=list)  # ids and why
     renormalised: list[np.ndarray] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    training: list[Call] = field(default_factory=list)  # of layers that run only in training
     notes: list[str] = field(default_factory=list)
 
     def mint(self, number: int) -> torch.Tensor:

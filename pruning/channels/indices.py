@@ -23,10 +23,11 @@ def kept_by_tensor(structure: Structure, kept: Mapping[int, np.ndarray]) -> dict
 
 
 def cut_where_read(structure: Structure, kept: Mapping[int, np.ndarray]) -> dict[str, dict[int, np.ndarray]]:
-    """{weight: {input dimension: indices that go}} of the dense layers that read cut channels."""
+    """{weight: {input dimension: indices that go}} of the dense layers that read cut channels, those of heads
+    that run only in training with them."""
     stays = _stays(structure, kept)
     found: dict[str, dict[int, np.ndarray]] = {}
-    for layer in structure.layers:
+    for layer in (*structure.layers, *structure.heads):
         places = structure.places.get(layer.weight, {}).get(layer.input) if layer.dense else None
         if places is not None:
             gone = np.flatnonzero(~stays[places])

@@ -147,7 +147,7 @@ def _batch_norm(
     *_,
     **__,
 ):
-    if training:
+    if training and not tracer.training:
         raise Untraceable(
             f"{tracer.where()} normalises by the batch's own statistics even in evaluation mode: its output "
             "depends on the batch; pass training=self.training"

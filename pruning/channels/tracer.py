@@ -17,7 +17,8 @@ LEAVING = frozenset("numpy __array__ tolist item __dlpack__".split())
 
 
 class Tracer(TorchFunctionMode):
-    """Runs while the model does, and keeps `trace` up to date. One forward pass a tracer."""
+    """Runs while the model does, and keeps `trace` up to date. One forward pass a tracer, and another where
+    heads run only in training."""
 
     def __init__(self, model: nn.Module, batch: int = 1):
         super().__init__()
@@ -25,10 +26,17 @@ class Tracer(TorchFunctionMode):
         self.ids = WeakTensorKeyDictionary()
         self.owners: dict[int, tuple[str, torch.Tensor]] = {}  # id(parameter or buffer) -> its dotted name
         self.stack: list[str] = [""]
+        self.constants: dict[int, torch.Tensor] = {}
+        self.opaque = 0  # how many modules that cannot be seen into are running now
+        self.reached: set[str] = set()  # parameters and buffers that an operation was given
+        self.training = False  # whether a copy now runs in training mode, for heads that run only there
+        self.adopt(model)
+
+    def adopt(self, model: nn.Module):
+        """Takes a network's tensors for what their names say; a copy's are then the same as the network's."""
         for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
             self.owners.setdefault(id(tensor), (name, tensor))
-        self.constants = {id(tensor): tensor for tensor in plain_tensors(model)}
-        self.opaque = 0  # how many modules that cannot be seen into are running now
+        self.constants |= {id(tensor): tensor for tensor in plain_tensors(model)}
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -78,6 +86,7 @@ class Tracer(TorchFunctionMode):
         return self.put(tensor, constant(tensor.shape))
 
     def _ids_of_parameter(self, tensor: torch.Tensor) -> torch.Tensor:
+        self.reached.add(self.owners[id(tensor)][0])
         long = [d for d, size in enumerate(tensor.shape) if size > 1]
         if len(long) != 1:
             return constant(tensor.shape)
@@ -119,6 +128,7 @@ class Tracer(TorchFunctionMode):
         if id(tensor) not in self.owners:
             self.trace.fix(ids, f"derived weight: {self.where()} computes its weight from other tensors")
             return
+        self.reached.add(self.owners[id(tensor)][0])
         slots = self.trace.slots.setdefault(self.owners[id(tensor)][0], {})
         if dimension in slots:
             self.trace.unite(torch.from_numpy(slots[dimension]), ids, TIE)
@@ -156,9 +166,16 @@ def plain_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
             waiting += value
 
 
-def run_traced(model: nn.Module, example: tuple | dict) -> Trace:
+def run_traced(model: nn.Module, example: tuple | dict) -> Tracer:
     """One forward pass in eval mode; the model comes out in the mode it came in, also after an exception."""
     tracer = Tracer(model, batch_of(example))
+    with evaluating(model):
+        traced(tracer, model, example)
+    return tracer
+
+
+def traced(tracer: Tracer, model: nn.Module, example: tuple | dict):
+    """One forward pass under a tracer, in the mode that the model is in."""
     handles = []
     for name, module in model.named_modules():
         why = hidden(module)
@@ -171,7 +188,7 @@ def run_traced(model: nn.Module, example: tuple | dict) -> Trace:
         for tensor in flat(example):
             if isinstance(tensor, torch.Tensor):
                 tracer.put(tensor, constant(tensor.shape))
-        with evaluating(model), torch.no_grad(), tracer:
+        with torch.no_grad(), tracer:
             output = answered(model, example)
         for tensor in flat(output):
             if isinstance(tensor, torch.Tensor):
@@ -179,7 +196,6 @@ def run_traced(model: nn.Module, example: tuple | dict) -> Trace:
     finally:
         for handle in handles:
             handle.remove()
-    return tracer.trace
 
 
 def batch_of(example: tuple | dict) -> int:

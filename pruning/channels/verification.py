@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from pruning.channels.ids import answer, flat
 from pruning.channels.indices import cut_where_read, kept_by_tensor
-from pruning.channels.records import IndexMap, Structure
+from pruning.channels.records import IndexMap, Structure, Verification
 from pruning.channels.slices import copy_with, silenced
 from pruning.channels.tracer import evaluating
 from pruning.devices import for_double
@@ -43,7 +43,7 @@ def verified(model: nn.Module, example: tuple | dict, structure: Structure) -> S
     for g in reversed(range(len(structure.groups))):  # from the last, so that the numbers before it stay
         if g not in good and g not in running:
             structure = _without(structure, g, BREAKS if g in under_norms else DIFFERS)
-    return replace(structure, verified=True)
+    return replace(structure, verified=Verification(1))
 
 
 def _in_double(model: nn.Module, example: tuple | dict) -> tuple[nn.Module, tuple | dict]:

@@ -97,8 +97,14 @@ def _steps(plan: Plan, whole: Course, cut: Course) -> tuple[list[Step], list[str
         messages.append("the pruned network runs other operations: errors from shortcuts are not corrected")
         known, own = ({w: replace(r, norm=None, settles=r.at) for w, r in x.items()} for x in (known, own))
     twice = sorted(set(cut.several()) & plan.reads.keys())
-    unseen = sorted(plan.reads.keys() - own.keys() - set(twice))
-    for weights, why in ((twice, "it runs more than once"), (unseen, "its weight is computed from others")):
+    heads = {head.weight for head in plan.structure.heads} if plan.structure else set()
+    unseen = sorted(plan.reads.keys() - own.keys() - set(twice) - heads)
+    asides = (
+        (twice, "it runs more than once"),
+        (unseen, "its weight is computed from others"),
+        (sorted(heads & plan.reads.keys()), "it runs only in training"),
+    )
+    for weights, why in asides:
         messages += [f"{weight.removesuffix('.weight')} is not refitted: {why}" for weight in weights]
     first = min((own[weight].at for weight in plan.reads if weight in own), default=math.inf)
     steps = []

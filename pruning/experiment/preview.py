@@ -52,9 +52,9 @@ class AccuracyNow:
     """Right answers among `images` images of the hold-out. learned: the network may have been trained on
     them.
 
-    repaired: after the repair `how`, which took `repair_seconds`; None where only the cut was counted.
-    error: share of the variance that the plan loses, where it was made by errors; else None.   messages: what
-    the repair says."""
+    repaired: after the repair `how`, which took `repair_seconds` (0 where that was on another machine); None
+    where only the cut was counted.   error: share of the variance that the plan loses, where it was made by
+    errors; else None.   messages: what the repair says."""
 
     images: int
     where: str

@@ -14,7 +14,7 @@ from pruning.shipped import store
 from pruning.shipped.questions import Question, errors, opening, scores
 from pruning.shipped.records import header_of, packed, unpacked
 from pruning.shipped.stamps import stamp
-from pruning.shipped.store import contents, file_of, write
+from pruning.shipped.store import TIMES, contents, file_of, write
 from pruning.wall import STEPS
 
 DIFFER = 0.02  # share of a value's numbers that may: another processor's last digits turn an answer
@@ -138,9 +138,6 @@ def _pairs(one: Any, other: Any) -> Iterator[tuple]:
             yield from _pairs(a, b)
     else:
         yield one, other
-
-
-TIMES = ("repair_seconds",)
 
 
 def _parts(value: Any) -> Any:

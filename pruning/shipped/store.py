@@ -2,14 +2,16 @@
 
 import os
 import zipfile
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pruning.experiment import Recipe
+from pruning.experiment import AccuracyNow, Recipe
 from pruning.models.load import ASSETS
 from pruning.shipped.records import header_of, unpacked
 
+TIMES = ("repair_seconds",)  # taken on another machine: they say nothing of this one
 MONTH = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal values make equal files
 
 
@@ -31,7 +33,8 @@ def _value(path: Path, place: str) -> Any | None:
         return None
     with zipfile.ZipFile(path) as file:
         content = file.read(place)
-        return unpacked(content, {name: file.read(name) for name in header_of(content)["long"]})
+        found = unpacked(content, {name: file.read(name) for name in header_of(content)["long"]})
+    return replace(found, **dict.fromkeys(TIMES, 0.0)) if isinstance(found, AccuracyNow) else found
 
 
 @lru_cache(maxsize=16)

@@ -9,7 +9,7 @@ from pruning.terms import percent
 from pruning.train import evaluate
 from tests.browser.walk import metric, picture, rest
 
-LINK = "/Gates?data=digits&epochs=2&threads=1"
+LINK = "/Gates?data=digits&size=16&epochs=2&threads=1"
 HISTOGRAM = "Histogram of the gates"
 HEAPS = """plot => plot._fullData.filter(bars => bars.type == 'bar').map(
     bars => [bars.name, bars.xaxis, Array.from(bars.x), Array.from(bars.y)])"""
@@ -59,5 +59,5 @@ def test_gates_are_trained_seen_again_after_a_reload_and_their_zeros_removed(vis
     with page.expect_download() as download:
         page.get_by_role("button", name="Network (zip)").click()
     download.value.save_as(tmp_path / "small.zip")
-    small, data = pruning.load(tmp_path / "small.zip"), pruning.load_data("digits")
+    small, data = pruning.load(tmp_path / "small.zip"), pruning.load_data("digits", size=16)
     assert percent(evaluate(small, data.test, normalization=small.origin.normalization).accuracy) == after

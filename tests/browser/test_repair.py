@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from tests.browser.server import busiest_worker
 from tests.browser.walk import go, metric, picture, rest
 
-LINK = "/Prune?data=digits&calibration=200&criterion=l1&allocation=error&repair=reconstruct&threads=1"
+LINK = "/Prune?data=digits&size=16&calibration=200&criterion=l1&allocation=error&repair=reconstruct&threads=1"
 LARGEST = re.compile(r"Largest cut within 1 point: (\d+) %")
 
 

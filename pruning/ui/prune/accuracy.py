@@ -132,12 +132,12 @@ def words(found: counting.Counted) -> str:
     if now is None:
         return "Measuring on hold-out images…"
     told = "All three on the same images, before any training."
-    if now.repaired is not None and now.repair_seconds:
+    if now.repaired is not None and now.how in MEANING:
+        took = f" in {now.repair_seconds:.1f} s" if now.repair_seconds else ""
         told += (
-            f" Repaired by {REPAIRS[now.how].title} in {now.repair_seconds:.1f} s, from "
-            f"{recipe.calibration:,} "
+            f" Repaired by {REPAIRS[now.how].title}{took}, from {recipe.calibration:,} unlabelled images: "
         )
-        told += f"unlabelled images: {MEANING[now.how]}."
+        told += f"{MEANING[now.how]}."
     for message in now.messages:
         told += f" {sentence(message).removesuffix('.')}."
     if found.settled:

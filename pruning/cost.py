@@ -39,14 +39,17 @@ class CostForm:
 def macs_form(structure: Structure) -> CostForm:
     """MACs of one image. Equal to half of what torch's FLOP counter counts for convolutions and matrix
     products."""
-    own = [layer for layer in structure.layers if layer.weight in structure.shapes and layer.macs_each]
-    derived = sum(layer.macs_each for layer in structure.layers if layer.weight not in structure.shapes)
+    own = [layer for layer in structure.layers if layer.weight in structure.sizes and layer.macs_each]
+    derived = sum(layer.macs_each for layer in structure.layers if layer.weight not in structure.sizes)
     return _form(structure, [(layer.weight, layer.macs_each) for layer in own], constant=derived)
 
 
 def parameters_form(structure: Structure) -> CostForm:
     """Number of parameters, those of norms and biases included; buffers are none."""
-    tensors = [(name, int(np.prod(shape[2:]))) for name, shape in structure.shapes.items()]
+    tensors = []
+    for name, shape in structure.shapes.items():
+        axes = structure.axes(name)
+        tensors.append((name, int(np.prod([n for d, n in enumerate(shape) if d not in axes]))))
     return _form(structure, tensors)
 
 

@@ -125,68 +125,6 @@ def test_a_gate_does_not_make_a_group_a_stream_but_a_sum_does():
     assert halves.size == 8 and halves.positions == 2 and not halves.inner
 
 
-DERIVED = [name for name in ZOO if "_norm, " in name]
-# network -> the groups that can be cut, and for each layer that cannot a part of the reason
-FIXED = {
-    **dict.fromkeys(DERIVED, (["stem", "after"], {"middle": "derived weight", "derived": "derived weight"})),
-    "scripted submodule": (["stem", "after"], {"before": "hidden is scripted or traced"}),
-    "traced submodule": (["stem", "after"], {"before": "hidden is scripted or traced"}),
-    "own autograd function": (["stem", "after"], {"before": "its own autograd function Doubled"}),
-    "through NumPy": (["stem", "after"], {"before": "out of PyTorch by numpy()"}),
-    "LSTM over pooled channels": (["stem"], {"middle": "recurrent applies lstm"}),
-    "GRU over pooled channels": (
-        ["stem"],
-        {"middle": "recurrent applies gru", "recurrent": "gru is not known"},
-    ),
-    "einsum on channels": (["stem"], {"middle": "applies einsum", "the network": "einsum is not known"}),
-    "unfold": (["stem"], {"middle": "applies unfold"}),
-    "attention gate": (["stem", "ask"], {"gate": "one channel of it is spread over many"}),
-    "split into unequal parts": (["stem"], {"split": "literal sizes", "head": "literal sizes"}),
-    "buffers indexed by channel": ([], {"stem": "index tensor"}),
-    "weights tied between encoder and decoder": (["encode"], {"inner": "both ways round"}),
-}
-
-
-@pytest.mark.parametrize("name", FIXED)
-def test_what_cannot_be_cut_says_why(name):
-    graph, (groups, reasons) = zoo(name)[2], FIXED[name]
-    assert [group.name for group in graph.groups] == groups
-    for layer, reason in reasons.items():
-        assert reason in graph.fixed[layer]
-    outputs = {layer for layer, why in graph.fixed.items() if why == "it is the network's output"}
-    assert set(graph.fixed) == set(reasons) | outputs
-
-
-def test_a_literal_slice_is_said():
-    class Sliced(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.stem, self.head = conv(3, 8), conv(4, 2)
-
-        def forward(self, x):
-            return self.head(self.stem(x)[:, :4])
-
-    graph = pruning.ChannelGraph(Sliced().eval(), torch.randn(1, 3, 8, 8))
-    assert not graph.groups and "literal slice" in graph.fixed["stem"]
-    with pytest.raises(ValueError, match="literal slice"):
-        pruning.plan(graph, {}, cut=0.5)
-
-
-def test_a_literal_size_in_the_users_code_is_found_by_running():
-    class Literal(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.stem, self.middle, self.head = conv(3, 8), conv(8, 8), nn.Linear(8 * 64, 2)
-
-        def forward(self, x):
-            x = F.relu(self.middle(F.relu(self.stem(x))))
-            return self.head(x.reshape(-1, 512))
-
-    graph = pruning.ChannelGraph(Literal().eval(), torch.randn(1, 3, 8, 8))
-    assert [group.name for group in graph.groups] == ["stem"] and graph.verified
-    assert "masked" in graph.fixed["middle"] or "literal" in graph.fixed["middle"]
-
-
 def test_a_network_comes_out_of_everything_as_it_went_in():
     model, example = ZOO["resnet20"]()
     model.train()

@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from torch import nn
 
 from pruning.channels.heads import ONLY_TRAINING, trace_heads
-from pruning.channels.ids import MULTIPLY, TIE, Call, Trace, flat
+from pruning.channels.ids import MULTIPLY, TIE, Call, Trace, classes_of, flat
 from pruning.channels.input import must_be_traceable
 from pruning.channels.randomness import own_random_numbers
 from pruning.channels.records import ChannelGroup, IndexMap, LayerRecord, Structure
@@ -18,6 +16,7 @@ from pruning.channels.tracer import run_traced
 from pruning.channels.verification import verified
 
 BOTH_WAYS = "its weight is used both ways round, to write and to read the same channels"
+ALONE = "it mixes places, of every channel alone"
 UNREAD = "no convolution or linear layer reads its channels"
 
 
@@ -41,7 +40,8 @@ class ChannelGraph:
         with own_random_numbers(tensors[0].device):
             tracer = run_traced(model, self.example)
             trace_heads(tracer, model, self.example)
-        structure = _structure(model, tracer.trace, tuple(tensors[0].shape[1:]))
+        first = 0 if tracer.trace.unbatched else 1
+        structure = _structure(model, tracer.trace, tuple(tensors[0].shape[first:]))
         self.structure = verified(model, self.example, structure) if verify else structure
 
     groups = property(lambda self: self.structure.groups)
@@ -51,8 +51,8 @@ class ChannelGraph:
     @property
     def macs(self) -> int:
         """Multiply-accumulates of convolutions and linear layers for one image."""
-        shapes = self.structure.shapes
-        return sum(r.macs_each * int(np.prod(shapes.get(r.weight, ())[:2])) for r in self.structure.layers)
+        sizes = self.structure.sizes
+        return sum(r.macs_each * int(np.prod(sizes.get(r.weight, ())[:2])) for r in self.structure.layers)
 
     @property
     def parameters(self) -> int:
@@ -66,8 +66,8 @@ class _Roots:
     """Classes of ids, and for each class: may it be cut, who writes it, what it is indexed by."""
 
     def __init__(self, trace: Trace):
-        self.number, self.root = _classes(trace.count, [p for pairs in trace.pairs.values() for p in pairs])
-        self.hard_number, self.hard = _classes(
+        self.number, self.root = classes_of(trace.count, [p for pairs in trace.pairs.values() for p in pairs])
+        self.hard_number, self.hard = classes_of(
             trace.count, [p for why, pairs in trace.pairs.items() if why != MULTIPLY for p in pairs]
         )
         self.reasons: dict[int, str] = {int(self.root[0]): "constant"}
@@ -80,21 +80,17 @@ class _Roots:
         self.renormalised = set(np.unique(self.root[np.concatenate(norms)]).tolist()) if norms else set()
 
 
-def _classes(count: int, pairs: list[np.ndarray]) -> tuple[int, np.ndarray]:
-    """Connected components of ids 0 .. count: how many, and each id's."""
-    edges = np.concatenate(pairs) if pairs else np.zeros((0, 2), int)
-    ones = np.ones(len(edges), bool)
-    return connected_components(
-        coo_matrix((ones, (edges[:, 0], edges[:, 1])), (count + 1, count + 1)), directed=False
-    )
-
-
 def _structure(model: nn.Module, trace: Trace, input_shape: tuple[int, ...]) -> Structure:
     roots = _Roots(trace)
-    records, heads = _layer_records(trace.calls), _layer_records(trace.training)
+    (records, alone), (heads, _) = _layer_records(trace.calls), _layer_records(trace.training)
     slots = {name: {d: roots.root[ids] for d, ids in dims.items()} for name, dims in trace.slots.items()}
     shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
-    members = _group_members(roots, records, slots, shapes)
+    weights = {record.weight for record in records}
+    beside = {name: tuple(b.shape) for name, b in model.named_buffers() if name in weights}
+    alone = {name: roots.root[ids] for name, ids in alone.items()}
+    counted = {name: dims for name, dims in slots.items() if name in shapes or name in beside}
+    counted |= {name: {0: ids} for name, ids in alone.items()}
+    members = _group_members(roots, records, slots, counted)
     group_of = np.full(roots.number, -1)
     channel_of = np.full(roots.number, -1)
     for number, ids in enumerate(members):
@@ -110,7 +106,9 @@ def _structure(model: nn.Module, trace: Trace, input_shape: tuple[int, ...]) -> 
         heads=heads,
         shapes=shapes,
         maps={name: dims for name, dims in maps.items() if dims},
-        fixed=_fixed_layers(records, slots, group_of, roots, trace)
+        beside=beside | {name: (len(ids), 1) for name, ids in alone.items()},
+        alone={name: IndexMap(group_of[ids], channel_of[ids]) for name, ids in alone.items()},
+        fixed=_fixed_layers(records, slots, group_of, roots, trace, alone)
         | {head.name: ONLY_TRAINING for head in heads if head.dense},
         notes=tuple(dict.fromkeys(trace.notes)),
         model_digest=digest(model),
@@ -118,30 +116,34 @@ def _structure(model: nn.Module, trace: Trace, input_shape: tuple[int, ...]) -> 
     )
 
 
-def _layer_records(calls: list[Call]) -> tuple[LayerRecord, ...]:
-    """One record a weight, in the order of its first call; further calls add their multiply-accumulates."""
+def _layer_records(calls: list[Call]) -> tuple[tuple[LayerRecord, ...], dict[str, np.ndarray]]:
+    """One record a weight, in the order of its first call; further calls add their multiply-accumulates. With
+    them, for layers that work on channels one by one, the ids of these."""
     records: dict[str, LayerRecord] = {}
+    alone: dict[str, np.ndarray] = {}
     for call in calls:
         key = call.weight or f"{call.module} (derived)"
+        while call.alone is not None and not np.array_equal(alone.setdefault(key, call.alone), call.alone):
+            key += "'"  # the same layer on other channels
         if key in records:
             records[key] = replace(records[key], macs_each=records[key].macs_each + call.macs_each)
         else:
             records[key] = LayerRecord(
                 call.module, call.kind, key, call.output, call.input, call.macs_each, call.shape, call.groups
             )
-    return tuple(records.values())
+    return tuple(records.values()), alone
 
 
-def _group_members(roots: _Roots, records, slots, shapes) -> list[np.ndarray]:
-    """Classes that may be cut, gathered by which parameters they index and how often: so equal in cost. Each
-    in the order in which it is first written. Buffers are not asked: they cost nothing."""
+def _group_members(roots: _Roots, records, slots, counted) -> list[np.ndarray]:
+    """Classes that may be cut, gathered by what they index of all that costs anything (most buffers do not)
+    and how often: so equal in cost. Each in the order in which it is first written."""
     mark = np.zeros(roots.number, np.uint64)
     first = np.full(roots.number, np.iinfo(np.int64).max)
     written, read = np.zeros(roots.number, bool), np.zeros(roots.number, bool)
     random = np.random.default_rng(0)
-    for name in (name for name in slots if name in shapes):
-        for dimension in slots[name]:
-            found, counts = np.unique(slots[name][dimension], return_counts=True)
+    for dimensions in counted.values():
+        for ids in dimensions.values():
+            found, counts = np.unique(ids, return_counts=True)
             salt = random.integers(1, 2**63, dtype=np.uint64)
             mark[found] += salt * (counts.astype(np.uint64) * np.uint64(2654435761) + np.uint64(1))
     position = 0
@@ -212,7 +214,9 @@ def _written_by_several(roots: _Roots, trace: Trace, records) -> np.ndarray:
     return shared
 
 
-def _fixed_layers(records, slots, group_of: np.ndarray, roots: _Roots, trace: Trace) -> dict[str, str]:
+def _fixed_layers(
+    records, slots, group_of: np.ndarray, roots: _Roots, trace: Trace, alone_on
+) -> dict[str, str]:
     """Why each layer's outputs cannot be cut, for those that cannot."""
     fixed = {}
     ways = {(call.weight, call.output) for call in trace.calls if call.output is not None}
@@ -221,7 +225,8 @@ def _fixed_layers(records, slots, group_of: np.ndarray, roots: _Roots, trace: Tr
         if not record.dense:
             continue
         if record.output is None:
-            fixed[record.name] = f"{record.kind} is not known to keep channels apart"
+            alone = record.weight in alone_on
+            fixed[record.name] = ALONE if alone else f"{record.kind} is not known to keep channels apart"
             continue
         written = slots.get(record.weight, {}).get(record.output)
         if written is None:

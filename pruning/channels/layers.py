@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from pruning.channels.ids import STRUCTURE, Call, Untraceable, along, unite_rows
+from pruning.channels.ids import STRUCTURE, Call, Untraceable, along, compact, constant, unite_rows
+from pruning.channels.reductions import only_places
 
 if TYPE_CHECKING:
     from pruning.channels.tracer import Tracer
@@ -27,14 +28,49 @@ def _transposed(
 
 
 def _convolve(tracer, output, input, weight, bias, groups: int, *, transposed: bool):
-    read = tracer.channel_ids(tracer.ids_of(input), input.dim() - weight.dim() + 1)
-    width = output.shape[output.dim() - weight.dim() + 1]
-    depthwise = groups > 1 and groups == len(read) and (weight.shape[1] == 1 or transposed)
-    out_dim, in_dim = (1, 0) if transposed else (0, 1)
-    if depthwise:
-        written = read.repeat_interleave(width // groups)
+    tracer.settle_batch(input, weight)
+    dimension = input.dim() - weight.dim() + 1
+    windows = list(range(dimension + 1, input.dim()))
+    kind = "grouped convolution" if groups > 1 else "convolution"
+    kind = "transposed convolution" if transposed else kind
+    if not only_places(tracer.ids_of(input), windows):
+        tracer.trace.fix(tracer.ids_of(input), f"{tracer.where()} slides along its channels")
+        tracer.put(input, constant(input.shape))
+    places = _places(tracer, input if transposed else output, dimension)
+    each = math.prod(weight.shape[2:]) * places
+    if not transposed and groups == 1 and _aside(tracer, input, dimension):
+        _alone(tracer, kind, output, input, weight, bias, [dimension, *windows], each)
+        return
+    read = tracer.channel_ids(tracer.ids_of(input), dimension)
+    if groups > 1 and groups == len(read) and (weight.shape[1] == 1 or transposed):
+        written = _depthwise(tracer, output, weight, read, each, transposed=transposed)
+    else:
+        written = _mixed(tracer, output, weight, read, groups, transposed=transposed)
+        out_dim, in_dim = (1, 0) if transposed else (0, 1)
+        _called(tracer, kind, weight, out_dim, in_dim, each, output, groups)
+    tracer.slot(bias, 0, written)
+    if not output.numel():
+        tracer.trace.fix(written, f"the example gives {tracer.where()} nothing to compute")
+    tracer.put(output, along(written, dimension, output.shape))
+
+
+def _depthwise(tracer, output, weight, read: torch.Tensor, each: int, *, transposed: bool) -> torch.Tensor:
+    """A kernel for every channel: what it writes follows what it reads."""
+    width = weight.shape[0] * weight.shape[1] if transposed else weight.shape[0]
+    written, kind = read.repeat_interleave(width // len(read)), "depth-wise convolution"
+    if not transposed and tracer.repeated(weight):
+        _called(tracer, kind, weight, None, None, each * width, output, alone=written)
+    else:
         tracer.slot(weight, 0, read if transposed else written)
-    elif groups > 1:
+        _called(tracer, kind, weight, 0, None, each, output, len(read))
+    return written
+
+
+def _mixed(tracer, output, weight, read: torch.Tensor, groups: int, *, transposed: bool) -> torch.Tensor:
+    """New channels out of those that are read, all of them or those of the same group."""
+    out_dim, in_dim = (1, 0) if transposed else (0, 1)
+    width = weight.shape[1] * groups if transposed else weight.shape[0]
+    if groups > 1:
         unite_rows(tracer.trace, read.view(groups, -1), STRUCTURE)
         written = _written(tracer, weight, 0 if not transposed else None, width)
         rows = written.view(groups, -1)
@@ -45,37 +81,72 @@ def _convolve(tracer, output, input, weight, bias, groups: int, *, transposed: b
         written = _written(tracer, weight, out_dim, width)
         tracer.slot(weight, in_dim, read)
         tracer.slot(weight, out_dim, written)
-    tracer.slot(bias, 0, written)
-    if not output.numel():
-        tracer.trace.fix(written, f"the example gives {tracer.where()} nothing to compute")
-    tracer.put(output, along(written, output.dim() - weight.dim() + 1, output.shape))
-    places = _places(tracer, input if transposed else output, output.dim() - weight.dim() + 1)
-    kind = "depth-wise convolution" if depthwise else "grouped convolution" if groups > 1 else "convolution"
-    kind = "transposed convolution" if transposed and not depthwise else kind
-    out_dim, in_dim = (0, None) if depthwise else (out_dim, in_dim)
+    _filters(tracer, weight, read, written)
+    return written
+
+
+def _filters(tracer: "Tracer", weight: torch.Tensor, read: torch.Tensor, written: torch.Tensor):
+    """A buffer as weight is a bank of filters that nobody trains: no criterion scores it, no repair refits
+    it."""
+    name = tracer.owners.get(id(weight), ("",))[0]
+    if name in tracer.buffers:
+        for ids in (read, written):
+            tracer.trace.fix(ids, f"{name} is a buffer, a bank of filters of given width")
+
+
+def _aside(tracer: "Tracer", input: torch.Tensor, dimension: int) -> bool:
+    """Whether a layer reads one dimension while channels lie along another: it works on each alone."""
+    shadow = compact(tracer.ids_of(input))
+    return shadow.shape[dimension] == 1 and not only_places(shadow, list(range(shadow.dim())))
+
+
+def _alone(tracer: "Tracer", kind: str, output, input, weight, bias, read: list[int], each: int):
+    """A layer that mixes places, once for every channel. read: the dimensions that it reads."""
+    ids = tracer.ids_of(input)
+    why = f"{tracer.where()} mixes places of every channel alone"
+    for tensor, dimensions in ((weight, (0, 1)), (bias, (0,))):
+        for dimension in dimensions if tensor is not None else ():
+            if tensor.shape[dimension] > 1:
+                width = tracer.trace.mint(tensor.shape[dimension])
+                tracer.slot(tensor, dimension, width)
+                tracer.trace.fix(width, why)
+    kept = compact(ids).amax(read, keepdim=True)
+    channels, times = torch.unique(kept, return_counts=True)
+    if not channels[0] or bool((times != times[0]).any()):
+        tracer.trace.fix(ids, f"{why}, of which some are constant")
+    tracer.put(output, kept)
     _called(
-        tracer, kind, weight, out_dim, in_dim, math.prod(weight.shape[2:]) * places, output.shape[1:], groups
+        tracer, kind, weight, None, None, each * weight.shape[0] * weight.shape[1], output, alone=channels
     )
 
 
 def _linear(tracer, output, input, weight, bias=None):
+    if _aside(tracer, input, input.dim() - 1):
+        each = _places(tracer, output, -1)
+        _alone(tracer, "linear", output, input, weight, bias, [input.dim() - 1], each)
+        return
     read = tracer.channel_ids(tracer.ids_of(input), input.dim() - 1)
     written = _written(tracer, weight, 0, output.shape[-1])
     tracer.slot(weight, 1, read)
     tracer.slot(weight, 0, written)
     tracer.slot(bias, 0, written)
+    _filters(tracer, weight, read, written)
     tracer.put(output, along(written, output.dim() - 1, output.shape))
-    _called(tracer, "linear", weight, 0, 1, _places(tracer, output, -1), output.shape[1:])
+    _called(tracer, "linear", weight, 0, 1, _places(tracer, output, -1), output)
 
 
 def matrix_product(tracer, output, input, other):
     """A product with a matrix of the network's is a linear layer, its weight the other way round."""
+    if _aside(tracer, input, input.dim() - 1):
+        _alone(tracer, "linear", output, input, other, None, [input.dim() - 1], _places(tracer, output, -1))
+        return
     read = tracer.channel_ids(tracer.ids_of(input), input.dim() - 1)
     written = _written(tracer, other, 1, output.shape[-1])
     tracer.slot(other, 0, read)
     tracer.slot(other, 1, written)
+    _filters(tracer, other, read, written)
     tracer.put(output, along(written, output.dim() - 1, output.shape))
-    _called(tracer, "linear", other, 1, 0, _places(tracer, output, -1), output.shape[1:])
+    _called(tracer, "linear", other, 1, 0, _places(tracer, output, -1), output)
 
 
 def _places(tracer: "Tracer", tensor: torch.Tensor, dimension: int) -> int:
@@ -90,17 +161,23 @@ def _written(tracer: "Tracer", weight: torch.Tensor, dimension: int | None, widt
     return tracer.trace.mint(width) if known is None else torch.from_numpy(known)
 
 
-def _called(tracer: "Tracer", kind: str, weight, output, input, macs_each: int, shape, groups: int = 1):
+def _called(
+    tracer: "Tracer", kind: str, weight, output, input, macs_each: int, made, groups: int = 1, alone=None
+):
+    """Notes a run of a layer. macs_each: as `Call`'s, but of all channels where it works on each `alone`."""
     owner = tracer.owners.get(id(weight))
     weight_name = owner[0] if owner else ""
-    if not owner:  # no tensor of the network's has its shape, so all of its cost is constant
+    if not owner and alone is None:  # no tensor of the network's has its shape: all of its cost is constant
         macs_each *= weight.shape[0] * weight.shape[1]
     module = (
         weight_name.rpartition(".")[0]
         if weight_name.endswith(".weight")
         else (weight_name or tracer.stack[-1])
     )
-    tracer.trace.calls.append(Call(module, kind, weight_name, output, input, macs_each, tuple(shape), groups))
+    shape = tracer.of_one(made)
+    if alone is not None:
+        weight_name, macs_each, alone = "", macs_each // max(1, len(alone)), alone.numpy()
+    tracer.trace.calls.append(Call(module, kind, weight_name, output, input, macs_each, shape, groups, alone))
 
 
 def constant_cost(
@@ -116,13 +193,16 @@ def constant_cost(
         n for op, n in counts.items() if not (attention and ("bmm" in str(op) or "attention" in str(op)))
     )
     if flops:
-        module, shape = tracer.where(), tuple(output.shape[1:])
+        module, shape = tracer.where(), tracer.of_one(output)
         tracer.trace.calls.append(Call(module, name, "", None, None, flops // 2 // tracer.batch, shape))
 
 
 def _normalise(tracer, output, input, tensors, dimension: int) -> torch.Tensor:
     """A norm with one entry a channel: its parameters and running statistics follow the channels."""
     dimension %= input.dim()
+    if _aside(tracer, input, dimension):  # an entry a place, for all channels
+        tracer.put(output, tracer.ids_of(input))
+        return constant([input.shape[dimension]])
     channels = tracer.channel_ids(tracer.ids_of(input), dimension)
     for tensor in tensors:
         tracer.slot(tensor, 0, channels)
@@ -132,7 +212,7 @@ def _normalise(tracer, output, input, tensors, dimension: int) -> torch.Tensor:
 
 def _norm_called(tracer, output, weight):
     if weight is not None and id(weight) in tracer.owners:
-        _called(tracer, "norm", weight, 0, None, 0, output.shape[1:])
+        _called(tracer, "norm", weight, 0, None, 0, output)
 
 
 def _batch_norm(
@@ -147,6 +227,10 @@ def _batch_norm(
     *_,
     **__,
 ):
+    if tracer.owned(input):  # a weight, standardised before it is used
+        tracer.put(output, constant(output.shape))
+        tracer.made[output] = True
+        return
     if training and not tracer.training:
         raise Untraceable(
             f"{tracer.where()} normalises by the batch's own statistics even in evaluation mode: its output "
@@ -172,12 +256,19 @@ def _group_norm(tracer, output, input, num_groups, weight=None, bias=None, eps=1
 
 def _layer_norm(tracer, output, input, normalized_shape, weight=None, bias=None, eps=1e-5):
     ids = tracer.ids_of(input)
+    if only_places(ids, list(range(input.dim() - len(normalized_shape), input.dim()))) and ids.any():
+        tracer.put(output, ids)
+        return
     if len(normalized_shape) > 1:
         tracer.trace.fix(ids, "a layer norm over more than channels has literal sizes")
         tracer.put(output, ids)
         return
     tracer.trace.renormalised.append(_normalise(tracer, output, input, (weight, bias), -1).numpy())
     _norm_called(tracer, output, weight)
+
+
+def _rms_norm(tracer, output, input, normalized_shape, weight=None, eps=None):
+    _layer_norm(tracer, output, input, normalized_shape, weight)
 
 
 def _prelu(tracer, output, input, weight):
@@ -195,5 +286,6 @@ PARAMETRIC: dict[str, Callable] = {
     "instance_norm": _instance_norm,
     "group_norm": _group_norm,
     "layer_norm": _layer_norm,
+    "rms_norm": _rms_norm,
     "prelu": _prelu,
 }

@@ -18,6 +18,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from pruning.channels.ids import answer, flat
 from pruning.channels.records import LayerRecord, Structure
 from pruning.channels.tracer import evaluating, hidden, plain_tensors
+from pruning.channels.writes import sharing
 
 JOINING = frozenset("add iadd radd sub isub rsub cat concat concatenate stack hstack vstack setitem".split())
 
@@ -154,6 +155,15 @@ class _Recorder(TorchFunctionMode):
             writes, touched = self._side(layer, layer.output)
         numbers = tuple(self.number(tensor) for tensor in outputs)
         self.found.steps.append(_Step(inputs, numbers, name in JOINING, reads, writes, touched))
+        for tensor in outputs:
+            if any(tensor is other for other in given) and tensor.layout == torch.strided:
+                self._written(tensor)
+
+    def _written(self, tensor: torch.Tensor):
+        """In place: whatever shares the memory now hangs on what was written, too."""
+        for other in sharing(tensor, [*self.numbers, *self.made]):
+            inputs = (self.numbers[tensor], *([self.numbers[other]] if other in self.numbers else []))
+            self.found.steps.append(_Step(inputs, (self.number(other),), True))
 
     def _side(self, layer: LayerRecord, dimension: int | None) -> tuple[frozenset[int], frozenset[int]]:
         """The groups on one side of a layer, where there is nothing else, and those in any case."""

@@ -109,6 +109,8 @@ class Structure:
     heads: layers that run only in training: they lose the channels that they read, and no other.
     shapes: {tensor name: shape} of every parameter.   maps: {tensor name: {dimension: IndexMap}}, buffers
     included.
+    beside: {name: shape} of what costs multiply-accumulates and is no parameter: buffers that are weights,
+    and (channels, 1) of layers that work on every channel alone; `alone`: {such a layer: its IndexMap}.
     fixed: {layer: why its outputs cannot be cut}.   notes: what the trace met that it could not follow.
     """
 
@@ -117,6 +119,8 @@ class Structure:
     shapes: dict[str, tuple[int, ...]]
     maps: dict[str, dict[int, IndexMap]]
     fixed: dict[str, str]
+    beside: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    alone: dict[str, IndexMap] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     model_digest: str = ""
     input_shape: tuple[int, ...] = ()
@@ -153,20 +157,33 @@ class Structure:
         return self._sides[side].get(group, [])
 
     @cached_property
+    def sizes(self) -> dict[str, tuple[int, ...]]:
+        """{name: shape} of all that costs multiply-accumulates."""
+        return self.shapes | self.beside
+
+    def axes(self, name: str) -> tuple[int, int]:
+        """The two dimensions of a tensor that channels index: its leading ones, where fewer are indexed."""
+        indexed = sorted(self.maps.get(name, {}))
+        others = [d for d in range(len(indexed) + 2) if d not in indexed]
+        one, other = sorted([*indexed, *others][:2])
+        return one, other
+
+    @cached_property
     def occupancy(self) -> dict[str, np.ndarray]:
-        """{parameter: [2, G + 1]}: how many indices of its first and second dimension one channel of each
+        """{parameter, or what else costs: [2, G + 1]}: how many indices of its two `axes` one channel of each
         group takes, and in the last column how many belong to none. A missing dimension counts as one
         constant index."""
         sizes = np.array([group.size for group in self.groups] + [1], float)
         found = {}
-        for name, shape in self.shapes.items():
+        for name, shape in self.sizes.items():
             rows = np.zeros((2, len(sizes)))
-            for dimension in (0, 1):
-                index = self.maps.get(name, {}).get(dimension)
+            maps = {0: self.alone[name]} if name in self.alone else self.maps.get(name, {})
+            for row, dimension in enumerate(self.axes(name)):
+                index = maps.get(dimension)
                 if index is None:
-                    rows[dimension, -1] = shape[dimension] if dimension < len(shape) else 1
+                    rows[row, -1] = shape[dimension] if dimension < len(shape) else 1
                 else:  # group -1 counts into the last column
-                    rows[dimension] = np.bincount(index.group % len(sizes), minlength=len(sizes)) / sizes
+                    rows[row] = np.bincount(index.group % len(sizes), minlength=len(sizes)) / sizes
             found[name] = rows
         return found
 

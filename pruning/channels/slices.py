@@ -134,7 +134,9 @@ def _follow(module: nn.Module, tensor_name: str):
     elif hasattr(module, "num_features"):
         module.num_features = len(tensor)
     elif isinstance(module, nn.GroupNorm):
+        one_each = module.num_groups == module.num_channels
         module.num_channels = len(tensor)
+        module.num_groups = len(tensor) if one_each else module.num_groups
     elif isinstance(module, nn.LayerNorm):
         module.normalized_shape = (len(tensor),)
     elif isinstance(module, nn.PReLU):

@@ -10,6 +10,8 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from pruning.channels.ids import TIE, Trace, Untraceable, along, answer, compact, constant, flat
 from pruning.channels.operations import follow
+from pruning.channels.outside import hidden, tried_out, watched_from_outside
+from pruning.channels.writes import assign
 from pruning.wording import first_line
 
 OUTPUT = "it is the network's output"
@@ -18,12 +20,18 @@ LEAVING = frozenset("numpy __array__ tolist item __dlpack__".split())
 
 class Tracer(TorchFunctionMode):
     """Runs while the model does, and keeps `trace` up to date. One forward pass a tracer, and another where
-    heads run only in training."""
+    heads run only in training.
 
-    def __init__(self, model: nn.Module, batch: int = 1):
+    example: what the model is run on.   made: tensors that hang on no example, derived from parameters or out
+    of nothing.
+    """
+
+    def __init__(self, model: nn.Module, example: tuple | dict):
         super().__init__()
-        self.trace, self.batch = Trace(), batch
-        self.ids = WeakTensorKeyDictionary()
+        self.trace, self.batch = Trace(), batch_of(example)
+        self.given = next((t for t in flat(example) if isinstance(t, torch.Tensor)), None)
+        self.unbatched: bool | None = None  # not known before the first convolution
+        self.ids, self.made = WeakTensorKeyDictionary(), WeakTensorKeyDictionary()
         self.owners: dict[int, tuple[str, torch.Tensor]] = {}  # id(parameter or buffer) -> its dotted name
         self.stack: list[str] = [""]
         self.constants: dict[int, torch.Tensor] = {}
@@ -36,6 +44,7 @@ class Tracer(TorchFunctionMode):
         """Takes a network's tensors for what their names say; a copy's are then the same as the network's."""
         for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
             self.owners.setdefault(id(tensor), (name, tensor))
+        self.buffers = {name for name, _ in model.named_buffers()}
         self.constants |= {id(tensor): tensor for tensor in plain_tensors(model)}
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -47,6 +56,8 @@ class Tracer(TorchFunctionMode):
         outputs = [t for t in flat(result) if isinstance(t, torch.Tensor)]
         if self.opaque:
             pass
+        elif name == "__setitem__":
+            assign(self, *args)
         elif outputs:
             follow(self, name, func, args, kwargs, outputs)
         elif name in LEAVING:
@@ -61,12 +72,16 @@ class Tracer(TorchFunctionMode):
     def _attribute(self, func, args, kwargs):
         result = func(*args, **kwargs)
         source = args[0] if args else None
+        if len(args) > 1 and isinstance(args[1], torch.Tensor) and args[1].shape == source.shape:
+            self.put(source, self.ids_of(args[1]))  # .data = other
         if isinstance(result, torch.Tensor) and isinstance(source, torch.Tensor) and result is not source:
             if id(result) not in self.owners and result.shape == source.shape:  # .data, .real
                 self.put(result, self.ids_of(source))
             elif id(result) not in self.owners and result.dim() == source.dim():  # .T, .mT, .H
                 swapped = self.ids_of(source).transpose(-1, -2) if source.dim() > 1 else self.ids_of(source)
                 self.put(result, swapped if swapped.shape == result.shape else constant(result.shape))
+            if id(result) not in self.owners and self.owned(source):
+                self.made[result] = True
         return result
 
     # -------------------------------------------------------------------------------------- ids of tensors
@@ -84,6 +99,35 @@ class Tracer(TorchFunctionMode):
             return constant(tensor.shape)
         self.blind()
         return self.put(tensor, constant(tensor.shape))
+
+    def known(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor was given, is the network's, or came out of an operation that was seen."""
+        return tensor in self.ids or id(tensor) in self.owners or id(tensor) in self.constants
+
+    def owned(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor hangs on no example: a weight, or what is computed from weights alone."""
+        return id(tensor) in self.owners or id(tensor) in self.constants or tensor in self.made
+
+    def repeated(self, weight: torch.Tensor) -> bool:
+        """Whether a derived weight is one kernel over and over, as many times as there are channels."""
+        derived = id(weight) not in self.owners and self.owned(weight)
+        return derived and bool((weight == weight[:1]).all())
+
+    def holding(self, memory: torch.UntypedStorage) -> list[str]:
+        """The network's own tensors that lie in a memory."""
+        own = self.owners.values()
+        return [name for name, t in own if t.untyped_storage().data_ptr() == memory.data_ptr()]
+
+    def settle_batch(self, input: torch.Tensor, weight: torch.Tensor):
+        """At the first convolution: whether the example is one image without a batch dimension."""
+        if self.unbatched is None:
+            alone = self.given is not None and self.given.dim() == weight.dim() - 1
+            self.unbatched = alone and (input.dim() < weight.dim() or len(input) == 1 != len(self.given))
+            self.batch = 1 if self.unbatched else self.batch
+
+    def of_one(self, tensor: torch.Tensor) -> tuple[int, ...]:
+        """The shape of a tensor for one image."""
+        return tuple(tensor.shape if self.unbatched else tensor.shape[1:])
 
     def _ids_of_parameter(self, tensor: torch.Tensor) -> torch.Tensor:
         self.reached.add(self.owners[id(tensor)][0])
@@ -113,11 +157,15 @@ class Tracer(TorchFunctionMode):
         rows = rows.reshape(rows.shape[0], -1)
         if not rows.numel():
             return torch.zeros(size, dtype=torch.long)  # nothing came by, so nothing is known
+        highest = rows.amax(1)  # not a constant, where some places of a channel were written over
         if rows.shape[1] > 1:
-            self.trace.unite(rows[:, :1], rows, TIE)
-        return rows[:, 0].expand(size).clone()
+            self.trace.unite(highest[:, None], rows, TIE)
+        return highest.expand(size).clone()
 
-    def leave(self) -> None:
+    def leave(self, module: nn.Module, inputs: tuple, named: dict, output) -> None:
+        with torch._C.DisableTorchFunction():  # else the tracer would see its own work
+            if not self.opaque:
+                tried_out(self, module, inputs, named, output)
         self.stack.pop()
 
     def slot(self, tensor: torch.Tensor | None, dimension: int, ids: torch.Tensor):
@@ -168,7 +216,7 @@ def plain_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
 
 def run_traced(model: nn.Module, example: tuple | dict) -> Tracer:
     """One forward pass in eval mode; the model comes out in the mode it came in, also after an exception."""
-    tracer = Tracer(model, batch_of(example))
+    tracer = Tracer(model, example)
     with evaluating(model):
         traced(tracer, model, example)
     return tracer
@@ -183,7 +231,7 @@ def traced(tracer: Tracer, model: nn.Module, example: tuple | dict):
             handles += watched_from_outside(tracer, module, f"{name or 'the network'} {why}")
         elif not isinstance(module, torch.jit.ScriptModule):
             handles.append(module.register_forward_pre_hook(lambda *_, name=name: tracer.stack.append(name)))
-            handles.append(module.register_forward_hook(lambda *_: tracer.leave(), always_call=True))
+            handles.append(module.register_forward_hook(tracer.leave, with_kwargs=True, always_call=True))
     try:
         for tensor in flat(example):
             if isinstance(tensor, torch.Tensor):
@@ -193,6 +241,7 @@ def traced(tracer: Tracer, model: nn.Module, example: tuple | dict):
         for tensor in flat(output):
             if isinstance(tensor, torch.Tensor):
                 tracer.trace.fix(tracer.ids_of(tensor), OUTPUT)
+        tracer.trace.unbatched = bool(tracer.unbatched)
     finally:
         for handle in handles:
             handle.remove()
@@ -205,43 +254,6 @@ def batch_of(example: tuple | dict) -> int:
         return max(1, len(leading))
     first = next((t for t in flat(example) if isinstance(t, torch.Tensor) and t.dim()), None)
     return 1 if first is None else max(1, first.shape[0])
-
-
-def hidden(module: nn.Module) -> str:
-    """Why the operations inside a module cannot be seen; empty where they can."""
-    if isinstance(module, torch.jit.ScriptModule):
-        return "is scripted or traced, and cannot be looked into"
-    code = getattr(type(module).forward, "__code__", None)
-    known = getattr(type(module).forward, "__globals__", {})
-    for name in code.co_names if code else ():
-        named = known.get(name)
-        if isinstance(named, type) and issubclass(named, torch.autograd.Function):
-            return f"computes with its own autograd function {name}, which cannot be looked into"
-    return ""
-
-
-def watched_from_outside(tracer: Tracer, module: nn.Module, why: str) -> list:
-    """Hooks that fix what goes into a module, and take what comes out as constant."""
-
-    def before(_, inputs, named):
-        with torch._C.DisableTorchFunction():  # else the tracer would see its own work
-            for tensor in flat((inputs, named)):
-                if isinstance(tensor, torch.Tensor):
-                    tracer.trace.fix(tracer.ids_of(tensor), why)
-        tracer.trace.notes.append(why)
-        tracer.opaque += 1
-
-    def after(_, inputs, output):
-        tracer.opaque -= 1
-        for tensor in flat(output):
-            if isinstance(tensor, torch.Tensor):
-                tracer.put(tensor, constant(tensor.shape))
-
-    # by the class: a scripted module refuses the same call on itself
-    return [
-        nn.Module.register_forward_pre_hook(module, before, with_kwargs=True),
-        nn.Module.register_forward_hook(module, after),
-    ]
 
 
 @contextmanager

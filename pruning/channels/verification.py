@@ -161,4 +161,6 @@ def _without(structure: Structure, group: int, why: str) -> Structure:
         left = {d: index for d, index in left.items() if (index.group >= 0).any()}
         maps |= {name: left} if left else {}
     fixed = {**structure.fixed, **dict.fromkeys(structure.groups[group].layers, why)}
-    return replace(structure, groups=tuple(structure.groups[g] for g in order), maps=maps, fixed=fixed)
+    alone = {name: IndexMap(number[index.group], index.channel) for name, index in structure.alone.items()}
+    groups = tuple(structure.groups[g] for g in order)
+    return replace(structure, groups=groups, maps=maps, alone=alone, fixed=fixed)

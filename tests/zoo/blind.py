@@ -42,6 +42,32 @@ class OwnFunction(nn.Module):
         return Doubled.apply(x)
 
 
+class Outside(Doubled):
+    """As a compiled kernel does it: no operation of PyTorch's is seen."""
+
+    @staticmethod
+    def forward(ctx, x):
+        with torch._C.DisableTorchFunction():
+            return x * 2 + 1
+
+
+class Summed(Doubled):
+    @staticmethod
+    def forward(ctx, x):
+        with torch._C.DisableTorchFunction():
+            return x + x.sum(1, keepdim=True)
+
+
+class OwnKernel(nn.Module):
+    def forward(self, x):
+        return Outside.apply(x)
+
+
+class OwnMixing(nn.Module):
+    def forward(self, x):
+        return Summed.apply(x)
+
+
 class ThroughNumpy(nn.Module):
     def forward(self, x):
         return torch.from_numpy(x.numpy() * 2)
@@ -62,9 +88,16 @@ def own_function():
     return Through(OwnFunction())
 
 
+@network("own autograd function outside PyTorch")
+def own_kernel():
+    return Through(OwnKernel())
+
+
+@network("own autograd function that mixes channels")
+def own_mixing():
+    return Through(OwnMixing())
+
+
 @network("through NumPy")
 def through_numpy():
     return Through(ThroughNumpy())
-
-
-BLIND = ("scripted submodule", "traced submodule", "own autograd function", "through NumPy")

@@ -83,19 +83,24 @@ class Verification:
     """How sure it is that cutting is right; true where nothing was left out.
 
     plans: random plans tried, each cutting some channels of most groups.   passes: forward passes that took,
-    of the whole network and of cut ones.   left_out: what was not tried or seen, each a sentence's part.
+    of the whole network and of cut ones.   left_out: what was not tried, and why.   unseen: groups of which
+    the layers that read them were given zeros alone, so that no difference could show there.
     """
 
     plans: int = 0
     passes: int = 0
     left_out: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return not self.left_out
 
     def __str__(self) -> str:
-        tried = f"cut networks were compared with the masked one by {self.plans} random plans"
-        return f"{tried} in {self.passes} forward passes; left out: {'; '.join(self.left_out) or 'nothing'}"
+        plans = f"{self.plans} random {'plan' if self.plans == 1 else 'plans'}"
+        parts = [f"cut networks were compared with masked ones on {plans}, in {self.passes} forward passes"]
+        parts += [f"left out: {', '.join(self.left_out)}"] if self.left_out else []
+        parts += [f"nothing but zeros was read of {', '.join(self.unseen)}"] if self.unseen else []
+        return "; ".join(parts)
 
 
 UNVERIFIED = Verification(left_out=("all of it, since it was not asked for",))

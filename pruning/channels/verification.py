@@ -1,152 +1,249 @@
-"""A traced structure is tried out: some of every group is cut at random, and must agree with the masked
-network."""
+"""A traced structure is tried out: cut networks must compute what masked ones do.
 
-import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+A few random plans are tried (`trials`). For each the masked network runs once; the cut one is compared with
+it on the way (`comparison`). Where they differ, the groups at fault are fixed and the cut network is made
+anew, with those groups whole: it still computes what the same masked network does, which has zeros where cut
+channels are read.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
+from pruning.channels.comparison import DOUBLE, LOOSE, SINGLE, Cut, Fault, Masked, Stop
+from pruning.channels.heads import with_heads
 from pruning.channels.ids import answer, flat
 from pruning.channels.indices import cut_where_read, kept_by_tensor
+from pruning.channels.location import groups_at, module_that_raised
+from pruning.channels.randomness import own_random_numbers
 from pruning.channels.records import IndexMap, Structure, Verification
 from pruning.channels.slices import copy_with, silenced
 from pruning.channels.tracer import evaluating
+from pruning.channels.trials import PLANS, constants_drawn, trial_plans, varied
 from pruning.devices import for_double
+from pruning.wording import first_line
 
-CUT = 0.4  # of every group: what masking sets aside and what the cut copies are about equal then
-ENTRIES = 4096  # of each output heard on the way
+FORWARD, SECONDS = 9, 4.5  # after so many times a forward pass, and so much more, no further pass is begun
+FEW = 4  # groups of which each is tried on its own
 DIFFERS = "a cut network did not compute what the masked one does"
 BREAKS = "the network does not run once its channels are cut, since its code holds literal sizes"
+UNSURE = "the time for verification was over before it was known whether it can be cut"
+RESTLESS = "the network answers otherwise each time it runs, so that no cut can be compared"
 
 
-def verified(model: nn.Module, example: tuple | dict, structure: Structure) -> Structure:
-    """Cuts some of every group at random, compares with the masked network, and fixes groups that differ.
+def verified(
+    model: nn.Module, example: tuple | dict, structure: Structure, *, plans: int = PLANS
+) -> Structure:
+    """Cuts some of most groups at random, a few times; compares with the masked network, and fixes groups
+    that differ. What could not be tried within ten forward passes and 5 s is said in `verified`.
 
-    Under a norm over channels the two rightly differ: there the cut network must run, and answer in the same
-    shapes.
+    plans: how many; each takes two forward passes, one of them of a smaller network.
     """
-    plain = [g for g, group in enumerate(structure.groups) if not group.renormalised]
-    under_norms = [g for g, group in enumerate(structure.groups) if group.renormalised]
-    good = plain
-    if plain and not _agree(model, example, structure, plain):
-        model, example = _in_double(model, example)
-        good = _largest_good(lambda groups: _agree(model, example, structure, groups), [], plain)
-    running = _largest_good(
-        lambda groups: _agree(model, example, structure, groups, False), good, under_norms
-    )
-    for g in reversed(range(len(structure.groups))):  # from the last, so that the numbers before it stay
-        if g not in good and g not in running:
-            structure = _without(structure, g, BREAKS if g in under_norms else DIFFERS)
-    return replace(structure, verified=Verification(1))
+    trials = trial_plans(structure, plans)
+    if not trials:
+        return replace(structure, verified=Verification())
+    search = _Search(model, example, structure)
+    for number, kept in enumerate(trials):
+        if search.over:
+            search.left_out.append(f"{len(trials) - number} of {len(trials)} plans, since the time was over")
+            break
+        search.settle(kept)
+    if structure.heads and not search.over:
+        search.model, search.mode = copy_with(search.model, {}), training
+        search.settle(trials[0])
+    return search.found()
 
 
-def _in_double(model: nn.Module, example: tuple | dict) -> tuple[nn.Module, tuple | dict]:
-    """A copy in double precision where the network runs in it: a detector's choice among almost equal boxes
-    would else hang on rounding."""
-
-    def doubled(value):
-        if isinstance(value, dict):
-            return {key: doubled(part) for key, part in value.items()}
-        if isinstance(value, (list, tuple)):
-            return type(value)(doubled(part) for part in value)
-        if not isinstance(value, torch.Tensor):
-            return value
-        value = for_double(value)
-        return value.double() if value.is_floating_point() else value
-
-    try:
-        inputs = doubled(example)
-        home = next(part.device for part in tree_leaves(inputs) if isinstance(part, torch.Tensor))
-        twin = copy.deepcopy(model).to(home).double()
-        with evaluating(twin), torch.no_grad():
-            answer(twin, inputs)
-        return twin, inputs
-    except Exception:  # single precision is written into the user's code
-        return model, example
+@contextmanager
+def training(model: nn.Module):
+    """For heads that run only in training, of a copy that nobody else uses."""
+    with_heads(model)
+    yield
 
 
-def _largest_good(good: Callable[[list[int]], bool], base: list[int], groups: list[int]) -> list[int]:
+class _Search:
+    """What is known so far. wrong: {group number: why it is fixed}."""
+
+    def __init__(self, model: nn.Module, example: tuple | dict, structure: Structure):
+        self.model, self.example, self.given, self.structure = model, varied(example), example, structure
+        self.mode: Callable[[nn.Module], AbstractContextManager] = evaluating
+        self.tolerance = SINGLE
+        self.wrong: dict[int, str] = {}
+        self.seen: set[int] = set()
+        self.left_out: list[str] = []
+        self.plans = self.passes = 0
+        self.start, self.forward = time.perf_counter(), None
+        tensors = (part for part in tree_leaves(self.example) if isinstance(part, torch.Tensor))
+        self.device = next(tensors).device
+        if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
+            self.refine()
+
+    @property
+    def over(self) -> bool:
+        return self.forward is not None and (
+            time.perf_counter() - self.start > FORWARD * self.forward + SECONDS
+        )
+
+    def found(self) -> Structure:
+        structure = self.structure
+        unseen = [g.name for n, g in enumerate(structure.groups) if n not in self.seen | self.wrong.keys()]
+        for g in sorted(self.wrong, reverse=True):  # from the last, so that the numbers before it stay
+            structure = _without(structure, g, self.wrong[g])
+        result = Verification(self.plans, self.passes, tuple(self.left_out), tuple(unseen))
+        return replace(structure, verified=result)
+
+    # ------------------------------------------------------------------------------------- one random plan
+
+    def settle(self, kept: dict[int, np.ndarray]):
+        """Fixes groups until the cut network agrees with the masked one on this plan."""
+        kept = {g: channels for g, channels in kept.items() if g not in self.wrong}
+        if not kept:
+            return
+        drop = cut_where_read(self.structure, kept)
+        with self.mode(self.model), torch.no_grad(), constants_drawn(self.model, self.structure):
+            with silenced(self.model, drop):
+                masked = self._masked()
+                fault = self._compared(masked, kept, set(kept))
+                small = fault is not None and fault.rounding and self.tolerance is SINGLE
+                while fault is not None and not small:
+                    fault = self._mended(fault, masked, kept)
+        if small:
+            self.refine()
+            self.settle(kept)
+        else:
+            self.plans += 1
+
+    def _masked(self) -> Masked:
+        start = time.perf_counter()
+        masked = Masked(self.model, self.structure)
+        self.passes += 1
+        try:
+            with own_random_numbers(self.device), masked:
+                masked.answer = flat(answer(self.model, self.example))
+        except Exception:
+            if self.example is self.given:
+                raise
+            self.example = self.given  # it was varied, to what the network does not take
+            return self._masked()
+        if self.forward is None:
+            self.forward = time.perf_counter() - start
+        return masked
+
+    def _compared(self, masked: Masked, kept: dict[int, np.ndarray], groups: set[int]) -> Fault | None:
+        """The first fault of the network in which these groups are cut; None where it has none."""
+        keep = kept_by_tensor(self.structure, {g: kept[g] for g in groups})
+        self.passes += 1
+        cut = None
+        try:
+            smaller = copy_with(self.model, keep, shared=True)
+            cut = Cut(smaller, self.structure, masked, keep, self.tolerance)
+            with own_random_numbers(self.device), cut:
+                answers = flat(answer(smaller, self.example))
+            cut.finish(answers)
+        except Stop:
+            pass
+        except Exception as error:  # whatever the user's code raises, this cannot be cut
+            if cut is None or cut.fault is None:
+                where = "the network" if cut is None else module_that_raised(error, smaller)
+                return Fault(0 if cut is None else cut.step, where, error=first_line(error))
+        if cut.fault is None:
+            self.seen |= cut.seen & groups
+        return cut.fault
+
+    # ----------------------------------------------------------------------------------- what is at fault
+
+    def _mended(self, fault: Fault, masked: Masked, kept: dict[int, np.ndarray]) -> Fault | None:
+        """Fixes the groups that a fault comes of, and returns the next one, which lies behind it."""
+
+        def fault_with(groups: set[int]) -> Fault | None:
+            return self._compared(masked, kept, groups)
+
+        tried = set(kept) - self.wrong.keys()
+        for suspects in self._suspected(fault):
+            suspects = suspects & tried
+            left = fault_with(tried - suspects) if suspects and not self.over else fault
+            if _behind(left, fault):
+                break
+        else:
+            suspects, left = self._searched(fault, tried, fault_with)
+        for one in sorted(suspects) if 1 < len(suspects) <= FEW else ():
+            again = fault if self.over else fault_with(tried - (suspects - {one}))
+            if _behind(again, fault):  # it was not this one
+                suspects, left = suspects - {one}, again
+        self.wrong |= dict.fromkeys(suspects, self._reason(fault))
+        return left
+
+    def _suspected(self, fault: Fault) -> list[frozenset[int]]:
+        """The groups that a fault may come of, the likeliest first."""
+        if fault.groups or not fault.error or self.over:
+            return [fault.groups]
+        self.passes += 1
+        with own_random_numbers(self.device):
+            return groups_at(self.model, self.example, self.structure, fault.step)[:2]
+
+    def _searched(self, fault: Fault, tried: set[int], fault_with) -> tuple[frozenset[int], Fault | None]:
+        """The groups at fault, by halving all that were tried."""
+        if not _behind(fault_with(set()), fault):
+            self.wrong |= dict.fromkeys(tried, RESTLESS)
+            return frozenset(), None
+        good = _largest_good(lambda groups: _behind(fault_with(set(groups)), fault), [], sorted(tried), self)
+        return frozenset(tried - set(good)), fault_with(set(good))
+
+    def _reason(self, fault: Fault) -> str:
+        if self.over:
+            return UNSURE
+        if fault.error:
+            return f"{BREAKS} (in {fault.where}: {fault.error})"
+        return f"{DIFFERS} (it shows in {fault.where})"
+
+    # ------------------------------------------------------------------------------------------- precision
+
+    def refine(self):
+        """Goes on in double precision where the network runs in it, so that rounding is no fault."""
+        self.tolerance = LOOSE
+        try:
+            inputs = tree_map(_doubled, self.example)
+            home = next(part.device for part in tree_leaves(inputs) if isinstance(part, torch.Tensor))
+            twin = copy_with(self.model, {}).to(home).double()
+            with self.mode(twin), torch.no_grad(), own_random_numbers(home):
+                answer(twin, inputs)
+        except Exception:  # single precision is written into the user's code
+            return
+        self.model, self.example, self.device, self.tolerance = twin, inputs, home, DOUBLE
+
+
+def _doubled(value):
+    if not isinstance(value, torch.Tensor):
+        return value
+    value = for_double(value)
+    return value.double() if value.is_floating_point() else value
+
+
+def _behind(fault: Fault | None, other: Fault) -> bool:
+    """Whether a pass went further than to another fault."""
+    return fault is None or fault.step > other.step
+
+
+def _largest_good(
+    good: Callable[[list[int]], bool], base: list[int], groups: list[int], search: _Search
+) -> list[int]:
     """Those of the groups that can be cut along with `base`, found by halving: a few runs for each that is
-    wrong."""
-    if not groups or good(base + groups):
+    wrong. Once the time is over, none of those that are not known."""
+    if search.over or not groups:
+        return []
+    if good(base + groups):
         return groups
     if len(groups) == 1:
         return []
     half = len(groups) // 2
-    first = _largest_good(good, base, groups[:half])
-    return first + _largest_good(good, base + first, groups[half:])
-
-
-def _agree(
-    model: nn.Module, example: tuple | dict, structure: Structure, groups: list[int], exact: bool = True
-) -> bool:
-    """Whether a network with some channels of these groups cut runs, and computes (exact) or at least returns
-    in the same shapes what the masked one does."""
-    random = np.random.default_rng(0)
-    kept = {}
-    for g in groups:
-        size = structure.groups[g].size
-        kept[g] = np.sort(random.permutation(size)[: size - max(int(CUT * size), size > 1)])
-    keep, drop = kept_by_tensor(structure, kept), cut_where_read(structure, kept)
-    listener = _Listener(structure)
-    with evaluating(model), torch.no_grad():
-        with silenced(model, drop), listener.hearing(model) as on_the_way:
-            masked = flat(answer(model, example))
-        try:
-            smaller = copy_with(model, keep, shared=True)
-            with listener.hearing(smaller) as on_the_way_of_cut:
-                small = flat(answer(smaller, example))
-        except Exception:  # a literal size in the user's code: whatever it raises, this cannot be cut
-            return False
-    if any(isinstance(part, torch.Tensor) and not part.numel() for part in masked):
-        masked, small = on_the_way, on_the_way_of_cut  # a detector that found nothing would prove nothing
-    pairs = [(a, b) for a, b in zip(masked, small, strict=False) if isinstance(a, torch.Tensor)]
-    if not exact:
-        return len(masked) == len(small) and all(a.shape == b.shape for a, b in pairs)
-    return len(masked) == len(small) and all(_close(a, b) for a, b in pairs if a.is_floating_point())
-
-
-class _Listener:
-    """Hears what layers that keep all of their outputs write: some entries of each, spread over all."""
-
-    def __init__(self, structure: Structure):
-        wide = {layer.weight: layer.output for layer in structure.layers if layer.dense}
-        self.weights = {
-            name for name, dimension in wide.items() if dimension not in structure.maps.get(name, {})
-        }
-
-    @contextmanager
-    def hearing(self, model: nn.Module) -> Iterator[list[torch.Tensor]]:
-        heard: list[torch.Tensor] = []
-        names = {id(p) for name, p in model.named_parameters() if name in self.weights}
-
-        class Hear(TorchFunctionMode):
-            def __torch_function__(self, func, types, args=(), kwargs=None):
-                output = func(*args, **(kwargs or {}))
-                if len(args) > 1 and id(args[1]) in names and isinstance(output, torch.Tensor):
-                    entries = output.reshape(-1)
-                    heard.append(entries[:: 1 + len(entries) // ENTRIES].clone())
-                return output
-
-        with Hear():
-            yield heard
-
-
-def _close(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-3) -> bool:
-    """Far wider than rounding (1e-6 of the largest output), far narrower than one wrong channel."""
-    if a.shape != b.shape:
-        return False
-    if not a.numel():
-        return True
-    same_nan = bool((a.isfinite() == b.isfinite()).all())
-    a, b = a.nan_to_num(0, 0, 0), b.nan_to_num(0, 0, 0)
-    return same_nan and float((a - b).abs().max()) <= tolerance * float(a.abs().max() + 1e-12)
+    first = _largest_good(good, base, groups[:half], search)
+    return first + _largest_good(good, base + first, groups[half:], search)
 
 
 def _without(structure: Structure, group: int, why: str) -> Structure:

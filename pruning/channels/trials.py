@@ -18,10 +18,9 @@ LEAST, MOST = 0.25, 0.75  # of a group stay
 def trial_plans(structure: Structure, number: int = PLANS) -> list[dict[int, np.ndarray]]:
     """A few plans {group number: channels that stay}; a group that is not named stays whole.
 
-    A group loses what it kept in its plan before, so that a channel is once cut and once kept. Numbers of
-    channels are drawn for each group: equal ones would hide that code takes one group's for another's. From
-    three plans on each group stays whole in every third, its neighbours in another: what goes wrong only
-    while another is whole, shows there.
+    A group loses what it kept in its plan before, so that a channel is once cut and once kept. From three
+    plans on each group stays whole in every third, and its neighbours in another: what goes wrong only while
+    another is whole, shows there.
     """
     random, drawn = np.random.default_rng(0), {}
     found = []
@@ -30,18 +29,31 @@ def trial_plans(structure: Structure, number: int = PLANS) -> list[dict[int, np.
         for g, group in enumerate(structure.groups):
             whole = number >= 3 and (g // 3 ** (p // 3)) % 3 == p % 3
             if group.size > 1 and not whole:
-                stays, goes = drawn.pop(g, None) or _halves(group.size, random)
-                kept[g] = np.sort(stays)
-                if goes is not None:
-                    drawn[g] = goes, None
+                if not drawn.get(g):
+                    drawn[g] = _halves(group.size, random)[:: 1 if g // 3 % 2 else -1]
+                kept[g], *drawn[g] = drawn[g]
         found += [kept] if kept else []
     return found
 
 
-def _halves(size: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _halves(size: int, random: np.random.Generator) -> list[np.ndarray]:
+    """A round number of channels that stay, not just half, and in another plan all others, made an odd number
+    by one more.
+
+    That one is neither the first nor the last: these are cut once, so that channels counted from either end
+    are others in a cut network.
+    """
     order = random.permutation(size)
-    stay = random.integers(max(1, int(np.ceil(LEAST * size))), min(size - 1, int(MOST * size)) + 1)
-    return order[:stay], order[stay:]
+    least, most = max(1, int(np.ceil(LEAST * size))), min(size - 1, int(MOST * size))
+    round_numbers = (
+        [n for n in range(least, most + 1) if n % step == 0 and 2 * n != size] for step in (8, 4, 2)
+    )
+    stay = int(random.choice(next((some for some in round_numbers if some), range(least, most + 1))))
+    one, other = order[:stay], order[stay:]
+    between = one[(one > 0) & (one < size - 1)]
+    if len(other) % 2 == 0 and len(between):
+        other = np.append(other, between[0])
+    return [np.sort(one), np.sort(other)]
 
 
 @contextmanager

@@ -48,15 +48,17 @@ def verified(
     trials = trial_plans(structure, plans)
     if not trials:
         return replace(structure, verified=Verification())
-    search = _Search(model, example, structure)
-    for number, kept in enumerate(trials):
-        if search.over:
-            search.left_out.append(f"{len(trials) - number} of {len(trials)} plans, since the time was over")
-            break
-        search.settle(kept)
-    if structure.heads and not search.over:
-        search.model, search.mode = copy_with(search.model, {}), training
-        search.settle(trials[0])
+    with constants_drawn(model, structure):
+        search = _Search(model, example, structure)
+        for number, kept in enumerate(trials):
+            if search.over:
+                left = f"{len(trials) - number} of {len(trials)} plans, since the time was over"
+                search.left_out.append(left)
+                break
+            search.settle(kept)
+        if structure.heads and not search.over:
+            search.model, search.mode = copy_with(search.model, {}), training
+            search.settle(trials[0])
     return search.found()
 
 
@@ -106,13 +108,12 @@ class _Search:
         if not kept:
             return
         drop = cut_where_read(self.structure, kept)
-        with self.mode(self.model), torch.no_grad(), constants_drawn(self.model, self.structure):
-            with silenced(self.model, drop):
-                masked = self._masked()
-                fault = self._compared(masked, kept, set(kept))
-                small = fault is not None and fault.rounding and self.tolerance is SINGLE
-                while fault is not None and not small:
-                    fault = self._mended(fault, masked, kept)
+        with self.mode(self.model), torch.no_grad(), silenced(self.model, drop):
+            masked = self._masked()
+            fault = self._compared(masked, kept, set(kept))
+            small = fault is not None and fault.rounding and self.tolerance is SINGLE
+            while fault is not None and not small:
+                fault = self._mended(fault, masked, kept)
         if small:
             self.refine()
             self.settle(kept)

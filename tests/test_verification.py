@@ -25,6 +25,7 @@ def test_a_fault_says_where_it_shows():
     import numpy as np
 
     model = Planted(np.random.default_rng(0), KINDS["x[:, i] = 0"][0]).eval()
+    model.at = 0
     graph = pruning.ChannelGraph(model, torch.randn(1, 3, 12, 12))
     assert "did not compute what the masked one does (it shows in one)" in graph.fixed["first"]
     assert graph.verified and graph.verified.plans == 3 and "3 random plans" in str(graph.verified)

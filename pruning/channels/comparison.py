@@ -104,7 +104,7 @@ class _Pass(TorchFunctionMode):
             self.draws += 1
             return result.fill_(1 if name.startswith("bernoulli") else 0.25 + 0.618 * self.draws % 0.5)
         if name in NORMS and self.renormalised:
-            return self._divided(name, *args, **kwargs)
+            return self._divided(name, result, *args, **kwargs)
         if isinstance(result, torch.Tensor) and result.is_floating_point() and name not in ROUNDING:
             return result
         return self._decided(name, args, kwargs, result)
@@ -117,11 +117,11 @@ class _Pass(TorchFunctionMode):
             channels = tensor.dim() - (weight.dim() - 1 if name in CONVOLVING else 1)
             self.read(self.weights[id(weight)], READING[name], channels, sampled(tensor, channels))
 
-    def _divided(self, name: str, input, size, *tensors, **named):
-        """What a norm answers, but that it divides by the same number at all places."""
+    def _divided(self, name: str, result, input, size, *tensors, **named):
+        """What a norm over channels answers, but that it divides by the same number at all places."""
         named |= dict(zip(NORMS[name], tensors, strict=False))
         if name != "group_norm" and len(size) > 1:
-            return input  # over places too, and so never over channels that are cut
+            return result  # over places, or it is fixed
         shape = [-1, *[1] * (input.dim() - 2)] if name == "group_norm" else [-1]
         result = input / self.divisor(name, input)
         if named.get("weight") is not None:

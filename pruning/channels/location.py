@@ -9,7 +9,7 @@ from torch import nn
 from pruning.channels.comparison import Stop
 from pruning.channels.ids import compact, flat
 from pruning.channels.records import Structure
-from pruning.channels.tracer import Tracer, batch_of, traced
+from pruning.channels.tracer import Tracer, traced
 
 BEFORE = 40  # operations looked back on: a check of sizes speaks of what has been computed a little earlier
 
@@ -17,8 +17,8 @@ BEFORE = 40  # operations looked back on: a check of sizes speaks of what has be
 class _UpTo(Tracer):
     """The tracer up to one operation: keeps which ids the last few were given."""
 
-    def __init__(self, model: nn.Module, batch: int, last: int):
-        super().__init__(model, batch)
+    def __init__(self, model: nn.Module, example: tuple | dict, last: int):
+        super().__init__(model, example)
         self.step, self.last = 0, last
         self.given: deque[list[torch.Tensor]] = deque(maxlen=BEFORE)
 
@@ -37,7 +37,7 @@ def groups_at(
 ) -> list[frozenset[int]]:
     """The groups whose channels the operation of this number was given, then those of the operations before,
     where these were given any. The model is in the mode in which the structure was traced."""
-    tracer = _UpTo(model, batch_of(example), step)
+    tracer = _UpTo(model, example, step)
     try:
         traced(tracer, model, example)
     except (Stop, ValueError):

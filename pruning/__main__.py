@@ -87,7 +87,7 @@ def scores(
             writer.writerows(
                 (name, channel, repr(float(value)), tied) for channel, value in enumerate(values)
             )
-    for message in found.messages:
+    for message in (*loaded.model.origin.messages, *found.messages):
         print(message, file=sys.stderr)
     count, groups = plural(sum(map(len, found.values())), "channel"), plural(len(found), "group")
     print(f"{count} in {groups} scored by {recipe.criterion}; computed on {recipe.device}; saved in {out}")

@@ -141,6 +141,7 @@ def _unpack(source: Path, folder: Path):
 def _from_folder(folder: Path, model: "nn.Module | None") -> "nn.Module":
     from safetensors import SafetensorError, safe_open
 
+    from pruning.models.fill import restore
     from pruning.surgery import cut
 
     missing = [name for name in NEEDED if not (folder / name).is_file()]
@@ -158,7 +159,7 @@ def _from_folder(folder: Path, model: "nn.Module | None") -> "nn.Module":
     tensors |= {name: _unrounded(tensors, name, small) for name in rounded}
     gone = {part for name in rounded for part in stored_as(name)}
     try:
-        small.load_state_dict({name: tensor for name, tensor in tensors.items() if name not in gone})
+        restore(small, {name: tensor for name, tensor in tensors.items() if name not in gone})
     except RuntimeError as error:
         raise ValueError(
             f"the saved weights do not fit the plan: {str(error).splitlines()[-1].strip()}"

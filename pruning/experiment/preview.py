@@ -125,7 +125,7 @@ def describe(recipe: Recipe, watch: Watch = silent) -> Description:
         size=origin.size,
         digest=origin.digest,
         recipe=found.recipe,
-        messages=(*found.data.messages, *structure.notes),
+        messages=(*found.messages, *structure.notes),
     )
 
 

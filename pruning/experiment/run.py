@@ -126,10 +126,10 @@ def _loaded(recipe: Recipe, clock, state, watch: Watch) -> tuple[Loaded, list[st
     with clock.stage("trace"):
         loaded = load(recipe, watch)
     if recipe.measure != "latency":
-        return loaded, [*loaded.data.messages]
+        return loaded, [*loaded.messages]
     with clock.stage("latency"):
         loaded, told = with_table(loaded, table, state, watch)
-    return loaded, [*loaded.data.messages, *told]
+    return loaded, [*loaded.messages, *told]
 
 
 def _scored(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, saved):

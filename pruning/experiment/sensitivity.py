@@ -101,7 +101,7 @@ class _Measure:
         self.known = grams(self.model, self.structure, drawn, self.groups, watch=watch)
         few = next(iter(drawn.batches(2)))[0]
         self.readers, left = readers(self.model, self.structure, self.groups, self.known, few)
-        self.messages = [*found.data.messages, *drawn.messages, *left]
+        self.messages = [*found.messages, *drawn.messages, *left]
         parts = list(batches(found, holdout_of(found, images)))
         self.labels = [labels for _, labels in parts]
         reading = [list(cut_where_read(self.structure, {g: np.zeros(0, int)})) for g in self.groups]

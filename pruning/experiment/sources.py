@@ -37,6 +37,11 @@ class Loaded:
     changes: tuple[dict, ...] = ()
     table: LatencyTable | None = None
 
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What is to be known of the weights and of the data."""
+        return (*self.model.origin.messages, *self.data.messages)
+
 
 def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     """Loads the data and the network of a recipe and traces the network. Raises ValueError in one

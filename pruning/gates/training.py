@@ -17,6 +17,7 @@ from pruning.gates.mover import Mover
 from pruning.gates.placement import Placement, place
 from pruning.gates.records import COLUMNS, GateTrace, opened
 from pruning.models import Normalization
+from pruning.models.fill import restore
 from pruning.progress import Watch, silent
 from pruning.train.loop import check, copied
 from pruning.train.predictions import mode_kept
@@ -91,11 +92,11 @@ def _in_place(model, graph, placement: Placement, chosen: Polarization, cut: flo
             run = _trained(graph, placement, chosen, cut, given)
             if chosen.control == "random":
                 doomed = _drawn(run, seed)
-                model.load_state_dict(came)
+                restore(model, came)
                 run = _trained(graph, placement, chosen, cut, given, doomed)
             return run
         except BaseException:
-            model.load_state_dict(came)
+            restore(model, came)
             raise
         finally:
             model.zero_grad()

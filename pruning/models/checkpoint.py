@@ -5,6 +5,7 @@ may take a limited amount of memory and may build tensors only; what it hands ba
 (`read_state_dict.py`).
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,10 +23,14 @@ LARGEST = 4 * 2**30  # bytes; the largest of torchvision's classifiers has 1.3 G
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """state: tensors by parameter name, `module.` taken off.   metadata: texts from a safetensors header."""
+    """state: tensors by the names that the file gives them.   metadata: texts from a safetensors header.
+    taken: under which name a PyTorch file holds them, empty where they are all that it is.   others: names of
+    further weights in it."""
 
     state: "Mapping[str, Tensor]"
     metadata: Mapping[str, str]
+    taken: str = ""
+    others: tuple[str, ...] = ()
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -41,14 +46,12 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise ValueError(
             f"{path.name} is larger than {LARGEST // 2**30} GiB; give a file with the weights alone"
         )
-    state, metadata = read_safetensors(path) if is_safetensors(path) else (read_in_child(path), {})
-    if not state:
+    found = Checkpoint(*read_safetensors(path)) if is_safetensors(path) else read_in_child(path)
+    if not found.state:
         raise ValueError(
             f"{path.name} holds no tensors; give a state dict, as torch.save(model.state_dict(), file) does"
         )
-    if all(name.startswith("module.") for name in state):  # saved from DataParallel
-        state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
-    return Checkpoint(state, metadata)
+    return found
 
 
 def is_safetensors(path: Path) -> bool:
@@ -72,7 +75,7 @@ def read_safetensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
         ) from None
 
 
-def read_in_child(path: Path) -> "dict[str, Tensor]":
+def read_in_child(path: Path) -> Checkpoint:
     """Has a child process unpickle the file. -P: modules are not looked for beside the child's script."""
     from safetensors.torch import load
 
@@ -90,12 +93,13 @@ def read_in_child(path: Path) -> "dict[str, Tensor]":
             f"{path.name} cannot be read within the memory its size allows; "
             "give a state dict of dense tensors"
         )
-    return load(done.stdout)
+    length = int.from_bytes(done.stdout[:8], "little")  # of the header, which torch's own reader passes over
+    told = json.loads(done.stdout[8 : 8 + length])["__metadata__"]
+    return Checkpoint(load(done.stdout), {}, told["taken"], tuple(json.loads(told["others"])))
 
 
 def write_checkpoint(path: str | Path, state: "Mapping[str, Tensor]", metadata: Mapping[str, str]) -> Path:
-    """Writes safetensors with `metadata` in the header; "
-    "a file of that name is replaced only by a whole one."""
+    """Writes safetensors with `metadata` in the header; only a whole file replaces one of that name."""
     from safetensors.torch import save_file
 
     path = Path(path)

@@ -1,18 +1,19 @@
 """Putting a state dict into a network, or saying in one sentence why it does not belong there, and where it
 does."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pruning.models.names import UNUSED, Located, below, located, other_names, prefixes, renewed, resized
 from pruning.models.registry import MODELS
-from pruning.models.torchvision_index import COUNTER, FINGERPRINTS, fingerprint
+from pruning.models.torchvision_index import FINGERPRINTS, OLDER, TORCHVISION, fingerprint
+from pruning.terms import plural
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-CLASSIFIERS = ("linear", "fc")  # two names for the same layer in public checkpoints
-UNUSED = ("aux1.", "aux2.", "AuxLogits.")  # torchvision's classifiers beside the network, for training only
-TORCHVISION = "torchvision:"
+STATISTICS = ("running_mean", "running_var")
 
 
 class WrongWeights(ValueError):
@@ -23,38 +24,58 @@ class WrongWeights(ValueError):
         self.fits = fits
 
 
-def fill(model: "nn.Module", state: "Mapping[str, Tensor]", name: str, *, source: str) -> None:
-    """Loads `state` into `model`. name: of the network; source: of the file; both for messages.
+def fill(model: "nn.Module", found: Located, name: str, *, source: str) -> None:
+    """Loads what was found into `model`. name: of the network; source: of the file; both for messages.
 
     Raises WrongWeights naming the first parameter that is missing, unknown or of another shape, and the
-    networks that the weights fit.
+    networks that the weights fit; ValueError naming the first that holds no finite numbers.
     """
-    wanted = model.state_dict()
-    given, state = state, as_named_in(wanted, state)
-    problem = first_difference(wanted, state)
+    problem = first_difference(model.state_dict(), found.state)
     if problem:
-        fits = fitting(given)
-        fits = () if name in fits else fits  # only its classes are other ones
+        fits = fitting(found.given)
+        fits = () if name.partition(",")[0] in fits else fits  # only its classes are other ones
         hint = f"; its weights are those of {' or '.join(fits)}" if fits else ""
         raise WrongWeights(f"{source} does not fit {name}: {problem}{hint}", fits)
-    model.load_state_dict(state, strict=False)  # only counters can be missing here
+    must_be_numbers(found.state, source=source)
+    restore(model, found.state, strict=False)  # only counters can be missing here
 
 
-def as_named_in(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-    """The state with its classifier named as the network names it, without what the network never uses."""
-    state = with_classifier_of(wanted, state)
-    return {key: tensor for key, tensor in state.items() if key in wanted or not key.startswith(UNUSED)}
+def restore(model: "nn.Module", state: "Mapping[str, Tensor]", *, strict: bool = True) -> None:
+    """Puts tensors of a network's own names and shapes into it: `load_state_dict`, but without the upgrades
+    of older versions that some classes make there. Torchvision's MNASNet makes its first layers anew in one
+    of them, at full width, and refuses a mapping that does not tell its version."""
+    whole = OrderedDict(state)
+    modules = model.named_modules(remove_duplicate=False)
+    whole._metadata = {name: {"version": getattr(type(module), "_version", 1)} for name, module in modules}
+    model.load_state_dict(whole, strict=strict)
 
 
-def with_classifier_of(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-    """The state with its classifier named as the network names it: fc or linear."""
-    for own, other in (CLASSIFIERS, CLASSIFIERS[::-1]):
-        if f"{own}.weight" in wanted and f"{own}.weight" not in state:
-            return {
-                own + key.removeprefix(other) if key.split(".")[0] == other else key: t
-                for key, t in state.items()
-            }
-    return dict(state)
+def must_be_numbers(state: "Mapping[str, Tensor]", *, source: str) -> None:
+    """Raises ValueError where weights or a norm's statistics hold NaN or infinite numbers, in one sentence:
+    which, how many, and in how many more."""
+    bad = [name for name, tensor in state.items() if not all_finite(tensor)]
+    if not bad:
+        return
+    import torch
+
+    tensor = state[bad[0]].detach()
+    nan, infinite = int(torch.isnan(tensor).sum()), int(torch.isinf(tensor).sum())
+    kinds = [f"{count:,} are {word}" for count, word in ((nan, "NaN"), (infinite, "infinite")) if count]
+    more = f", and so are some in {plural(len(bad) - 1, 'other tensor')}" if len(bad) > 1 else ""
+    raise ValueError(
+        f"{source} has weights that are no finite numbers: of the {tensor.numel():,} in {bad[0]!r} "
+        f"{' and '.join(kinds)}{more}; give weights from before the training diverged"
+    )
+
+
+def all_finite(tensor: "Tensor") -> bool:
+    """Whether a tensor holds finite numbers only, or no fractions at all. Its sum tells most of the time, in
+    one pass and without a copy; a sum may overflow where no number is infinite."""
+    import torch
+
+    if not tensor.is_floating_point() and not tensor.is_complex():
+        return True
+    return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
 
 
 def first_difference(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> str:
@@ -70,25 +91,9 @@ def first_difference(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor
     return ""
 
 
-def other_names(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> str:
-    """The first name that is missing or unknown, in words; empty if there is none."""
-    missing = [key for key in wanted if key not in state and not key.endswith(COUNTER)]
-    unknown = [key for key in state if key not in wanted and not key.endswith(COUNTER)]
-    if missing:
-        instead = f" (it has {unknown[0]!r})" if unknown else ""
-        return f"it lacks {missing[0]!r}{instead}"
-    return f"it also has {unknown[0]!r}" if unknown else ""
-
-
-def resized(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> list[str]:
-    """The names that both have, with tensors of different shapes."""
-    return [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
-
-
 def classes_in(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> int | None:
     """How many classes the weights are for, where that is all in which their shapes differ from the wanted
     ones: one layer has another number of outputs, and only a classifier's are read by no other layer."""
-    state = as_named_in(wanted, state)
     keys = resized(wanted, state)
     one_layer = len({key.rpartition(".")[0] for key in keys}) == 1
     if one_layer and all(rows_apart(wanted[key].shape, state[key].shape) for key in keys):
@@ -105,10 +110,13 @@ def fitting(state: "Mapping[str, Tensor]") -> tuple[str, ...]:
     """The networks whose weights these are, for whatever number of classes: the listed ones, then
     torchvision's."""
     listed = [name for name in MODELS if fits(name, state)]
-    used = {key: tensor.shape for key, tensor in state.items() if not key.startswith(UNUSED)}
-    known = {sign: name for name, sign in FINGERPRINTS.items()}
-    theirs = known.get(fingerprint(used))
-    return (*listed, TORCHVISION + theirs) if theirs else tuple(listed)
+    known = {sign: name for name, sign in FINGERPRINTS.items()} | OLDER
+    state = renewed(state)
+    for prefix in ("", *prefixes(state, len(state) // 4)):
+        used = {key: t.shape for key, t in below(state, prefix).items() if not key.startswith(UNUSED)}
+        if theirs := known.get(fingerprint(used)):
+            return (*listed, TORCHVISION + theirs)
+    return tuple(listed)
 
 
 def fits(name: str, state: "Mapping[str, Tensor]") -> bool:
@@ -117,6 +125,6 @@ def fits(name: str, state: "Mapping[str, Tensor]") -> bool:
 
     with torch.random.fork_rng(devices=[]), torch.device("meta"):  # shapes alone: nothing is initialised
         wanted = MODELS[name].build().state_dict()
-    state = as_named_in(wanted, state)
+    state = located(wanted, state).state
     same_names = not other_names(wanted, state)
     return same_names and (not resized(wanted, state) or classes_in(wanted, state) is not None)

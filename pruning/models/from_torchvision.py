@@ -1,16 +1,33 @@
 """Torchvision's classifiers by their own names (`torchvision:resnet18`), with new weights: no download."""
 
+import warnings
+from collections import OrderedDict
+
 import torchvision
 from torch import nn
 
-from pruning.models.torchvision_index import FINGERPRINTS
-from pruning.wording import choose
+from pruning.models.torchvision_options import parted
 
 WITH_SIDE_CLASSIFIERS = ("googlenet", "inception_v3")  # left off: they act while training only
 
 
 def build(name: str, classes: int) -> nn.Module:
-    options = {"aux_logits": False, "init_weights": True} if name in WITH_SIDE_CLASSIFIERS else {}
-    return torchvision.models.get_model(
-        choose(name, FINGERPRINTS, "torchvision model"), weights=None, num_classes=classes, **options
-    )
+    """name: with or without `torchvision:` before it and options behind it."""
+    network, options = parted(name)
+    version = options.pop("version", None)
+    if network in WITH_SIDE_CLASSIFIERS:
+        options |= {"aux_logits": False, "init_weights": True}
+    model = torchvision.models.get_model(network, weights=None, num_classes=classes, **options)
+    if version == 1:
+        make_first_version(model)
+    return model
+
+
+def make_first_version(model: nn.Module) -> None:
+    """Gives an MNASNet the first layers that its first version had; torchvision makes them itself where it
+    is told that a state dict is of that version."""
+    nothing = OrderedDict()
+    nothing._metadata = {"": {"version": 1}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it advises to train a newer one
+        model.load_state_dict(nothing, strict=False)

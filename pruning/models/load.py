@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pruning.models.checkpoint import Checkpoint, read_checkpoint
-from pruning.models.fill import TORCHVISION, classes_in, fill
+from pruning.models.fill import classes_in, fill
+from pruning.models.names import Located, located, other_names
 from pruning.models.normalization import Normalization, resolve_normalization
 from pruning.models.registry import MODELS
-from pruning.models.torchvision_index import FINGERPRINTS
+from pruning.models.torchvision_index import FINGERPRINTS, TORCHVISION
+from pruning.models.torchvision_options import made_with, parted
 from pruning.wording import choose
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
+GUESS = 10  # classes of a network that is only built to compare names
 KNOWN_CLASSES = {  # of the listed data sets, which come after the models
     "scenes": 10,
     "digits": 10,
@@ -36,7 +39,9 @@ class HasClasses(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a network's weights come from, and what it expects. digest: `weights_digest` when loaded."""
+    """Where a network's weights come from, and what it expects. model: its name, with options where
+    torchvision has built it by any.   digest: `weights_digest` when loaded.   messages: what was taken from
+    the file, and how the network was built for it."""
 
     model: str
     data: str
@@ -44,6 +49,7 @@ class Origin:
     size: int  # side of the input images, pixels
     normalization: Normalization
     digest: str
+    messages: tuple[str, ...] = ()
 
 
 def names() -> tuple[str, ...]:
@@ -65,7 +71,7 @@ def default_size(name: str) -> int | None:
     own size if all images share one, else 224.
     """
     if name.startswith(TORCHVISION):
-        choose(name.removeprefix(TORCHVISION), FINGERPRINTS, "torchvision model")
+        parted(name)
         return None
     return MODELS[choose(name, MODELS, "model")].size
 
@@ -88,24 +94,34 @@ def load_model(
 ) -> "nn.Module":
     """A network in evaluation mode, with `.origin` (Origin) saying what it is.
 
-    name: a listed network, or torchvision:NAME.   data: what it is for: a listed name, or loaded data (for a
-    path the number of classes is read from the checkpoint).   checkpoint: None is the bundled weights for
-    exactly this network and data, "none" random ones (always the same), else a file.   normalize: "auto" is
-    what the checkpoint says, else CIFAR-10's constants at 32 pixels and ImageNet's at every other size.
-    classes, size: where they are not the data's and the network's own. Raises ValueError on an unknown name,
-    a pair without bundled weights, and weights of another network.
+    name: a listed network, or torchvision:NAME, with options as `torchvision_options` has them.   data: what
+    it is for: a listed name, or loaded data (for a path the number of classes is read from the checkpoint).
+    checkpoint: None is the bundled weights for exactly this network and data, "none" random ones (always the
+    same), else a file.   normalize: "auto" is what the checkpoint says, else CIFAR-10's constants at 32
+    pixels and ImageNet's at every other size.   classes, size: where they are not the data's and the
+    network's own.
+    Raises ValueError on an unknown name, a pair without bundled weights, weights of another network, and
+    weights that are no finite numbers.
     """
     known_size = default_size(name)  # raises on an unknown name
     label = data if isinstance(data, str) else getattr(data, "name", None) or str(data)
     weights = find_weights(name, label, checkpoint)
-    classes = classes or count_classes(name, data, weights)
-    model = new_model(name, classes)
+    classes = classes or known_classes(data)
     if weights is not None:
-        fill(model, weights.state, name, source=Path(checkpoint or bundled_file(name, label)).name)
+        source = Path(checkpoint or bundled_file(name, label)).name
+        made = filled(name, classes, weights, source)
+    elif classes is not None:
+        made = Filled(new_model(name, classes), name, classes, ())
+    else:
+        raise ValueError(
+            f"how many classes {data} has is not known yet; give classes=, or data=load_data({str(data)!r})"
+        )
+    model = made.model
     size = size or known_size or accepted_size(model, getattr(data, "size", None))
     recorded = weights.metadata.get("normalize") if weights else None
     normalization = resolve_normalization(normalize, size=size, recorded=recorded)
-    model.origin = Origin(name, label, classes, size, normalization, weights_digest(model))
+    told = (made.name, label, made.classes, size, normalization, weights_digest(model), made.messages)
+    model.origin = Origin(*told)
     return model.eval()
 
 
@@ -126,19 +142,50 @@ def find_weights(name: str, data: str, checkpoint: str | Path | None) -> Checkpo
     return read_checkpoint(bundled_file(name, data))
 
 
-def count_classes(name: str, data: str | Path | HasClasses, weights: Checkpoint | None) -> int:
-    """Classes of loaded or listed data; for a path, as many as the weights are for."""
-    if hasattr(data, "classes"):
-        return len(data.classes)
-    if data in KNOWN_CLASSES:
-        return KNOWN_CLASSES[data]
-    if weights is None:
-        raise ValueError(
-            f"how many classes {data} has is not known yet; give classes=, or data=load_data({str(data)!r})"
-        )
-    guess = 10
-    found = classes_in(new_model(name, guess).state_dict(), weights.state)
-    return found or guess  # where the weights are another network's, `fill` will say so
+def known_classes(data: str | Path | HasClasses) -> int | None:
+    """Classes of loaded or listed data; None for a path."""
+    return len(data.classes) if hasattr(data, "classes") else KNOWN_CLASSES.get(str(data))
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A network that holds a file's weights. name: with the options it was built with.   messages: what was
+    taken from the file, and what was assumed."""
+
+    model: "nn.Module"
+    name: str
+    classes: int
+    messages: tuple[str, ...]
+
+
+def filled(name: str, classes: int | None, weights: Checkpoint, source: str) -> Filled:
+    """The network that the weights are for, with them in it. classes: None is as many as they are for.
+
+    Raises WrongWeights where they are another network's, ValueError where they are no finite numbers."""
+    model, built, told = new_model(name, classes or GUESS), name, ()
+    found = located(model.state_dict(), weights.state)
+    if name.startswith(TORCHVISION) and not other_names(model.state_dict(), found.state):
+        built, told = made_with(name, model.state_dict(), found.state, weights.metadata.get("model"))
+        if built != name:
+            model = new_model(built, classes or GUESS)
+    if classes is None:
+        classes = classes_in(model.state_dict(), found.state) or GUESS
+        if classes != GUESS:
+            model = new_model(built, classes)
+    fill(model, found, name, source=source)
+    return Filled(model, built, classes, (*taken_in_words(source, weights, found), *told))
+
+
+def taken_in_words(source: str, weights: Checkpoint, found: Located) -> tuple[str, ...]:
+    """A sentence on what of the file the weights are, where they are not all of it by the network's names."""
+    told = [f"those under {weights.taken!r}"] if weights.taken else []
+    told += [f"without the {found.prefix!r} before their names"] if found.prefix else []
+    left = [repr(name) for name in weights.others]
+    if found.left:
+        more = f" and {len(found.left) - 1} more like it" if len(found.left) > 1 else ""
+        left.append(f"{found.left[0]!r}{more}")
+    told += [f"not {', not '.join(left)}"] if left else []
+    return (f"Weights taken from {source}: {', '.join(told)}.",) if told else ()
 
 
 def new_model(name: str, classes: int) -> "nn.Module":
@@ -150,22 +197,24 @@ def new_model(name: str, classes: int) -> "nn.Module":
         if name.startswith(TORCHVISION):
             from pruning.models.from_torchvision import build
 
-            return build(name.removeprefix(TORCHVISION), classes)
+            return build(name, classes)
         return MODELS[name].build(classes=classes)
 
 
 def accepted_size(model: "nn.Module", own: int | None) -> int:
-    """The data's own image size if the network answers at it, else 224. The model comes back as it was."""
+    """The data's own image size if the network answers at it, else the one that it is built for, mostly 224.
+    The model comes back as it was."""
     import torch
 
-    if own is None or own == 224:
-        return 224
+    meant = getattr(model, "image_size", 224)
+    if own is None or own == meant:
+        return meant
     was_training = model.training
     try:
         with torch.no_grad():
             model.eval()(torch.zeros(1, 3, own, own))
     except (RuntimeError, AssertionError):  # too small for its pools, or the size is part of its weights
-        return 224
+        return meant
     finally:
         model.train(was_training)
     return own

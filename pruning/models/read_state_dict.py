@@ -1,4 +1,5 @@
-"""A child process: unpickles one file under a memory limit; its tensors go to standard output as safetensors.
+"""A child process: unpickles one file under a memory limit; its tensors go to standard output as safetensors,
+and in their header under which name the file holds them, and what else it holds.
 
 Run as `python -P read_state_dict.py FILE`, never imported. Exit code 2 and a sentence on standard error (what
 is wrong, without the file's name) for what is refused; any other failure is the memory limit's.
@@ -6,13 +7,22 @@ is wrong, without the file's name) for what is refused; any other failure is the
 stride 0), so sizes are checked as well.
 """
 
+import json
+import re
 import resource
 import sys
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net")  # where training scripts put it
+# where training scripts put the weights, and where a moving average of them; the first found is taken
+PLAIN = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "params")
+PLAIN += ("weights", "model_weights")
+AVERAGED = ("params_ema", "ema", "state_dict_ema", "model_ema", "ema_state_dict", "ema_model")
+KNOWN = PLAIN + AVERAGED
+DEPTH = 4  # of mappings in mappings: {"ema": {"state_dict": ...}}
+FOREIGN = 100  # kinds of objects beside the weights that are passed over
 PICKLE = b"\x80"  # the first byte of every pickle of protocol 2 and up
 SPARE = 384 * 2**20  # bytes; measured: 140 MB for a file of 1 MB, 390 MB for one of 100 MB (limit: 800 MB)
 
@@ -31,12 +41,14 @@ def check_archive(path: Path):
         return  # the older format has no entries; what it declares is checked after reading, within the limit
     entries = zipfile.ZipFile(path).infolist()
     names = [entry.filename.rpartition("/")[2] for entry in entries]
+    if "constants.pkl" in names:  # first: the code in it is compressed
+        refuse("is a TorchScript program; give its state dict, torch.save(model.state_dict(), file)")
+    if "archive_format" in names or "archive_version" in names:
+        refuse("is an exported program; give its state dict, torch.save(model.state_dict(), file)")
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         refuse("is a compressed archive; give it as torch.save writes it, uncompressed")
     if sum(entry.file_size for entry in entries) > path.stat().st_size:
         refuse("declares entries larger than the file; give it as torch.save writes it")
-    if "constants.pkl" in names:
-        refuse("is a TorchScript program; give its state dict, torch.save(model.state_dict(), file)")
     if "data.pkl" not in names:
         refuse("is a zip archive without a state dict; give a file that torch.save wrote")
 
@@ -50,39 +62,95 @@ def limit_memory(path: Path):
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
+class Foreign:
+    """Stands in the place of an object that a training script saved beside the weights (its settings, say).
+    Nothing is known of it, and none of its code is found or run."""
+
+    def __init__(self, *given, **named):
+        pass
+
+    def __new__(cls, *given, **named):
+        return object.__new__(cls)
+
+    def __setstate__(self, state):
+        pass
+
+
 def unpickle(path: Path):
     import pickle
 
     import torch
 
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except MemoryError:
-        refuse("needs more memory than its size allows; give a state dict of dense tensors")
-    except pickle.UnpicklingError as error:
-        if "nsupported" in str(error) or "llowed" in str(error):
-            refuse("holds more than tensors, so it could run code; give torch.save(model.state_dict(), file)")
-        refuse("is no PyTorch file; give a safetensors file or a PyTorch state dict")
-    except RuntimeError as error:
-        if "memory" in str(error) or "alloc" in str(error):
+    for _ in range(FOREIGN):
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except MemoryError:
             refuse("needs more memory than its size allows; give a state dict of dense tensors")
-        refuse("is damaged or no PyTorch file; give a safetensors file or a PyTorch state dict")
-    except Exception:  # random bytes fail in any way there is, and nothing has been kept
-        refuse("is no PyTorch file; give a safetensors file or a PyTorch state dict")
+        except pickle.UnpicklingError as error:
+            foreign = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
+            if foreign:
+                torch.serialization.add_safe_globals([(Foreign, foreign.group(1))])
+                continue
+            if "nsupported" in str(error) or "llowed" in str(error):
+                break
+            refuse("is no PyTorch file; give a safetensors file or a PyTorch state dict")
+        except RuntimeError as error:
+            if "memory" in str(error) or "alloc" in str(error):
+                refuse("needs more memory than its size allows; give a state dict of dense tensors")
+            refuse("is damaged or no PyTorch file; give a safetensors file or a PyTorch state dict")
+        except Exception:  # random bytes fail in any way there is, and nothing has been kept
+            refuse("is no PyTorch file; give a safetensors file or a PyTorch state dict")
+    refuse("holds more than tensors, so it could run code; give torch.save(model.state_dict(), file)")
 
 
-def tensors_of(loaded) -> dict:
-    """The state dict inside what was loaded, itself or under the name a training script gave it."""
+def taken_from(loaded) -> tuple[dict, str, list[str]]:
+    """The state dict inside what was loaded, the name it has there (empty where it is all that there is), and
+    the names of others beside it."""
+    if loaded == {}:
+        return {}, "", []
+    found = dict(state_dicts(loaded, ()))
+    if not found:
+        refuse(f"holds {nothing_in(loaded)}; give torch.save(model.state_dict(), file)")
+    most = max(map(len, found.values()))
+    names = [name for name in found if rank(name) <= len(KNOWN) or 4 * len(found[name]) >= most]
+    first, *others = sorted(names, key=rank)
+    if rank(first) > len(KNOWN) and others:
+        listed = " and ".join(repr(".".join(name)) for name in (first, *others))
+        refuse(f"holds more than one state dict, {listed}; give one of them in a file of its own")
+    return found[first], ".".join(first), [".".join(name) for name in others]
+
+
+def state_dicts(loaded, place: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], dict]]":
+    """Every mapping from names to tensors in what was loaded, with the names that lead to it."""
     import torch
 
-    if isinstance(loaded, dict):
-        loaded = next((loaded[key] for key in WRAPPERS if isinstance(loaded.get(key), dict)), loaded)
+    if not isinstance(loaded, dict) or len(place) > DEPTH:
+        return
+    named = {name: value for name, value in loaded.items() if isinstance(name, str)}
+    weights = {name: value for name, value in named.items() if not name.endswith("_extra_state")}
+    if weights and len(named) == len(loaded) and all(isinstance(v, torch.Tensor) for v in weights.values()):
+        yield place, weights
+        return
+    for name, value in named.items():
+        yield from state_dicts(value, (*place, name))
+
+
+def rank(place: tuple[str, ...]) -> int:
+    """The lower, the rather a state dict of that name is meant; those of unknown names come last."""
+    return max((KNOWN.index(name) if name in KNOWN else len(KNOWN) + 1 for name in place), default=0)
+
+
+def nothing_in(loaded) -> str:
+    """What a file without any state dict holds, in words."""
+    import torch
+
+    if isinstance(loaded, Foreign):
+        return "a whole pickled network, whose code is not run"
     if not isinstance(loaded, dict):
-        refuse(f"holds a {type(loaded).__name__}, no state dict; give torch.save(model.state_dict(), file)")
-    for name, value in loaded.items():
-        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
-            refuse(f"holds {str(name)[:80]!r}, which is no tensor; give torch.save(model.state_dict(), file)")
-    return loaded
+        return f"a {type(loaded).__name__}, no state dict"
+    name = next(n for n, v in loaded.items() if not isinstance(n, str) or not isinstance(v, torch.Tensor))
+    kind = "a pickled object" if isinstance(loaded[name], Foreign) else "no tensor"
+    return f"{str(name)[:80]!r}, which is {kind}"
 
 
 def check_tensors(state: dict, allowed: int):
@@ -108,12 +176,13 @@ def main(path: Path):
 
     torch.set_num_threads(1)  # each further one would reserve memory of its own
     limit_memory(path)  # on top of what the libraries have mapped by now
-    state = tensors_of(unpickle(path))
+    state, name, others = taken_from(unpickle(path))
     check_tensors(state, 2 * path.stat().st_size)  # tied weights are stored once and named twice
     state = {
         name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
     }
-    sys.stdout.buffer.write(safetensors.torch.save(state))
+    told = {"taken": name, "others": json.dumps(others)}
+    sys.stdout.buffer.write(safetensors.torch.save(state, told))
 
 
 if __name__ == "__main__":

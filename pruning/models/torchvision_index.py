@@ -5,6 +5,7 @@ torchvision, which takes seconds, and without building eighty networks.
 import hashlib
 from collections.abc import Mapping, Sequence
 
+TORCHVISION = "torchvision:"  # before their names
 COUNTER = "num_batches_tracked"  # absent in checkpoints written before torch 0.4.1
 
 
@@ -98,4 +99,11 @@ FINGERPRINTS = {
     "vit_l_32": "0961111d241deb02",
     "wide_resnet101_2": "b09ca50452e136ef",
     "wide_resnet50_2": "7dea1a58e795bc5f",
+}
+
+# of weights of MNASNet's first version, which had other first layers but at width 1
+OLDER = {
+    "ee38ff25be421335": "mnasnet0_5",
+    "54e71a9000abb3e0": "mnasnet0_75",
+    "2c46facbe4add9da": "mnasnet1_3",
 }

@@ -17,6 +17,7 @@ from torch.nn.utils import parametrize
 
 from pruning.data import Dataset
 from pruning.models import Normalization
+from pruning.models.fill import restore
 from pruning.progress import Watch
 from pruning.quantize.quantizer import Codes, encoded
 from pruning.quantize.records import Quantized
@@ -75,7 +76,7 @@ def tuned(
     layers = [layer_of(trained, name) for name in found.codes]
     with rounding(layers, found.codes):
         rows = fit(trained, dataset, normalization=normalization, watch=watch, **options)
-    rounded.load_state_dict(trained.state_dict())
+    restore(rounded, trained.state_dict())
     codes = {}
     for layer in layers:
         now = found.codes[layer.name]

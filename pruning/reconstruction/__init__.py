@@ -7,6 +7,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pruning.models.fill import restore
 from pruning.progress import Watch, silent
 from pruning.reconstruction.recalibration import recalibrate
 from pruning.wording import choose
@@ -67,5 +68,5 @@ def _as_it_was_unless_done(small: "nn.Module", work: Callable[[], list[str]]) ->
     try:
         return work()
     except BaseException:
-        small.load_state_dict(before)
+        restore(small, before)
         raise

@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.data.images import moved_from
+from pruning.models.fill import restore
 from pruning.progress import Watch, between_layers, silent, timed
 from pruning.reconstruction.adam import Adam
 from pruning.reconstruction.blocks import Block, blocks_of
@@ -220,7 +221,7 @@ class _Best:
     def put_back(self) -> list[str]:
         """A sentence where no step made it better."""
         if self.last != self.loss:
-            self.small.load_state_dict(self.state)
+            restore(self.small, self.state)
         if self.loss < self.before:
             return []
         return ["block-wise matching improved nothing on images set aside: the reconstructed network is kept"]

@@ -19,6 +19,7 @@ import numpy as np
 from pruning.data import Dataset, Split, to_tensor
 from pruning.devices import seeded
 from pruning.models import Normalization
+from pruning.models.fill import restore
 from pruning.progress import Paused, Watch, silent
 from pruning.task import Classification
 from pruning.terms import plural
@@ -124,11 +125,11 @@ class Run:
             try:
                 self.train()
             except BaseException:
-                self.model.load_state_dict(came)
+                restore(self.model, came)
                 raise
             finally:
                 self.model.zero_grad()
-        self.model.load_state_dict(self.best)
+        restore(self.model, self.best)
 
     def train(self) -> None:
         """Fills rows and best, for which the state at the start competes too."""

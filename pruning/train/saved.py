@@ -16,6 +16,7 @@ import numpy as np
 
 from pruning.devices import random_states, set_random_states
 from pruning.latency import FILE
+from pruning.models.fill import restore
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -144,7 +145,7 @@ def put_back(
     def part(prefix: str) -> "dict[str, Tensor]":
         return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
-    model.load_state_dict(part("now "))
+    restore(model, part("now "))
     momentum = {int(number): {"momentum_buffer": t} for number, t in part("momentum ").items()}
     optimizer.load_state_dict(optimizer.state_dict() | {"state": momentum})
     set_random_states(tensors, next(model.parameters()).device)

@@ -1,0 +1,144 @@
+"""Which of a file's tensors are a network's, and by which of the network's names: prefixes that training
+libraries put before every name are taken off, and names of older versions are renewed."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pruning.models.torchvision_index import COUNTER
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CLASSIFIERS = ("linear", "fc")  # two names for the same layer in public checkpoints
+UNUSED = ("aux1.", "aux2.", "AuxLogits.")  # torchvision's classifiers beside the network, for training only
+AVERAGED = ("ema", "teacher", "target", "momentum", "swa", "average")  # in a prefix: rather the other one
+DEPTH = 6  # parts of a prefix: module._orig_mod.model.backbone.
+# torchvision's official files still have these names: DenseNet's, and those of its vision transformers
+RENEWED = (
+    (re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$"), r"\1\2"),
+    (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_1\.(\w+)$"), r"\1.0.\2"),
+    (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_2\.(\w+)$"), r"\1.3.\2"),
+)
+
+
+@dataclass(frozen=True)
+class Located:
+    """state: by the network's own names.   given: by the file's, renewed.   prefix: what was taken off them.
+    left: the file's names that are no part of the network."""
+
+    state: "Mapping[str, Tensor]"
+    given: "Mapping[str, Tensor]"
+    prefix: str = ""
+    left: tuple[str, ...] = ()
+
+
+def located(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> Located:
+    """The tensors that have the network's names, whatever their shapes, below some common prefix.
+
+    wanted: the network's own. Where there are several such, one whose shapes fit too comes first, then one
+    that is no moving average, then the shortest prefix. Where there is none, what is below the prefix that
+    all names have in common, so that what differs can be told."""
+    state = renewed(state)
+    needed = sum(not name.endswith(COUNTER) for name in wanted)
+    found = []
+    for prefix in ("", *prefixes(state, needed)):
+        mine = as_named_in(wanted, below(state, prefix))
+        if not other_names(wanted, mine):
+            found.append(Located(mine, state, prefix, left_by(wanted, state, prefix)))
+            if not prefix:
+                break
+    if found:
+        return min(found, key=lambda one: (len(resized(wanted, one.state)), averaged(one.prefix)))
+    shared = [prefix for prefix in prefixes(state, len(state) - 1) if len(state) > 2]
+    prefix = max(shared, key=len, default="")
+    return Located(as_named_in(wanted, below(state, prefix)), state, prefix)
+
+
+def renewed(state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """The state with the names of older versions made today's."""
+    found = {}
+    for name, tensor in state.items():
+        for old, new in RENEWED:
+            name = old.sub(new, name)
+        found[name] = tensor
+    return found
+
+
+def prefixes(state: "Mapping[str, Tensor]", least: int) -> list[str]:
+    """What at least so many names begin with (counters aside), up to a dot; the shortest first."""
+    counts: Counter[str] = Counter()
+    for name in state:
+        parts = () if name.endswith(COUNTER) else name.split(".")[:-1]
+        counts.update(".".join(parts[: depth + 1]) + "." for depth in range(min(len(parts), DEPTH)))
+    return sorted((prefix for prefix, count in counts.items() if count >= least), key=len)
+
+
+def below(state: "Mapping[str, Tensor]", prefix: str) -> "dict[str, Tensor]":
+    return {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+
+
+def averaged(prefix: str) -> bool:
+    return any(word in prefix.lower() for word in AVERAGED)
+
+
+def left_by(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]", prefix: str) -> tuple[str, ...]:
+    """The names that are not taken: outside the prefix, or of classifiers for training only. A number of
+    steps beside them (`n_averaged`) is none."""
+    outside = [name for name, t in state.items() if not name.startswith(prefix) and t.numel() > 1]
+    unused = [
+        name
+        for name in state
+        if (own := name.removeprefix(prefix)) not in wanted
+        and name.startswith(prefix)
+        and own.startswith(UNUSED)
+    ]
+    return (*unused, *outside)
+
+
+def as_named_in(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """The state with its classifier named as the network names it, without what the network never uses."""
+    state = with_classifier_of(wanted, state)
+    return {key: tensor for key, tensor in state.items() if key in wanted or not key.startswith(UNUSED)}
+
+
+def with_classifier_of(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """The state with its classifier named as the network names it: fc or linear."""
+    for own, other in (CLASSIFIERS, CLASSIFIERS[::-1]):
+        if f"{own}.weight" in wanted and f"{own}.weight" not in state:
+            return {
+                own + key.removeprefix(other) if key.split(".")[0] == other else key: t
+                for key, t in state.items()
+            }
+    return dict(state)
+
+
+def other_names(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> str:
+    """The first name that is missing, with the likest there is, or unknown, in words; empty if there is
+    none."""
+    missing = [key for key in wanted if key not in state and not key.endswith(COUNTER)]
+    unknown = [key for key in state if key not in wanted and not key.endswith(COUNTER)]
+    if missing:
+        instead = f" (it has {likest(missing[0], wanted, unknown, state)!r})" if unknown else ""
+        return f"it lacks {missing[0]!r}{instead}"
+    return f"it also has {unknown[0]!r}" if unknown else ""
+
+
+def likest(key: str, wanted, unknown: list[str], state) -> str:
+    """Of unknown names the one that most likely stands for the missing one: by shape, then by its end."""
+
+    def alike(other: str) -> tuple:
+        same_end = other.rpartition(".")[2] == key.rpartition(".")[2]
+        return state[other].shape == wanted[key].shape, same_end
+
+    best = max(map(alike, unknown))
+    nearest = [other for other in unknown if alike(other) == best]
+    return (difflib.get_close_matches(key, nearest, n=1, cutoff=0.0) or nearest)[0]
+
+
+def resized(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> list[str]:
+    """The names that both have, with tensors of different shapes."""
+    return [key for key in wanted if key in state and state[key].shape != wanted[key].shape]

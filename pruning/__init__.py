@@ -19,7 +19,7 @@ _WHERE = {
     "Result": "pruning.experiment",
     "LatencyTable": "pruning.latency",
     "cut": "pruning.surgery",
-    "cut_optimizer": "pruning.surgery",
+    "cut_optimizer": "pruning.optimizers",
     "latency_table": "pruning.latency",
     "load": "pruning.export",
     "load_data": "pruning.data",

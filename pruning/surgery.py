@@ -1,7 +1,5 @@
 """Masking for a preview, cutting for real. Both go by the plan alone: no example, no graph."""
 
-import copy
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -10,7 +8,7 @@ import torch
 from torch import nn
 
 from pruning.channels.graph import digest
-from pruning.channels.slices import copy_with, named_tensors, selected, silenced
+from pruning.channels.slices import copy_with, named_tensors, silenced
 from pruning.cost import Plan
 
 
@@ -22,7 +20,7 @@ def masked(model: nn.Module, plan: Plan) -> Iterator[nn.Module]:
     Changes the given object and puts every weight back on the way out, also after an exception; a session
     that shares its model with others masks a copy. Raises ValueError for a plan of another network.
     """
-    _must_fit(model, plan)
+    must_fit(model, plan)
     tensors = named_tensors(model)
     gone = {}
     for name, dimension in plan.reads.items():
@@ -43,7 +41,7 @@ def cut(model: nn.Module, plan: Plan) -> nn.Module:
     for change in plan.changes if digest(model) != plan.model_digest else ():
         if change["kind"] == "classes":
             model = _answering(model, change["layer"], change["kept"])
-    _must_fit(model, plan)
+    must_fit(model, plan)
     return copy_with(model, plan.by_tensor)
 
 
@@ -80,46 +78,8 @@ def _answering(model: nn.Module, layer: str, classes: Sequence[int]) -> nn.Modul
         raise ValueError(f"the plan keeps classes {list(classes)} of {layer}, which has fewer") from None
 
 
-def cut_optimizer(
-    optimizer: torch.optim.Optimizer, model: nn.Module, small: nn.Module, plan: Plan
-) -> torch.optim.Optimizer:
-    """The same optimizer for the smaller network, its state (momentum, moments) following the kept channels.
-
-    small: `cut(model, plan)`.   Settings of every parameter group come along; `optimizer` is left as it was.
-    A schedule is bound to its optimizer, so make a new one. Raises ValueError where the optimizer holds
-    parameters that are not the network's, or `small` was not cut by this plan.
-    """
-    _must_fit(model, plan)
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    smaller = dict(small.named_parameters())
-    if any(id(p) not in names for group in optimizer.param_groups for p in group["params"]):
-        raise ValueError("the optimizer holds parameters of another network; give the one that trains this")
-    found = copy.copy(optimizer)  # settings alone: its state and parameter groups are set anew
-    found.state, found.param_groups = defaultdict(dict), []
-    for group in optimizer.param_groups:
-        mine = [smaller[names[id(parameter)]] for parameter in group["params"]]
-        found.param_groups.append({**group, "params": mine})
-        for parameter, own in zip(group["params"], mine, strict=True):
-            kept = plan.by_tensor.get(names[id(parameter)], {})
-            if list(own.shape) != [len(kept.get(d, range(n))) for d, n in enumerate(parameter.shape)]:
-                raise ValueError(f"{names[id(parameter)]} is not as the plan cuts it; give cut(model, plan)")
-            if parameter in optimizer.state:
-                found.state[own] = _state_of(optimizer.state[parameter], parameter.shape, kept)
-    return found
-
-
-def _state_of(state: dict, shape: torch.Size, kept: dict) -> dict:
-    """What an optimizer keeps for one parameter; what has its shape is cut as it is."""
-    followed = {}
-    for key, value in state.items():
-        if isinstance(value, torch.Tensor):
-            followed[key] = selected(value, kept if value.shape == shape else {})
-        else:
-            followed[key] = copy.deepcopy(value)
-    return followed
-
-
-def _must_fit(model: nn.Module, plan: Plan):
+def must_fit(model: nn.Module, plan: Plan):
+    """Raises ValueError for a plan of another network."""
     if digest(model) != plan.model_digest:
         raise ValueError(
             "the plan is of another network: its parameters' names or shapes differ; make a new plan"

@@ -13,7 +13,7 @@ from tests.front_door import REPOSITORY, cli
 # A module imports only from those before it: the way of the data, then what stands on it.
 ORDER = (
     *("progress", "devices", "bars", "wording", "terms", "task", "models", "data", "channels", "cost"),
-    *("statistics", "surgery"),
+    *("statistics", "surgery", "optimizers"),
     *("latency", "reconstruction", "attribution", "criteria", "allocation", "train", "gates", "search"),
     *("quantize", "export", "experiment", "wall", "shipped", "jobs"),
     *("listing", "flags", "figures", "ui", "bench", "__main__"),

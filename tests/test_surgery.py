@@ -1,6 +1,4 @@
-"""What a cut leaves: optimizer state that follows, plans that compose, memory formats and hooks kept."""
-
-import copy
+"""What a cut leaves: plans that compose, memory formats and hooks kept."""
 
 import pytest
 import torch
@@ -11,65 +9,12 @@ import pruning
 from pruning.channels.slices import named_tensors
 from tests.zoo import ZOO
 
-OPTIMIZERS = {
-    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=1e-3),
-    "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01),
-    "adamw, amsgrad": lambda parameters: torch.optim.AdamW(parameters, lr=0.01, amsgrad=True),
-}
-
 
 def planned(name="resnet20_b", cut=0.4, groups="all", criterion="l1"):
     model, example = ZOO[name]()
     graph = pruning.ChannelGraph(model, example)
     plan = pruning.plan(graph, pruning.score(graph, criterion), cut=cut, measure="channels", groups=groups)
     return model, example, plan
-
-
-def trained(model, example, optimizer, steps=2):
-    for _ in range(steps):
-        optimizer.zero_grad()
-        F.cross_entropy(model(example), torch.arange(len(example))).backward()
-        optimizer.step()
-
-
-@pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_a_step_after_the_cut_is_the_cut_of_a_step(kind):
-    model, example, plan = planned()
-    optimizer = OPTIMIZERS[kind]([{"params": [p]} for p in model.parameters()])
-    trained(model, example, optimizer)
-    small = pruning.cut(model, plan)  # gradients come along
-    follows = pruning.cut_optimizer(optimizer, model, small, plan)
-    follows.step()
-    optimizer.step()
-    wanted = dict(pruning.cut(model, plan).named_parameters())
-    assert all(torch.equal(p, wanted[name]) for name, p in small.named_parameters())
-    assert type(follows) is type(optimizer) and len(follows.param_groups) == len(optimizer.param_groups)
-
-
-def test_the_given_optimizer_is_left_alone_and_shares_nothing():
-    model, example, plan = planned()
-    optimizer = OPTIMIZERS["sgd"](model.parameters())
-    trained(model, example, optimizer)
-    before = copy.deepcopy(optimizer.state_dict())
-    small = pruning.cut(model, plan)
-    follows = pruning.cut_optimizer(optimizer, model, small, plan)
-    trained(small, example, follows)
-    after = optimizer.state_dict()
-    assert after["param_groups"] == before["param_groups"]
-    for number, state in before["state"].items():
-        assert torch.equal(state["momentum_buffer"], after["state"][number]["momentum_buffer"])
-    follows.param_groups[0]["lr"] = 7
-    assert optimizer.param_groups[0]["lr"] == 0.1
-
-
-def test_another_network_s_optimizer_is_refused():
-    model, example, plan = planned()
-    small = pruning.cut(model, plan)
-    other = OPTIMIZERS["sgd"](copy.deepcopy(model).parameters())
-    with pytest.raises(ValueError, match="of another network"):
-        pruning.cut_optimizer(other, model, small, plan)
-    with pytest.raises(ValueError, match="not as the plan cuts it"):
-        pruning.cut_optimizer(OPTIMIZERS["sgd"](model.parameters()), model, copy.deepcopy(model), plan)
 
 
 @pytest.mark.parametrize("name", ["resnet20", "channel shuffle by hand", "interpolated and concatenated"])

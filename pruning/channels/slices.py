@@ -92,6 +92,8 @@ def selected(values: torch.Tensor, kept: Mapping[int, np.ndarray]) -> torch.Tens
         else:
             for dimension, indices in fewer:
                 chosen = chosen.index_select(dimension, indices)
+        if values.layout is not torch.strided:  # a sparse gradient, which has no place in memory of its own
+            return chosen if fewer else chosen.clone()
         for layout in _LAYOUTS.get(values.dim(), ()):
             if values.is_contiguous(memory_format=layout) and not values.is_contiguous():
                 chosen = chosen.contiguous(memory_format=layout)

@@ -1,11 +1,10 @@
 """Two forward passes, of a masked and of a cut network, compared on the way.
 
 The masked pass notes what every layer reads. The cut pass compares its own with that, channel by channel, so
-that a fault shows at the first layer that reads it, and says which groups. Three things would differ without
-a fault, and are made equal:
-what hangs on a near-tie, such as which boxes of a detector stay, is decided by the masked pass for both, once
-what it hangs on has been compared; a norm over channels, whose scale rightly changes with their number,
-divides by one number for all, the masked pass's; random numbers are constant, and dropout drops nothing.
+that a fault shows at the first layer that reads it, and says which groups. Two things would differ without
+a fault, and are made equal: what hangs on a near-tie, such as which boxes of a detector stay, is decided by
+the masked pass for both, once what it hangs on has been compared; and a norm over channels, whose scale
+rightly changes with their number, divides by one number, the masked pass's. Random numbers `answer` settles.
 """
 
 from collections import defaultdict
@@ -30,15 +29,7 @@ READING = {  # the dimension of the weight that what is read runs along
     **{"linear": 1, "matmul": 0, "__matmul__": 0, "mm": 0},
 }
 NORMS = {"layer_norm": ("weight", "bias"), "group_norm": ("weight", "bias"), "rms_norm": ("weight",)}
-DROPPING = frozenset(
-    """dropout dropout1d dropout2d dropout3d dropout_ alpha_dropout alpha_dropout_ feature_alpha_dropout
-    feature_alpha_dropout_ feature_dropout feature_dropout_""".split()
-)
-DRAWING = frozenset(
-    "rand randn rand_like randn_like normal normal_ uniform_ exponential_ bernoulli bernoulli_".split()
-)
 ROUNDING = frozenset("floor ceil round trunc sign heaviside floor_divide __floordiv__".split())
-CHOOSING = frozenset("randint randint_like randperm multinomial".split())  # at random
 LEAVING = frozenset("item tolist __bool__ __float__ __int__ __index__".split())
 
 
@@ -88,21 +79,16 @@ class _Pass(TorchFunctionMode):
         self.weights = {id(t): name for name, t in named_tensors(model).items() if name in dense}
         self.structure = structure
         self.renormalised = any(group.renormalised for group in structure.groups)
-        self.step, self.draws = 0, 0
+        self.step = 0
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs, name = kwargs or {}, getattr(func, "__name__", "")
         self.step += 1
         if name == "__get__":
             return func(*args, **kwargs)
-        if name in DROPPING:
-            return args[0] if args else kwargs["input"]
         if name in READING:
             self._hear(name, *args, **kwargs)
         result = func(*args, **kwargs)
-        if name in DRAWING and isinstance(result, torch.Tensor) and result.is_floating_point():
-            self.draws += 1
-            return result.fill_(1 if name.startswith("bernoulli") else 0.25 + 0.618 * self.draws % 0.5)
         if name in NORMS and self.renormalised:
             return self._divided(name, result, *args, **kwargs)
         if isinstance(result, torch.Tensor) and result.is_floating_point() and name not in ROUNDING:
@@ -135,7 +121,7 @@ class _Pass(TorchFunctionMode):
         if sum(output.numel() for output in outputs) > ENTRIES:
             return result
         given = [t for t in flat((args, kwargs)) if isinstance(t, torch.Tensor)]
-        if not any(t.is_floating_point() for t in given) and name not in CHOOSING:
+        if not any(t.is_floating_point() for t in given):
             return result  # a size, or of what was decided before
         shapes = [t.shape for t in (*given, *outputs)]
         return self.decided(name, shapes, [t for t in given if t.is_floating_point()], result)

@@ -20,13 +20,13 @@ class _UpTo(Tracer):
     def __init__(self, model: nn.Module, example: tuple | dict, last: int):
         super().__init__(model, example)
         self.step, self.last = 0, last
-        self.given: deque[list[torch.Tensor]] = deque(maxlen=BEFORE)
+        self.handed: deque[list[torch.Tensor]] = deque(maxlen=BEFORE)
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         self.step += 1
         if self.step > self.last - BEFORE:
             tensors = [t for t in flat((args, kwargs or {})) if isinstance(t, torch.Tensor)]
-            self.given.append([compact(self.ids[t]) for t in tensors if t in self.ids])
+            self.handed.append([compact(self.ids[t]) for t in tensors if t in self.ids])
         if self.step == self.last:
             raise Stop
         return super().__torch_function__(func, types, args, kwargs)
@@ -40,15 +40,15 @@ def groups_at(
     tracer = _UpTo(model, example, step)
     try:
         traced(tracer, model, example)
-    except (Stop, ValueError):
-        pass  # what was seen until then is what was asked for
+    except Stop:
+        pass
     group_of = np.full(tracer.trace.count + 1, -1)
     for name, dimensions in tracer.trace.slots.items():
         for dimension, ids in dimensions.items():
             index = structure.maps.get(name, {}).get(dimension)
             if index is not None and len(index) == len(ids):
                 group_of[ids] = np.where(index.group >= 0, index.group, group_of[ids])
-    found = (_groups(group_of, given) for given in reversed(tracer.given))
+    found = (_groups(group_of, given) for given in reversed(tracer.handed))
     return [groups for groups in found if groups]
 
 

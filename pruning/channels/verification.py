@@ -190,11 +190,14 @@ class _Search:
 
     def _searched(self, fault: Fault, tried: set[int], fault_with) -> tuple[frozenset[int], Fault | None]:
         """The groups at fault, by halving all that were tried."""
-        if not _behind(fault_with(set()), fault):
+        good = _largest_good(
+            lambda groups: _behind(fault_with(groups), fault), set(), sorted(tried), self, False
+        )
+        left = fault_with(good)
+        if not _behind(left, fault):  # though nothing that is known to be wrong is cut
             self.wrong |= dict.fromkeys(tried, RESTLESS)
             return frozenset(), None
-        good = _largest_good(lambda groups: _behind(fault_with(set(groups)), fault), [], sorted(tried), self)
-        return frozenset(tried - set(good)), fault_with(set(good))
+        return frozenset(tried - good), left
 
     def _reason(self, fault: Fault) -> str:
         if self.over:
@@ -232,19 +235,23 @@ def _behind(fault: Fault | None, other: Fault) -> bool:
 
 
 def _largest_good(
-    good: Callable[[list[int]], bool], base: list[int], groups: list[int], search: _Search
-) -> list[int]:
+    good: Callable[[set[int]], bool], base: set[int], groups: list[int], search: _Search, open_: bool
+) -> set[int]:
     """Those of the groups that can be cut along with `base`, found by halving: a few runs for each that is
-    wrong. Once the time is over, none of those that are not known."""
+    wrong. Once the time is over, none of those that are not known.
+
+    open_: whether all of them may be good; else some is known not to be.
+    """
     if search.over or not groups:
-        return []
-    if good(base + groups):
-        return groups
+        return set()
+    if open_ and good(base | set(groups)):
+        return set(groups)
     if len(groups) == 1:
-        return []
+        return set()
     half = len(groups) // 2
-    first = _largest_good(good, base, groups[:half], search)
-    return first + _largest_good(good, base + first, groups[half:], search)
+    first = _largest_good(good, base, groups[:half], search, True)
+    second = _largest_good(good, base | first, groups[half:], search, len(first) < half)
+    return first | second
 
 
 def _without(structure: Structure, group: int, why: str) -> Structure:

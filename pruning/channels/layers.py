@@ -33,8 +33,10 @@ def _convolve(tracer, output, input, weight, bias, groups: int, *, transposed: b
     windows = list(range(dimension + 1, input.dim()))
     kind = "grouped convolution" if groups > 1 else "convolution"
     kind = "transposed convolution" if transposed else kind
-    if not only_places(tracer.ids_of(input), windows):
-        tracer.trace.fix(tracer.ids_of(input), f"{tracer.where()} slides along its channels")
+    slid = tracer.ids_of(input)
+    slides = not only_places(tracer.trace, slid, windows)
+    if slides:
+        tracer.trace.fix(slid, f"{tracer.where()} slides along its channels")
         tracer.put(input, constant(input.shape))
     places = _places(tracer, input if transposed else output, dimension)
     each = math.prod(weight.shape[2:]) * places
@@ -52,6 +54,10 @@ def _convolve(tracer, output, input, weight, bias, groups: int, *, transposed: b
     if not output.numel():
         tracer.trace.fix(written, f"the example gives {tracer.where()} nothing to compute")
     tracer.put(output, along(written, dimension, output.shape))
+    if slides and output.shape[dimension + 1 :] == input.shape[dimension + 1 :]:
+        tracer.put(input, slid)
+        tracer.put(output, compact(slid).amax(dimension, keepdim=True))  # of given width, as what it read
+        tracer.trace.fix(written, f"{tracer.where()} slides along its channels")
 
 
 def _depthwise(tracer, output, weight, read: torch.Tensor, each: int, *, transposed: bool) -> torch.Tensor:
@@ -97,7 +103,7 @@ def _filters(tracer: "Tracer", weight: torch.Tensor, read: torch.Tensor, written
 def _aside(tracer: "Tracer", input: torch.Tensor, dimension: int) -> bool:
     """Whether a layer reads one dimension while channels lie along another: it works on each alone."""
     shadow = compact(tracer.ids_of(input))
-    return shadow.shape[dimension] == 1 and not only_places(shadow, list(range(shadow.dim())))
+    return shadow.shape[dimension] == 1 and not only_places(tracer.trace, shadow, list(range(shadow.dim())))
 
 
 def _alone(tracer: "Tracer", kind: str, output, input, weight, bias, read: list[int], each: int):
@@ -256,8 +262,9 @@ def _group_norm(tracer, output, input, num_groups, weight=None, bias=None, eps=1
 
 def _layer_norm(tracer, output, input, normalized_shape, weight=None, bias=None, eps=1e-5):
     ids = tracer.ids_of(input)
-    if only_places(ids, list(range(input.dim() - len(normalized_shape), input.dim()))) and ids.any():
-        tracer.put(output, ids)
+    shadow = compact(ids)
+    if shadow.any() and all(size == 1 for size in shadow.shape[-len(normalized_shape) :]):
+        tracer.put(output, ids)  # over places
         return
     if len(normalized_shape) > 1:
         tracer.trace.fix(ids, "a layer norm over more than channels has literal sizes")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from pruning.channels.ids import TIE, along, compact, flat, unite_rows
+from pruning.channels.ids import ADD, TIE, along, compact, flat, unite_rows
 from pruning.channels.reductions import CHANNELS, lie
 
 if TYPE_CHECKING:
@@ -143,6 +143,9 @@ def _join(tracer: "Tracer", output, shadows: list[torch.Tensor], dim: int, sizes
         shadow.expand([size if d == dim else widest[d] for d in range(output.dim())])
         for shadow, size in zip(shadows, sizes, strict=True)
     ]
+    if all(shadow.shape[dim] == 1 for shadow in shadows):  # along places, or a stack: all are equally wide
+        for shadow in shadows[1:]:
+            tracer.trace.unite(shadows[0], shadow, ADD)
     tracer.put(output, torch.cat(parts, dim))
 
 

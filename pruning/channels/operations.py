@@ -89,8 +89,9 @@ def follow(
             if any(tensor is output for output in outputs):
                 shared(tracer, tensor, before)
     if own:
+        wide = any(tracer.made.get(t, id(t) in tracer.owners and _wide(t)) for t in tensors)
         for output in outputs:
-            tracer.made[output] = True
+            tracer.made[output] = wide
 
 
 def _table(tracer: "Tracer", plain: str, func: Callable, args, kwargs, tensors, ids, outputs):
@@ -129,6 +130,7 @@ def _unknown(tracer: "Tracer", name: str, func: Callable, args, kwargs, tensors,
     """Follows an operation in no table where it can be tried out; else fixes what it touches, and counts what
     it costs, which stays as it is."""
     counts = _counts(name, args, tensors, tracer)
+    ids = [tracer.united(own) for own in ids]
     found = None if counts or name in MIXING else kept_apart(func, args, kwargs, ids, outputs)
     if found is None:
         found = [[None] * len(outputs)] * len(ids)
@@ -139,6 +141,12 @@ def _unknown(tracer: "Tracer", name: str, func: Callable, args, kwargs, tensors,
             tracer.trace.fix(touched, why)
     for number, output in enumerate(outputs):
         kept = [of_input[number] for of_input in found if of_input[number] is not None]
+        # what is as wide as a map that stays whole is added to others that stay
+        kept += [
+            own
+            for own, of_input in zip(ids, found, strict=True)
+            if of_input[number] is None and own.shape == output.shape
+        ]
         combine(tracer, [], kept, output, ADD)
     if counts:
         constant_cost(tracer, name, func, args, kwargs, outputs[0])
@@ -149,7 +157,7 @@ def _pool(tracer: "Tracer", name: str, ids: list[torch.Tensor], outputs: list[to
     source, spatial = ids[0], re.search(r"([123])d", name)
     places = list(range(source.dim() - (int(spatial[1]) if spatial else source.dim() - 2), source.dim()))
     kept = compact(source)
-    if not only_places(source, places):
+    if not only_places(tracer.trace, source, places):
         tracer.trace.fix(source, f"{tracer.where()} applies {name} along its channels")
         kept = constant(source.shape)
     kept = compact(kept).amax(places, keepdim=True)
@@ -204,10 +212,20 @@ def _spread(tracer: "Tracer", ids: torch.Tensor, over: torch.Tensor) -> bool:
 
 def _along(tracer: "Tracer", tensor: torch.Tensor, ids: torch.Tensor):
     """A parameter or buffer of several dimensions that meets channels, such as a position's embedding: it
-    follows along the dimension in which they lie."""
-    if id(tensor) not in tracer.owners or sum(size > 1 for size in tensor.shape) < 2:
+    follows along the dimension in which they lie. One that is computed from such does not."""
+    own = id(tensor) in tracer.owners and _wide(tensor)
+    if not own and not tracer.made.get(tensor, False):
         return
     before = ids.dim() - tensor.dim()
-    long = [d for d, size in enumerate(ids.shape) if size > 1]
-    if len(long) == 1 and long[0] >= before and tensor.shape[long[0] - before] == ids.shape[long[0]]:
-        tracer.slot(tensor, long[0] - before, ids.reshape(-1))
+    for d in (
+        d for d, size in enumerate(ids.shape) if size > 1 and d >= before and tensor.shape[d - before] == size
+    ):
+        if own and ids.shape[d] == ids.numel():
+            tracer.slot(tensor, d - before, ids.reshape(-1))
+        elif not compact(tracer.ids_of(tensor)).any():
+            why = f"{tracer.where()} puts it together with what it computes from parameters, of given width"
+            tracer.trace.fix(ids, why)
+
+
+def _wide(tensor: torch.Tensor) -> bool:
+    return sum(size > 1 for size in tensor.shape) > 1

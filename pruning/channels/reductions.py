@@ -31,7 +31,7 @@ PLACES, STACK, CHANNELS = "places", "stack", "channels"
 
 def lie(trace: Trace, ids: torch.Tensor, dims: list[int]) -> str:
     """What lies along these dimensions: places of one channel each, a stack of which each entry is another
-    map's channel (or one that must go along with the others), or channels of one map."""
+    map's channel, or channels of one map."""
     rows = _rows(ids, dims)
     if rows is None:
         return PLACES
@@ -40,9 +40,10 @@ def lie(trace: Trace, ids: torch.Tensor, dims: list[int]) -> str:
     return STACK if (_different(together) <= _different(makers)).all() else CHANNELS
 
 
-def only_places(ids: torch.Tensor, dims: list[int]) -> bool:
-    """Whether nothing but places of one channel each lies along these dimensions."""
-    return _rows(ids, dims) is None
+def only_places(trace: Trace, ids: torch.Tensor, dims: list[int]) -> bool:
+    """Whether no two channels that may be cut apart lie along these dimensions."""
+    rows = _rows(ids, dims)
+    return rows is None or not _different(trace.classes()[torch.unique(rows, dim=0).numpy()]).any()
 
 
 def _rows(ids: torch.Tensor, dims: list[int]) -> torch.Tensor | None:
@@ -85,8 +86,8 @@ def reduce(
     kind = lie(tracer.trace, ids, dims)
     if kind == CHANNELS:
         tracer.trace.fix(ids, f"{tracer.where()} takes the {name} over channels")
-        for output in outputs:
-            tracer.put(output, constant(output.shape))
+        for output in outputs:  # softmax and the like: what is added to it stays as well
+            tracer.put(output, ids if output.shape == ids.shape else constant(output.shape))
         return
     shadow = compact(ids)
     kept = shadow.amax(dims, keepdim=True) if dims else shadow

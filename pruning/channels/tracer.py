@@ -22,8 +22,8 @@ class Tracer(TorchFunctionMode):
     """Runs while the model does, and keeps `trace` up to date. One forward pass a tracer, and another where
     heads run only in training.
 
-    example: what the model is run on.   made: tensors that hang on no example, derived from parameters or out
-    of nothing.
+    example: what the model is run on.   made: tensors that hang on no example, and whether on parameters
+    of several dimensions.
     """
 
     def __init__(self, model: nn.Module, example: tuple | dict):
@@ -81,7 +81,7 @@ class Tracer(TorchFunctionMode):
                 swapped = self.ids_of(source).transpose(-1, -2) if source.dim() > 1 else self.ids_of(source)
                 self.put(result, swapped if swapped.shape == result.shape else constant(result.shape))
             if id(result) not in self.owners and self.owned(source):
-                self.made[result] = True
+                self.made[result] = self.made.get(source, True)
         return result
 
     # -------------------------------------------------------------------------------------- ids of tensors
@@ -107,6 +107,14 @@ class Tracer(TorchFunctionMode):
     def owned(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor hangs on no example: a weight, or what is computed from weights alone."""
         return id(tensor) in self.owners or id(tensor) in self.constants or tensor in self.made
+
+    def united(self, ids: torch.Tensor) -> torch.Tensor:
+        """The same ids, with one number for all that are united so far, where they vary in several
+        dimensions."""
+        shadow = compact(ids)
+        if sum(size > 1 for size in shadow.shape) < 2:
+            return ids
+        return compact(torch.from_numpy(self.trace.classes())[shadow], every=True).expand(ids.shape)
 
     def repeated(self, weight: torch.Tensor) -> bool:
         """Whether a derived weight is one kernel over and over, as many times as there are channels."""

@@ -72,7 +72,7 @@ def _followed(trial: _Trial, number: int, ids: torch.Tensor, whole: list, random
         chosen = chosen[chosen != 0]
         touched = torch.isin(shadow, chosen).to(tensor.device)
         other = _other(tensor, go, random)
-        answers = None if other is None else trial.answers({number: torch.where(touched, other, tensor)})
+        answers = trial.answers({number: torch.where(touched, other, tensor)})
         if answers is None or [t.shape for t in answers] != [t.shape for t in whole]:
             return [None] * len(whole)
         for place, (answer, before) in enumerate(zip(answers, whole, strict=True)):
@@ -103,12 +103,14 @@ def _guesses(shadow: torch.Tensor, shape: torch.Size, wanted: torch.Size) -> lis
     return guesses
 
 
-def _other(tensor: torch.Tensor, go: int, random: torch.Generator) -> torch.Tensor | None:
-    """Other values for a tensor: NaN and other numbers by turns; None where they would not be numbers."""
+def _other(tensor: torch.Tensor, go: int, random: torch.Generator) -> torch.Tensor:
+    """Other values for a tensor: NaN and other numbers by turns; of whole numbers, which may be indices, the
+    same ones in another order."""
     if tensor.dtype == torch.bool:
         return ~tensor
-    if not tensor.is_floating_point():
-        return None
+    if not tensor.is_floating_point() and not tensor.is_complex():
+        order = torch.randperm(tensor.numel(), generator=random).to(tensor.device)
+        return tensor.reshape(-1)[order].view(tensor.shape)
     if go % 2:
         return torch.full_like(tensor, torch.nan)
     return (tensor - 1) * -1.5 + torch.randn(tensor.shape, generator=random).to(tensor)
@@ -117,17 +119,33 @@ def _other(tensor: torch.Tensor, go: int, random: torch.Generator) -> torch.Tens
 def _cuts(trial: _Trial, ids: list[torch.Tensor], found: Kept, whole: list, random: torch.Generator) -> bool:
     """Whether the operation, given fewer channels, answers what it did without theirs."""
     gone = _some(found, whole, random)
-    less = {}
+    less: dict[int, torch.Tensor | None] = {}
     for number, own in enumerate(ids):
         if all(kept is not None for kept in found[number]) and bool(compact(own).any()):
             less[number] = _without(trial.tensors[number], own, gone)
+    less |= {
+        number: _expanded(trial, number, ids, less, gone) for number in set(range(len(ids))) - less.keys()
+    }
     wanted = [_without(answer, _joined(found, place, answer), gone) for place, answer in enumerate(whole)]
-    if not less:
-        return True
     if any(part is None for part in [*less.values(), *wanted]):
         return False
     answers = trial.answers(less)
     return answers is not None and all(map(_close, answers, wanted))
+
+
+def _expanded(trial: _Trial, number: int, ids: list, less: dict, gone: torch.Tensor) -> torch.Tensor:
+    """An input without channels of its own; where it was expanded to a map's shape, it follows."""
+    tensor = trial.tensors[number]
+    for other in less:
+        shadow, shape = compact(ids[other]), trial.tensors[other].shape
+        long = [d for d, size in enumerate(shadow.shape) if size > 1]
+        if len(long) == 1 and tensor.shape == shape and _even(tensor, long[0]):
+            return _without(tensor, ids[other], gone)
+    return tensor
+
+
+def _even(tensor: torch.Tensor, dimension: int) -> bool:
+    return bool((tensor == tensor.narrow(dimension, 0, 1)).all())
 
 
 def _joined(found: Kept, place: int, answer: torch.Tensor) -> torch.Tensor:
@@ -172,7 +190,7 @@ def _without(tensor: torch.Tensor, ids: torch.Tensor, gone: torch.Tensor) -> tor
 def _close(answer: torch.Tensor, wanted: torch.Tensor) -> bool:
     if answer.shape != wanted.shape or answer.dtype != wanted.dtype:
         return False
-    if not wanted.is_floating_point():
+    if not wanted.is_floating_point() and not wanted.is_complex():
         return torch.equal(answer, wanted)
     scale = wanted.abs().nan_to_num(0, 0, 0).max() if wanted.numel() else 0
     return torch.allclose(answer, wanted, rtol=0, atol=float(CLOSE * scale), equal_nan=True)

@@ -26,7 +26,7 @@ def assign(tracer: "Tracer", target: torch.Tensor, index, value):
     given = given.reshape(given.shape[max(0, given.dim() - region.dim()) :])
     tracer.trace.unite(given, region, ADD)
     after, touched = before.clone(), torch.zeros(target.shape, dtype=torch.bool)
-    after[index], touched[index] = torch.where(given == 0, region, given), True
+    after[index], touched[index] = torch.where(region == 0, given, region), True
     if len(parts) == 1 and parts[0].dtype == torch.bool and parts[0].shape == target.shape:
         tracer.trace.unite(picked[0], after, ADD)  # a mask of the same channels
         touched = touched if not bool(compact(picked[0]).any()) else torch.ones((), dtype=torch.bool)
@@ -50,6 +50,8 @@ def _take(tracer: "Tracer", tensor: torch.Tensor, touched: torch.Tensor, after: 
     some = [d for d in range(tensor.dim()) if bool((touched != touched.narrow(d, 0, 1)).any())]
     if any(lie(tracer.trace, after, [d]) == CHANNELS for d in some):
         tracer.trace.fix(after, f"{tracer.where()} writes to some of its channels, by literal places")
+    elif some:  # several maps in one, which are equally wide
+        tracer.trace.unite(after.amax(some, keepdim=True), after, ADD)
     tracer.put(tensor, after)
 
 

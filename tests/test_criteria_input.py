@@ -20,12 +20,20 @@ WAYS = [
 
 @pytest.mark.parametrize("name", LOOKING)
 def test_activations_that_are_no_numbers_are_one_sentence_that_names_the_layer(name):
-    model, graph, data, *_ = images_and_inside()
-    with torch.no_grad():
-        model[2].weight[1] = float("nan")
+    _, graph, (images, labels), *_ = images_and_inside()
+    images[3] = float("nan")
     with pytest.raises(
         ValueError, match="(activ|attribu)[a-z]+ at .* are not finite numbers; check .* weights"
     ):
+        pruning.score(graph, name, (images, labels))
+
+
+@pytest.mark.parametrize("name", ["l1", "random", "taylor"])
+def test_weights_that_are_no_numbers_are_named_whatever_the_criterion(name):
+    model, graph, data, *_ = images_and_inside()
+    with torch.no_grad():
+        model[2].weight[1] = float("nan")
+    with pytest.raises(ValueError, match="the network has weights that are no .* in '2.weight' .* are NaN"):
         pruning.score(graph, name, data)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from pruning.channels.records import ChannelGroup, LayerRecord, Structure
 from pruning.criteria.registry import CRITERIA, Criterion, must_be_scored, resolve_options
 from pruning.criteria.scores import Scores, Tables
+from pruning.models.fill import must_be_numbers
 from pruning.progress import Watch, silent
 from pruning.statistics.records import Attribution, LayerStatistics, RemovalErrors, Statistic
 from pruning.statistics.views import onto_channels, positions, weight_rows
@@ -33,11 +34,13 @@ def score(
 ) -> Scores:
     """What a criterion says of every channel group: a mapping {group: [C]}, higher = keep.
 
-    graph: a ChannelGraph.   data: a Dataset, its name or path, or a tuple (images float NCHW as the network
-    takes them, labels int64); needed by criteria that look at images.   calibration: how many images,
+    graph: a ChannelGraph.   data: as `load_data` takes it: a Dataset, its name or path, (images float NCHW as
+    the network takes them, labels int64), a torch Dataset or a DataLoader; needed by criteria that look at
+    images.   calibration: how many images,
     balanced over classes, by `seed`.
     groups: all, only the inner ones, or a list of names.   options: the criterion's own.
-    Raises ValueError for an unknown criterion or option, and where images are needed and none are given.
+    Raises ValueError for an unknown criterion or option, where images or labels are needed and none are
+    given, and for weights that are no finite numbers.
     """
     chosen = (choose(criterion, CRITERIA, "criterion"), resolve_options(criterion, options))
     scores = score_all(graph, [chosen], data, seed=seed, calibration=calibration, groups=groups, watch=watch)
@@ -59,6 +62,7 @@ def score_all(
     criteria = list(criteria)
     for name, _ in criteria:
         must_be_scored(name)
+    must_be_numbers(dict(graph.model.named_parameters()), source="the network")
     structure: Structure = graph.structure
     named = {"all": structure.names, "inner": [group.name for group in structure.groups if group.inner]}
     chosen = set(named[groups] if isinstance(groups, str) else groups)
@@ -68,7 +72,8 @@ def score_all(
     for shuffled in (False, True):
         mine = [c for c in criteria if (dict(c[1]).get("labels") == "shuffled") == shuffled]
         needs = {need for name, options in mine for need in CRITERIA[name].needs(dict(options))}
-        found = images.collect(graph, needs, wanted, shuffled, watch) if needs else {}
+        learning = [name for name, _ in mine if CRITERIA[name].uses_labels]
+        found = images.collect(graph, needs, wanted, shuffled, watch, learning) if needs else {}
         for chosen in mine:
             scores[chosen] = _scores(graph, chosen, found, images, wanted, seed, watch)
     return scores
@@ -100,7 +105,8 @@ def seen_by(
     g = structure.names.index(choose(group, structure.names, "group"))
     images = _Images(graph.model, data, seed, calibration)
     needs, shuffled = {*known.needs(resolved), *also}, resolved.get("labels") == "shuffled"
-    found = images.collect(graph, needs, [g], shuffled, watch) if needs else {}
+    learning = [criterion] if known.uses_labels else []
+    found = images.collect(graph, needs, [g], shuffled, watch, learning) if needs else {}
     weights = dict(graph.model.named_parameters())
     layers = _Layers(structure, known, resolved, weights, found, images, seed)
     records = [] if layers.side == "groups" else structure.layers_of(g, layers.side)
@@ -115,7 +121,16 @@ class _Images:
         self.messages: tuple[str, ...] = ()
         self.labels, self.classes = np.zeros(0, int), 0
 
-    def collect(self, graph, needs: set[Statistic], wanted: Sequence[int], shuffled: bool, watch: Watch):
+    def collect(
+        self,
+        graph,
+        needs: set[Statistic],
+        wanted: Sequence[int],
+        shuffled: bool,
+        watch: Watch,
+        learning: Sequence[str],
+    ):
+        """What is needed of the groups that are wanted. learning: the criteria that use labels."""
         from pruning.statistics.collect import collect
         from pruning.statistics.images import CalibrationImages
         from pruning.task import Classification
@@ -124,6 +139,8 @@ class _Images:
             raise ValueError("this criterion looks at images; give data, such as data='scenes'")
         drawn = CalibrationImages(self.model, self.data, self.number, self.seed, shuffled=shuffled)
         self.messages, self.labels, self.classes = drawn.messages, drawn.split.labels, drawn.classes
+        if learning and not drawn.classes:
+            raise ValueError(f"{title(learning[0])} needs labels, and these images have none; give them too")
         asked = [need for need in needs if isinstance(need, Attribution)]
         removals = [need for need in needs if isinstance(need, RemovalErrors)]
         how = {"groups": wanted, "images": len(drawn), "watch": watch}

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import torch
 
 
+NO_LABEL = -1  # what stands in the place of labels where images were given without
+
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """Chosen training images. split: images and labels, shuffled so that every batch mixes classes.
@@ -35,8 +38,10 @@ def calibration_images(
     a message; a class that has too few gives what it has and the others more. The same seed gives the same
     images. Raises ValueError on n below 1 and on a class number that the data lacks.
     """
+    unlabelled = not dataset.classes  # one kind of image, as far as anybody knows
     wanted = range(len(dataset.classes)) if classes is None else sorted(set(classes))
-    if n < 1 or not wanted or not set(wanted) <= set(range(len(dataset.classes))):
+    wanted = [NO_LABEL] if unlabelled and classes is None else wanted
+    if n < 1 or not wanted or not set(wanted) <= {*range(len(dataset.classes)), *([NO_LABEL] * unlabelled)}:
         raise ValueError(
             f"{n} images of the classes {list(wanted)} cannot be chosen; "
             f"give 1 image or more and class numbers from 0 to {len(dataset.classes) - 1}"

@@ -3,14 +3,15 @@
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
 from pruning.data.images import square
+from pruning.data.pictures import as_shown, in_words, not_an_image
 from pruning.data.records import Dataset, Split, assemble, split_off
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "TIFF", "GIF")
@@ -32,11 +33,28 @@ class ImageFile:
 
 
 def load_folders(path: Path, *, size: int | None, seed: int) -> Dataset:
-    """Reads class folders on this machine. Raises ValueError in one sentence on what is no data set."""
-    places = [(PurePosixPath(file.relative_to(path).as_posix()), file) for file in sorted(path.rglob("*"))]
-    folders = [place for place, file in places if file.is_dir() and is_ours(place)]
-    files = [ImageFile(place, file.read_bytes) for place, file in places if file.is_file() and is_ours(place)]
+    """Reads class folders on this machine, links followed. Raises ValueError in one sentence on what is no
+    data set."""
+    places = [(PurePosixPath(file.relative_to(path).as_posix()), file) for file in walked(path)]
+    folders = [place for place, file in places if file.is_dir()]
+    files = [ImageFile(place, file.read_bytes) for place, file in places if file.is_file()]
     return load_files(path.name, files, folders, size=size, seed=seed)
+
+
+def walked(folder: Path, around: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """All files and folders below one that are a user's, sorted, through links. around: the folders that
+    this one is in. Raises ValueError for a link that leads nowhere or back."""
+    around = (*around, folder.resolve())
+    for entry in sorted(folder.iterdir()):
+        if not is_ours(PurePosixPath(entry.name)):
+            continue
+        if not entry.exists():
+            raise ValueError(f"{entry} is a link to what is not there; mend or remove it")
+        yield entry
+        if entry.is_dir():
+            if entry.is_symlink() and entry.resolve() in around:
+                raise ValueError(f"{entry} is a link to a folder that it lies in; remove it")
+            yield from walked(entry, around)
 
 
 def load_zip(path: Path, *, size: int | None, seed: int) -> Dataset:
@@ -107,12 +125,14 @@ def load_files(
         raise ValueError(
             f"class {classes[min(lacking)]!r} of {name} has no training images; add some or remove its folder"
         )
-    everything = Split(decode(name, files, size), labels)
+    decoded = decode(name, files, size)
+    everything = Split(decoded.images, labels)
     rest, held = np.flatnonzero(~of_test), np.flatnonzero(of_test)
     if not parted:
         rest, held = split_off(labels, TEST_SHARE, seed)
-    messages = (f"beside train and test, {', '.join(others)} of {name} is not used",) if others else ()
-    return assemble(name, everything.take(rest), everything.take(held), classes, messages=messages)
+    beside = (f"beside train and test, {', '.join(others)} of {name} is not used",) if others else ()
+    parts = (everything.take(rest), everything.take(held))
+    return assemble(name, *parts, classes, messages=(*beside, *decoded.messages))
 
 
 def class_names(
@@ -140,8 +160,16 @@ def without_wrapper(
     return inner, [PurePosixPath(*place.parts[1:]) for place in folders if len(place.parts) > 1]
 
 
-def decode(name: str, files: list[ImageFile], size: int | None) -> np.ndarray:
-    """uint8 [N, size, size, 3]; size None is the shorter side where all images have the same, else 224."""
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """images: uint8 [N, size, size, 3].   messages: what of them is not as in the files."""
+
+    images: np.ndarray
+    messages: tuple[str, ...]
+
+
+def decode(name: str, files: list[ImageFile], size: int | None) -> Decoded:
+    """size: None is the shorter side where all images have the same, else 224."""
     if size is None:
         sides = {min(opened(file).size) for file in files}
         size = sides.pop() if len(sides) == 1 else OTHERWISE
@@ -151,12 +179,12 @@ def decode(name: str, files: list[ImageFile], size: int | None) -> np.ndarray:
             "give fewer, or a smaller size"
         )
     images = np.empty((len(files), size, size, 3), np.uint8)
+    said = []
     for row, file in enumerate(files):
-        try:
-            images[row] = square(opened(file).convert("RGB"), size)
-        except (OSError, SyntaxError, ValueError):  # Pillow's errors for damaged files
-            raise not_an_image(file) from None
-    return images
+        picture = as_shown(opened(file), file.place)
+        images[row] = square(picture.image, size)
+        said.append(replace(picture, image=None))
+    return Decoded(images, in_words(name, said))
 
 
 def opened(file: ImageFile):
@@ -166,13 +194,9 @@ def opened(file: ImageFile):
     try:
         image = Image.open(BytesIO(file.read()), formats=FORMATS)
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
-        raise not_an_image(file) from None
+        raise not_an_image(file.place) from None
     if image.width * image.height > LARGEST_IMAGE:
         raise ValueError(
             f"{file.place} has {image.width} x {image.height} pixels; give images of at most 67 megapixels"
         )
     return image
-
-
-def not_an_image(file: ImageFile) -> ValueError:
-    return ValueError(f"{file.place} is no image that can be read; give PNG or JPEG files in class folders")

@@ -1,16 +1,16 @@
 """A data set from its name, its path, or arrays at hand."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pruning.data.folders import load_folders, load_zip
+from pruning.data.folders import load_folders, load_zip, walked
+from pruning.data.given import given_batches, given_tensors
 from pruning.data.images import fit_to
 from pruning.data.npz import load_npz
-from pruning.data.records import Dataset, Split, digest_of
+from pruning.data.records import Dataset, digest_of
 from pruning.data.registry import DATA
 from pruning.models import NORMALIZATIONS, Normalization
 from pruning.wording import choose
@@ -25,7 +25,7 @@ def names() -> tuple[str, ...]:
 
 
 def load_data(
-    data: str | Path | Dataset | tuple,
+    data,
     *,
     seed: int = 0,
     size: int | None = None,
@@ -33,19 +33,34 @@ def load_data(
 ) -> Dataset:
     """Images and labels in three parts, raw uint8; a network is fed them normalised by what it expects.
 
-    data: a listed name; a path to an .npz, to class folders or to a .zip of them; loaded data; or a tuple
-    (images, labels), floats [N, C, H, W] that are taken as normalised.   size: side of the images in pixels:
+    data: a listed name; a path to an .npz, to class folders or to a .zip of them; loaded data; images as
+    floats [N, C, H, W] that are taken as normalised, in a tuple (images, labels) or alone; or a torch
+    Dataset, a DataLoader or other batches of such, which are read once.   size: side of the images in pixels:
     the shorter side is resized and the centre cropped; None is the data's own where all images share one,
     else 224.   seed: of the split into training and test part where the data has none.   normalize: for a
     network of your own, which has not recorded what it expects: cifar10, imagenet, none, or a Normalization.
     Raises ValueError in one sentence on an unknown name, and on files that hold anything but such data.
     """
-    dataset = given_tensors(*data) if isinstance(data, tuple) else find(data, seed, size)
+    dataset = find(data, seed, size) if isinstance(data, (str, Path, Dataset)) else given(data)
     if normalize is None:
         return dataset
     if not isinstance(normalize, Normalization):
         normalize = NORMALIZATIONS[choose(normalize, NORMALIZATIONS, "normalization")]
     return replace(dataset, normalization=normalize)
+
+
+def given(data) -> Dataset:
+    """Data that is neither named nor loaded, from whatever holds it."""
+    if isinstance(data, tuple) and len(data) in (1, 2):
+        return given_tensors(*data)
+    if hasattr(data, "shape"):
+        return given_tensors(data)
+    if isinstance(data, Mapping) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
+        raise ValueError(
+            f"a {type(data).__name__} is no data; give a name, a path, (images, labels), a Dataset or a "
+            "DataLoader"
+        )
+    return given_batches(data)
 
 
 def find(data: str | Path | Dataset, seed: int, size: int | None) -> Dataset:
@@ -81,7 +96,7 @@ def from_path(path: Path, state: tuple[int, ...], seed: int, size: int | None) -
 
 def state_of(path: Path) -> tuple[int, ...]:
     """What changes when a file there does: how many there are, the newest's time, and their bytes."""
-    files = [file.stat() for file in ([path] if path.is_file() else path.rglob("*"))]
+    files = [file.stat() for file in ([path] if path.is_file() else walked(path))]
     return (
         len(files),
         max((file.st_mtime_ns for file in files), default=0),
@@ -103,26 +118,6 @@ def at_size(dataset: Dataset, size: int | None) -> Dataset:
     ]
     train, holdout, test = parts
     return replace(dataset, train=train, holdout=holdout, test=test, digest=digest_of(*parts), extras={})
-
-
-def given_tensors(images, labels) -> Dataset:
-    """Images as floats [N, C, H, W] and whole-number labels [N], arrays or tensors, as a data set whose
-    three parts are all the same images: whoever gave them knows which they are.
-    """
-    images, labels = (
-        np.asarray(given.detach().cpu() if hasattr(given, "detach") else given) for given in (images, labels)
-    )
-    numbers = images.dtype.kind == "f" and labels.dtype.kind in "iu"
-    shaped = images.ndim == 4 and labels.shape == images.shape[:1] and len(labels)
-    if not numbers or not shaped or labels.min() < 0:
-        raise ValueError(
-            f"images {images.dtype} {list(images.shape)} and labels {labels.dtype} {list(labels.shape)} "
-            "are no data; give floats [N, C, H, W] and N whole numbers, 0 or more"
-        )
-    part = Split(images.astype(np.float32), labels.astype(np.int64))  # copies: the caller's own stay writable
-    classes = tuple(str(label) for label in range(labels.max() + 1))
-    messages = ("the same images are used for calibration, hold-out and test",)
-    return Dataset("given images", part, part, part, classes, digest_of(part), messages=messages)
 
 
 def normalization_of(model: "nn.Module", dataset: Dataset) -> Normalization:

@@ -26,17 +26,20 @@ def trace_heads(tracer: Tracer, model: nn.Module, example: tuple | dict):
     tracer.adopt(twin)
     tracer.training = True
     with_heads(twin)
+    runs = True
     try:
         traced(tracer, twin, example)
     except (ValueError, Untraceable) as error:
+        runs = False
         names = ", ".join(_topmost(aside, model))
         why = f"in training mode {error}"  # the network does not run on an example of shape ...
         trace.notes.append(
             f"evaluation leaves {names} aside, and {why}: where it reads channels, a cut does not follow"
         )
     calls, trace.calls[before:] = trace.calls[before:], []
-    trace.training = [call for call in calls if call.weight and call.weight not in known]
-    for call in trace.training:
+    own = [call for call in calls if call.weight and call.weight not in known]
+    trace.training = own if runs else []
+    for call in own:
         written = trace.slots.get(call.weight, {}).get(call.output)
         if written is not None:
             trace.fixed.append((written, ONLY_TRAINING))

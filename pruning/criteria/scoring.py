@@ -73,7 +73,9 @@ def score_all(
         mine = [c for c in criteria if (dict(c[1]).get("labels") == "shuffled") == shuffled]
         needs = {need for name, options in mine for need in CRITERIA[name].needs(dict(options))}
         learning = [name for name, _ in mine if CRITERIA[name].uses_labels]
-        found = images.collect(graph, needs, wanted, shuffled, watch, learning) if needs else {}
+        found = {}
+        if needs:
+            found = images.collect(graph, needs, wanted, images.draw(shuffled, learning), watch)
         for chosen in mine:
             scores[chosen] = _scores(graph, chosen, found, images, wanted, seed, watch)
     return scores
@@ -106,7 +108,7 @@ def seen_by(
     images = _Images(graph.model, data, seed, calibration)
     needs, shuffled = {*known.needs(resolved), *also}, resolved.get("labels") == "shuffled"
     learning = [criterion] if known.uses_labels else []
-    found = images.collect(graph, needs, [g], shuffled, watch, learning) if needs else {}
+    found = images.collect(graph, needs, [g], images.draw(shuffled, learning), watch) if needs else {}
     weights = dict(graph.model.named_parameters())
     layers = _Layers(structure, known, resolved, weights, found, images, seed)
     records = [] if layers.side == "groups" else structure.layers_of(g, layers.side)
@@ -121,19 +123,9 @@ class _Images:
         self.messages: tuple[str, ...] = ()
         self.labels, self.classes = np.zeros(0, int), 0
 
-    def collect(
-        self,
-        graph,
-        needs: set[Statistic],
-        wanted: Sequence[int],
-        shuffled: bool,
-        watch: Watch,
-        learning: Sequence[str],
-    ):
-        """What is needed of the groups that are wanted. learning: the criteria that use labels."""
-        from pruning.statistics.collect import collect
+    def draw(self, shuffled: bool, learning: Sequence[str]):
+        """learning: the criteria that use labels."""
         from pruning.statistics.images import CalibrationImages
-        from pruning.task import Classification
 
         if self.data is None:
             raise ValueError("this criterion looks at images; give data, such as data='scenes'")
@@ -141,6 +133,12 @@ class _Images:
         self.messages, self.labels, self.classes = drawn.messages, drawn.split.labels, drawn.classes
         if learning and not drawn.classes:
             raise ValueError(f"{title(learning[0])} needs labels, and these images have none; give them too")
+        return drawn
+
+    def collect(self, graph, needs: set[Statistic], wanted: Sequence[int], drawn, watch: Watch):
+        from pruning.statistics.collect import collect
+        from pruning.task import Classification
+
         asked = [need for need in needs if isinstance(need, Attribution)]
         removals = [need for need in needs if isinstance(need, RemovalErrors)]
         how = {"groups": wanted, "images": len(drawn), "watch": watch}

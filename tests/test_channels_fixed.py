@@ -80,3 +80,34 @@ def test_a_literal_size_in_the_users_code_is_found_by_running():
     graph = pruning.ChannelGraph(Literal().eval(), torch.randn(1, 3, 8, 8))
     assert [group.name for group in graph.groups] == ["stem"] and graph.verified
     assert "masked" in graph.fixed["middle"] or "literal" in graph.fixed["middle"]
+
+
+class Noisy(nn.Module):
+    """Draws random numbers in evaluation as well: dropout, noise of a learned size, paths left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.middle, self.size, self.head = conv(3, 8), conv(8, 6), conv(8, 6), conv(6, 4)
+
+    def forward(self, x):
+        x = F.dropout(F.relu(self.stem(x)), 0.3, training=True)
+        noise = torch.distributions.Normal(self.middle(x), self.size(x).exp()).rsample()
+        noise = noise + torch.rand(len(x), 1, *x.shape[2:]) * F.gumbel_softmax(noise.flatten(2)).view_as(
+            noise
+        )
+        return self.head(noise * x.new_empty(len(x), 1, 1, 1).bernoulli_(0.9))
+
+
+def test_random_numbers_in_evaluation_keep_nothing_whole():
+    graph = pruning.ChannelGraph(Noisy().eval(), torch.randn(2, 3, 8, 8))
+    assert [group.layers for group in graph.groups] == [("stem",), ("middle", "size")] and graph.verified
+    assert graph.fixed == {"head": "it is the network's output"}
+
+
+def test_one_image_without_a_batch_is_counted_as_one():
+    model = nn.Sequential(conv(3, 8), nn.MaxPool2d(2), conv(8, 6), nn.AdaptiveAvgPool2d(1), nn.Flatten(0))
+    model = model.append(nn.Linear(6, 4)).eval()
+    batched = pruning.ChannelGraph(nn.Sequential(*model[:4], nn.Flatten(), model[5]), torch.randn(2, 3, 8, 8))
+    alone = pruning.ChannelGraph(model, torch.randn(3, 8, 8))
+    assert alone.macs == batched.macs and alone.structure.input_shape == (3, 8, 8)
+    assert [g.size for g in alone.groups] == [g.size for g in batched.groups] == [8, 6] and alone.verified

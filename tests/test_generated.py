@@ -73,7 +73,23 @@ def test_any_network_cut_is_the_masked_one(program, cut, again, measure, allocat
         )
 
 
-@pytest.mark.parametrize("kind", ["depthwise", "grouped", "chunk", "cat", "add", "gate", "scale"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "depthwise",
+        "grouped",
+        "chunk",
+        "cat",
+        "add",
+        "gate",
+        "scale",
+        "stack",
+        "attend",
+        "shift",
+        "view",
+        "blur",
+    ],
+)
 def test_a_generated_network_can_be_cut_through_every_kind(kind):
     model, example = network([("conv", 0, 3), (kind, 1, 3), ("conv", 2, 2)])
     graph = pruning.ChannelGraph(model, example)

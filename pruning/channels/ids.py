@@ -176,4 +176,6 @@ def _attributes(value) -> list:
     """What an object holds: the fields of a dataclass, else what it was given."""
     if is_dataclass(value):
         return [getattr(value, part.name) for part in fields(value) if hasattr(value, part.name)]
-    return list(getattr(value, "__dict__", {}).values())
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    slotted = [getattr(value, name) for name in slots if name != "__dict__" and hasattr(value, name)]
+    return slotted + list(getattr(value, "__dict__", {}).values())

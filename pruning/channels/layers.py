@@ -34,14 +34,15 @@ def _convolve(tracer, output, input, weight, bias, groups: int, *, transposed: b
     kind = "grouped convolution" if groups > 1 else "convolution"
     kind = "transposed convolution" if transposed else kind
     slid = tracer.ids_of(input)
-    slides = not only_places(tracer.trace, slid, windows)
+    point = weight[0, 0].numel() == 1 and output.shape[dimension + 1 :] == input.shape[dimension + 1 :]
+    slides = not point and not only_places(tracer.trace, slid, windows)
     if slides:
         tracer.trace.fix(slid, f"{tracer.where()} slides along its channels")
         tracer.put(input, constant(input.shape))
     places = _places(tracer, input if transposed else output, dimension)
     each = math.prod(weight.shape[2:]) * places
     if not transposed and groups == 1 and _aside(tracer, input, dimension):
-        _alone(tracer, kind, output, input, weight, bias, [dimension, *windows], each)
+        _alone(tracer, kind, output, input, weight, bias, [dimension, *([] if point else windows)], each)
         return
     read = tracer.channel_ids(tracer.ids_of(input), dimension)
     if groups > 1 and groups == len(read) and (weight.shape[1] == 1 or transposed):
@@ -64,7 +65,7 @@ def _depthwise(tracer, output, weight, read: torch.Tensor, each: int, *, transpo
     """A kernel for every channel: what it writes follows what it reads."""
     width = weight.shape[0] * weight.shape[1] if transposed else weight.shape[0]
     written, kind = read.repeat_interleave(width // len(read)), "depth-wise convolution"
-    if not transposed and tracer.repeated(weight):
+    if tracer.repeated(weight, len(read)):
         _called(tracer, kind, weight, None, None, each * width, output, alone=written)
     else:
         tracer.slot(weight, 0, read if transposed else written)

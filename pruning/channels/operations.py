@@ -75,6 +75,8 @@ def follow(
     if plain in PRODUCTS and len(args) > 1 and _by_matrix(tracer, *args[:2]):
         matrix_product(tracer, outputs[0], *args)
         return
+    for ids, why in [tracer.asked[t] for t in tensors if t in tracer.asked] if len(tracer.asked) else ():
+        tracer.trace.fix(ids, why)
     ids = [tracer.ids_of(t) for t in tensors]
     alive = any(bool(compact(i).any()) for i in ids)
     own = all(tracer.owned(t) for t in tensors)

@@ -40,7 +40,10 @@ def tried_out(tracer: "Tracer", module: nn.Module, inputs: tuple, named: dict, o
         return
     name = tracer.where()
     prefix = "" if name == "the network" else f"{name}."
-    unseen = any(prefix + n not in tracer.reached for n, _ in module.named_parameters(recurse=False))
+    alone = not any(module.children())  # else a parameter may only run in training
+    unseen = alone and any(
+        prefix + n not in tracer.reached for n, _ in module.named_parameters(recurse=False)
+    )
     if not unseen and all(map(tracer.known, outputs)):
         return
     given = [t for t in flat((inputs, named)) if isinstance(t, torch.Tensor)]

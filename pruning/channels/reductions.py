@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pruning.channels.tracer import Tracer
 
 REDUCING = frozenset(
-    """mean sum amax amin max min std var std_mean var_mean norm linalg_norm linalg_vector_norm logsumexp prod
-    median nanmedian nanmean nansum quantile nanquantile kthvalue mode aminmax all any argmax argmin
-    count_nonzero softmax log_softmax softmin cumsum cumprod cummax cummin logcumsumexp sort argsort msort
-    topk normalize""".split()
+    """mean sum amax amin max min std var std_mean var_mean norm linalg_norm linalg_vector_norm logsumexp
+    prod median nanmedian nanmean nansum quantile nanquantile kthvalue mode aminmax all any argmax
+    argmin _is_all_true _is_any_true count_nonzero softmax log_softmax softmin cumsum cumprod cummax
+    cummin logcumsumexp sort argsort msort topk normalize""".split()
 )
 # where an operation takes its dimensions, if not second, and which it takes if none are said
 _PLACE = dict.fromkeys(
@@ -85,7 +85,14 @@ def reduce(
     dims = dimensions(name, args, kwargs, ids.dim())
     kind = lie(tracer.trace, ids, dims)
     if kind == CHANNELS:
-        tracer.trace.fix(ids, f"{tracer.where()} takes the {name} over channels")
+        why = f"{tracer.where()} takes the {name} over channels"
+        if outputs[0].dtype == torch.bool and not outputs[0].dim():
+            tracer.asked[outputs[0]] = (
+                ids,
+                why,
+            )  # whether all is well, which mixes nothing unless it is used
+        else:
+            tracer.trace.fix(ids, why)
         for output in outputs:  # softmax and the like: what is added to it stays as well
             tracer.put(output, ids if output.shape == ids.shape else constant(output.shape))
         return

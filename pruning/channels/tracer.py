@@ -32,6 +32,7 @@ class Tracer(TorchFunctionMode):
         self.given = next((t for t in flat(example) if isinstance(t, torch.Tensor)), None)
         self.unbatched: bool | None = None  # not known before the first convolution
         self.ids, self.made = WeakTensorKeyDictionary(), WeakTensorKeyDictionary()
+        self.asked = WeakTensorKeyDictionary()  # answers to a question of all channels, with what it was of
         self.owners: dict[int, tuple[str, torch.Tensor]] = {}  # id(parameter or buffer) -> its dotted name
         self.stack: list[str] = [""]
         self.constants: dict[int, torch.Tensor] = {}
@@ -116,10 +117,10 @@ class Tracer(TorchFunctionMode):
             return ids
         return compact(torch.from_numpy(self.trace.classes())[shadow], every=True).expand(ids.shape)
 
-    def repeated(self, weight: torch.Tensor) -> bool:
-        """Whether a derived weight is one kernel over and over, as many times as there are channels."""
-        derived = id(weight) not in self.owners and self.owned(weight)
-        return derived and bool((weight == weight[:1]).all())
+    def repeated(self, weight: torch.Tensor, channels: int) -> bool:
+        """Whether a derived weight is the same kernels for every channel."""
+        each = weight.reshape(channels, -1)
+        return id(weight) not in self.owners and self.owned(weight) and bool((each == each[:1]).all())
 
     def holding(self, memory: torch.UntypedStorage) -> list[str]:
         """The network's own tensors that lie in a memory."""

@@ -14,7 +14,7 @@ from pruning.models.fill import TORCHVISION
 from pruning.ui import caches, names, state, uploads
 from pruning.ui.spoken import spoken
 
-WEIGHTS = "A safetensors file or a PyTorch state dict."
+WEIGHTS = "A safetensors file or a PyTorch state dict, also inside a checkpoint of a training script."
 DATA_FILE = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
 RANDOM = (
     "Weights that were never trained, the same each time: for looking at a network's structure, its costs, "

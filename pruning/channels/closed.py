@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 CONVOLUTIONS = nn.modules.conv._ConvNd
-NORMS = (nn.modules.batchnorm._NormBase, nn.PReLU)
+NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.PReLU)
 
 
 def close(module: nn.Module):

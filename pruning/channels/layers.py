@@ -213,6 +213,7 @@ def _normalise(tracer, output, input, tensors, dimension: int) -> torch.Tensor:
     channels = tracer.channel_ids(tracer.ids_of(input), dimension)
     for tensor in tensors:
         tracer.slot(tensor, 0, channels)
+    tracer.bare(channels)
     tracer.put(output, along(channels, dimension, output.shape))
     return channels
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from pruning.channels.closed import close
 
-Kept = Mapping[str, Mapping[int, np.ndarray]]  # tensor name -> dimension -> indices that stay
+# tensor name -> dimension -> indices that stay; or the name of an attribute that holds a width, dimension 0
+Kept = Mapping[str, Mapping[int, np.ndarray]]
 
 
 def named_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -28,13 +29,13 @@ def copy_with(model: nn.Module, kept: Kept, *, shared: bool = False) -> nn.Modul
     The structure is copied without its tensors and then filled, so no full copy ever exists. Gradients,
     requires_grad, hooks, dtype, device and memory format come along.
     """
-    memo = {}
-    for name, tensor in named_tensors(model).items():
+    memo, tensors = {}, named_tensors(model)
+    for name, tensor in tensors.items():
         memo[id(tensor)] = tensor if shared and name not in kept else _smaller(tensor, kept.get(name, {}))
     small = _skeleton(model, memo)
     modules = dict(small.named_modules())
-    for name in kept:
-        _follow(modules[name.rpartition(".")[0]], name.rpartition(".")[2])
+    for name, dimensions in kept.items():
+        _follow(modules, name, dimensions, tensors.get(name))
     return small
 
 
@@ -126,29 +127,51 @@ def _smaller(tensor: torch.Tensor, kept: Mapping[int, np.ndarray]) -> torch.Tens
     return chosen
 
 
-def _follow(module: nn.Module, tensor_name: str):
-    """Sets the sizes that a module states of itself to those of its cut tensor."""
-    tensor = getattr(module, tensor_name)
-    if isinstance(module, nn.modules.conv._ConvNd) and tensor_name == "weight":
-        _follow_convolution(module, tensor)
-    elif isinstance(module, nn.Linear) and tensor_name == "weight":
-        module.out_features, module.in_features = tensor.shape
-    elif hasattr(module, "num_features"):
-        module.num_features = len(tensor)
-    elif isinstance(module, nn.GroupNorm):
-        one_each = module.num_groups == module.num_channels
-        module.num_channels = len(tensor)
-        module.num_groups = len(tensor) if one_each else module.num_groups
-    elif isinstance(module, nn.LayerNorm):
-        module.normalized_shape = (len(tensor),)
-    elif isinstance(module, nn.PReLU):
-        module.num_parameters = len(tensor)
-    if tensor is not None and not tensor.numel():
+WIDTHS = ("num_features", "num_channels", "num_parameters", "normalized_shape")  # of norms, of anybody's
+
+
+def _follow(modules: Mapping[str, nn.Module], name: str, kept: Mapping[int, np.ndarray], whole):
+    """Sets the sizes that a module states of itself to those of its cut tensor, or of the channels that it
+    runs on where it has no tensor: `name` is then an attribute's. What else a user's module may keep as a
+    plain number stays: nothing says which channels it counts.
+
+    whole: the tensor before the cut, None for an attribute.
+    """
+    owner, _, own = name.rpartition(".")
+    module = modules[owner]
+    if whole is None:
+        _follow_width(module, own, len(kept[0]))
+        if not len(kept[0]):
+            close(module)
+        return
+    shape = torch.Size(len(kept.get(d, range(n))) for d, n in enumerate(whole.shape))
+    if own == "weight" and whole.dim() > 1:
+        _follow_weight(module, shape)
+    elif len(kept) == 1 and whole.numel() == max(whole.shape):  # a vector
+        for width in WIDTHS:
+            if getattr(module, width, None) in (whole.numel(), (whole.numel(),)):
+                _follow_width(module, width, shape.numel())
+    if not shape.numel():
         close(module)
 
 
-def _follow_convolution(module, weight: torch.Tensor):
-    first, second = weight.shape[:2]
+def _follow_width(module: nn.Module, width: str, number: int):
+    if width == "num_channels" and getattr(module, "num_groups", None) == module.num_channels:
+        module.num_groups = number  # one group a channel
+    setattr(module, width, (number,) if width == "normalized_shape" else number)
+
+
+def _follow_weight(module: nn.Module, shape: torch.Size):
+    if isinstance(module, nn.modules.conv._ConvNd):
+        _follow_convolution(module, shape)
+    elif isinstance(module, nn.Linear):
+        module.out_features, module.in_features = shape
+    elif isinstance(module, nn.Embedding):  # a classifier's weight as well, where the two are one
+        module.num_embeddings, module.embedding_dim = shape
+
+
+def _follow_convolution(module, shape: torch.Size):
+    first, second = shape[:2]
     depthwise = module.groups > 1 and module.groups == module.in_channels
     if depthwise and (second == 1 or module.transposed):
         multiplier = module.out_channels // module.groups

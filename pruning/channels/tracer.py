@@ -11,6 +11,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from pruning.channels.ids import TIE, Trace, Untraceable, along, answer, compact, constant, flat
 from pruning.channels.operations import follow
 from pruning.channels.outside import hidden, tried_out, watched_from_outside
+from pruning.channels.slices import WIDTHS
 from pruning.channels.writes import assign
 from pruning.wording import first_line
 
@@ -46,6 +47,7 @@ class Tracer(TorchFunctionMode):
         for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
             self.owners.setdefault(id(tensor), (name, tensor))
         self.buffers = {name for name, _ in model.named_buffers()}
+        self.widths = dict(_bare_widths(model))
         self.constants |= {id(tensor): tensor for tensor in plain_tensors(model)}
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -191,6 +193,27 @@ class Tracer(TorchFunctionMode):
             self.trace.unite(torch.from_numpy(slots[dimension]), ids, TIE)
         else:
             slots[dimension] = ids.numpy()
+
+    def bare(self, ids: torch.Tensor):
+        """Notes what a norm without tensors runs on, where it states how many channels these are."""
+        width, stated = self.widths.get(self.stack[-1], ("", 0))
+        if stated == len(ids):
+            slots = self.trace.slots.setdefault(f"{self.stack[-1]}.{width}", {})
+            if 0 in slots:
+                self.trace.unite(torch.from_numpy(slots[0]), ids, TIE)
+            else:
+                slots[0] = ids.numpy()
+
+
+def _bare_widths(model: nn.Module) -> Iterator[tuple[str, tuple[str, int]]]:
+    """(module, (its attribute that holds a width, that width)) of norms without parameters and buffers."""
+    for name, module in model.named_modules():
+        held = (*module._parameters.values(), *module._buffers.values(), *module._modules.values())
+        for width in WIDTHS if name and all(part is None for part in held) else ():
+            stated = getattr(module, width, None)
+            stated = stated[0] if isinstance(stated, tuple) and len(stated) == 1 else stated
+            if isinstance(stated, int):
+                yield name, (width, stated)
 
 
 def answered(model: nn.Module, example: tuple | dict):

@@ -30,6 +30,7 @@ READING = {  # the dimension of the weight that what is read runs along
 }
 NORMS = {"layer_norm": ("weight", "bias"), "group_norm": ("weight", "bias"), "rms_norm": ("weight",)}
 ROUNDING = frozenset("floor ceil round trunc sign heaviside floor_divide __floordiv__".split())
+PLAIN = (int, float, bool, str, type(None), torch.Size, torch.dtype, torch.device)
 LEAVING = frozenset("item tolist __bool__ __float__ __int__ __index__".split())
 
 
@@ -92,6 +93,8 @@ class _Pass(TorchFunctionMode):
         result = func(*args, **kwargs)
         if name in NORMS and self.renormalised:
             return self._divided(name, result, *args, **kwargs)
+        if type(result) in PLAIN and name not in LEAVING:
+            return result
         if isinstance(result, torch.Tensor) and result.is_floating_point() and name not in ROUNDING:
             return result
         return self._decided(name, args, kwargs, result)

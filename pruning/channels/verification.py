@@ -81,7 +81,7 @@ class _Search:
         self.seen: set[int] = set()
         self.left_out: list[str] = []
         self.plans = self.passes = 0
-        self.start, self.forward = time.perf_counter(), None
+        self.start, self.forward = _now(), None
         tensors = (part for part in tree_leaves(self.example) if isinstance(part, torch.Tensor))
         self.device = next(tensors).device
         if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
@@ -89,9 +89,7 @@ class _Search:
 
     @property
     def over(self) -> bool:
-        return self.forward is not None and (
-            time.perf_counter() - self.start > FORWARD * self.forward + SECONDS
-        )
+        return self.forward is not None and _since(self.start) > FORWARD * self.forward + SECONDS
 
     def found(self) -> Structure:
         structure = self.structure
@@ -122,7 +120,7 @@ class _Search:
             self.plans += 1
 
     def _masked(self) -> Masked:
-        start = time.perf_counter()
+        start = _now()
         masked = Masked(self.model, self.structure)
         self.passes += 1
         try:
@@ -134,7 +132,7 @@ class _Search:
             self.example = self.given  # it was varied, to what the network does not take
             return self._masked()
         if self.forward is None:
-            self.forward = time.perf_counter() - start
+            self.forward = _since(start)
         return masked
 
     def _compared(self, masked: Masked, kept: dict[int, np.ndarray], groups: set[int]) -> Fault | None:
@@ -221,6 +219,16 @@ class _Search:
         except Exception:  # single precision is written into the user's code
             return
         self.model, self.example, self.device, self.tolerance = twin, inputs, home, DOUBLE
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(start: tuple[float, float]) -> float:
+    """Seconds by the clock or of the processor, whichever are fewer: a machine's other work is not counted, and
+    threads that compute at once are counted once."""
+    return min(now - then for now, then in zip(_now(), start, strict=True))
 
 
 def _doubled(value):

@@ -76,7 +76,7 @@ def about(graph, model: nn.Module, example: torch.Tensor) -> dict:
     return {
         "shape": list(example.shape),
         "parameters": sum(p.numel() for p in model.parameters()),
-        "verified": graph.verified,
+        "verified": bool(graph.verified),
         "groups": len(graph.groups),
         "inner_groups": sum(group.inner for group in graph.groups),
         "under_norms": sum(group.renormalised for group in graph.groups),

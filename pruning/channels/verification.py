@@ -226,8 +226,8 @@ def _now() -> tuple[float, float]:
 
 
 def _since(start: tuple[float, float]) -> float:
-    """Seconds by the clock or of the processor, whichever are fewer: a machine's other work is not counted, and
-    threads that compute at once are counted once."""
+    """Seconds by the clock or of the processor, whichever are fewer: other work on the machine is not
+    counted, and threads that compute at once are counted once."""
     return min(now - then for now, then in zip(_now(), start, strict=True))
 
 

@@ -62,10 +62,9 @@ def read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: str) ->
             raise ValueError(
                 f"{name} in {source} is no NumPy array; give one that numpy.savez wrote"
             ) from None
-        if dtype.hasobject:
-            raise ValueError(
-                f"{name} in {source} holds pickled objects; give numbers (uint8 images, integer labels)"
-            )
+        if dtype.hasobject or dtype.itemsize == 0:
+            kind = "pickled objects" if dtype.hasobject else "nothing"
+            raise ValueError(f"{name} in {source} holds {kind}; give numbers (uint8 images, integer labels)")
         count = int(np.prod(shape, dtype=object))
         if count * dtype.itemsize != entry.file_size - file.tell():
             raise ValueError(

@@ -59,6 +59,7 @@ def must_be_numbers(state: "Mapping[str, Tensor]", *, source: str) -> None:
     import torch
 
     tensor = state[bad[0]].detach()
+    tensor = tensor.float() if tensor.element_size() == 1 else tensor
     nan, infinite = int(torch.isnan(tensor).sum()), int(torch.isinf(tensor).sum())
     kinds = [f"{count:,} are {word}" for count, word in ((nan, "NaN"), (infinite, "infinite")) if count]
     more = f", and so are some in {plural(len(bad) - 1, 'other tensor')}" if len(bad) > 1 else ""
@@ -75,6 +76,7 @@ def all_finite(tensor: "Tensor") -> bool:
 
     if not tensor.is_floating_point() and not tensor.is_complex():
         return True
+    tensor = tensor.float() if tensor.element_size() == 1 else tensor  # torch sums no numbers of 8 bits
     return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
 
 

@@ -53,8 +53,8 @@ def located(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> Lo
                 break
     if found:
         return min(found, key=lambda one: (len(resized(wanted, one.state)), averaged(one.prefix)))
-    shared = [prefix for prefix in prefixes(state, len(state) - 1) if len(state) > 2]
-    prefix = max(shared, key=len, default="")
+    most = sum(not name.endswith(COUNTER) for name in state) - 1  # all but a number of steps, say
+    prefix = max(prefixes(state, most) if most > 1 else [], key=len, default="")
     return Located(as_named_in(wanted, below(state, prefix)), state, prefix)
 
 

@@ -58,12 +58,15 @@ def parted(name: str) -> tuple[str, dict[str, Any]]:
             options[option] = OPTIONS[option].read(text.strip())
         except (KeyError, ValueError):
             raise ValueError(f"{option} is {text!r}; give {OPTIONS[option].right}") from None
-        must_make_sense(option, options[option])
+        must_make_sense(network, option, options[option])
     return network, options
 
 
-def must_make_sense(option: str, value):
+def must_make_sense(network: str, option: str, value):
     wrong = {"version": value not in (1, 2), "transform_input": False}
+    patch = int(network.rpartition("_")[2]) if option == "image_size" else 1
+    if option == "image_size" and value % patch:
+        raise ValueError(f"{option} is {value}; give a multiple of {patch}, the side of a patch of {network}")
     if wrong.get(option, not 0 < value < 10**4):
         raise ValueError(f"{option} is {value}; give {OPTIONS[option].right}")
 

@@ -138,7 +138,9 @@ def whole_layers(graph) -> set[str]:
     return under | {layer for layer, why in graph.fixed.items() if why == OUTPUT}
 
 
-def pruned_by_peer(small: nn.Module, example: torch.Tensor, whole: set[str]) -> dict[str, dict]:
+def pruned_by_peer(
+    small: nn.Module, example: torch.Tensor, whole: set[str], share: float = CUT
+) -> dict[str, dict]:
     """Prunes in place. Returns {"in", "out": {layer: the channels that it still reads or writes, in the whole
     network's numbers}}."""
     import torch_pruning
@@ -159,7 +161,7 @@ def pruned_by_peer(small: nn.Module, example: torch.Tensor, whole: set[str]) -> 
         small,
         (example,),
         torch_pruning.importance.MagnitudeImportance(p=1),
-        pruning_ratio=CUT,
+        pruning_ratio=share,
         ignored_layers=[module for module, name in names.items() if name in whole],
         in_channel_groups={},  # its defaults are dicts that all pruners of a process share
         out_channel_groups={},

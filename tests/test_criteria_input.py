@@ -28,7 +28,7 @@ def test_activations_that_are_no_numbers_are_one_sentence_that_names_the_layer(n
         pruning.score(graph, name, (images, labels))
 
 
-@pytest.mark.parametrize("name", ["l1", "random", "taylor"])
+@pytest.mark.parametrize("name", ["l1", "fpgm", "taylor", "energy"])
 def test_weights_that_are_no_numbers_are_named_whatever_the_criterion(name):
     model, graph, data, *_ = images_and_inside()
     with torch.no_grad():

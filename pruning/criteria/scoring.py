@@ -3,6 +3,7 @@ several layers say of a group is combined.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from inspect import signature
 
 import numpy as np
@@ -62,7 +63,6 @@ def score_all(
     criteria = list(criteria)
     for name, _ in criteria:
         must_be_scored(name)
-    must_be_numbers(dict(graph.model.named_parameters()), source="the network")
     structure: Structure = graph.structure
     named = {"all": structure.names, "inner": [group.name for group in structure.groups if group.inner]}
     chosen = set(named[groups] if isinstance(groups, str) else groups)
@@ -75,7 +75,9 @@ def score_all(
         learning = [name for name, _ in mine if CRITERIA[name].uses_labels]
         found = {}
         if needs:
-            found = images.collect(graph, needs, wanted, images.draw(shuffled, learning), watch)
+            drawn = images.draw(shuffled, learning)
+            with blaming_weights(graph.model):
+                found = images.collect(graph, needs, wanted, drawn, watch)
         for chosen in mine:
             scores[chosen] = _scores(graph, chosen, found, images, wanted, seed, watch)
     return scores
@@ -180,6 +182,8 @@ def _scores(
         watch("score", done, len(wanted), message=name)
         group = structure.groups[g]
         said = _combined(layers, g, group)
+        if not np.isfinite(said).all():  # as dead channels have it too; the weights are read only now
+            must_be_numbers(layers.weights, source="the network")
         if again:
             column = again(pd.DataFrame(said, columns=list(criterion.columns)), max(1, group.size // 2))
         else:
@@ -188,6 +192,16 @@ def _scores(
         tables.add(group.name, said, values[group.name])
     messages = (*(images.messages if layers.needs else ()), *_told_apart(criterion, values))
     return Scores(values, name, criterion.unit_of(dict(options)), tables, messages, again)
+
+
+@contextmanager
+def blaming_weights(model):
+    """Where something inside is refused and the weights are no finite numbers, that is the reason."""
+    try:
+        yield
+    except ValueError:
+        must_be_numbers(dict(model.named_parameters()), source="the network")
+        raise
 
 
 def _told_apart(criterion: Criterion, values: Mapping[str, np.ndarray]) -> list[str]:

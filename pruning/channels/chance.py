@@ -18,7 +18,8 @@ class Settled(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        settle = SETTLED.get(getattr(func, "__name__", ""))
+        name = getattr(func, "__name__", "")
+        settle = _attention if name == "scaled_dot_product_attention" else SETTLED.get(name)
         return func(*args, **kwargs) if settle is None else settle(func, *args, **kwargs)
 
 
@@ -112,5 +113,4 @@ SETTLED: dict[str, Callable] = {
     "rrelu": _rrelu,
     "rrelu_": _rrelu,
     "gumbel_softmax": _gumbel_softmax,
-    "scaled_dot_product_attention": _attention,
 }

@@ -33,7 +33,7 @@ def _convolve(tracer, output, input, weight, bias, groups: int, *, transposed: b
     windows = list(range(dimension + 1, input.dim()))
     kind = "grouped convolution" if groups > 1 else "convolution"
     kind = "transposed convolution" if transposed else kind
-    slid = tracer.ids_of(input)
+    slid = compact(tracer.ids_of(input))
     point = weight[0, 0].numel() == 1 and output.shape[dimension + 1 :] == input.shape[dimension + 1 :]
     slides = not point and not only_places(tracer.trace, slid, windows)
     if slides:
@@ -41,7 +41,7 @@ def _convolve(tracer, output, input, weight, bias, groups: int, *, transposed: b
         tracer.put(input, constant(input.shape))
     places = _places(tracer, input if transposed else output, dimension)
     each = math.prod(weight.shape[2:]) * places
-    if not transposed and groups == 1 and _aside(tracer, input, dimension):
+    if not transposed and groups == 1 and not slides and _aside(tracer, slid, dimension):
         _alone(tracer, kind, output, input, weight, bias, [dimension, *([] if point else windows)], each)
         return
     read = tracer.channel_ids(tracer.ids_of(input), dimension)
@@ -101,9 +101,9 @@ def _filters(tracer: "Tracer", weight: torch.Tensor, read: torch.Tensor, written
             tracer.trace.fix(ids, f"{name} is a buffer, a bank of filters of given width")
 
 
-def _aside(tracer: "Tracer", input: torch.Tensor, dimension: int) -> bool:
-    """Whether a layer reads one dimension while channels lie along another: it works on each alone."""
-    shadow = compact(tracer.ids_of(input))
+def _aside(tracer: "Tracer", shadow: torch.Tensor, dimension: int) -> bool:
+    """Whether a layer reads one dimension while channels lie along another: it works on each alone. shadow:
+    the ids of what it reads, compact."""
     return shadow.shape[dimension] == 1 and not only_places(tracer.trace, shadow, list(range(shadow.dim())))
 
 
@@ -128,7 +128,7 @@ def _alone(tracer: "Tracer", kind: str, output, input, weight, bias, read: list[
 
 
 def _linear(tracer, output, input, weight, bias=None):
-    if _aside(tracer, input, input.dim() - 1):
+    if _aside(tracer, compact(tracer.ids_of(input)), input.dim() - 1):
         each = _places(tracer, output, -1)
         _alone(tracer, "linear", output, input, weight, bias, [input.dim() - 1], each)
         return
@@ -144,7 +144,7 @@ def _linear(tracer, output, input, weight, bias=None):
 
 def matrix_product(tracer, output, input, other):
     """A product with a matrix of the network's is a linear layer, its weight the other way round."""
-    if _aside(tracer, input, input.dim() - 1):
+    if _aside(tracer, compact(tracer.ids_of(input)), input.dim() - 1):
         _alone(tracer, "linear", output, input, other, None, [input.dim() - 1], _places(tracer, output, -1))
         return
     read = tracer.channel_ids(tracer.ids_of(input), input.dim() - 1)
@@ -207,7 +207,7 @@ def constant_cost(
 def _normalise(tracer, output, input, tensors, dimension: int) -> torch.Tensor:
     """A norm with one entry a channel: its parameters and running statistics follow the channels."""
     dimension %= input.dim()
-    if _aside(tracer, input, dimension):  # an entry a place, for all channels
+    if _aside(tracer, compact(tracer.ids_of(input)), dimension):  # an entry a place, for all channels
         tracer.put(output, tracer.ids_of(input))
         return constant([input.shape[dimension]])
     channels = tracer.channel_ids(tracer.ids_of(input), dimension)
@@ -265,7 +265,7 @@ def _group_norm(tracer, output, input, num_groups, weight=None, bias=None, eps=1
 def _layer_norm(tracer, output, input, normalized_shape, weight=None, bias=None, eps=1e-5):
     ids = tracer.ids_of(input)
     shadow = compact(ids)
-    if shadow.any() and all(size == 1 for size in shadow.shape[-len(normalized_shape) :]):
+    if all(size == 1 for size in shadow.shape[-len(normalized_shape) :]) and shadow.any():
         tracer.put(output, ids)  # over places
         return
     if len(normalized_shape) > 1:

@@ -96,7 +96,8 @@ def _choose(tracer: "Tracer", name: str, func: Callable, args: tuple, kwargs: di
 
 def _whole(places: torch.Tensor, size: int) -> bool:
     """Whether a dimension's places are all there still, in their order, along one dimension."""
-    long = [d for d in range(places.dim()) if bool((places != places.narrow(d, 0, 1)).any())]
+    long = [d for d in range(places.dim()) if places.stride(d)]  # expanded ones do not change
+    long = [d for d in long if bool((places != places.narrow(d, 0, 1)).any())]
     if len(long) != 1 or places.shape[long[0]] != size:
         return False
     row = places.movedim(long[0], 0).reshape(size, -1)[:, 0]

@@ -181,16 +181,18 @@ def combine(
 ):
     """Arithmetic: what meets at one place is one channel. One channel spread over many is fixed instead of
     united."""
-    result = None
-    for ids in operands:
+    result, still = None, []
+    for number, ids in enumerate(operands):
         ids = compact(ids)
         ids = ids.reshape([1] * (output.dim() - ids.dim()) + list(ids.shape))
         if ids.any():
             result = ids if result is None else _meet(tracer, result, ids, why)
+        else:
+            still += tensors[number : number + 1]
     if result is None:
         tracer.put(output, constant(output.shape))
         return
-    for tensor in tensors:
+    for tensor in still:
         _along(tracer, tensor, result)
     tracer.put(output, result)
 
@@ -224,7 +226,7 @@ def _along(tracer: "Tracer", tensor: torch.Tensor, ids: torch.Tensor):
     ):
         if own and ids.shape[d] == ids.numel():
             tracer.slot(tensor, d - before, ids.reshape(-1))
-        elif not compact(tracer.ids_of(tensor)).any():
+        else:
             why = f"{tracer.where()} puts it together with what it computes from parameters, of given width"
             tracer.trace.fix(ids, why)
 

@@ -34,11 +34,8 @@ def own_function(module: nn.Module) -> str:
 def tried_out(tracer: "Tracer", module: nn.Module, inputs: tuple, named: dict, output):
     """After a module with an autograd function of its own, which may compute outside PyTorch's operations:
     what is not known of its answers is tried out, and a parameter that nobody saw fixes what went in."""
-    function = own_function(module)
-    outputs = [t for t in flat(output) if isinstance(t, torch.Tensor)] if function else []
-    if not outputs:
-        return
-    name = tracer.where()
+    outputs = [t for t in flat(output) if isinstance(t, torch.Tensor)]
+    function, name = own_function(module), tracer.where()
     prefix = "" if name == "the network" else f"{name}."
     alone = not any(module.children())  # else a parameter may only run in training
     unseen = alone and any(

@@ -8,9 +8,10 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from pruning.channels.ids import TIE, Trace, Untraceable, along, answer, compact, constant, flat
+from pruning.channels.chance import SETTLED
+from pruning.channels.ids import TIE, Trace, Untraceable, along, compact, constant, flat
 from pruning.channels.operations import follow
-from pruning.channels.outside import hidden, tried_out, watched_from_outside
+from pruning.channels.outside import hidden, own_function, tried_out, watched_from_outside
 from pruning.channels.slices import WIDTHS
 from pruning.channels.writes import assign
 from pruning.wording import first_line
@@ -55,6 +56,9 @@ class Tracer(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in ("__get__", "__set__"):  # attributes such as .shape, .T and .data
             return self._attribute(func, args, kwargs)
+        if name in SETTLED:
+            with self:
+                return SETTLED[name](func, *args, **kwargs)
         result = func(*args, **kwargs)
         outputs = [t for t in flat(result) if isinstance(t, torch.Tensor)]
         if self.opaque:
@@ -173,7 +177,10 @@ class Tracer(TorchFunctionMode):
             self.trace.unite(highest[:, None], rows, TIE)
         return highest.expand(size).clone()
 
-    def leave(self, module: nn.Module, inputs: tuple, named: dict, output) -> None:
+    def leave(self, *_) -> None:
+        self.stack.pop()
+
+    def leave_own_function(self, module: nn.Module, inputs: tuple, named: dict, output) -> None:
         with torch._C.DisableTorchFunction():  # else the tracer would see its own work
             if not self.opaque:
                 tried_out(self, module, inputs, named, output)
@@ -219,7 +226,7 @@ def _bare_widths(model: nn.Module) -> Iterator[tuple[str, tuple[str, int]]]:
 def answered(model: nn.Module, example: tuple | dict):
     """The network's answer; whatever it raises becomes one sentence."""
     try:
-        return answer(model, example)
+        return model(**example) if isinstance(example, dict) else model(*example)
     except Untraceable:
         raise
     except Exception as error:
@@ -263,7 +270,9 @@ def traced(tracer: Tracer, model: nn.Module, example: tuple | dict):
             handles += watched_from_outside(tracer, module, f"{name or 'the network'} {why}")
         elif not isinstance(module, torch.jit.ScriptModule):
             handles.append(module.register_forward_pre_hook(lambda *_, name=name: tracer.stack.append(name)))
-            handles.append(module.register_forward_hook(tracer.leave, with_kwargs=True, always_call=True))
+            own = bool(own_function(module))
+            leave = tracer.leave_own_function if own else tracer.leave
+            handles.append(module.register_forward_hook(leave, with_kwargs=own, always_call=True))
     try:
         for tensor in flat(example):
             if isinstance(tensor, torch.Tensor):

@@ -9,10 +9,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from pruning.channels.chance import SETTLED
+from pruning.channels.held import bare_widths, plain_tensors
 from pruning.channels.ids import TIE, Trace, Untraceable, along, compact, constant, flat
 from pruning.channels.operations import follow
 from pruning.channels.outside import hidden, own_function, tried_out, watched_from_outside
-from pruning.channels.slices import WIDTHS
 from pruning.channels.writes import assign
 from pruning.wording import first_line
 
@@ -48,7 +48,7 @@ class Tracer(TorchFunctionMode):
         for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
             self.owners.setdefault(id(tensor), (name, tensor))
         self.buffers = {name for name, _ in model.named_buffers()}
-        self.widths = dict(_bare_widths(model))
+        self.widths = dict(bare_widths(model))
         self.constants |= {id(tensor): tensor for tensor in plain_tensors(model)}
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -212,17 +212,6 @@ class Tracer(TorchFunctionMode):
                 slots[0] = ids.numpy()
 
 
-def _bare_widths(model: nn.Module) -> Iterator[tuple[str, tuple[str, int]]]:
-    """(module, (its attribute that holds a width, that width)) of norms without parameters and buffers."""
-    for name, module in model.named_modules():
-        held = (*module._parameters.values(), *module._buffers.values(), *module._modules.values())
-        for width in WIDTHS if name and all(part is None for part in held) else ():
-            stated = getattr(module, width, None)
-            stated = stated[0] if isinstance(stated, tuple) and len(stated) == 1 else stated
-            if isinstance(stated, int):
-                yield name, (width, stated)
-
-
 def answered(model: nn.Module, example: tuple | dict):
     """The network's answer; whatever it raises becomes one sentence."""
     try:
@@ -233,24 +222,6 @@ def answered(model: nn.Module, example: tuple | dict):
         shape = [tuple(t.shape) for t in flat(example) if isinstance(t, torch.Tensor)]
         reason = first_line(error)
         raise ValueError(f"the network does not run on an example of shape {shape}: {reason}") from error
-
-
-def plain_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
-    """Tensors that a module holds as plain attributes, neither parameters nor buffers: constants to a cut."""
-    own = ("_parameters", "_buffers", "_modules")
-    waiting = [value for module in model.modules() for name, value in vars(module).items() if name not in own]
-    seen: set[int] = set()  # a user's containers may hold themselves
-    while waiting:
-        value = waiting.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        if isinstance(value, torch.Tensor):
-            yield value
-        elif isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, (list, tuple)):
-            waiting += value
 
 
 def run_traced(model: nn.Module, example: tuple | dict) -> Tracer:

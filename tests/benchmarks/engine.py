@@ -16,7 +16,13 @@ from collections import Counter
 import torch
 
 from pruning.bench.request import PEER, peer_version
-from tests.benchmarks import engine_bench, engine_correctness, engine_coverage, engine_streams
+from tests.benchmarks import (
+    engine_bench,
+    engine_correctness,
+    engine_coverage,
+    engine_streams,
+    packages_tables,
+)
 from tests.benchmarks.engine_coverage import LIMIT, LIMIT_DOUBLE, SCOPES
 from tests.benchmarks.engine_networks import KINDS, convolutional
 from tests.benchmarks.engine_rows import ROOT, kept, machine, out_of_date, table
@@ -49,6 +55,7 @@ def write():
         "inner": inner(able),
         "correctness": correctness(),
         "verdicts": verdicts(),
+        "packages": packages_tables.lines(),
         "streams": engine_streams.lines(),
         "bench": engine_bench.lines(),
     }

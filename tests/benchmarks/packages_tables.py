@@ -27,8 +27,8 @@ def lines() -> list[str]:
         *table(("package", "side", "networks", "verdicts", "MACs left", "reach"), totals(found)),
         *("", "Layers of which nothing can be cut, by the reason that is given:", ""),
         *table(("package", "layers", "whole", "why"), whole(own)),
-        *("", "Ours, every network that is not exact or runs, and every one with less than half of its "),
-        *("layers prunable:", ""),
+        *("", "Ours: networks that neither are exact nor run, and those with under half of their layers"),
+        *("prunable:", ""),
         *(exceptions(own) or ["none."]),
         *("", "Both peers, by what they say:", ""),
         *table(("side", "verdict", "networks", "detail"), peers(found)),
@@ -83,8 +83,9 @@ def peers(found: list[dict]) -> list[list[str]]:
     gathered = defaultdict(list)
     for row in found:
         if row["side"] != "ours" and row["verdict"] not in ("exact", "runs"):
-            detail = re.sub(r"\d+", "n", row["detail"])[:LONGEST]
-            detail = "" if row["verdict"] == "wrong" else detail
+            stopped, wrong = row["verdict"] == "stopped", row["verdict"] == "wrong"
+            detail = row["detail"] if stopped else re.sub(r"\d+", "n", row["detail"])[:LONGEST]
+            detail = "" if wrong else detail
             gathered[row["side"], row["verdict"], detail].append(row["network"])
     ordered = sorted(gathered.items(), key=lambda item: (item[0][0], -len(item[1])))
     return [[side, verdict, some(names), detail] for (side, verdict, detail), names in ordered]

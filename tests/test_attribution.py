@@ -212,7 +212,7 @@ def test_what_cannot_be_attributed_is_said_in_one_sentence(small):
         ("outputs \\[images, classes\\]", lambda: pruning.score(of_maps, NAMES[0], data_for(example))),
         ("classes 0 to 2", lambda: channel_attribution(graph, "0", inputs, labels + 1)),
         ("images is 0", lambda: pruning.score(graph, NAMES[1], data, images=0)),
-        ("not finite", lambda: pruning.score(no_numbers, NAMES[2], data)),
+        ("no finite numbers", lambda: pruning.score(no_numbers, NAMES[2], data)),
         (
             "a layer with spatial maps",
             lambda: grad_cam(nn.Sequential(nn.Flatten(), model[5]), torch.zeros(1, 45, 1, 1)),

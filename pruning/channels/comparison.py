@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_map
 from pruning.channels.ids import flat
 from pruning.channels.records import Structure
 from pruning.channels.slices import Kept, named_tensors
+from pruning.devices import for_double
 
 PLACES = 36  # at which a tensor's channels are compared
 ENTRIES = 2**22  # of a decision, that are remembered
@@ -255,7 +256,7 @@ def differing(
     """How far the entries of some channel lie apart, relative to its largest (0: near enough), and [C] which
     channels do."""
     a, b = (values.movedim(channels, 0).flatten(1) for values in (a, b))
-    a, b = (values.double() if values.device.type != "mps" else values.float() for values in (a, b))
+    a, b = (for_double(values).double() for values in (a, b))
     same = (a == b) | (a.isnan() & b.isnan())
     apart = torch.where(same, 0, (a - b).abs()).nan_to_num(torch.inf).amax(1)
     each = a.abs().nan_to_num(0, 0, 0).amax(1)

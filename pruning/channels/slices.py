@@ -148,8 +148,9 @@ def _follow(modules: Mapping[str, nn.Module], name: str, kept: Mapping[int, np.n
     if own == "weight" and whole.dim() > 1:
         _follow_weight(module, shape)
     elif len(kept) == 1 and whole.numel() == max(whole.shape):  # a vector
+        stated = vars(module)
         for width in WIDTHS:
-            if getattr(module, width, None) in (whole.numel(), (whole.numel(),)):
+            if width in stated and stated[width] in (whole.numel(), (whole.numel(),)):
                 _follow_width(module, width, shape.numel())
     if not shape.numel():
         close(module)

@@ -1,7 +1,7 @@
 """The networks of docs/engine.md by name: torchvision's as it lists them, and the zoo of the tests."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 import torchvision
@@ -39,14 +39,22 @@ def network(name: str) -> tuple[nn.Module, torch.Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = seeded(built(name))
-        for side in SIDES:
-            example = torch.randn(1, 3, side, side)
-            try:
-                with torch.no_grad():
-                    model(example)
-                return model, example
-            except Exception as error:  # whatever it says of an image that it takes for too small
-                refused = error
+        return model, smallest_accepted(model, 3, SIDES)
+
+
+def smallest_accepted(model: nn.Module, channels: int, sides: Iterable[int]) -> torch.Tensor:
+    """[1, channels, side, side]: noise of the first of these sides that the network runs on.
+
+    Raises what the network raises on the last one where it accepts none.
+    """
+    for side in sides:
+        example = torch.randn(1, channels, side, side)
+        try:
+            with torch.no_grad():
+                model(example)
+            return example
+        except Exception as error:  # whatever it says of an image that it takes for too small
+            refused = error
     raise refused
 
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 import torch
 from torch import nn
 
+from tests.benchmarks.engine_networks import smallest_accepted
 from tests.zoo import seeded
 
 PACKAGES = ("timm", "segmentation_models_pytorch", "pytorchcv")
@@ -59,12 +60,4 @@ def network(package: str, name: str) -> tuple[nn.Module, torch.Tensor]:
     model = seeded(built(package, name))
     own = getattr(model, "pretrained_cfg", {}).get("input_size", (3, *getattr(model, "in_size", (224, 224))))
     sides = [side for side in SIDES if side >= 128] if package.startswith("seg") else SIDES
-    for side in dict.fromkeys([*sides, own[-1]]):
-        example = torch.randn(1, own[0], side, side)
-        try:
-            with torch.no_grad():
-                model(example)
-            return model, example
-        except Exception as error:  # whatever it says of an image that it takes for too small
-            refused = error
-    raise refused
+    return model, smallest_accepted(model, own[0], dict.fromkeys([*sides, own[-1]]))

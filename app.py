@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pruning.ui import own, page, start, wall
+from pruning.ui import own_network, page, start, wall
 
 recipe = page.begin("Start")
 st.title("How much of a network can be cut away?", anchor=False)
@@ -15,7 +15,7 @@ if not said:
 if not said:
     start.next_steps()
 start.cards(recipe)
-own.form(recipe)
+own_network.form(recipe)
 start.subtask(recipe)
 start.running()
 if not first:

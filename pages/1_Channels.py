@@ -2,23 +2,31 @@
 
 import streamlit as st
 
-from pruning.ui import channel, channels, judge, method_view, names, network, page
+from pruning.ui import (
+    channel_map,
+    criterion_duel,
+    criterion_view,
+    display_names,
+    network_drawing,
+    one_channel,
+    page,
+)
 from pruning.ui.gates import group
 
 recipe = page.begin("Channels")
 st.title("Which channels are cut?", anchor=False)
 st.markdown(
-    f"{names.subject(recipe)}: each row is a channel group. "
+    f"{display_names.subject(recipe)}: each row is a channel group. "
     "Coupled layers share one row: their channels are pruned together."
 )
-channels.controls(recipe)
-table = channels.table_of(recipe)
-channels.rank_map(recipe, table)
-channels.one_group(recipe, table)
-method_view.panel(recipe, table)
-group.panel(channels.opened(table))
-channel.panel(recipe, table)
-network.panel(recipe, channels.opened(table))
-channels.others(recipe, table)
-judge.panel(recipe, table)
-judge.labels(recipe)
+channel_map.controls(recipe)
+table = channel_map.table_of(recipe)
+channel_map.rank_map(recipe, table)
+channel_map.one_group(recipe, table)
+criterion_view.panel(recipe, table)
+group.panel(channel_map.opened(table))
+one_channel.panel(recipe, table)
+network_drawing.panel(recipe, channel_map.opened(table))
+channel_map.others(recipe, table)
+criterion_duel.panel(recipe, table)
+criterion_duel.labels(recipe)

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from pruning.ui import names, page
-from pruning.ui.prune import planning, views
+from pruning.ui import display_names, page
+from pruning.ui.prune import planning, tabs
 
 recipe = page.begin("Prune")
 st.title("Prune, repair, take away", anchor=False)
 st.markdown(
-    f"{names.subject(recipe)}: what is cut, what accuracy that leaves, and what repair and fine-tuning "
-    "bring back."
+    f"{display_names.subject(recipe)}: what is cut, what accuracy that leaves, and what repair and "
+    "fine-tuning bring back."
 )
-views.show("Prune", lambda: planning.panel(recipe))
+tabs.show("Prune", lambda: planning.panel(recipe))

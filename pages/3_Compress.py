@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from pruning.ui import names, page
+from pruning.ui import display_names, page
 from pruning.ui.compress import controls, planning
-from pruning.ui.prune import views
+from pruning.ui.prune import tabs
 
 recipe = page.begin("Compress")
 recipe = controls.shown(recipe)
 st.title("How many bits does a weight need?", anchor=False)
 st.markdown(
-    f"{names.subject(recipe)}: after pruning, weights are quantized: more bits go to channels that tell more "
-    "about the class."
+    f"{display_names.subject(recipe)}: after pruning, weights are quantized: more bits go to channels that "
+    "tell more about the class."
 )
-views.show("Compress", lambda: planning.panel(recipe))
+tabs.show("Compress", lambda: planning.panel(recipe))

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from pruning.ui import aside, page
-from pruning.ui.gates import controls, explain, result, running, seeds
+from pruning.ui import criterion_switch, page
+from pruning.ui.gates import controls, gate_function, result, seeds, training_job
 from pruning.ui.prune.result import as_text
-from pruning.ui.prune.running import others
+from pruning.ui.prune.run_job import others
 
-recipe = page.begin("Gates", aside.gated)
+recipe = page.begin("Gates", criterion_switch.gated)
 st.title("Gates that close channels in training", anchor=False)
 controls.words(recipe)
 left, right = st.columns([2, 3], gap="large")
@@ -15,17 +15,17 @@ with left:
     controls.main(recipe)
     controls.every(recipe)
 with right:
-    running.button(recipe)
+    training_job.button(recipe)
     with st.container():  # a place each, so that what comes and goes moves nothing else
-        running.status()
+        training_job.status()
     with st.container():
         result.button()
-for part in (running.courses, result.panel, seeds.section):
+for part in (training_job.courses, result.panel, seeds.section):
     with st.container():
         part()
-with right if running.shown() is None else st.container():
-    explain.function()
-explain.readings()
+with right if training_job.shown() is None else st.container():
+    gate_function.function()
+gate_function.readings()
 with st.expander("The same in Python and on the command line"):
     as_text(recipe)
-others(running.shown(), lambda recipe: recipe.trained)
+others(training_job.shown(), lambda recipe: recipe.trained)

@@ -15,14 +15,14 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from pruning.bars import Bars
 from pruning.bench.command import bench
 from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.sensitivity import SHARES
 from pruning.flags import STATE, as_flags, flags_of, recipe_of, recipe_of_run, writable
+from pruning.inspection.sensitivity import SHARES
 from pruning.models import WrongWeights
 from pruning.progress import Paused
+from pruning.progress_bars import Bars
 from pruning.terms import percent, plural
 
 app = App(
@@ -68,8 +68,8 @@ def scores(
     *, out: Annotated[Path, Parameter(help="The CSV file to write: group, channel, score, tied_to.")], **given
 ):
     """Writes every channel's score by a criterion; gdp trains its gates for that, for all of --epochs."""
-    from pruning.experiment.gating import trained_scores
-    from pruning.experiment.run import scores_of
+    from pruning.experiment.gate_training import trained_scores
+    from pruning.experiment.planning import scores_of
     from pruning.experiment.sources import load, use_threads
 
     recipe = recipe_to_score(given)
@@ -169,14 +169,14 @@ def oracle(
     **given,
 ):
     """Measures what removing each channel of a group costs, and how well each criterion predicted it."""
-    from pruning.experiment.oracle import measured
     from pruning.experiment.sources import use_threads
+    from pruning.inspection.oracle import measure_oracle
 
     recipe = recipe_of(given)
     writable(out, folder=False)
     use_threads(recipe)
     with Bars(recipe.device) as watch:
-        found = measured(recipe, group, watch)
+        found = measure_oracle(recipe, group, watch)
     out.parent.mkdir(parents=True, exist_ok=True)
     found.channels.to_csv(out, index=False)
     for message in found.messages:
@@ -204,8 +204,8 @@ def sensitivity(
     **given,
 ):
     """Measures the accuracy lost by cutting each channel group alone, as cut and after reconstruction."""
-    from pruning.experiment import sensitivity as one_by_one
     from pruning.experiment.sources import use_threads
+    from pruning.inspection import sensitivity as one_by_one
 
     recipe = recipe_of(given)
     writable(out, folder=False)

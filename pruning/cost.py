@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pruning.channels.indices import kept_by_tensor
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 
 
 class CostForm:

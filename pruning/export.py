@@ -16,12 +16,12 @@ import numpy as np
 from pruning.cost import Plan
 from pruning.latency import FILE, LatencyTable
 from pruning.quantize import Codes
-from pruning.quantize.stored import arrays_of, codes_of, stored_as
+from pruning.quantize.stored_codes import arrays_of, codes_of, stored_as
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from pruning.gates.records import GateTrace
+    from pruning.gates.gate_trace import GateTrace
 
 NEEDED = ("model.safetensors", "plan.json", "recipe.json")
 LARGEST_UNPACKED = 4 * 2**30  # bytes, of all files of a zip together
@@ -141,7 +141,7 @@ def _unpack(source: Path, folder: Path):
 def _from_folder(folder: Path, model: "nn.Module | None") -> "nn.Module":
     from safetensors import SafetensorError, safe_open
 
-    from pruning.models.fill import restore
+    from pruning.models.fill_weights import restore
     from pruning.surgery import cut
 
     missing = [name for name in NEEDED if not (folder / name).is_file()]

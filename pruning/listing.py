@@ -4,7 +4,7 @@ import textwrap
 from itertools import groupby, zip_longest
 
 from pruning import terms
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 from pruning.criteria import CRITERIA, resolve_options
 from pruning.experiment.recipe import Recipe
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pruning.experiment.preview import loaded, plan_of
+from pruning.experiment.loaded_networks import loaded
 from pruning.experiment.recipe import Recipe
+from pruning.inspection.preview import plan_of
 from pruning.progress import Watch, silent
 
 PICTURES = 60

@@ -63,16 +63,16 @@ def traces() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def lanes(server, monkeypatch) -> Iterator:
-    """InlineLanes behind the pages: what is asked waits until the test lets it be done."""
-    from pruning.ui import caches, jobs
-    from tests.inline_lanes import InlineLanes
+def workers(server, monkeypatch) -> Iterator:
+    """InlineWorkers behind the pages: what is asked waits until the test lets it be done."""
+    from pruning.ui import jobs, preview_cache
+    from tests.inline_workers import InlineWorkers
 
-    lanes = InlineLanes()
-    monkeypatch.setattr(jobs, "lanes", lambda: lanes)
-    caches._server()["asked"] = True
-    yield lanes
-    lanes.close()
+    workers = InlineWorkers()
+    monkeypatch.setattr(jobs, "workers", lambda: workers)
+    preview_cache._server()["asked"] = True
+    yield workers
+    workers.close()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -20,22 +20,22 @@ import pruning
 from pruning import gates as gating
 from pruning.__main__ import main
 from pruning.criteria import SCORED
-from pruning.experiment import (
-    Recipe,
+from pruning.experiment import Recipe
+from pruning.experiment.loaded_networks import loaded
+from pruning.inspection import (
     accuracy_now,
-    changes,
-    channel,
-    compress,
+    compress_preview,
+    criterion_duel,
+    criterion_views,
     describe,
-    judge,
-    labels,
+    label_shuffling,
+    one_channel,
     oracle,
     plan_of,
+    prediction_changes,
     scored,
-    views,
 )
-from pruning.experiment.preview import loaded
-from pruning.experiment.sensitivity import sensitivity
+from pruning.inspection.sensitivity import sensitivity
 from pruning.reconstruction import REPAIRS
 from pruning.wall import wall
 
@@ -138,7 +138,7 @@ def by_latency(recipe: Recipe, folder: Path, images: int) -> Figures:
 @part("gates, stopped and gone on with")
 def by_gates(recipe: Recipe, folder: Path, images: int) -> Figures:
     from pruning.progress import Paused
-    from pruning.train.saved import Saved
+    from pruning.train.training_state import Saved
 
     asked, state = (
         plain(recipe, criterion="gdp", allocation="gates", epochs=2, gate_epochs=1),
@@ -166,7 +166,7 @@ def by_teacher(recipe: Recipe, folder: Path, images: int) -> Figures:
 @part("a few classes, and what they are compared with")
 def by_classes(recipe: Recipe, folder: Path, images: int) -> Figures:
     asked = plain(recipe, criterion="catro", repair="recalibrate", subtask=(3, 5, 8))
-    rows = compress.subtask_now(asked).rows
+    rows = compress_preview.subtask_now(asked).rows
     return told(pruning.run(asked).report) | dict(
         zip(rows["way"], rows["correct"] / rows["images"], strict=True)
     )
@@ -174,7 +174,7 @@ def by_classes(recipe: Recipe, folder: Path, images: int) -> Figures:
 
 @part("bits before a run")
 def before_rounding(recipe: Recipe, folder: Path, images: int) -> Figures:
-    now = compress.bits_now(plain(recipe, bits=6.0, bit_choices=(4, 8)))
+    now = compress_preview.bits_now(plain(recipe, bits=6.0, bit_choices=(4, 8)))
     return {by: float(way.right.mean()) for by, way in now.ways.items()}
 
 
@@ -187,9 +187,9 @@ def by_group(recipe: Recipe, folder: Path, images: int) -> Figures:
 @part("the oracle, who is right, and whether labels matter")
 def by_removal(recipe: Recipe, folder: Path, images: int) -> Figures:
     asked, group = plain(recipe), first_group(recipe)
-    rises = oracle.measured(asked, group, images=images).channels
-    lead = judge.judged(asked, group, (0, 1), (0, 1), (2, 3), images=images).table["lead"]
-    tested = labels.labels_tested(plain(recipe, criterion="di"), shuffles=1, images=images)
+    rises = oracle.measure_oracle(asked, group, images=images).channels
+    lead = criterion_duel.measure_choices(asked, group, (0, 1), (0, 1), (2, 3), images=images).table["lead"]
+    tested = label_shuffling.labels_tested(plain(recipe, criterion="di"), shuffles=1, images=images)
     found = {name: float(rises[name].mean()) for name in ("rise", "rise_repaired")}
     return found | {"lead": float(lead.mean()), "labels": tested.lead.mean}
 
@@ -197,11 +197,11 @@ def by_removal(recipe: Recipe, folder: Path, images: int) -> Figures:
 @part("one channel, and what criteria saw")
 def by_channel(recipe: Recipe, folder: Path, images: int) -> Figures:
     asked, group = plain(recipe), first_group(recipe)
-    seen = channel.looked_into(asked, group, 0)
-    classes = channel.class_attribution(asked, group, images=images)
-    transport = views.cpot_view(asked.but(criterion="cpot"), group)
-    information = views.di_view(asked.but(criterion="di"), group)
-    views.catro_view(asked.but(criterion="catro"), group)
+    seen = one_channel.looked_into(asked, group, 0)
+    classes = one_channel.class_attribution(asked, group, images=images)
+    transport = criterion_views.cpot_view(asked.but(criterion="cpot"), group)
+    information = criterion_views.di_view(asked.but(criterion="di"), group)
+    criterion_views.catro_view(asked.but(criterion="catro"), group)
     return {
         "activation": float(seen.activity["mean"].mean()),
         "typical": float(seen.typical.mean()),
@@ -214,7 +214,7 @@ def by_channel(recipe: Recipe, folder: Path, images: int) -> Figures:
 @part("the wall, and a run of the app")
 def by_app(recipe: Recipe, folder: Path, images: int) -> Figures:
     raw, repaired = wall(plain(recipe), (recipe.cut,)).correct[:, 0]
-    report = changes.run_and_report(plain(recipe, epochs=1), str(folder / "job"))
+    report = prediction_changes.run_and_report(plain(recipe, epochs=1), str(folder / "job"))
     return told(report.report) | {"wall raw": float(raw), "wall repaired": float(repaired)}
 
 
@@ -254,7 +254,10 @@ def own_gates(recipe: Recipe, folder: Path, images: int) -> Figures:
     torch.manual_seed(0)
     model, inputs = copy.deepcopy(loaded(recipe).model), images_for(recipe)
     gates = gating.Gates(pruning.ChannelGraph(model, inputs[:1]), blocks=True)
-    mover, optimizer = gating.Mover(gates, cut=0.5, steps=6), torch.optim.SGD(model.parameters(), lr=1e-3)
+    mover, optimizer = (
+        gating.GateOptimizer(gates, cut=0.5, steps=6),
+        torch.optim.SGD(model.parameters(), lr=1e-3),
+    )
     for _ in range(6):
         optimizer.zero_grad()
         gates(inputs).square().mean().backward()

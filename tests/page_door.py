@@ -9,7 +9,7 @@ from unittest import mock
 from streamlit.runtime.scriptrunner import RerunData
 from streamlit.testing.v1 import AppTest, local_script_runner
 
-from pruning.ui import caches, jobs
+from pruning.ui import jobs, preview_cache
 from pruning.ui.visitor import owner_of
 from tests.front_door import REPOSITORY
 
@@ -47,7 +47,7 @@ def look_until(app: AppTest, true, seconds: float = 180) -> AppTest:
 
 def standing() -> list[tuple[str, str, bool]]:
     """Of every job and preview: where it stands, and whether it has told anything yet."""
-    known = list(jobs.lanes().known.values()) if caches.asked() else []
+    known = list(jobs.workers().known.values()) if preview_cache.asked() else []
     return [(job.id, job.status, bool(job.events)) for job in known]
 
 

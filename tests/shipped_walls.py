@@ -3,7 +3,7 @@
 from pruning.experiment import Recipe
 from pruning.shipped import store
 from pruning.shipped.questions import wall_parts
-from pruning.ui.wall.shown import Shown, combine
+from pruning.ui.wall.wall_data import Shown, combine
 
 
 def shipped_wall(recipe: Recipe) -> Shown | None:

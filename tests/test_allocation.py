@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis.strategies import floats, integers, sampled_from
 
 import pruning
-from pruning.channels.records import ChannelGroup, IndexMap, LayerRecord, Structure
+from pruning.channels.structure import ChannelGroup, IndexMap, LayerRecord, Structure
 from pruning.cost import macs_form, parameters_form
 
 

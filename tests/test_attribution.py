@@ -11,7 +11,7 @@ from torch import nn
 import pruning
 from pruning.attribution import channel_attribution, grad_cam
 from pruning.progress import Cancelled
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 from tests.front_door import forked
 from tests.zoo import ZOO, images_and_inside
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import pruning
-from pruning.experiment import Recipe, changes
+from pruning.experiment import Recipe
+from pruning.inspection import prediction_changes
 from pruning.train import evaluate
 
 PREDICTIONS = {
@@ -21,7 +22,7 @@ PREDICTIONS = {
 
 
 def test_images_whose_answer_turned_the_most_certain_first():
-    table = changes.changes(PREDICTIONS, ("a", "b", "c"))
+    table = prediction_changes.changes(PREDICTIONS, ("a", "b", "c"))
     assert table[["change", "image", "label", "before", "after"]].values.tolist() == [
         ["broken", 1, "b", "b", "a"],
         ["broken", 0, "a", "a", "b"],
@@ -31,13 +32,13 @@ def test_images_whose_answer_turned_the_most_certain_first():
 
 
 def test_the_difference_is_between_the_last_stage_and_the_full_network():
-    assert changes.difference(PREDICTIONS).mean == pytest.approx((2 - 3) / 5)
+    assert prediction_changes.difference(PREDICTIONS).mean == pytest.approx((2 - 3) / 5)
 
 
 def test_a_table_of_epochs_holds_whatever_an_epoch_told_and_its_columns_without_any():
-    row = dict.fromkeys(changes.HISTORY, 1) | {"distill_logits": 0.5}  # of a teacher
-    assert changes.epochs([row], changes.HISTORY)["distill_logits"].tolist() == [0.5]
-    assert list(changes.epochs([], changes.HISTORY)) == list(changes.HISTORY)
+    row = dict.fromkeys(prediction_changes.HISTORY, 1) | {"distill_logits": 0.5}  # of a teacher
+    assert prediction_changes.epochs([row], prediction_changes.HISTORY)["distill_logits"].tolist() == [0.5]
+    assert list(prediction_changes.epochs([], prediction_changes.HISTORY)) == list(prediction_changes.HISTORY)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,9 @@ def done(tmp_path_factory):
         data="digits", criterion="random", cut=0.6, repair="recalibrate", calibration=100, threads=1
     )
     folder, told = tmp_path_factory.mktemp("run"), []
-    found = changes.run_and_report(recipe, str(folder), lambda *step, **values: told.append((step, values)))
+    found = prediction_changes.run_and_report(
+        recipe, str(folder), lambda *step, **values: told.append((step, values))
+    )
     return found, folder, told
 
 
@@ -71,7 +74,7 @@ def test_a_run_reports_the_numbers_that_it_saved(done):
 def test_its_pictures_are_those_test_images(done):
     found, _, _ = done
     test = pruning.load_data("digits").test
-    assert 1 <= len(found.pictures) <= 2 * changes.PICTURES
+    assert 1 <= len(found.pictures) <= 2 * prediction_changes.PICTURES
     for image, picture in found.pictures.items():
         assert np.array_equal(picture, test.images[image])
         row = found.changes[found.changes["image"] == image].iloc[0]

@@ -10,12 +10,12 @@ from scipy.spatial.distance import cdist
 
 import pruning
 from pruning.experiment import Recipe
-from pruning.experiment.channel import class_attribution, looked_into, notes_of
-from pruning.experiment.judge import judged
-from pruning.experiment.labels import labels_tested, standard_error
 from pruning.figures import channel as drawn
-from pruning.figures import judge
-from pruning.figures.ranks import channel_table
+from pruning.figures import criterion_duel
+from pruning.figures.channel_ranks import channel_table
+from pruning.inspection.criterion_duel import measure_choices
+from pruning.inspection.label_shuffling import labels_tested, standard_error
+from pruning.inspection.one_channel import class_attribution, looked_into, notes_of
 from pruning.train import evaluate
 
 RECIPE = Recipe(data="digits", criterion="l1", calibration=60, threads=1, cut=0.5)
@@ -84,15 +84,15 @@ def test_its_kernel_is_the_writers_and_the_second_look_runs_no_pass(network):
 @pytest.mark.parametrize("name", DISTANCES)
 def test_twins_are_as_near_one_way_as_the_other(name):
     recipe = RECIPE.but(**DISTANCES[name])
-    one, other = (looked_into(recipe, GROUP, channel).twins.set_index("channel") for channel in (2, 9))
+    one, other = (looked_into(recipe, GROUP, channel).similar.set_index("channel") for channel in (2, 9))
     assert one.loc[9, "distance"] == pytest.approx(other.loc[2, "distance"], rel=1e-3, abs=1e-6)
     assert (one["distance"] >= 0).all() and one["distance"].is_monotonic_increasing and 2 not in one.index
 
 
 def test_twins_of_fpgm_are_its_own_distances(network):
     rows = network[0].get_submodule(GROUP).weight.detach().double().flatten(1).numpy()
-    twins = looked_into(RECIPE.but(criterion="fpgm"), GROUP, 4).twins
-    assert twins["distance"].to_numpy() == pytest.approx(cdist(rows, rows)[4][twins["channel"]])
+    similar = looked_into(RECIPE.but(criterion="fpgm"), GROUP, 4).similar
+    assert similar["distance"].to_numpy() == pytest.approx(cdist(rows, rows)[4][similar["channel"]])
 
 
 def test_dead_channels_and_those_without_numbers_are_told(network, tmp_path):
@@ -101,11 +101,11 @@ def test_dead_channels_and_those_without_numbers_are_told(network, tmp_path):
     torch.save(weights, tmp_path / "dead.pth")
     recipe = RECIPE.but(checkpoint=str(tmp_path / "dead.pth"), criterion="energy")
     found = looked_into(recipe, GROUP, 3)
-    assert "dead" in found.notes[0] and found.twins.empty and not found.strongest.maps.any()
-    assert drawn.twins_in_words(found.twins.assign(cut=[]), 3, found.distance).startswith(
+    assert "dead" in found.notes[0] and found.similar.empty and not found.strongest.maps.any()
+    assert drawn.similar_in_words(found.similar.assign(cut=[]), 3, found.distance).startswith(
         "There is no other channel"
     )
-    assert 3 not in looked_into(recipe, GROUP, 4).twins["channel"].to_list()
+    assert 3 not in looked_into(recipe, GROUP, 4).similar["channel"].to_list()
     odd = found.activity.assign(mean=np.where(found.activity["image"] < 2, np.nan, 1.0))
     assert f"on 2 of {len(odd)} images" in notes_of(odd)[0]
     pictures = drawn.shades(np.array([[[np.nan, 0.0], [1.0, np.inf]]]))
@@ -126,7 +126,7 @@ def test_a_channel_or_group_that_is_not_there_is_a_sentence():
 
 def test_kernels_of_one_weight_and_streams_have_a_form_too():
     slim = RECIPE.but(model="mobilenet_v2_slim", data="scenes")
-    names = [group.name for group in pruning.experiment.describe(slim).structure.groups]
+    names = [group.name for group in pruning.inspection.describe(slim).structure.groups]
     found = [looked_into(slim, names[n], 0) for n in (0, 3, len(names) - 1)]
     assert {one.kernel.shape[1:] for one in found} >= {(3, 3), (1, 1)}
     for one in found:
@@ -168,7 +168,7 @@ def test_the_judge_measures_what_cutting_costs(network):
         told.append((stage, done, total, values))
 
     choices = (1, 5, 7), (2, 3)
-    found = judged(RECIPE, GROUP, (1, 2), *choices, watch, images=70)
+    found = measure_choices(RECIPE, GROUP, (1, 2), *choices, watch, images=70)
     rows = found.table.set_index(["removal", "repaired"])
     for repaired in (False, True):
         for removal, own, other in (("alone", (1,), (2,)), ("all", *choices)):
@@ -193,7 +193,7 @@ def test_the_pair_that_is_shown_is_really_disagreed_upon(seed, cut):
         scores = {group: random.normal(size=5) for group in "abc"}
         kept = {group: np.sort(np.argsort(column)[cut:]) for group, column in scores.items()}
         tables.append(channel_table(scores, kept, name))
-    case = judge.case_of(pd.concat(tables), "l1", "di")
+    case = criterion_duel.case_of(pd.concat(tables), "l1", "di")
     gone = [
         {group: set(part.loc[part["cut"], "channel"]) for group, part in table.groupby("group")}
         for table in tables
@@ -206,27 +206,27 @@ def test_the_pair_that_is_shown_is_really_disagreed_upon(seed, cut):
     assert case.mine in own - other and case.theirs in other - own
     assert case.differ == differing[case.group] == max(differing.values())
     assert set(case.all_mine) == own and set(case.all_theirs) == other
-    assert f"channel {case.mine} of {case.group}" in judge.case_in_words(case, "l1", "di")
+    assert f"channel {case.mine} of {case.group}" in criterion_duel.case_in_words(case, "l1", "di")
     rows = tables[0][tables[0]["group"] == case.group]
-    arrows = judge.marked_bars(rows, "", case).layout.annotations
+    arrows = criterion_duel.marked_bars(rows, "", case).layout.annotations
     order = rows.sort_values("score")["channel"].tolist()
     assert [order[int(arrow.x)] for arrow in arrows] == [case.mine, case.theirs]
 
 
 def test_who_was_right_is_said_only_where_the_interval_says_so():
-    case = judge.Case("g", 1, 2, 4, 6, (4, 5), (6, 5))
+    case = criterion_duel.Case("g", 1, 2, 4, 6, (4, 5), (6, 5))
     row = {"repaired": True, "own": 0.1, "other": 0.3, "lead": 0.2, "low": 0.1, "high": 0.3}
     table = pd.DataFrame([{"removal": "alone"} | row, {"removal": "all"} | row | {"low": -0.1}])
-    words = judge.verdict_in_words(table, "l1", "di", case, 500)
+    words = criterion_duel.verdict_in_words(table, "l1", "di", case, 500)
     assert words.startswith("L1 norm was right here") and "500 hold-out images" in words
     raw = table.assign(repaired=False, lead=-0.1, low=-0.2, high=-0.05)
-    words = judge.choices_in_words(pd.concat([raw, table]), "l1", "di", case)
+    words = criterion_duel.choices_in_words(pd.concat([raw, table]), "l1", "di", case)
     assert "no difference these images can show (difference 0.2000, 95 %: -0.1000 to 0.3000); before" in words
     assert words.endswith("DI's choice costs 0.1000 nats less (difference 0.1000, 95 %: 0.0500 to 0.2000).")
     against = table.assign(lead=-0.2, low=-0.3, high=-0.1)
-    words = judge.verdict_in_words(against, "l1", "di", case, 500)
+    words = criterion_duel.verdict_in_words(against, "l1", "di", case, 500)
     assert words.startswith("DI was right here") and "95 %: 0.1000 to 0.3000" in words
-    assert len(judge.verdict(table, "l1", "di").data) == 1
+    assert len(criterion_duel.verdict(table, "l1", "di").data) == 1
 
 
 # ------------------------------------------------------------------------------------------- labels
@@ -256,10 +256,10 @@ def test_labels_are_tested_on_the_same_images_and_counted(network):
 def test_a_criterion_is_called_class_aware_only_by_two_standard_errors():
     shuffles = pd.DataFrame({"seed": [0, 1], "cut": [10, 10], "differ": [3, 4]})
     numbers = ("di", 0.1, 0.05, 0.15)
-    assert "class-aware" in judge.labels_in_words(shuffles, *numbers, True, 500)
-    without = judge.labels_in_words(shuffles, *numbers, False, 500)
+    assert "class-aware" in criterion_duel.labels_in_words(shuffles, *numbers, True, 500)
+    without = criterion_duel.labels_in_words(shuffles, *numbers, False, 500)
     assert "No benefit of the labels that these images can show" in without and "4 of the 10" in without
-    same = judge.labels_in_words(shuffles.assign(differ=0), *numbers, False, 500)
+    same = criterion_duel.labels_in_words(shuffles.assign(differ=0), *numbers, False, 500)
     assert same == (
         "Here the labels do not change what is cut: the same channels are cut in all of 2 shuffles."
     )

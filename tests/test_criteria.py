@@ -21,7 +21,7 @@ from pruning.criteria.di import (
     discriminant_losses,
     scaled_labels,
 )
-from pruning.criteria.labels import no_class_information
+from pruning.criteria.label_checks import no_class_information
 from pruning.criteria.scoring import seen_by
 from pruning.statistics import ClassScatter, DualShare
 from tests.zoo import ZOO, images_and_inside

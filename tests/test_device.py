@@ -13,12 +13,12 @@ from torch.nn import functional as F
 import pruning
 from pruning import devices
 from pruning.__main__ import main
-from pruning.bars import Bars
 from pruning.experiment import Recipe
-from pruning.experiment.preview import network_key
+from pruning.experiment.loaded_networks import network_key
 from pruning.models.registry import MODELS, KnownModel
+from pruning.progress_bars import Bars
 from pruning.reconstruction.adam import Adam
-from pruning.ui import caches
+from pruning.ui import preview_cache
 from tests import on_device, pretended
 from tests.small_data import write_npz
 from tests.zoo import ZOO
@@ -178,7 +178,9 @@ def test_auto_is_cuda_else_mps_else_the_processor(monkeypatch):
 def test_auto_and_what_it_stands_for_are_one_to_whatever_is_kept():
     auto, said = Recipe(device="auto"), Recipe(device="cpu")
     assert auto == said and network_key(auto) == network_key(said)
-    assert caches.digest(auto, caches.NETWORK) == caches.digest(said, caches.NETWORK)
+    assert preview_cache.digest(auto, preview_cache.NETWORK) == preview_cache.digest(
+        said, preview_cache.NETWORK
+    )
     assert auto.digest() == said.digest()
 
 

@@ -78,7 +78,7 @@ def test_what_is_left_falls_as_steps_go_by(monkeypatch):
 
 
 def test_the_pace_is_measured_and_leaves_the_network_alone(tmp_path):
-    from pruning.experiment.preview import loaded
+    from pruning.experiment.loaded_networks import loaded
     from pruning.models import weights_digest
 
     recipe = Recipe(data=str(write_npz(tmp_path / "small.npz", train=10)), checkpoint="none", threads=1)

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import pruning
-from pruning.experiment import Recipe, accuracy_now, describe, run, scored
-from pruning.experiment.run import planned
+from pruning.experiment import Recipe, run
+from pruning.experiment.planning import planned
 from pruning.experiment.sources import UPLOADS, located, replaced_upload
+from pruning.inspection import accuracy_now, describe, scored
 from pruning.models.load import bundled_file
 from pruning.progress import Cancelled
 from pruning.train import evaluate

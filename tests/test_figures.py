@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from pruning.criteria import CRITERIA
-from pruning.figures import agreement, group, layers, ranks
-from pruning.figures.look import CUT, LOOKS, PALETTE, colour, look
+from pruning.figures import agreement, channel_group, channel_ranks, layers
+from pruning.figures.method_style import CUT, LOOKS, PALETTE, colour, look
 from pruning.terms import title
 from tests.front_door import REPOSITORY
 
@@ -29,7 +29,7 @@ LAYERS = pd.DataFrame(
 
 
 def channels(criterion: str = "l1", kept: dict | None = None) -> pd.DataFrame:
-    return ranks.channel_table(SCORES, KEPT if kept is None else kept, criterion)
+    return channel_ranks.channel_table(SCORES, KEPT if kept is None else kept, criterion)
 
 
 def three() -> pd.DataFrame:
@@ -93,11 +93,11 @@ def test_a_channel_is_ranked_within_its_group():
     table = channels()
     assert table["rank"].tolist() == [1, 0, 0.5, 0.5, 0, 1]
     assert table["cut"].tolist() == [False, True, False, False, True, False]
-    assert ranks.ranks(np.array([7.0])).tolist() == [1.0]
+    assert channel_ranks.ranks(np.array([7.0])).tolist() == [1.0]
 
 
 def test_the_map_outlines_what_is_cut_and_tells_the_group_of_a_square():
-    figure = ranks.rank_map(channels(), {"a": "sum of |weight|", "b": "share"}, opened="b")
+    figure = channel_ranks.rank_map(channels(), {"a": "sum of |weight|", "b": "share"}, opened="b")
     stays, cut = (trace for trace in figure.data if trace.customdata is not None)
     assert list(zip(cut.y, cut.x, strict=True)) == [("a", 1), ("b", 0)]
     assert cut.marker.line.width > stays.marker.line.width == 0
@@ -108,23 +108,27 @@ def test_the_map_outlines_what_is_cut_and_tells_the_group_of_a_square():
 
 
 def test_a_wide_group_is_drawn_in_fewer_squares():
-    table = ranks.channel_table({"wide": np.arange(300.0)}, {"wide": np.arange(2, 300)}, "l1")
-    drawn = ranks.squares(table, widest=100)
+    table = channel_ranks.channel_table({"wide": np.arange(300.0)}, {"wide": np.arange(2, 300)}, "l1")
+    drawn = channel_ranks.squares(table, widest=100)
     assert len(drawn) == 100
     assert drawn.iloc[0][["first", "last", "cut", "score"]].tolist() == [0, 2, 2, 1.0]
-    assert "2 of 3 cut" in ranks.hover(drawn[:1], {"wide": "units"}, "cut")[0]
+    assert "2 of 3 cut" in channel_ranks.hover(drawn[:1], {"wide": "units"}, "cut")[0]
 
 
 def test_ranks_in_words():
-    assert "cuts 2 of 6 channels in 2 groups, the most in b (50 %)" in ranks.ranks_in_words(channels())
-    assert ranks.ranks_in_words(channels(kept={})).startswith("Nothing is cut: all 6 channels of 2 groups")
+    assert "cuts 2 of 6 channels in 2 groups, the most in b (50 %)" in channel_ranks.ranks_in_words(
+        channels()
+    )
+    assert channel_ranks.ranks_in_words(channels(kept={})).startswith(
+        "Nothing is cut: all 6 channels of 2 groups"
+    )
 
 
 # ------------------------------------------------------------------------------------------------- one group
 
 
 def test_bars_stand_in_the_order_in_which_channels_go():
-    figure = group.ranked_bars(channels().query("group == 'a'"), "units")
+    figure = channel_group.ranked_bars(channels().query("group == 'a'"), "units")
     assert figure.layout.xaxis.categoryarray == ("1", "3", "2", "0")
     cut, stays = figure.data
     assert list(cut.x) == ["1"] and list(stays.x) == ["3", "2", "0"]  # of equals the lower stays
@@ -132,17 +136,17 @@ def test_bars_stand_in_the_order_in_which_channels_go():
 
 
 def test_a_histogram_counts_every_channel_once_in_shared_bins():
-    cut, stays = group.score_histogram(channels().query("group == 'a'"), "units").data
+    cut, stays = channel_group.score_histogram(channels().query("group == 'a'"), "units").data
     assert sorted([*cut.x, *stays.x]) == [1, 2, 2, 3]
     assert cut.xbins == stays.xbins
 
 
 def test_a_group_in_words():
-    words = group.group_in_words(channels().query("group == 'a'"))
+    words = channel_group.group_in_words(channels().query("group == 'a'"))
     assert words.startswith("a: 1 of 4 channels cut. ") and "a clear step (50.0 %" in words
-    words = group.group_in_words(channels().query("group == 'b'"), "conv2; conv4")
+    words = channel_group.group_in_words(channels().query("group == 'b'"), "conv2; conv4")
     assert ", pruned together with conv2, conv4." in words and "cut first: 1" in words
-    assert group.spread_in_words(channels().query("group == 'a'"), "units") == (
+    assert channel_group.spread_in_words(channels().query("group == 'a'"), "units") == (
         "From 1 to 3 units, median 2."
     )
 
@@ -179,7 +183,7 @@ def test_spearman_is_scipys_averaged_over_groups():
     random = np.random.default_rng(0)
     one = {"a": random.normal(size=20), "b": random.normal(size=7)}
     two = {"a": random.normal(size=20), "b": -one["b"]}
-    both = pd.concat([ranks.channel_table(one, {}, "l1"), ranks.channel_table(two, {}, "di")])
+    both = pd.concat([channel_ranks.channel_table(one, {}, "l1"), channel_ranks.channel_table(two, {}, "di")])
     matrix = agreement.spearman(both)
     expected = np.mean([spearmanr(one[name], two[name]).statistic for name in one])
     assert matrix.loc["l1", "di"] == matrix.loc["di", "l1"] == pytest.approx(expected, abs=1e-12)
@@ -190,7 +194,7 @@ def test_spearman_is_scipys_averaged_over_groups():
 
 def test_a_criterion_that_calls_all_channels_equal_has_no_correlation():
     flat = {"a": np.ones(4)}
-    both = pd.concat([channels().query("group == 'a'"), ranks.channel_table(flat, {}, "random")])
+    both = pd.concat([channels().query("group == 'a'"), channel_ranks.channel_table(flat, {}, "random")])
     assert np.isnan(agreement.spearman(both).loc["l1", "random"])
     assert agreement.spearman_map(agreement.spearman(both)).data[0].text[0][1] == ""
 
@@ -218,16 +222,22 @@ def test_a_treemap_adds_up():
 
 
 def test_an_empty_table_says_why():
-    none, nothing = ranks.channel_table({}, {}), LAYERS[:0]
-    assert said(ranks.rank_map(none, {})) == ["No group of this network can be cut"]
-    assert said(group.ranked_bars(none, "units")) == said(group.score_histogram(none, "units"))
+    none, nothing = channel_ranks.channel_table({}, {}), LAYERS[:0]
+    assert said(channel_ranks.rank_map(none, {})) == ["No group of this network can be cut"]
+    assert said(channel_group.ranked_bars(none, "units")) == said(
+        channel_group.score_histogram(none, "units")
+    )
     assert said(agreement.disagreement(agreement.differences(none, "l1"), "l1"))[0].startswith(
         "No other criterion"
     )
     assert said(agreement.swap_map(none, "l1", "di")) == ["Two criteria are needed"]
     assert said(agreement.spearman_map(agreement.spearman(none))) == ["No criterion has been computed yet"]
     assert said(layers.treemap(nothing)) == ["This network has no convolution or linear layer"]
-    words = [ranks.ranks_in_words(none), group.group_in_words(none), group.spread_in_words(none, "units")]
+    words = [
+        channel_ranks.ranks_in_words(none),
+        channel_group.group_in_words(none),
+        channel_group.spread_in_words(none, "units"),
+    ]
     words += [agreement.disagreement_in_words(agreement.differences(none, "l1"), "l1")]
     words += [agreement.swaps_in_words(agreement.swaps(none, "l1", "di"), "l1", "di")]
     words += [agreement.spearman_in_words(agreement.spearman(none)), layers.treemap_in_words(nothing)]

@@ -12,10 +12,10 @@ from hypothesis.extra.numpy import arrays
 from pruning.figures import gate_agreement, gate_function
 from pruning.figures import gates as figures
 from pruning.figures.gates import CLOSED, GHOST, OPEN
-from pruning.figures.look import CUT
-from pruning.gates.records import COLUMNS, GateTrace
-from pruning.ui.gates import story
-from pruning.ui.gates.explain import function_table
+from pruning.figures.method_style import CUT
+from pruning.gates.gate_trace import COLUMNS, GateTrace
+from pruning.ui.gates import training_events
+from pruning.ui.gates.gate_function import function_table
 
 
 def trace(scaled: np.ndarray, sizes=(2, 4), eps=None) -> GateTrace:
@@ -156,17 +156,17 @@ def test_events_make_the_trace_and_what_is_resumed_goes_on_in_it():
     first = job(event(2, [1, 1, 1]), event(3), event(4, [2, 0, 1]), event(5, [3, 0, 1]), id="one")
     second = job(event(5), event(6, [9, 0, 1]), event(1, stage="tune"), id="two", after="one")
     known = {"one": first, "two": second}
-    lanes = SimpleNamespace(job=known.get)
-    chain = story.jobs_of(lanes, second)
-    assert chain == [first, second] and story.jobs_of(lanes, job(after="forgotten"))
-    told = story.trace_of(story.told(chain))
+    workers = SimpleNamespace(job=known.get)
+    chain = training_events.jobs_of(workers, second)
+    assert chain == [first, second] and training_events.jobs_of(workers, job(after="forgotten"))
+    told = training_events.trace_of(training_events.told(chain))
     assert told.rows["step"].tolist() == [2, 4, 5, 6] and told.groups == ("a", "b") and told.sizes == (1, 2)
     assert told.scaled[-1].tolist() == [9, 0, 1] and (told.steps, told.steps_per_epoch) == (8, 4)
     again = job(event(3), event(4, [7, 7, 7]), id="three", after="one")  # from an earlier step
-    kept = story.trace_of(story.told([first, again]))
+    kept = training_events.trace_of(training_events.told([first, again]))
     assert kept.rows["step"].tolist() == [2, 4] and kept.scaled[-1].tolist() == [7, 7, 7]
-    assert story.latest(story.told([first]))["left"] == 0.5
-    assert story.latest([]) is None and story.trace_of([]).rows.empty
+    assert training_events.latest(training_events.told([first]))["left"] == 0.5
+    assert training_events.latest([]) is None and training_events.trace_of([]).rows.empty
 
 
 def test_a_bin_says_what_is_open():

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from pruning import ChannelGraph, load_model
-from pruning.experiment.preview import layer_table
 from pruning.figures import network
-from pruning.figures.look import QUIET
-from pruning.ui.network import COLUMNS, link_table
+from pruning.figures.method_style import QUIET
+from pruning.inspection.preview import layer_table
+from pruning.ui.network_drawing import COLUMNS, link_table
 
 
 class Residual(nn.Module):

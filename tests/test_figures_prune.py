@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from pruning.figures import changed, structure, tradeoff, training
-from pruning.figures.look import CUT, look
+from pruning.figures import prediction_changes, structure, tradeoff, training
+from pruning.figures.method_style import CUT, look
 
 WIDTHS = pd.DataFrame(
     {
@@ -147,23 +147,26 @@ def test_training_afterwards():
 
 
 def test_classes_are_ordered_by_what_they_lost():
-    lines = [trace for trace in changed.by_class(CLASSES).data if trace.mode == "lines"]
+    lines = [trace for trace in prediction_changes.by_class(CLASSES).data if trace.mode == "lines"]
     assert [line.y[0] for line in lines] == ["cat", "dog"]  # an owl is in no test image
     assert lines[0].line.color == CUT != lines[1].line.color
-    words = changed.by_class_in_words(CLASSES)
+    words = prediction_changes.by_class_in_words(CLASSES)
     assert (
         "cat lost most: accuracy 90.0 % before" in words
         and ("dog gained most: 80.0 % before, 85.0 % now") in words
     )
     assert (
-        changed.by_class_in_words(CLASSES.assign(final=CLASSES["baseline"])) == "No class lost any accuracy."
+        prediction_changes.by_class_in_words(CLASSES.assign(final=CLASSES["baseline"]))
+        == "No class lost any accuracy."
     )
 
 
 def test_equal_accuracy_can_be_made_of_other_errors():
-    assert "the accuracy is the same" in changed.changed_in_words(3, 3, 100, 0.9)
-    assert "2 fewer right in all" in changed.changed_in_words(3, 1, 100, 0.9)
-    assert "No prediction turned right or wrong on the 100" in changed.changed_in_words(0, 0, 100, 1.0)
+    assert "the accuracy is the same" in prediction_changes.changed_in_words(3, 3, 100, 0.9)
+    assert "2 fewer right in all" in prediction_changes.changed_in_words(3, 1, 100, 0.9)
+    assert "No prediction turned right or wrong on the 100" in prediction_changes.changed_in_words(
+        0, 0, 100, 1.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,7 @@ def test_equal_accuracy_can_be_made_of_other_errors():
         (structure.structure, structure.structure_in_words, WIDTHS),
         (tradeoff.tradeoff, tradeoff.tradeoff_in_words, RUNS),
         (training.training, training.training_in_words, HISTORY),
-        (changed.by_class, changed.by_class_in_words, CLASSES),
+        (prediction_changes.by_class, prediction_changes.by_class_in_words, CLASSES),
     ],
     ids=["structure", "tradeoff", "training", "classes"],
 )

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from pruning.cost import Step
-from pruning.experiment.focus import chosen
 from pruning.figures.search_path import PRICES, path_rows, search_path, search_path_in_words
+from pruning.inspection.grad_cam_pairs import chosen
 
 STEPS = [
     Step("a", 2, 6, 0.1, 0.1, 90.0),

@@ -14,9 +14,9 @@ from torch import nn
 import pruning
 from pruning.channels.ids import answer, flat
 from pruning.channels.slices import silenced
+from pruning.gates.gate_optimizer import GateOptimizer
+from pruning.gates.gate_trace import opened, slope
 from pruning.gates.gates import Gates
-from pruning.gates.mover import Mover
-from pruning.gates.records import opened, slope
 from pruning.quantize.rounding import quantize
 from tests.zoo import ZOO, conv
 
@@ -235,7 +235,7 @@ def test_the_slope_is_the_function_s(scaled):
 def test_a_gate_whose_t_never_moves_opens_by_the_schedule_alone_and_changes_no_output():
     graph = zoo("resnet20")
     gates = Gates(graph)
-    mover = Mover(gates, 0.5, 30, 1e-4, 0.1, frozen=True)
+    mover = GateOptimizer(gates, 0.5, 30, 1e-4, 0.1, frozen=True)
     before = outputs(graph.model, graph.example)
     for _ in range(30):
         mover.move(np.random.default_rng(0).normal(size=len(gates)))
@@ -248,7 +248,7 @@ def test_a_gate_whose_t_never_moves_opens_by_the_schedule_alone_and_changes_no_o
 def test_whatever_the_loss_says_the_target_is_reached_and_every_group_keeps_its_floor(seed, cut, steps):
     gates = Gates(zoo("resnet20"), blocks=seed % 2 == 1)
     placement, random = gates.placement, np.random.default_rng(seed)
-    mover = Mover(gates, cut, steps, 1e-4, 1.0)
+    mover = GateOptimizer(gates, cut, steps, 1e-4, 1.0)
     scale = np.exp(random.normal(0, 2, len(gates)))
     for _ in range(steps):
         mover.move(scale * random.normal(-0.5, 1, len(gates)) * (1 - mover.gates.factors))
@@ -270,7 +270,7 @@ def test_a_target_out_of_reach_names_the_largest():
 
 def test_a_loss_that_would_shut_everything_is_held_at_the_floor_and_the_target_and_is_told():
     gates = Gates(zoo("resnet20"))
-    mover = Mover(gates, 0.4, 60, rate=100.0)
+    mover = GateOptimizer(gates, 0.4, 60, rate=100.0)
     for _ in range(60):
         mover.move(np.ones(len(gates)))
     mover.finish()
@@ -282,12 +282,12 @@ def test_a_loss_that_would_shut_everything_is_held_at_the_floor_and_the_target_a
 def test_going_on_from_a_state_is_as_if_nothing_had_been():
     def one(stop):
         gates = Gates(zoo("resnet20"))
-        mover = Mover(gates, 0.5, 20, 1e-4, 1.0)
+        mover = GateOptimizer(gates, 0.5, 20, 1e-4, 1.0)
         for step in range(20):
             if step == stop:
                 arrays, numbers = copy.deepcopy(mover.arrays()), mover.numbers()
                 gates = Gates(zoo("resnet20"))
-                mover = Mover(gates, 0.5, 20, 1e-4, 1.0)
+                mover = GateOptimizer(gates, 0.5, 20, 1e-4, 1.0)
                 mover.go_on(arrays, numbers)
             mover.move(np.random.default_rng(step).normal(size=len(gates)))
         return gates.scaled

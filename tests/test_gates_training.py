@@ -11,7 +11,7 @@ from torch import nn
 
 import pruning
 from pruning.gates import Gates, train_gates
-from pruning.gates.mover import Mover
+from pruning.gates.gate_optimizer import GateOptimizer
 from pruning.models import Normalization
 from pruning.progress import Paused
 from pruning.train import Saved
@@ -162,7 +162,7 @@ def test_gates_train_with_any_optimizer_in_a_loop_of_ones_own():
     torch.manual_seed(0)
     model, images, labels = Small(), torch.randn(16, 3, 32, 32), torch.arange(16) % 10
     gates = Gates(pruning.ChannelGraph(model, images[:1]))
-    mover = Mover(gates, cut=0.3, steps=20)
+    mover = GateOptimizer(gates, cut=0.3, steps=20)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     for _ in range(20):
         optimizer.zero_grad()

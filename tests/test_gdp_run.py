@@ -15,8 +15,8 @@ import torch
 from safetensors.numpy import load_file
 
 import pruning
-from pruning.experiment import changes
 from pruning.experiment.run import run
+from pruning.inspection import prediction_changes
 from pruning.models.load import bundled_file
 from pruning.progress import Cancelled
 from pruning.train import Saved, evaluate
@@ -179,7 +179,7 @@ def test_a_run_that_is_asked_to_stop_keeps_what_it_has(recipe, tmp_path):
 
 def test_gates_are_scores_for_another_allocation(recipe, tmp_path):
     uniform = recipe.but(epochs=2, gate_epochs=1, allocation="uniform", round_to=4)
-    found = changes.run_and_report(uniform, str(tmp_path / "out"))
+    found = prediction_changes.run_and_report(uniform, str(tmp_path / "out"))
     assert found.report["gates"]["absorb_difference"] is None
     inner = found.widths[found.widths["inner"]]
     assert (inner["share_cut"] > 0).all() and (inner["after"] % 4 == 0).all()

@@ -15,7 +15,7 @@ from torch.utils.data import (
 )
 
 import pruning
-from pruning.data import given
+from pruning.data import in_memory
 from tests.zoo import images_and_inside
 
 
@@ -80,7 +80,7 @@ def test_the_order_in_which_images_come_changes_nothing(sampler, known):
 
 def test_of_more_than_the_memory_holds_a_balanced_part_is_kept_whatever_the_order(known, monkeypatch):
     _, images, labels = known
-    monkeypatch.setattr(given, "LARGEST", images[0].numel() * 4 * 12)
+    monkeypatch.setattr(in_memory, "LARGEST", images[0].numel() * 4 * 12)
     one, other = (
         pruning.load_data([(images[order], labels[order])])
         for order in (torch.arange(len(images)), torch.arange(len(images)).flip(0))

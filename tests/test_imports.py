@@ -12,10 +12,20 @@ from tests.front_door import REPOSITORY, cli
 
 # A module imports only from those before it: the way of the data, then what stands on it.
 ORDER = (
-    *("progress", "devices", "bars", "wording", "terms", "task", "models", "data", "channels", "cost"),
-    *("statistics", "surgery", "optimizers"),
+    *(
+        "progress",
+        "devices",
+        "progress_bars",
+        "error_messages",
+        "terms",
+        "task",
+        "models",
+        "data",
+        "channels",
+    ),
+    *("cost", "statistics", "surgery", "optimizers"),
     *("latency", "reconstruction", "attribution", "criteria", "allocation", "train", "gates", "search"),
-    *("quantize", "export", "experiment", "wall", "shipped", "jobs"),
+    *("quantize", "export", "experiment", "inspection", "wall", "shipped", "jobs"),
     *("listing", "flags", "figures", "ui", "bench", "__main__"),
 )
 ABOVE_ALL = {

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pruning.jobs import Lanes, folder
-from pruning.jobs import lanes as module
+from pruning.jobs import Workers, folder
+from pruning.jobs import workers as module
 from tests import errands
 from tests.processes import alive, descendants, until
 
@@ -22,14 +22,14 @@ LONG = (3000, 0.01)  # 30 s in 3,000 steps
 
 
 @pytest.fixture(scope="module")
-def lanes():
-    lanes = Lanes(warm=(), memory=1 << 30)
-    yield lanes
-    lanes.close()
+def workers():
+    workers = Workers(warm=(), memory=1 << 30)
+    yield workers
+    workers.close()
 
 
-def running(lanes, *arguments, **keywords):
-    job = lanes.submit("job", errands.count, *(arguments or LONG), **keywords)
+def running(workers, *arguments, **keywords):
+    job = workers.submit("job", errands.count, *(arguments or LONG), **keywords)
     until(lambda: job.events)
     return job
 
@@ -39,44 +39,46 @@ def running(lanes, *arguments, **keywords):
 
 def test_making_lanes_and_handing_in_does_not_wait():
     start = time.monotonic()
-    lanes = Lanes(warm=())
-    job = lanes.submit("job", errands.count, 3)
+    workers = Workers(warm=())
+    job = workers.submit("job", errands.count, 3)
     assert time.monotonic() - start < 0.5 and job.status == "queued"
     assert job.result(60) == 3
-    lanes.close()
+    workers.close()
 
 
-def test_progress_comes_in_order_and_to_its_end(lanes):
-    job = lanes.submit("job", errands.count, 40, 0.01, title="counting")
+def test_progress_comes_in_order_and_to_its_end(workers):
+    job = workers.submit("job", errands.count, 40, 0.01, title="counting")
     assert job.result(60) == 40
     steps = [event.done for event in job.events]
     assert steps == sorted(set(steps)) and steps[0] == 1 and steps[-1] == 40
     assert {event.stage for event in job.events} == {"trace"} and job.events[-1].values == {"loss": 1 / 40}
     assert job.status == "done" and job.error == "" and job.title == "counting"
-    assert lanes.job(job.id) is job and job in lanes.jobs("job")
+    assert workers.job(job.id) is job and job in workers.jobs("job")
 
 
-def test_a_fast_loop_tells_its_first_and_last_step_and_few_between(lanes):
-    job = lanes.submit("job", errands.count, 20_000)
+def test_a_fast_loop_tells_its_first_and_last_step_and_few_between(workers):
+    job = workers.submit("job", errands.count, 20_000)
     job.result(60)
     assert (job.events[0].done, job.events[-1].done) == (1, 20_000) and len(job.events) < 200
 
 
-def test_values_arrive_as_plain_numbers(lanes):
-    job = lanes.submit("job", errands.values)
+def test_values_arrive_as_plain_numbers(workers):
+    job = workers.submit("job", errands.values)
     job.result(60)
     assert job.events[0].values == {"loss": 0.5, "right": 7, "message": "half"}
     assert [type(value) for value in job.events[0].values.values()] == [float, int, str]
 
 
-def test_lanes_are_two_polite_processes(lanes):
-    (one, nice), (other, _) = (lanes.submit(lane, errands.process).result(60) for lane in ("job", "preview"))
+def test_lanes_are_two_polite_processes(workers):
+    (one, nice), (other, _) = (
+        workers.submit(queue, errands.process).result(60) for queue in ("job", "preview")
+    )
     assert one != other and nice == 10
 
 
-def test_an_error_is_one_sentence(lanes, traces):
-    wrong = lanes.submit("job", errands.fail, "l3")
-    bug = lanes.submit("job", errands.divide, 0)
+def test_an_error_is_one_sentence(workers, traces):
+    wrong = workers.submit("job", errands.fail, "l3")
+    bug = workers.submit("job", errands.divide, 0)
     for job in (wrong, bug):
         assert job.wait(60) and job.status == "failed"
     assert wrong.error.startswith("there is no criterion 'l3'; did you mean 'l2'?")
@@ -85,40 +87,40 @@ def test_an_error_is_one_sentence(lanes, traces):
         wrong.result()
 
 
-def test_the_oldest_jobs_are_forgotten_with_their_results(lanes, monkeypatch):
+def test_the_oldest_jobs_are_forgotten_with_their_results(workers, monkeypatch):
     monkeypatch.setattr(module, "KEPT", 2)
     jobs = []
     for _ in range(4):
-        jobs.append(lanes.submit("job", errands.count, 1, folder=lanes.results_folder()))
+        jobs.append(workers.submit("job", errands.count, 1, folder=workers.results_folder()))
         jobs[-1].result(60)
         until(lambda: jobs[-1].wound_down)
-    lanes.submit("job", errands.count, 1).result(60)
-    assert [lanes.job(job.id) is job for job in jobs] == [False, False, True, True]
+    workers.submit("job", errands.count, 1).result(60)
+    assert [workers.job(job.id) is job for job in jobs] == [False, False, True, True]
     assert [job.folder.exists() for job in jobs] == [False, False, True, True]
 
 
-def test_an_unknown_lane_is_refused(lanes):
+def test_an_unknown_lane_is_refused(workers):
     with pytest.raises(ValueError, match="did you mean 'preview'"):
-        lanes.submit("previews", errands.count, 1)
+        workers.submit("previews", errands.count, 1)
 
 
-def test_what_cannot_be_imported_in_the_worker_is_refused_at_once(lanes):
+def test_what_cannot_be_imported_in_the_worker_is_refused_at_once(workers):
     with pytest.raises((pickle.PicklingError, AttributeError)):
-        lanes.submit("job", lambda *, watch: 1)
+        workers.submit("job", lambda *, watch: 1)
 
 
 # ------------------------------------------------------------------------------------------- queue and cancel
 
 
-def test_several_jobs_queue_and_a_preview_does_not_wait(lanes):
-    first, second, third = running(lanes), *(lanes.submit("job", errands.count, 2) for _ in range(2))
+def test_several_jobs_queue_and_a_preview_does_not_wait(workers):
+    first, second, third = running(workers), *(workers.submit("job", errands.count, 2) for _ in range(2))
     assert [job.status for job in (first, second, third)] == ["running", "queued", "queued"]
     assert [job.position for job in (first, second, third)] == [0, 1, 2]
-    assert lanes.submit("preview", errands.count, 2).result(5) == 2
-    lanes.cancel(second)
+    assert workers.submit("preview", errands.count, 2).result(5) == 2
+    workers.cancel(second)
     assert (second.status, third.position) == ("cancelled", 1)
     start = time.monotonic()
-    lanes.cancel(first)
+    workers.cancel(first)
     assert third.result(5) == 2 and time.monotonic() - start < 2  # in the first one's next step, no restart
     assert first.status == "cancelled" and not second.events
     told = len(first.events)
@@ -126,20 +128,20 @@ def test_several_jobs_queue_and_a_preview_does_not_wait(lanes):
     assert len(first.events) == told  # it has really ended
 
 
-def test_a_call_that_never_looks_is_cancelled_by_a_restart(lanes, monkeypatch):
+def test_a_call_that_never_looks_is_cancelled_by_a_restart(workers, monkeypatch):
     monkeypatch.setattr(module, "PATIENCE", 0.3)
-    before = lanes.submit("job", errands.process).result(60)[0]
-    job, after = lanes.submit("job", errands.sleep, 600), lanes.submit("job", errands.process)
+    before = workers.submit("job", errands.process).result(60)[0]
+    job, after = workers.submit("job", errands.sleep, 600), workers.submit("job", errands.process)
     until(lambda: job.began)
-    lanes.cancel(job)
+    workers.cancel(job)
     assert job.status == "cancelled"
     assert after.result(60)[0] != before
     assert not alive(before)
 
 
-def test_a_newer_preview_ends_the_session_s_older_ones(lanes):
+def test_a_newer_preview_ends_the_session_s_older_ones(workers):
     def preview(session, *about):
-        return lanes.submit("preview", errands.count, *LONG, session=session, about=about)
+        return workers.submit("preview", errands.count, *LONG, session=session, about=about)
 
     mine, yours = preview("mine", "a"), preview("yours", "a")
     beside = preview("mine", "a")
@@ -153,66 +155,69 @@ def test_a_newer_preview_ends_the_session_s_older_ones(lanes):
     newer = preview("mine", "b")
     assert mine.status == beside.status == other.status == "cancelled"
     assert not yours.finished and not newer.finished
-    lanes.submit("preview", errands.count, 1, session="mine").result(30 if lanes.cancel(yours) is None else 0)
+    workers.submit("preview", errands.count, 1, session="mine").result(
+        30 if workers.cancel(yours) is None else 0
+    )
     assert newer.status == "cancelled"
 
 
-def test_two_sessions_take_turns(lanes):
+def test_two_sessions_take_turns(workers):
     """Whoever asks for one thing does not wait for all that another has asked for."""
     greedy = [
-        lanes.submit("preview", errands.count, 30, 0.01, session="greedy", about=("curve",)) for _ in range(4)
+        workers.submit("preview", errands.count, 30, 0.01, session="greedy", about=("curve",))
+        for _ in range(4)
     ]
     until(lambda: greedy[0].began)
-    modest = lanes.submit("preview", errands.count, 2, session="modest")
-    assert lanes.ahead(modest) == greedy[:2] and modest.position == 2
+    modest = workers.submit("preview", errands.count, 2, session="modest")
+    assert workers.ahead(modest) == greedy[:2] and modest.position == 2
     assert modest.result(30) == 2 and not greedy[3].finished
     assert greedy[3].result(30) == 30
 
 
 def test_processes_that_nobody_asks_for_come_up_later_and_a_request_has_them_at_once():
     begun = time.monotonic()
-    lanes = Lanes(warm=(), after=60)
+    workers = Workers(warm=(), after=60)
     time.sleep(0.2)
-    assert lanes.connection is None
-    assert lanes.submit("preview", errands.count, 3).result(50) == 3 and time.monotonic() - begun < 55
-    lanes.close()
+    assert workers.connection is None
+    assert workers.submit("preview", errands.count, 3).result(50) == 3 and time.monotonic() - begun < 55
+    workers.close()
 
 
-def test_a_preview_leaves_jobs_alone(lanes):
-    job = running(lanes, session="mine")
-    lanes.submit("preview", errands.count, 1, session="mine").result(60)
+def test_a_preview_leaves_jobs_alone(workers):
+    job = running(workers, session="mine")
+    workers.submit("preview", errands.count, 1, session="mine").result(60)
     assert job.status == "running"
-    lanes.cancel(job)
+    workers.cancel(job)
 
 
 # --------------------------------------------------------------------------------- when processes die
 
 
-def test_a_killed_worker_loses_its_job_once_and_the_next_ones_run(lanes, tmp_path):
+def test_a_killed_worker_loses_its_job_once_and_the_next_ones_run(workers, tmp_path):
     note = tmp_path / "note"
-    job = lanes.submit("job", errands.count_and_note, str(note), *LONG)
-    waiting = [lanes.submit("job", errands.count, 2) for _ in range(2)]
+    job = workers.submit("job", errands.count_and_note, str(note), *LONG)
+    waiting = [workers.submit("job", errands.count, 2) for _ in range(2)]
     until(lambda: job.events)
     worker = job.began.values["process"]
-    assert worker in descendants(lanes.connection.process.pid)
+    assert worker in descendants(workers.connection.process.pid)
     os.kill(worker, signal.SIGKILL)
     assert job.wait(60) and job.status == "lost"
     assert job.error.count(".") == 1 and "not run again" in job.error
     assert [other.result(60) for other in waiting] == [2, 2]  # they never began, so they are no loss
-    assert lanes.submit("job", errands.count, 3).result(60) == 3
+    assert workers.submit("job", errands.count, 3).result(60) == 3
     assert note.read_text() == "begun\n"
 
 
-def test_a_worker_over_its_memory_limit_loses_its_job(lanes):
-    job = lanes.submit("preview", errands.need_memory)
+def test_a_worker_over_its_memory_limit_loses_its_job(workers):
+    job = workers.submit("preview", errands.need_memory)
     assert job.wait(60) and job.status == "lost" and "memory" in job.error
-    assert lanes.submit("preview", errands.count, 3).result(60) == 3
+    assert workers.submit("preview", errands.count, 3).result(60) == 3
 
 
-def test_a_killed_scheduler_is_replaced(lanes):
-    job, waiting = running(lanes), lanes.submit("job", errands.count, 2)
-    processes = descendants(lanes.connection.process.pid)
-    os.kill(lanes.connection.process.pid, signal.SIGKILL)
+def test_a_killed_scheduler_is_replaced(workers):
+    job, waiting = running(workers), workers.submit("job", errands.count, 2)
+    processes = descendants(workers.connection.process.pid)
+    os.kill(workers.connection.process.pid, signal.SIGKILL)
     assert job.wait(60) and job.status == "lost" and job.error
     assert waiting.result(60) == 2
     until(lambda: not any(alive(pid) for pid in processes))
@@ -220,14 +225,14 @@ def test_a_killed_scheduler_is_replaced(lanes):
 
 SERVER = """
 import sys, time
-from pruning.jobs import Lanes
+from pruning.jobs import Workers
 from tests import errands
 from tests.processes import alive, descendants, until
-lanes = Lanes(warm=())
-job = lanes.submit("job", errands.count, 3000, 0.01)
+workers = Workers(warm=())
+job = workers.submit("job", errands.count, 3000, 0.01)
 while not job.events and not job.finished:
     time.sleep(0.01)
-print(job.error or lanes.folder.path, flush=True)
+print(job.error or workers.folder.path, flush=True)
 time.sleep(60)
 """
 
@@ -257,20 +262,20 @@ def test_nothing_is_left_when_the_server_ends(how):
     server.stdout.close()
 
 
-def test_a_server_s_folder_is_not_stale_while_it_lives(lanes):
-    os.utime(lanes.folder.path, (0, 0))
+def test_a_server_s_folder_is_not_stale_while_it_lives(workers):
+    os.utime(workers.folder.path, (0, 0))
     folder.remove_stale()
-    assert lanes.folder.path.exists() and lanes.folder.path.parent == Path(tempfile.gettempdir())
-    assert lanes.folder.path.stat().st_mode & 0o077 == 0
-    assert lanes.results_folder().parent == lanes.folder.path
+    assert workers.folder.path.exists() and workers.folder.path.parent == Path(tempfile.gettempdir())
+    assert workers.folder.path.stat().st_mode & 0o077 == 0
+    assert workers.results_folder().parent == workers.folder.path
 
 
 def test_closing_while_the_processes_start_leaves_nothing():
     before = set(descendants(os.getpid()))
-    lanes = Lanes(warm=())
-    until(lambda: (lanes.folder.path / "workers").exists())
-    lanes.close()
-    assert not lanes.folder.path.exists()
+    workers = Workers(warm=())
+    until(lambda: (workers.folder.path / "workers").exists())
+    workers.close()
+    assert not workers.folder.path.exists()
     until(lambda: not any(alive(pid) for pid in set(descendants(os.getpid())) - before))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pruning.jobs import Lanes
+from pruning.jobs import Workers
 from tests import errands
 from tests.processes import alive, descendants, until
 
@@ -16,21 +16,21 @@ LONG = (3000, 0.01)  # 30 s in 3,000 steps
 
 
 @pytest.fixture
-def lanes():
-    lanes = Lanes(warm=())
-    yield lanes
-    lanes.close()
+def workers():
+    workers = Workers(warm=())
+    yield workers
+    workers.close()
 
 
-def test_only_loopback_listens_and_only_with_our_keys(lanes):
-    lanes.submit("job", errands.count, 1).result(60)
-    processes = [lanes.connection.process.pid, *descendants(lanes.connection.process.pid)]
+def test_only_loopback_listens_and_only_with_our_keys(workers):
+    workers.submit("job", errands.count, 1).result(60)
+    processes = [workers.connection.process.pid, *descendants(workers.connection.process.pid)]
     addresses = listening(processes)
     assert addresses and {host for host, _ in addresses} == {"127.0.0.1"}
     assert 8787 not in {port for _, port in addresses}
     from distributed import Client, Security
 
-    host, port = lanes.connection.client.scheduler.address.removeprefix("tls://").split(":")
+    host, port = workers.connection.client.scheduler.address.removeprefix("tls://").split(":")
     with pytest.raises(OSError):
         Client(f"tcp://{host}:{port}", timeout=1, set_as_default=False)
     with pytest.raises(OSError):
@@ -67,7 +67,7 @@ with LocalCluster(dashboard_address=None, **one) as cluster:
 
 
 def test_a_scheduler_that_is_already_there_is_used():
-    """One that knows no lanes, runs two threads, and is not ours to end."""
+    """One that knows no workers, runs two threads, and is not ours to end."""
     cluster = subprocess.Popen(
         [sys.executable, "-c", CLUSTER],
         stdin=subprocess.PIPE,
@@ -76,21 +76,21 @@ def test_a_scheduler_that_is_already_there_is_used():
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    lanes = Lanes(scheduler=cluster.stdout.readline().strip())
+    workers = Workers(scheduler=cluster.stdout.readline().strip())
     try:
-        first, second = (lanes.submit("job", errands.count, *LONG) for _ in range(2))
+        first, second = (workers.submit("job", errands.count, *LONG) for _ in range(2))
         until(lambda: first.events and second.events)  # both at once: it has two threads
-        lanes.cancel(second)
-        assert lanes.submit("preview", errands.process).result(10)[0] == cluster.pid
+        workers.cancel(second)
+        assert workers.submit("preview", errands.process).result(10)[0] == cluster.pid
     finally:
-        lanes.close()
+        workers.close()
     assert alive(cluster.pid)
     cluster.communicate("", timeout=20)
 
 
 def test_an_address_where_nobody_is_fails_in_one_sentence(monkeypatch):
     monkeypatch.setattr("pruning.jobs.connection.PATIENCE", 0.5)
-    lanes = Lanes(scheduler="tcp://127.0.0.1:9")
-    job = lanes.submit("job", errands.count, 1)
+    workers = Workers(scheduler="tcp://127.0.0.1:9")
+    job = workers.submit("job", errands.count, 1)
     assert job.wait(20) and job.status == "failed" and "127.0.0.1:9" in job.error
-    lanes.close()
+    workers.close()

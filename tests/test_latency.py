@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 import pruning
+from pruning.experiment.latency_tables import named_table, with_table
 from pruning.experiment.sources import load
-from pruning.experiment.timed import named, with_table
 from pruning.latency import FILE, LatencyTable
-from pruning.latency.ladder import between, widths
 from pruning.latency.table import Grid, Machine
+from pruning.latency.width_grid import between, widths
 from pruning.progress import silent
 from tests.front_door import forked
 
@@ -258,7 +258,7 @@ def test_a_table_of_another_machine_is_used_and_said(ran, tmp_path):
     (tmp_path / FILE).write_text(replace(LatencyTable.read(ran / FILE), machine=MACHINE).to_json())
     recipe = pruning.Recipe.from_json((ran / "recipe.json").read_text())
     recipe = replace(recipe, latency=str(tmp_path / FILE))
-    found, (told,) = with_table(load(recipe), named(recipe), None, silent)
+    found, (told,) = with_table(load(recipe), named_table(recipe), None, silent)
     assert "on another machine or setting: a processor (4 cores, 2 threads" in told
     assert found.table.machine == MACHINE and found.recipe.latency == found.table.digest
     found, told = with_table(load(replace(recipe, measure="macs", latency=None)), None, None, silent)

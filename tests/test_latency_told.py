@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruning.experiment.speed import hardly_faster
+from pruning.experiment.latency_report import hardly_faster
 from pruning.figures.latency import REST, SHOWN, folded, layer_times, layer_times_in_words
 from tests.page_door import look_until, open_page, said
 

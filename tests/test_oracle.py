@@ -10,9 +10,9 @@ from scipy.stats import spearmanr
 
 import pruning
 from pruning.experiment import Recipe
-from pruning.experiment.oracle import measured
+from pruning.inspection.oracle import measure_oracle
 from pruning.reconstruction import recalibrate
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 from pruning.train import evaluate
 from tests.front_door import forked
 
@@ -25,7 +25,7 @@ TOLD = []  # what the measurement below told its watch
 
 @pytest.fixture(scope="module")
 def found():
-    return measured(RECIPE, GROUP, lambda *event, **values: TOLD.append((event, values)), images=60)
+    return measure_oracle(RECIPE, GROUP, lambda *event, **values: TOLD.append((event, values)), images=60)
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +81,11 @@ def test_progress_counts_every_batch_and_says_how_long_it_takes(found):
 
 
 def test_a_criterion_that_cannot_score_is_named_with_the_reason(monkeypatch):
-    from pruning.experiment import oracle
+    from pruning.inspection import oracle
 
     monkeypatch.setattr(oracle, "SCORED", ("l1", "slimming"))
     bare = RECIPE.but(model="torchvision:squeezenet1_1", checkpoint="none", size=32)
-    told = measured(bare, "features.3.squeeze", images=20)
+    told = measure_oracle(bare, "features.3.squeeze", images=20)
     slimming, norms = told.messages
     assert slimming.startswith("Slimming is left out: ") and "norm" in slimming
     assert "nothing is repaired" in norms and told.criteria["criterion"].tolist() == ["l1"]
@@ -93,10 +93,10 @@ def test_a_criterion_that_cannot_score_is_named_with_the_reason(monkeypatch):
 
 
 def test_a_small_group_is_judged_by_all_subsets(monkeypatch, network):
-    from pruning.experiment import oracle
+    from pruning.inspection import oracle
 
     monkeypatch.setattr(oracle, "SMALL", 16)
-    told = measured(RECIPE.but(cut=0.13), GROUP, images=20)
+    told = measure_oracle(RECIPE.but(cut=0.13), GROUP, images=20)
     assert told.exhaustive and told.removed == 2
     model, data, _ = network
     images = data.holdout.take(np.arange(20))

@@ -16,7 +16,7 @@ from pruning.export import save
 from pruning.progress import Cancelled
 from pruning.quantize.rounding import quantize
 from pruning.quantize.weights import as_rows, from_rows
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 from pruning.train import evaluate
 from tests.zoo import ZOO
 

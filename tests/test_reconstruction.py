@@ -9,13 +9,13 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 import pruning
-from pruning.reconstruction.errors import curve, eliminated, error_curves, part_of, rises
-from pruning.reconstruction.grams import grams
+from pruning.reconstruction.error_curves import curve, eliminated, error_curves, part_of, rises
+from pruning.reconstruction.gram_matrices import grams
+from pruning.reconstruction.im2col import Call, Places
 from pruning.reconstruction.least_squares import RIDGE, solved, with_ridge
-from pruning.reconstruction.rows import Call, Places
-from pruning.search.error import by_error
-from pruning.search.expectation import Tried, expected
-from pruning.statistics.images import CalibrationImages
+from pruning.search.by_error import by_error
+from pruning.search.expected_accuracy import Tried, expected
+from pruning.statistics.calibration_images import CalibrationImages
 from tests.zoo import ZOO, cut_network
 
 
@@ -217,7 +217,7 @@ def test_the_greedy_of_errors_finds_what_trying_all_widths_finds():
     from pruning.allocation.limits import cost_of, limits_of
     from pruning.progress import silent
     from pruning.search.budget import Budget
-    from pruning.search.error import lost_at
+    from pruning.search.by_error import lost_at
     from pruning.search.progress import Progress
 
     protect = [g.name for g in graph.groups if g.inner][3:]

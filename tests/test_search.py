@@ -10,11 +10,11 @@ import pruning
 from pruning.channels.indices import cut_where_read
 from pruning.channels.slices import silenced
 from pruning.criteria.di import discriminant_information
-from pruning.experiment.run import planned
+from pruning.experiment.planning import planned
 from pruning.progress import Cancelled, silent
-from pruning.search.information import information_curves
-from pruning.search.order import Order
-from pruning.statistics.images import CalibrationImages
+from pruning.search.by_information import information_curves
+from pruning.search.removal_order import Order
+from pruning.statistics.calibration_images import CalibrationImages
 
 
 @pytest.fixture(scope="module")

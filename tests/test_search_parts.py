@@ -16,7 +16,7 @@ from pruning.criteria.catro import utilities
 from pruning.progress import silent
 from pruning.search.budget import Budget
 from pruning.search.greedy import greedy
-from pruning.search.prefix import Batch, batches, within
+from pruning.search.prefix_cache import Batch, batches, within
 from pruning.search.progress import Progress
 from pruning.search.trace_ratio import trace_ratio
 

@@ -8,11 +8,11 @@ from torch.nn import functional as F
 
 import pruning
 from pruning.experiment import Recipe
-from pruning.experiment.preview import loaded
-from pruning.experiment.sensitivity import COLUMNS, sensitivity
+from pruning.experiment.loaded_networks import loaded
+from pruning.inspection.sensitivity import COLUMNS, sensitivity
 from pruning.progress import Cancelled
 from pruning.reconstruction.least_squares import RIDGE
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 from pruning.train import evaluate
 from tests.front_door import forked
 from tests.small_data import write_npz

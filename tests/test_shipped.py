@@ -10,12 +10,13 @@ import pytest
 
 from pruning import models
 from pruning.criteria import SCORED
-from pruning.experiment import AccuracyNow, Recipe
-from pruning.experiment.preview import accuracy_now, scored
-from pruning.shipped import making, questions, stamps, store
-from pruning.shipped.making import difference, everything, stale
-from pruning.shipped.records import header_of, packed, unpacked
-from pruning.ui import caches
+from pruning.experiment import Recipe
+from pruning.inspection import AccuracyNow
+from pruning.inspection.preview import accuracy_now, scored
+from pruning.shipped import building, provenance, questions, store
+from pruning.shipped.building import difference, everything, stale
+from pruning.shipped.encoding import header_of, packed, unpacked
+from pruning.ui import preview_cache
 from tests.page_door import open_page, said
 
 PAIRS = models.bundled()
@@ -40,17 +41,21 @@ def test_it_is_small():
 
 def test_a_few_values_drawn_anew_are_as_they_are_computed():
     pair, cheap = ("vgg16_slim", "scenes"), {"describe", "scored"}
-    drawn = [question for question in making.sample(*pair, seed=3) if question.function.__qualname__ in cheap]
+    drawn = [
+        question for question in building.sample(*pair, seed=3) if question.function.__qualname__ in cheap
+    ]
     assert len(drawn) == len(cheap)
     for question in drawn:
         shipped = store.value(question.recipe, question.place)
-        assert difference(shipped, making.answered(question)) <= making.DIFFER, question.place
+        assert difference(shipped, building.answered(question)) <= building.DIFFER, question.place
 
 
 @pytest.mark.parametrize("page", ["1_Channels", "2_Prune", "3_Compress"])
 def test_a_bundled_network_s_page_opens_with_its_numbers_and_asks_nobody(page, server, monkeypatch):
     begun = []
-    monkeypatch.setattr(caches.jobs.Lanes, "submit", lambda *call, **how: begun.append(call[3].criterion))
+    monkeypatch.setattr(
+        preview_cache.jobs.Workers, "submit", lambda *call, **how: begun.append(call[3].criterion)
+    )
     app = open_page(page, model="vgg16_slim")
     assert not app.exception and not app.error
     words = {"1_Channels": "channels in", "2_Prune": "hold-out", "3_Compress": "on average"}
@@ -64,26 +69,26 @@ def test_a_bundled_network_s_page_opens_with_its_numbers_and_asks_nobody(page, s
 def test_comments_and_docstrings_are_no_change_and_another_number_is():
     code = '"""Says what."""\n\ndef half(x):\n    """Of it."""\n    return x / 2  # exact\n'
     same = "def half(x):\n\n    return (x / 2)\n"
-    assert stamps.meaning(code) == stamps.meaning(same) != stamps.meaning(same.replace("2", "3"))
-    assert "half" in stamps.meaning(code) and ast.parse(code)
+    assert provenance.meaning(code) == provenance.meaning(same) != provenance.meaning(same.replace("2", "3"))
+    assert "half" in provenance.meaning(code) and ast.parse(code)
 
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """An empty place for what ships, a few questions, and answers that are there at once."""
     monkeypatch.setattr(store, "ASSETS", tmp_path)
-    monkeypatch.setattr(making, "opening", lambda *pair: [questions.opening(*pair)[0][:5]])
-    monkeypatch.setattr(making, "answered", lambda question, watch=None: question.recipe.cut)
+    monkeypatch.setattr(building, "opening", lambda *pair: [questions.opening(*pair)[0][:5]])
+    monkeypatch.setattr(building, "answered", lambda question, watch=None: question.recipe.cut)
     yield tmp_path
     store.write(tmp_path / "none.zip", {})  # forgets what was read here
 
 
 def test_another_default_other_code_other_weights_or_versions_make_it_stale(elsewhere, monkeypatch):
     pair = PAIRS[0]
-    making.make([pair], told=lambda line: None)
+    building.make([pair], told=lambda line: None)
     assert not stale(*pair)
     for changed in ({"code": "other"}, {"weights": ""}, {"versions": {"torch": "9"}}):
-        monkeypatch.setattr(making, "stamp", lambda question, new=changed: stamps.stamp(question) | new)
+        monkeypatch.setattr(building, "stamp", lambda question, new=changed: provenance.stamp(question) | new)
         assert {why for _, why in stale(*pair)} == {f"another {next(iter(changed))}"}
     changed = questions.scores(Recipe(calibration=500))
     assert [why for _, why in stale(*pair, [changed])] == ["missing"]
@@ -98,22 +103,22 @@ def test_what_is_finished_is_kept_and_only_what_is_stale_is_computed(elsewhere, 
         computed.append(question.place)
         return 1
 
-    monkeypatch.setattr(making, "answered", answered)
+    monkeypatch.setattr(building, "answered", answered)
     with pytest.raises(KeyboardInterrupt):
-        making.make([pair], told=lambda line: None)
+        building.make([pair], told=lambda line: None)
     left = [question.place for question, _ in stale(*pair)]
     assert len(left) == len(everything(*pair)) - 3 and not set(left) & set(computed)
 
 
 def test_a_change_that_changes_no_value_is_stamped_and_one_that_does_is_told(elsewhere, monkeypatch):
     pair = ("resnet20", "digits")
-    making.make([pair], told=lambda line: None)
-    monkeypatch.setattr(making, "stamp", lambda question: stamps.stamp(question) | {"code": "new"})
+    building.make([pair], told=lambda line: None)
+    monkeypatch.setattr(building, "stamp", lambda question: provenance.stamp(question) | {"code": "new"})
     assert len(stale(*pair)) == len(everything(*pair))
-    assert making.verify(*pair, told=lambda line: None) == [] and not stale(*pair)
-    monkeypatch.setattr(making, "stamp", lambda question: stamps.stamp(question) | {"code": "newer"})
-    monkeypatch.setattr(making, "answered", lambda question, watch=None: question.recipe.cut + 1)
-    assert making.verify(*pair, told=lambda line: None) and stale(*pair)
+    assert building.verify(*pair, told=lambda line: None) == [] and not stale(*pair)
+    monkeypatch.setattr(building, "stamp", lambda question: provenance.stamp(question) | {"code": "newer"})
+    monkeypatch.setattr(building, "answered", lambda question, watch=None: question.recipe.cut + 1)
+    assert building.verify(*pair, told=lambda line: None) and stale(*pair)
 
 
 # ---------------------------------------------------------------------------------------------- as bytes

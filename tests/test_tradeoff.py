@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis.strategies import floats, integers, lists
 
 from pruning import Recipe
-from pruning.experiment import AccuracyNow, accuracy_now
-from pruning.experiment.tradeoff import COARSE, MIDDLES, between, curve, expected_at, largest_within
 from pruning.figures.cut_curve import cut_curve, cut_curve_in_words, live_rows
+from pruning.inspection import AccuracyNow, accuracy_now
+from pruning.inspection.tradeoff import COARSE, MIDDLES, between, curve, expected_at, largest_within
 
 
 def counted(raw: int, repaired: int | None, error: float | None = None) -> AccuracyNow:

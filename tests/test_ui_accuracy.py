@@ -3,9 +3,9 @@
 import pytest
 
 from pruning import Recipe
-from pruning.experiment import full_accuracy
+from pruning.inspection import full_accuracy
 from pruning.terms import percent
-from pruning.ui import baseline
+from pruning.ui import test_accuracy
 from tests.page_door import look_until, open_page, said
 
 LINK = {"data": "digits", "criterion": "l1", "calibration": "60", "threads": "1"}
@@ -14,7 +14,7 @@ PAGES = ("", "1_Channels", "2_Prune", "3_Compress", "4_Gates")
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_full_network_s_test_accuracy_is_the_same_on_every_page(page, server):
-    found = baseline.of_bundled("resnet20", "digits")
+    found = test_accuracy.of_bundled("resnet20", "digits")
     told = f"{percent(found.correct / found.images)} ({found.correct:,} of {found.images:,} test images)"
     app = open_page(page, **LINK, lesson="1")
     assert "Test accuracy, full network" in said(app) and told in said(app)
@@ -22,9 +22,9 @@ def test_the_full_network_s_test_accuracy_is_the_same_on_every_page(page, server
 
 def test_what_the_weights_file_says_is_what_is_counted():
     recipe = Recipe(data="digits", threads=1)
-    assert full_accuracy(recipe) == baseline.known(recipe)
+    assert full_accuracy(recipe) == test_accuracy.known(recipe)
     few = recipe.but(subtask=(3, 5, 8))
-    assert baseline.known(few) is None  # of three classes it has to be counted
+    assert test_accuracy.known(few) is None  # of three classes it has to be counted
     assert full_accuracy(few).images < full_accuracy(recipe).images
 
 

@@ -3,8 +3,8 @@
 from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
-from pruning.experiment import describe
-from pruning.ui import channels
+from pruning.inspection import describe
+from pruning.ui import channel_map
 from tests.page_door import look_until, open_page, said
 
 
@@ -49,8 +49,8 @@ def test_a_network_without_weights_is_one_sentence(server):
 
 def test_the_table_to_take_away_has_the_columns_of_scores_csv(server):
     described = describe(Recipe(data="digits", threads=1))
-    table = channels.ranks.channel_table({"conv1": range(16)}, {"conv1": [0, 1]}, "l1")
-    taken = channels.as_csv(table, described)
+    table = channel_map.ranks.channel_table({"conv1": range(16)}, {"conv1": [0, 1]}, "l1")
+    taken = channel_map.as_csv(table, described)
     assert list(taken.columns) == ["group", "channel", "score", "tied_to", "rank", "cut"]
     (tied,) = set(taken["tied_to"])
     assert tied.startswith("layer1.0.conv2;layer1.1.conv2;layer1.2.conv2")

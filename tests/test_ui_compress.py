@@ -8,12 +8,12 @@ from streamlit.testing.v1 import AppTest
 
 import pruning
 from pruning import Recipe
-from pruning.experiment.compress import bits_compared, bits_now, subtask_now
-from pruning.figures import bits as figures
+from pruning.figures import bit_allocation as figures
+from pruning.inspection.compress_preview import bits_compared, bits_now, subtask_now
 from pruning.quantize.rounding import quantize
 from pruning.terms import percent
 from pruning.train import evaluate
-from pruning.ui.compress.now import point_table
+from pruning.ui.compress.rounded import point_table
 from tests.page_door import look_until, open_page, said
 
 LINK = {"data": "digits", "criterion": "l1", "calibration": "60", "threads": "1", "cut": "0.1", "bits": "3"}

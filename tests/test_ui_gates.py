@@ -10,14 +10,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
-from pruning.experiment.changes import RunReport, run_and_report
-from pruning.experiment.paired import paired_difference
+from pruning.experiment.paired_bootstrap import paired_difference
 from pruning.figures.tradeoff import tradeoff_in_words
+from pruning.inspection.prediction_changes import RunReport, run_and_report
 from pruning.jobs import Event, Job, Outcome
 from pruning.train import Saved
-from pruning.train.saved import SUFFIX
+from pruning.train.training_state import SUFFIX
 from pruning.ui import jobs
-from pruning.ui.gates import story
+from pruning.ui.gates import training_events
 from pruning.ui.gates.result import difference_in_words
 from pruning.ui.prune.result import comparable
 from tests.page_door import OWNER, link_of, open_page, said
@@ -33,10 +33,10 @@ GROUPS = {"groups": ["layer1.0.conv1", "layer1.1.conv1"], "sizes": [2, 2]}
 @pytest.fixture(scope="module")
 def server(server):
     """Jobs that no worker has are taken out of the server's register afterwards."""
-    before = set(jobs.lanes().known)
+    before = set(jobs.workers().known)
     yield
-    for id in set(jobs.lanes().known) - before:
-        del jobs.lanes().known[id]
+    for id in set(jobs.workers().known) - before:
+        del jobs.workers().known[id]
 
 
 def gates_told(step: int, scaled: list[float]) -> Event:
@@ -51,7 +51,7 @@ def known(folder: Path, *events: Event, recipe: Recipe = RECIPE, outcome: Outcom
     job.wound_down = outcome is not None
     if outcome:
         job.settle(outcome)
-    jobs.lanes().known[job.id] = job
+    jobs.workers().known[job.id] = job
     return job
 
 
@@ -70,7 +70,7 @@ def report_of(difference: float | None = 2e-7) -> RunReport:
     table = pd.DataFrame(stages, columns=["stage", "accuracy"])
     table = table.assign(macs=[100, 50, 50], correct=[99, 95, 97], test_images=100, parameters=1)
     columns = {"group": ["a"], "before": [4], "after": [2], "share_cut": [0.5], "tied_to": [""]}
-    told = story.trace_of([gates_told(10, [1] * 4), gates_told(60, [0, 0, 9, 9])])
+    told = training_events.trace_of([gates_told(10, [1] * 4), gates_told(60, [0, 0, 9, 9])])
     nothing = pd.DataFrame(columns=["epoch", "loss", "holdout_loss", "holdout_accuracy", "kept"])
     widths, lead = pd.DataFrame(columns), paired_difference([[True]], [[True]])
     rest = (lead, pd.DataFrame(), {}, pd.DataFrame(), None, told, nothing)
@@ -147,11 +147,11 @@ def test_gates_at_work_are_drawn_paused_and_resumed(server, tmp_path):
     app = open_gates(criterion="gdp", job=job.id)  # a reload is a new session
     assert "Paused in epoch 1 of 3 of the gates" in said(app) and figures(app)["MACs left"] == "73.1 %"
     press(app, "Resume")
-    new = jobs.lanes().job(link_of(app)["job"])
+    new = jobs.workers().job(link_of(app)["job"])
     assert new.after == job.id and (new.folder / "state" / KEPT).exists()
     assert new.arguments == (RECIPE, str(new.folder))
     assert figures(app)["MACs left"] == "73.1 %"  # until the new one has told of its own
-    jobs.lanes().cancel(new)
+    jobs.workers().cancel(new)
 
 
 @pytest.mark.parametrize("status", ["cancelled", "failed", "lost"])

@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pruning import wording
+from pruning import error_messages
 from pruning.ui import guard, start, state
 from tests.front_door import REPOSITORY
 from tests.page_door import open_page
@@ -70,7 +70,7 @@ def test_what_goes_wrong_is_a_sentence_and_the_log_has_the_trace(place, words, w
 @pytest.mark.parametrize("place", [as_page, as_part, as_callback])
 def test_what_a_person_gave_is_told_in_its_own_words(place, monkeypatch, traces):
     monkeypatch.setattr(start, "cards", place(asks_for_another_value))
-    monkeypatch.setattr(wording, "PACKAGE", Path(__file__).parent)
+    monkeypatch.setattr(error_messages, "PACKAGE", Path(__file__).parent)
     app = open_page(data="digits", criterion="l1")
     if place is as_callback:
         next(button for button in app.button if button.label == "Press").click().run()

@@ -4,7 +4,7 @@ with it, and it ends with its last page."""
 from streamlit.testing.v1 import AppTest
 
 from pruning.jobs import Job
-from pruning.ui import measuring
+from pruning.ui import measurement
 from tests.page_door import OWNER, TOKEN, said
 from tests.processes import until
 
@@ -15,14 +15,14 @@ def two_measurements():
     import streamlit as st
 
     from pruning import Recipe
-    from pruning.ui import caches, measuring
+    from pruning.ui import measurement, preview_cache
     from tests import errands
 
-    measuring.take_up()
+    measurement.take_up()
     for name in ("one", "other"):
-        question = partial(caches.ask, errands.count, Recipe(), key=name, title=f"Oracle of {name}")
-        measuring.on_request(f"Measure {name}", question, st.write, help="Seconds.")
-    caches.ask(errands.count, Recipe(), key="seen", about=st.text_input("Look at", "this", key="seen"))
+        question = partial(preview_cache.ask, errands.count, Recipe(), key=name, title=f"Oracle of {name}")
+        measurement.on_request(f"Measure {name}", question, st.write, help="Seconds.")
+    preview_cache.ask(errands.count, Recipe(), key="seen", about=st.text_input("Look at", "this", key="seen"))
 
 
 def opened(token: str = TOKEN) -> AppTest:
@@ -39,13 +39,13 @@ def labels(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
 
 
-def test_a_measurement_is_ended_by_nothing_but_its_button(lanes):
+def test_a_measurement_is_ended_by_nothing_but_its_button(workers):
     app = press(opened(), "Measure one")
-    (one,) = lanes.jobs("measurement")
+    (one,) = workers.jobs("measurement")
     app.text_input(key="seen").set_value("that").run()  # asks for a preview about something else
     press(app, "Measure other")
-    other, _ = lanes.jobs("measurement")
-    assert not one.finished and not other.finished and lanes.jobs("preview")
+    other, _ = workers.jobs("measurement")
+    assert not one.finished and not other.finished and workers.jobs("preview")
     assert "It waits for what you asked before: Oracle of one." in said(app)
     again, stranger = opened(), opened(token="of-another-browser")  # a reload, and somebody else
     assert labels(again).count("Cancel") == 2 and "Oracle of one" in said(again)
@@ -57,10 +57,10 @@ def test_a_measurement_is_ended_by_nothing_but_its_button(lanes):
     assert one.status == "cancelled" and not other.finished and "Measure one" in labels(app)
 
 
-def test_a_measurement_lasts_as_long_as_a_page_of_its_visitor(lanes, monkeypatch):
-    monkeypatch.setattr(measuring, "GRACE", 0.0)
-    holders, job = {}, lanes.known.setdefault("a", Job("measurement", b"", "Oracle", owner=OWNER))
-    first, reloaded = (measuring.Held(lanes, holders) for _ in range(2))
+def test_a_measurement_lasts_as_long_as_a_page_of_its_visitor(workers, monkeypatch):
+    monkeypatch.setattr(measurement, "GRACE", 0.0)
+    holders, job = {}, workers.known.setdefault("a", Job("measurement", b"", "Oracle", owner=OWNER))
+    first, reloaded = (measurement.Held(workers, holders) for _ in range(2))
     first.hold(job), reloaded.hold(job)
     first.release()
     until(lambda: holders[job] == {reloaded})

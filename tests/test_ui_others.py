@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pruning import Recipe
-from pruning.experiment.changes import run_and_report
+from pruning.inspection.prediction_changes import run_and_report
 from pruning.jobs import Event, Job, Outcome
 from pruning.train import Saved
-from pruning.train.saved import SUFFIX
+from pruning.train.training_state import SUFFIX
 from pruning.ui import jobs
 from tests.page_door import OWNER, open_page, said
 
@@ -21,15 +21,15 @@ PLAIN = Recipe(criterion="l1", data="digits", threads=1, epochs=2)
 STRANGER = "the-token-of-somebody-else"
 
 
-pytestmark = pytest.mark.usefixtures("lanes")
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 def known(folder: Path, *, recipe: Recipe = PLAIN, title: str = SECRET, began: bool = True, **told) -> Job:
     job = Job("job", pickle.dumps((run_and_report, (recipe, str(folder)))), title, folder=folder, **told)
-    job.ahead_of = lambda job: len(jobs.lanes().ahead(job))
+    job.ahead_of = lambda job: len(jobs.workers().ahead(job))
     if began:
         job.began, job.wound_down = Event("began", 0, 1, {}, time.time()), True
-    jobs.lanes().known[job.id] = job
+    jobs.workers().known[job.id] = job
     return job
 
 
@@ -97,4 +97,4 @@ def test_a_job_on_a_file_of_somebody_else_is_looked_at_and_not_trained_again(tmp
     app = open_page("4_Gates", **GDP.to_query(), job=job.id)  # a link with another recipe, which opens
     next(button for button in app.button if button.label == "Train with this seed too").click().run()
     assert "secret.th, which you have not given here" in app.warning[0].value
-    assert jobs.lanes().jobs("job") == [job]
+    assert jobs.workers().jobs("job") == [job]

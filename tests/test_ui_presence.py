@@ -7,20 +7,20 @@ import pytest
 
 from pruning.experiment.recipe import Recipe
 from pruning.jobs.job import Event, Job
-from pruning.ui import presence as module
-from pruning.ui.presence import GRACE, Presence
-from pruning.ui.prune.counting import first_images
+from pruning.ui import session_presence as module
+from pruning.ui.prune.accuracy_questions import first_images
+from pruning.ui.session_presence import GRACE, Presence
 from tests.processes import until
 
 
-class Lanes:
-    """Lanes without processes: cancelled jobs are listed."""
+class Workers:
+    """Workers without processes: cancelled jobs are listed."""
 
     def __init__(self, *jobs: Job):
         self.known, self.cancelled, self.closed = list(jobs), [], False
 
-    def jobs(self, lane: str) -> list[Job]:
-        return [job for job in self.known if job.lane == lane and job not in self.cancelled]
+    def jobs(self, queue: str) -> list[Job]:
+        return [job for job in self.known if job.queue == queue and job not in self.cancelled]
 
     def cancel(self, job: Job):
         self.cancelled.append(job)
@@ -34,42 +34,42 @@ def preview(session: str) -> Job:
 def watched(monkeypatch):
     """Presence over previews of two sessions, and the set of browsers that Streamlit knows."""
     mine, yours = preview("mine"), preview("yours")
-    lanes, browsers = Lanes(mine, yours), {"browser of mine", "browser of yours"}
+    workers, browsers = Workers(mine, yours), {"browser of mine", "browser of yours"}
     monkeypatch.setattr(module, "gone", lambda name: name is not None and name not in browsers)
-    found = Presence(lanes)
+    found = Presence(workers)
     for job in (mine, yours):
         monkeypatch.setattr(module.state, "session_id", lambda job=job: job.session)
         here = SimpleNamespace(session_id=f"browser of {job.session}")
         monkeypatch.setattr(module, "get_script_run_ctx", lambda here=here: here)
         found.wants(job)
-    yield found, lanes, browsers, mine, yours
-    lanes.closed = True
+    yield found, workers, browsers, mine, yours
+    workers.closed = True
 
 
 def test_a_closed_or_reloaded_page_s_previews_end_at_once_and_no_others(watched):
-    _, lanes, browsers, mine, yours = watched
+    _, workers, browsers, mine, yours = watched
     time.sleep(0.4)
-    assert lanes.cancelled == []
+    assert workers.cancelled == []
     browsers.discard("browser of mine")
     begun = time.monotonic()
-    until(lambda: mine in lanes.cancelled)
-    assert time.monotonic() - begun < 0.8 and yours not in lanes.cancelled
+    until(lambda: mine in workers.cancelled)
+    assert time.monotonic() - begun < 0.8 and yours not in workers.cancelled
 
 
 def test_what_the_left_page_asked_for_ends_unless_the_new_one_wants_it(watched):
-    found, lanes, _, mine, yours = watched
+    found, workers, _, mine, yours = watched
     found.leave([mine, yours])
     found.wants(yours)
-    until(lambda: mine in lanes.cancelled, GRACE + 2)
-    assert yours not in lanes.cancelled
+    until(lambda: mine in workers.cancelled, GRACE + 2)
+    assert yours not in workers.cancelled
 
 
 def test_it_ends_at_once_where_it_is_in_the_new_page_s_way(watched, monkeypatch):
-    found, lanes, _, mine, _ = watched
+    found, workers, _, mine, _ = watched
     monkeypatch.setattr(module.state, "session_id", lambda: "mine")
     found.leave([mine])
     found.goes_on()
-    assert lanes.cancelled == [mine]
+    assert workers.cancelled == [mine]
 
 
 def test_a_count_shows_its_first_images_marked_as_such():

@@ -5,11 +5,11 @@ import json
 from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
-from pruning.experiment import describe
-from pruning.experiment.tradeoff import COARSE
+from pruning.inspection import describe
+from pruning.inspection.tradeoff import COARSE
 from pruning.terms import percent
 from pruning.ui import jobs
-from pruning.ui.prune import controls, counting
+from pruning.ui.prune import accuracy_questions, controls
 from tests.front_door import typed
 from tests.page_door import look_until, open_page, said
 
@@ -87,13 +87,13 @@ def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run
         open_prune(**LINK, size="16", cut="0.4", criterion="l2", repair="recalibrate", epochs="1"), counted
     )
     press(app, "Prune and fine-tune")
-    (id,) = [job.id for job in jobs.lanes().jobs("job")][:1]
+    (id,) = [job.id for job in jobs.workers().jobs("job")][:1]
     assert app.query_params["job"] in (id, [id])
     again = open_prune(**LINK, size="16", cut="0.4", criterion="l2", job=id)  # a reload is a new session
     look_until(again, lambda app: "Done, L2 norm" in said(app))
     assert {"Repaired", "Fine-tuned", "Measured time", "Same answers"} <= set(figures(again))
     assert {"What changed", "What both networks look at"} <= {heading.value for heading in again.subheader}
-    report = jobs.lanes().job(id).result().report
+    report = jobs.workers().job(id).result().report
     assert figures(again)["Fine-tuned"] == percent(report["accuracy"]["tuned"])
     assert f"**Test accuracy**, on {report['test_images']} test images" in said(again)
     command = again.code[-1].value
@@ -153,12 +153,12 @@ def test_a_greedy_search_is_asked_for_stopped_and_its_path_drawn(server):
 
 
 def test_the_slider_s_own_cut_is_counted_first_and_alone_matched():
-    steps = [*dict.fromkeys(counting.order(Recipe(cut=0.37)))]
+    steps = [*dict.fromkeys(accuracy_questions.order(Recipe(cut=0.37)))]
     assert steps[:2] == [(0.37, "reconstruct", True), (0.37, "reconstruct", False)]
     assert [cut for cut, how, _ in steps if how == "match"] == [0.37]
     assert [cut for cut, _, raw_only in steps if not raw_only][:7] == [0.37, 0.37, *COARSE]
     assert [cut for cut, _, raw_only in steps if raw_only] == [0.37, *COARSE]
-    plain = [*counting.order(Recipe(cut=0.5, criterion="l1", repair="recalibrate"))]
+    plain = [*accuracy_questions.order(Recipe(cut=0.5, criterion="l1", repair="recalibrate"))]
     assert {how for _, how, _ in plain} == {"recalibrate"}
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from pruning import Recipe
 from pruning.flags import as_flags
-from pruning.ui import names, state
-from pruning.ui.spoken import spoken
+from pruning.ui import display_names, state
+from pruning.ui.page_messages import in_page_words
 from tests.front_door import REPOSITORY
 from tests.page_door import link_of, open_page
 
@@ -64,7 +64,7 @@ def test_a_wrong_link_is_refused_in_one_sentence(wrong, right):
     ],
 )
 def test_an_error_names_settings_as_they_are_typed_or_as_the_page_has_them(error, typed, shown):
-    assert as_flags(error) == typed and spoken(error) == shown
+    assert as_flags(error) == typed and in_page_words(error) == shown
 
 
 @pytest.mark.parametrize("page", [path.stem for path in sorted((REPOSITORY / "pages").glob("*.py"))])
@@ -113,10 +113,23 @@ def test_a_link_whose_upload_is_gone_asks_for_that_file():
 
 
 def test_names_as_they_are_written():
-    assert names.network("resnet20") == "ResNet-20" and names.network("resnet110_b") == "ResNet-110 B"
-    assert names.network("torchvision:vgg11_bn") == "vgg11_bn"
-    assert names.network("vgg16_slim") == "VGG-16 slim" and names.network("mobilenet_v2") == "MobileNetV2"
-    assert names.data("scenes") == "scenes" and names.data("/some/where/birds.npz") == "birds.npz"
-    assert names.data("sha256:" + "0" * 64 + "#birds.npz") == names.name_of("birds.npz") == "birds.npz"
-    assert [names.count(n) for n in (9_999, 269_722, 40_551_040)] == ["9,999", "270 k", "40.6 M"]
-    assert [names.percent(share) for share in (0.5, 0.375, 0.9804)] == ["50 %", "37.5 %", "98 %"]
+    assert (
+        display_names.network("resnet20") == "ResNet-20"
+        and display_names.network("resnet110_b") == "ResNet-110 B"
+    )
+    assert display_names.network("torchvision:vgg11_bn") == "vgg11_bn"
+    assert (
+        display_names.network("vgg16_slim") == "VGG-16 slim"
+        and display_names.network("mobilenet_v2") == "MobileNetV2"
+    )
+    assert (
+        display_names.data("scenes") == "scenes"
+        and display_names.data("/some/where/birds.npz") == "birds.npz"
+    )
+    assert (
+        display_names.data("sha256:" + "0" * 64 + "#birds.npz")
+        == display_names.name_of("birds.npz")
+        == "birds.npz"
+    )
+    assert [display_names.count(n) for n in (9_999, 269_722, 40_551_040)] == ["9,999", "270 k", "40.6 M"]
+    assert [display_names.percent(share) for share in (0.5, 0.375, 0.9804)] == ["50 %", "37.5 %", "98 %"]

@@ -9,14 +9,14 @@ import pytest
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
-from pruning.experiment import FullAccuracy
 from pruning.experiment.sources import located
+from pruning.inspection import FullAccuracy
 from pruning.models.load import new_model
-from pruning.ui import caches, state
+from pruning.ui import preview_cache, state
 from pruning.ui.uploads import KEPT, Store
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY
-from tests.inline_lanes import InlineLanes
+from tests.inline_workers import InlineWorkers
 from tests.page_door import link_of, open_page, said
 
 TOLD = FullAccuracy(1234, 2000, 2000)
@@ -119,45 +119,47 @@ def open_own(app: AppTest) -> AppTest:
     return app.button(key="open own").click().run()
 
 
-def served(app: AppTest, lanes: InlineLanes, *titles: str) -> AppTest:
+def served(app: AppTest, workers: InlineWorkers, *titles: str) -> AppTest:
     """The page once the worker has done what it was asked under these titles, and no wall."""
-    for job in [job for job in lanes.queue if job.title in titles]:
-        lanes.queue.remove(job)
-        lanes.do(job)
+    for job in [job for job in workers.waiting if job.title in titles]:
+        workers.waiting.remove(job)
+        workers.do(job)
     app.run()
     assert not app.exception
     return app
 
 
 @pytest.mark.parametrize("name", NO_FILES)
-def test_a_file_that_is_none_is_a_sentence_in_the_form(name, lanes, tmp_path):
+def test_a_file_that_is_none_is_a_sentence_in_the_form(name, workers, tmp_path):
     kind, told = NO_FILES[name]
     FAULTY[name](tmp_path / name)
     app = open_page()
     for field, path in {"weights": WEIGHTS, kind: tmp_path / name}.items():
         give(app, FIELDS[field], path)
-    (error,) = served(open_own(app), lanes, "Opening").error
+    (error,) = served(open_own(app), workers, "Opening").error
     assert told in error.value and "checkpoint" not in app.query_params  # what was open stays open
     assert not (tmp_path / "ran").exists()
 
 
-def test_weights_of_another_network_open_as_that_one(lanes, tmp_path):
+def test_weights_of_another_network_open_as_that_one(workers, tmp_path):
     save_file(new_model("resnet32", 10).state_dict(), tmp_path / "deep.safetensors")
     app = open_own(give(open_page(), "Weights", tmp_path / "deep.safetensors"))
-    served(app, lanes, "Opening")
+    served(app, workers, "Opening")
     assert "does not fit resnet20" in app.error[0].value and "resnet32" in app.error[0].value
     assert app.selectbox(key="own model").value == "resnet20"
-    served(app.button(key="open as resnet32").click().run(), lanes, "Opening")
+    served(app.button(key="open as resnet32").click().run(), workers, "Opening")
     link = link_of(app)
     assert link["model"] == "resnet32" and not app.error and link["checkpoint"].endswith("#deep.safetensors")
 
-    caches._kept("full_accuracy", caches.digest(state.read_link(link)[0], caches.NETWORK))["value"] = TOLD
+    preview_cache._kept(
+        "full_accuracy", preview_cache.digest(state.read_link(link)[0], preview_cache.NETWORK)
+    )["value"] = TOLD
     again = open_page(**link)  # a reload, or another tab
     assert "1,234 of 2,000 test images" in said(again)
     assert not again.file_uploader[0].label.startswith("Give") and not again.info
-    wrong = served(open_page(**link | {"model": "resnet44"}), lanes, "Structure")
+    wrong = served(open_page(**link | {"model": "resnet44"}), workers, "Structure")
     assert "resnet32" in wrong.error[0].value
-    assert served(wrong, lanes, "Opening").button(key="open as resnet32")
+    assert served(wrong, workers, "Opening").button(key="open as resnet32")
 
     stranger = open_page(token="of-another-browser", **link)
     assert "deep.safetensors" in stranger.info[0].value and not stranger.title
@@ -169,7 +171,7 @@ def test_weights_of_another_network_open_as_that_one(lanes, tmp_path):
     assert stranger.title and not stranger.info
 
 
-def test_torchvisions_networks_can_be_chosen(lanes):
+def test_torchvisions_networks_can_be_chosen(workers):
     app = open_page()
     app.selectbox(key="own model").select("torchvision:squeezenet1_1").run()
     open_own(app)
@@ -177,8 +179,8 @@ def test_torchvisions_networks_can_be_chosen(lanes):
     assert app.selectbox(key="own model").value == "torchvision:squeezenet1_1"
     app.checkbox(key="own random").check()
     app.number_input(key="own size").set_value(48)
-    served(open_own(app), lanes, "Opening")
+    served(open_own(app), workers, "Opening")
     told = {"model": "torchvision:squeezenet1_1", "checkpoint": "none", "size": "48"}
     assert told.items() <= link_of(app).items() and not app.error
-    assert "48 x 48" in {metric.value for metric in served(app, lanes, "Structure").metric}
+    assert "48 x 48" in {metric.value for metric in served(app, workers, "Structure").metric}
     assert "torchvision:squeezenet1_1" in open_page(model="torchvision:squeezenet11").error[0].value

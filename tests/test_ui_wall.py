@@ -12,7 +12,7 @@ from pruning import Recipe
 from pruning.criteria import SCORED
 from pruning.shipped.keys import apart_from_cut
 from pruning.terms import title
-from pruning.ui.wall import component, pictures, shown
+from pruning.ui.wall import component, pictures, wall_data
 from pruning.wall import CUTS, STEPS, Wall
 from tests.page_door import look_until, open_page
 from tests.shipped_walls import shipped_wall
@@ -56,10 +56,10 @@ def test_large_and_oblong_pictures_become_small_squares():
 
 
 def test_a_wall_known_in_part_says_so():
-    known = shown.combine([wall(0.0, 0.5), wall(0.25)], cuts=(0.0, 0.25, 0.5, 0.75))
+    known = wall_data.combine([wall(0.0, 0.5), wall(0.25)], cuts=(0.0, 0.25, 0.5, 0.75))
     assert known.predictions[0] == ([0, 0, 0], [25, 25, 25], [50, 50, 50], None)
     assert known.correct[1] == (2, 2, 2, None) and not known.complete
-    assert shown.combine([wall(*CUTS)]).complete
+    assert wall_data.combine([wall(*CUTS)]).complete
 
 
 def test_a_live_wall_asks_for_every_cut_once_and_for_the_full_network_first():

@@ -8,10 +8,10 @@ from streamlit.testing.v1 import AppTest
 from pruning import Recipe
 from pruning.criteria.catro import trace_ratio, utilities
 from pruning.criteria.transport import map_center
-from pruning.experiment.preview import scored
-from pruning.experiment.views import catro_view, cpot_view, di_view, map_moves
-from pruning.figures import discriminant, taps, transport
+from pruning.figures import discriminant_information, transport, transport_on_filters
 from pruning.figures import trace_ratio as planes
+from pruning.inspection.criterion_views import catro_view, cpot_view, di_view, map_moves
+from pruning.inspection.preview import scored
 from tests.page_door import look_until, open_page, said
 
 TINY = {"model": "resnet20", "data": "digits", "calibration": 60, "threads": 1}
@@ -44,7 +44,7 @@ def test_a_view_of_cpot_has_the_distances_that_the_scores_are(kind):
         assert view.kernel == (16, 3, 3) and view.agreement["l1"] > 0.7
         difference = 0.5 * np.abs(view.distributions - view.barycenter).sum(axis=1)
         assert view.distances == pytest.approx(difference)
-        figure = taps.filter_figure(view.distributions, view.barycenter, view.kernel, some)
+        figure = transport_on_filters.filter_figure(view.distributions, view.barycenter, view.kernel, some)
         drawn = sum(np.abs(bar.y).sum() for bar in figure.data[:2]) / 2 / 144  # the bars are what has to move
         assert drawn == pytest.approx(view.distances[7], rel=1e-4)
 
@@ -119,16 +119,16 @@ def test_the_channel_that_is_looked_at_stands_beside_one_from_the_other_end():
 def test_filters_are_bars_or_where_they_are_many_kernels(inputs):
     random = np.random.default_rng(0)
     mass = random.dirichlet(np.ones(inputs * 9), size=3)
-    some = (taps.Shown(0, 0.1, True), taps.Shown(2, 0.2, False))
-    figure = taps.filter_figure(mass, mass.mean(axis=0), (inputs, 3, 3), some)
+    some = (transport_on_filters.Shown(0, 0.1, True), transport_on_filters.Shown(2, 0.2, False))
+    figure = transport_on_filters.filter_figure(mass, mass.mean(axis=0), (inputs, 3, 3), some)
     assert {trace.type for trace in figure.data} == ({"bar", "scatter"} if inputs == 4 else {"heatmap"})
     assert "channel 0 (is cut): 0.1" in words_of(figure) and "channel 2 (stays): 0.2" in words_of(figure)
-    sheet = taps.tiles(np.arange(inputs * 9.0), (inputs, 3, 3))
+    sheet = transport_on_filters.tiles(np.arange(inputs * 9.0), (inputs, 3, 3))
     assert sheet[:3, 4:7].ravel().tolist() == list(range(9, 18)) and np.isnan(sheet[:, 3]).all()
 
 
 def test_maps_and_quantiles_are_drawn_beside_the_barycenter():
-    some = (taps.Shown(0, 0.1, True), taps.Shown(1, 0.2, False))
+    some = (transport_on_filters.Shown(0, 0.1, True), transport_on_filters.Shown(1, 0.2, False))
     maps = np.random.default_rng(0).dirichlet(np.ones(12), size=2).reshape(2, 3, 4)
     moves = map_moves(maps, maps.mean(axis=0))
     figure = transport.map_figure(maps, maps.mean(axis=0), moves, some)
@@ -148,8 +148,8 @@ def test_the_rank_correlation_is_always_told_and_when_it_is_l1_in_another_dress(
 
 def test_dis_curve_is_marked_where_the_slider_cuts():
     channels = pd.DataFrame({"channel": [2, 0, 1], "lost": [0.1, 0.2, 0.5], "kept": [0.8, 0.7, 0.5]})
-    told = discriminant.with_fates(channels, rows_of(np.array([2.0, 3.0, 1.0]), 1))
-    figure = discriminant.curve(told, 1, chosen=0)
+    told = discriminant_information.with_fates(channels, rows_of(np.array([2.0, 3.0, 1.0]), 1))
+    figure = discriminant_information.curve(told, 1, chosen=0)
     gone, there = figure.data
     assert gone.x.tolist() == [0, 1] and there.y.tolist() == pytest.approx([0.7, 0.5, 0.0])
     assert (
@@ -157,15 +157,19 @@ def test_dis_curve_is_marked_where_the_slider_cuts():
         and "channel 0 is removed here" in words_of(figure)
         and "K - 1" in words_of(figure)
     )
-    words = discriminant.curve_in_words(told, "taylor", 1, 60)
+    words = discriminant_information.curve_in_words(told, "taylor", 1, 60)
     assert "0.8 of at most 1" in words and "87 % of it is kept" in words and "not the quantity" in words
     assert (
         "Channel 0 is number 2 of 3 in the order of removal (0.2) and stays"
-    ) in discriminant.losses_in_words(told, "exact", 0)
-    assert "0.9999 of K - 1. That is interpolation" in discriminant.share_in_words(0.99996)
-    assert "interpolation" not in discriminant.share_in_words(0.99)
-    assert "first-order" in discriminant.losses(told, "taylor").layout.yaxis.title.text  # never just "DI"
-    assert "hold no information" in discriminant.curve_in_words(told.assign(kept=0.0), "exact", 1, 60)
+    ) in discriminant_information.losses_in_words(told, "exact", 0)
+    assert "0.9999 of K - 1. That is interpolation" in discriminant_information.share_in_words(0.99996)
+    assert "interpolation" not in discriminant_information.share_in_words(0.99)
+    assert (
+        "first-order" in discriminant_information.losses(told, "taylor").layout.yaxis.title.text
+    )  # never just "DI"
+    assert "hold no information" in discriminant_information.curve_in_words(
+        told.assign(kept=0.0), "exact", 1, 60
+    )
 
 
 def test_a_parallel_of_catros_line_parts_what_stays_from_what_goes():
@@ -213,9 +217,9 @@ def test_the_page_says_why_one_channel_goes(server):
 @pytest.mark.parametrize("lesson, distribution", [(None, "filters"), ("1", "maps")])
 def test_a_lesson_opens_cpot_where_the_difference_can_be_seen(lesson, distribution):
     def page():
-        from pruning.ui import choices, state
+        from pruning.ui import recipe_controls, state
 
-        choices.criterion(state.recipe_now())
+        recipe_controls.criterion(state.recipe_now())
 
     app = AppTest.from_function(page, default_timeout=60)
     app.session_state["looking at"] = {"lesson": lesson} if lesson else {}

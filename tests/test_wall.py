@@ -3,7 +3,7 @@
 import numpy as np
 
 from pruning.experiment import Recipe, run
-from pruning.experiment.preview import loaded
+from pruning.experiment.loaded_networks import loaded
 from pruning.wall import picture_rows, wall
 from tests.front_door import cli
 from tests.shipped_walls import shipped_wall

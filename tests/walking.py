@@ -22,12 +22,12 @@ from streamlit.testing.v1 import AppTest
 from pruning import Recipe, models
 from pruning.allocation import ALLOCATIONS, MEASURES, SEARCHED
 from pruning.criteria import CRITERIA
-from pruning.experiment import describe
-from pruning.experiment.recipe import Repair
+from pruning.experiment.recipe_fields import Repair
+from pruning.inspection import describe
 from pruning.ui import jobs
 from tests.front_door import REPOSITORY
 from tests.heard import listening
-from tests.inline_lanes import InlineLanes
+from tests.inline_workers import InlineWorkers
 from tests.page_door import open_page, parts_of, tick
 
 PAGES = ("", *(path.stem for path in sorted((REPOSITORY / "pages").glob("*.py"))))
@@ -91,20 +91,20 @@ def groups(model: str, data: str) -> tuple[str, ...]:
 class Walker:
     """Goes through combinations, one at a time. seconds: given to previews at a time."""
 
-    def __init__(self, lanes: InlineLanes, traces: list[str], seconds: float):
-        self.lanes, self.traces, self.seconds = lanes, traces, seconds
+    def __init__(self, workers: InlineWorkers, traces: list[str], seconds: float):
+        self.workers, self.traces, self.seconds = workers, traces, seconds
 
     def walk(self, combination: Mapping[str, Any]) -> list[str]:
         """Opens the page and looks at it as it fills, changes something, and looks again. Returns what went
         wrong, as traces; empty if nothing did."""
         st.cache_resource.clear()  # a server that has just been started
-        self.lanes.anew()
+        self.workers.anew()
         self.traces.clear()
         app = open_page(combination["page"], **link_of(combination))
         if combination["state"] != "nothing yet":
             tick(app)  # the first time a part only paints itself; from then on it asks
         self.look(app, combination["state"])
-        ended = [f"a page at rest has ended what it asked for: {job.title}" for job in self.lanes.cancelled]
+        ended = [f"a page at rest has ended what it asked for: {job.title}" for job in self.workers.cancelled]
         stale = parts_of(app)
         getattr(self, f"change_{combination['change']}")(app, combination)
         tick(app, stale)  # their turn had come when the page was changed
@@ -120,7 +120,7 @@ class Walker:
         if state != "nothing yet":
             tick(app)
         if state == "done":
-            self.lanes.work(self.seconds)
+            self.workers.work(self.seconds)
             tick(app.run())
 
     # ------------------------------------------------------------------------------------------- the changes
@@ -182,11 +182,11 @@ def choose(widgets, key: str, value) -> bool:
 
 @contextmanager
 def walker(seconds: float) -> Iterator[Walker]:
-    """The pages' lanes are those of this process meanwhile."""
-    lanes = InlineLanes()
-    with mock.patch.object(jobs, "lanes", lambda: lanes), listening() as traces:
-        yield Walker(lanes, traces, seconds)
-    lanes.close()
+    """The pages' workers are those of this process meanwhile."""
+    workers = InlineWorkers()
+    with mock.patch.object(jobs, "workers", lambda: workers), listening() as traces:
+        yield Walker(workers, traces, seconds)
+    workers.close()
     st.cache_resource.clear()
 
 

@@ -19,12 +19,12 @@ from pruning.allocation.shares import (
     settle,
     uniform,
 )
-from pruning.channels.records import ChannelGroup, Structure
+from pruning.channels.structure import ChannelGroup, Structure
 from pruning.cost import Plan, macs_form, parameters_form
 from pruning.criteria.scores import Scores
+from pruning.error_messages import choose
 from pruning.latency import LatencyTable
 from pruning.terms import MEASURE_NAMES, percent
-from pruning.wording import choose
 
 ALLOCATIONS = ("uniform", "global")
 SEARCHED = ("greedy", "trace-ratio", "error")  # by pruning.search

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 from pruning.cost import CostForm, macs_form, parameters_form
+from pruning.error_messages import choose
 from pruning.latency import LatencyTable
-from pruning.wording import choose
 
 MOST_SHARES = 500  # that are tried of a cost which is not steady: each takes some 30 microseconds
 

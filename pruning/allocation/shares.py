@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from pruning.allocation.limits import MOST_SHARES, Cost, Limits, must_reach
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 from pruning.criteria.scores import Scores
 
 

@@ -11,12 +11,12 @@ from captum.attr import LayerActivation, LayerGradientXActivation, LayerIntegrat
 from torch import nn
 
 from pruning.attribution.taps import Taps
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
+from pruning.error_messages import choose, first_line
 from pruning.progress import Watch, silent
 from pruning.statistics.collect import Found, as_it_was, maps_of
-from pruning.statistics.records import Attribution
-from pruning.statistics.views import onto_channels, positions
-from pruning.wording import choose, first_line
+from pruning.statistics.layer_sides import onto_channels, positions
+from pruning.statistics.specifications import Attribution
 
 Batches = Callable[[int], Iterable[tuple[torch.Tensor, torch.Tensor]]]
 

@@ -8,8 +8,8 @@ from captum.attr import LayerAttribution, LayerGradCam
 from torch import nn
 
 from pruning.attribution.taps import scores_of
+from pruning.error_messages import choose
 from pruning.statistics.collect import as_it_was
-from pruning.wording import choose
 
 BATCH = 32  # images at a time
 

@@ -12,7 +12,7 @@ from itertools import count
 import torch
 from torch import nn
 
-from pruning.channels.records import LayerRecord, Structure
+from pruning.channels.structure import LayerRecord, Structure
 from pruning.statistics.collect import Observer
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pruning.bench.measure import ROOT, processor
 from pruning.bench.request import PEER, SIDES, peer_version, versions
 from pruning.criteria import SCORED
+from pruning.error_messages import choose
 from pruning.experiment.recipe import Recipe
 from pruning.progress import Watch, silent
-from pruning.wording import choose
 
 OURS = ("l1", "l2", "fpgm", "taylor", "di", "catro", "cpot", "reconstruction")  # where none are named
 WIDTHS = ("uniform", "error")

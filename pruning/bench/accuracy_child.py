@@ -19,14 +19,14 @@ import torch
 import pruning
 from pruning.bench.accuracy import PEER_REPAIRS, REPAIRS, SCOPES
 from pruning.bench.peer_pruner import Peer
+from pruning.error_messages import first_line
+from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.run import planned, scores_of
 from pruning.experiment.sources import Loaded, load, use_threads
 from pruning.reconstruction import recalibrate
 from pruning.search import errors_of
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 from pruning.train import evaluate
-from pruning.wording import first_line
 
 Say = Callable[[dict], None]
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from pruning.bench.request import SHAPE, THREADS
 from pruning.bench.sides import SIDE, Clock, Done
-from pruning.wording import first_line
+from pruning.error_messages import first_line
 
 STATUS = Path("/proc/self/status")  # Linux; elsewhere there are no figures for memory
 FORWARD = 5  # forward passes timed

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from pruning.bars import Bars
 from pruning.bench import accuracy_table, table
 from pruning.bench.accuracy import measure_accuracy
 from pruning.bench.measure import measure
 from pruning.flags import flags_of, recipe_of, writable
+from pruning.progress_bars import Bars
 
 FIELDS = "model data checkpoint normalize size calibration threads".split()
 

@@ -24,8 +24,8 @@ from pruning.bench.request import (
     peer_version,
     versions,
 )
+from pruning.error_messages import choose
 from pruning.progress import Watch, silent
-from pruning.wording import choose
 
 ROOT = Path(__file__).resolve().parents[2]  # where `pruning` can be imported from
 LOOK = 0.02  # seconds between two looks at a process

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from pruning.bench.accuracy import NEAR, WAYS
 from pruning.experiment.sources import Loaded
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 from pruning.terms import percent
 
 BATCH = 64  # images a gradient of its Taylor criterion is averaged over, as in its benchmark of criteria

@@ -3,6 +3,6 @@
 `records` needs NumPy only, so the app can hold a network's structure without loading torch.
 """
 
-from pruning.channels.records import ChannelGroup, IndexMap, LayerRecord, Structure
+from pruning.channels.structure import ChannelGroup, IndexMap, LayerRecord, Structure
 
 __all__ = ["ChannelGroup", "IndexMap", "LayerRecord", "Structure"]

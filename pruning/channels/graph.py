@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from pruning.channels.heads import ONLY_TRAINING, trace_heads
 from pruning.channels.ids import MULTIPLY, TIE, Call, Trace, classes_of, flat
-from pruning.channels.input import must_be_traceable
-from pruning.channels.randomness import own_random_numbers
-from pruning.channels.records import ChannelGroup, IndexMap, LayerRecord, Structure
+from pruning.channels.input_checks import must_be_traceable
+from pruning.channels.random_state import own_random_numbers
+from pruning.channels.structure import ChannelGroup, IndexMap, LayerRecord, Structure
 from pruning.channels.tracer import run_traced
+from pruning.channels.training_heads import ONLY_TRAINING, trace_heads
 from pruning.channels.verification import verified
 
 BOTH_WAYS = "its weight is used both ways round, to write and to read the same channels"

@@ -18,7 +18,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import nn
 
-from pruning.channels.chance import Settled
+from pruning.channels.random_draws import Settled
 
 ADD, MULTIPLY, TIE, STRUCTURE = "add", "multiply", "tie", "structure"
 

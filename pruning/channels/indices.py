@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 
 
 def kept_by_tensor(structure: Structure, kept: Mapping[int, np.ndarray]) -> dict[str, dict[int, np.ndarray]]:

@@ -5,16 +5,13 @@ Convolutions and linear layers read some and write others, norms keep them.
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from pruning.channels.ids import STRUCTURE, Call, Untraceable, along, compact, constant, unite_rows
 from pruning.channels.reductions import only_places
-
-if TYPE_CHECKING:
-    from pruning.channels.tracer import Tracer
+from pruning.channels.tensor_ids import TensorIds
 
 
 def _convolution(tracer, output, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -92,7 +89,7 @@ def _mixed(tracer, output, weight, read: torch.Tensor, groups: int, *, transpose
     return written
 
 
-def _filters(tracer: "Tracer", weight: torch.Tensor, read: torch.Tensor, written: torch.Tensor):
+def _filters(tracer: TensorIds, weight: torch.Tensor, read: torch.Tensor, written: torch.Tensor):
     """A buffer as weight is a bank of filters that nobody trains: no criterion scores it, no repair refits
     it."""
     name = tracer.owners.get(id(weight), ("",))[0]
@@ -101,13 +98,13 @@ def _filters(tracer: "Tracer", weight: torch.Tensor, read: torch.Tensor, written
             tracer.trace.fix(ids, f"{name} is a buffer, a bank of filters of given width")
 
 
-def _aside(tracer: "Tracer", shadow: torch.Tensor, dimension: int) -> bool:
+def _aside(tracer: TensorIds, shadow: torch.Tensor, dimension: int) -> bool:
     """Whether a layer reads one dimension while channels lie along another: it works on each alone. shadow:
     the ids of what it reads, compact."""
     return shadow.shape[dimension] == 1 and not only_places(tracer.trace, shadow, list(range(shadow.dim())))
 
 
-def _alone(tracer: "Tracer", kind: str, output, input, weight, bias, read: list[int], each: int):
+def _alone(tracer: TensorIds, kind: str, output, input, weight, bias, read: list[int], each: int):
     """A layer that mixes places, once for every channel. read: the dimensions that it reads."""
     ids = tracer.ids_of(input)
     why = f"{tracer.where()} mixes places of every channel alone"
@@ -156,12 +153,12 @@ def matrix_product(tracer, output, input, other):
     _called(tracer, "linear", other, 1, 0, _places(tracer, output, -1), output)
 
 
-def _places(tracer: "Tracer", tensor: torch.Tensor, dimension: int) -> int:
+def _places(tracer: TensorIds, tensor: torch.Tensor, dimension: int) -> int:
     """At how many places of one image a layer works, wherever its windows or regions are kept."""
     return tensor.numel() // max(1, tensor.shape[dimension]) // tracer.batch
 
 
-def _written(tracer: "Tracer", weight: torch.Tensor, dimension: int | None, width: int) -> torch.Tensor:
+def _written(tracer: TensorIds, weight: torch.Tensor, dimension: int | None, width: int) -> torch.Tensor:
     """Fresh ids for what a layer writes; the same ones again when it runs a second time."""
     owner = tracer.owners.get(id(weight))
     known = tracer.trace.slots.get(owner[0], {}).get(dimension) if owner and dimension is not None else None
@@ -169,7 +166,7 @@ def _written(tracer: "Tracer", weight: torch.Tensor, dimension: int | None, widt
 
 
 def _called(
-    tracer: "Tracer", kind: str, weight, output, input, macs_each: int, made, groups: int = 1, alone=None
+    tracer: TensorIds, kind: str, weight, output, input, macs_each: int, made, groups: int = 1, alone=None
 ):
     """Notes a run of a layer. macs_each: as `Call`'s, but of all channels where it works on each `alone`."""
     owner = tracer.owners.get(id(weight))
@@ -188,7 +185,7 @@ def _called(
 
 
 def constant_cost(
-    tracer: "Tracer", name: str, func: Callable, args: tuple, kwargs: dict, output: torch.Tensor
+    tracer: TensorIds, name: str, func: Callable, args: tuple, kwargs: dict, output: torch.Tensor
 ):
     """Counts what an operation that cannot be cut costs by running it once more; products of two activations
     (attention) are left out."""

@@ -2,16 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
 from pruning.channels.ids import ADD, TIE, along, compact, flat, unite_rows
 from pruning.channels.reductions import CHANNELS, lie
-
-if TYPE_CHECKING:
-    from pruning.channels.tracer import Tracer
+from pruning.channels.tensor_ids import TensorIds
 
 LAYOUT = frozenset(
     """view reshape flatten permute transpose unsqueeze squeeze expand expand_as repeat roll unbind narrow
@@ -23,7 +20,9 @@ LAYOUT = frozenset(
 CHOOSING = ("__getitem__", "narrow", "select", "index_select")
 
 
-def move(tracer: "Tracer", name: str, func: Callable, args: tuple, kwargs: dict, outputs: list[torch.Tensor]):
+def move(
+    tracer: TensorIds, name: str, func: Callable, args: tuple, kwargs: dict, outputs: list[torch.Tensor]
+):
     if name in _OWN:
         _OWN[name](tracer, outputs[0], *args, **kwargs)
         return
@@ -46,7 +45,7 @@ def move(tracer: "Tracer", name: str, func: Callable, args: tuple, kwargs: dict,
 
 
 def _shadow(
-    tracer: "Tracer", name: str, func: Callable, args: tuple, kwargs: dict, outputs: list
+    tracer: TensorIds, name: str, func: Callable, args: tuple, kwargs: dict, outputs: list
 ) -> list[torch.Tensor]:
     """The same operation, on the ids. `view` becomes `reshape`, since expanded ids have other strides."""
     if name == "view" and not isinstance(args[1] if len(args) > 1 else None, torch.dtype):
@@ -74,7 +73,7 @@ def _run(func: Callable, args: tuple, kwargs: dict, instead: Callable) -> list[t
     return [ids for ids in flat(result) if isinstance(ids, torch.Tensor)]
 
 
-def _choose(tracer: "Tracer", name: str, func: Callable, args: tuple, kwargs: dict, now: torch.Tensor):
+def _choose(tracer: TensorIds, name: str, func: Callable, args: tuple, kwargs: dict, now: torch.Tensor):
     """A slice or an index that leaves some channels out, or takes them in another order, follows no cut; one
     over places, or one entry of a stack, does."""
     source, was = args[0], compact(tracer.ids_of(args[0]))
@@ -104,14 +103,14 @@ def _whole(places: torch.Tensor, size: int) -> bool:
     return torch.equal(row, torch.arange(size))
 
 
-def _rolled(tracer: "Tracer", source: torch.Tensor, shifts, dims=None):
+def _rolled(tracer: TensorIds, source: torch.Tensor, shifts, dims=None):
     ids = tracer.ids_of(source)
     dims = range(source.dim()) if dims in (None, ()) else dims if isinstance(dims, (list, tuple)) else [dims]
     if any(lie(tracer.trace, ids, [d % source.dim()]) == CHANNELS for d in dims):
         tracer.trace.fix(ids, f"{tracer.where()} rolls its channels by a literal number")
 
 
-def _pad(tracer: "Tracer", output, input, pad, mode="constant", value=None):
+def _pad(tracer: TensorIds, output, input, pad, mode="constant", value=None):
     ids = tracer.ids_of(input)
     shadow = compact(ids)
     padded = [input.dim() - 1 - place // 2 for place, amount in enumerate(pad) if amount]
@@ -124,21 +123,21 @@ def _pad(tracer: "Tracer", output, input, pad, mode="constant", value=None):
     tracer.put(output, F.pad(ids, tuple(pad), value=int(padding)))
 
 
-def _concatenate(tracer: "Tracer", output, tensors, dim=0, **_named):
+def _concatenate(tracer: TensorIds, output, tensors, dim=0, **_named):
     dim = _named.get("axis", dim) % output.dim()
     tensors = [tensor for tensor in tensors if tensor.dim() == output.dim()]
     sizes = [tensor.shape[dim] for tensor in tensors]
     _join(tracer, output, [compact(tracer.ids_of(tensor)) for tensor in tensors], dim, sizes)
 
 
-def _stack(tracer: "Tracer", output, tensors, dim=0):
+def _stack(tracer: TensorIds, output, tensors, dim=0):
     dim %= output.dim()
     _join(
         tracer, output, [compact(tracer.ids_of(t)).unsqueeze(dim) for t in tensors], dim, [1] * len(tensors)
     )
 
 
-def _join(tracer: "Tracer", output, shadows: list[torch.Tensor], dim: int, sizes: list[int]):
+def _join(tracer: TensorIds, output, shadows: list[torch.Tensor], dim: int, sizes: list[int]):
     widest = [max(shadow.shape[d] for shadow in shadows) for d in range(output.dim())]
     parts = [
         shadow.expand([size if d == dim else widest[d] for d in range(output.dim())])
@@ -150,7 +149,7 @@ def _join(tracer: "Tracer", output, shadows: list[torch.Tensor], dim: int, sizes
     tracer.put(output, torch.cat(parts, dim))
 
 
-def _glu(tracer: "Tracer", output, input, dim=-1):
+def _glu(tracer: TensorIds, output, input, dim=-1):
     """Halves that lose the same places."""
     ids = tracer.ids_of(input)
     value, gate = ids.chunk(2, dim)
@@ -166,7 +165,7 @@ _OWN = {
 }
 
 
-def _tie_split_channels(tracer: "Tracer", ids: torch.Tensor, shape: torch.Size):
+def _tie_split_channels(tracer: TensorIds, ids: torch.Tensor, shape: torch.Size):
     """A view that splits the channel dimension into (g, C / g): the g parts must lose the same places."""
     shadow = compact(ids)
     long = [d for d, size in enumerate(shadow.shape) if size > 1]
@@ -188,7 +187,7 @@ def _tie_split_channels(tracer: "Tracer", ids: torch.Tensor, shape: torch.Size):
         unite_rows(tracer.trace, shadow.reshape(shape[position], -1), TIE)
 
 
-def _tie_parts(tracer: "Tracer", name: str, source, outputs, args, kwargs):
+def _tie_parts(tracer: TensorIds, name: str, source, outputs, args, kwargs):
     """Halves of a chunk lose the same places; parts of literal sizes cannot be cut. A stack may be taken
     apart in any way."""
     place = 1 if name == "unbind" else 2

@@ -15,11 +15,11 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from pruning.channels.held import plain_tensors
 from pruning.channels.ids import answer, flat
-from pruning.channels.records import LayerRecord, Structure
+from pruning.channels.in_place_writes import sharing
+from pruning.channels.module_attributes import plain_tensors
+from pruning.channels.structure import LayerRecord, Structure
 from pruning.channels.tracer import evaluating, hidden
-from pruning.channels.writes import sharing
 
 JOINING = frozenset("add iadd radd sub isub rsub cat concat concatenate stack hstack vstack setitem".split())
 

@@ -8,19 +8,16 @@ still a right answer, with a reason.
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 
 from pruning.channels.ids import ADD, MULTIPLY, compact, constant, flat
+from pruning.channels.in_place_writes import assign, shared
 from pruning.channels.layers import PARAMETRIC, constant_cost, matrix_product
 from pruning.channels.layout import LAYOUT, move
 from pruning.channels.reductions import CHANNELS, REDUCING, lie, only_places, reduce
-from pruning.channels.trying import kept_apart
-from pruning.channels.writes import assign, shared
-
-if TYPE_CHECKING:
-    from pruning.channels.tracer import Tracer
+from pruning.channels.tensor_ids import TensorIds
+from pruning.channels.unknown_operations import kept_apart
 
 KEEP = frozenset(
     """relu relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid tanh softplus
@@ -58,7 +55,7 @@ MIXING = PRODUCTS | frozenset(
 
 
 def follow(
-    tracer: "Tracer", name: str, func: Callable, args: tuple, kwargs: dict, outputs: list[torch.Tensor]
+    tracer: TensorIds, name: str, func: Callable, args: tuple, kwargs: dict, outputs: list[torch.Tensor]
 ):
     """Gives every output its ids. `name` is the operation's own; an in-place form does what the plain one
     does."""
@@ -96,7 +93,7 @@ def follow(
             tracer.made[output] = wide
 
 
-def _table(tracer: "Tracer", plain: str, func: Callable, args, kwargs, tensors, ids, outputs):
+def _table(tracer: TensorIds, plain: str, func: Callable, args, kwargs, tensors, ids, outputs):
     elementwise = len(tensors) > 1 or plain not in ("max", "min", "where")  # the same names do two things
     if plain in POOL:
         _pool(tracer, plain, ids, outputs)
@@ -112,13 +109,13 @@ def _table(tracer: "Tracer", plain: str, func: Callable, args, kwargs, tensors, 
         _unknown(tracer, plain, func, args, kwargs, tensors, ids, outputs)
 
 
-def _by_matrix(tracer: "Tracer", input, other) -> bool:
+def _by_matrix(tracer: TensorIds, input, other) -> bool:
     """Whether a product is a linear layer: of an activation, and of a matrix that the network holds or
     derives."""
     return other.dim() == 2 and tracer.owned(other) and not tracer.owned(input)
 
 
-def _counts(name: str, args: tuple, tensors: list[torch.Tensor], tracer: "Tracer") -> bool:
+def _counts(name: str, args: tuple, tensors: list[torch.Tensor], tracer: TensorIds) -> bool:
     """Whether an operation in no table may multiply by a matrix of the network's: then it has a cost."""
     factors = args[1:] if name in ("baddbmm", "addbmm", "addmm") else tensors
     return name not in KNOWN and any(tracer.owned(t) and t.dim() > 1 for t in flat(factors) if _is(t))
@@ -128,7 +125,7 @@ def _is(value) -> bool:
     return isinstance(value, torch.Tensor)
 
 
-def _unknown(tracer: "Tracer", name: str, func: Callable, args, kwargs, tensors, ids, outputs):
+def _unknown(tracer: TensorIds, name: str, func: Callable, args, kwargs, tensors, ids, outputs):
     """Follows an operation in no table where it can be tried out; else fixes what it touches, and counts what
     it costs, which stays as it is."""
     counts = _counts(name, args, tensors, tracer)
@@ -154,7 +151,7 @@ def _unknown(tracer: "Tracer", name: str, func: Callable, args, kwargs, tensors,
         constant_cost(tracer, name, func, args, kwargs, outputs[0])
 
 
-def _pool(tracer: "Tracer", name: str, ids: list[torch.Tensor], outputs: list[torch.Tensor]):
+def _pool(tracer: TensorIds, name: str, ids: list[torch.Tensor], outputs: list[torch.Tensor]):
     """Windows over places: whatever lies before them stays."""
     source, spatial = ids[0], re.search(r"([123])d", name)
     places = list(range(source.dim() - (int(spatial[1]) if spatial else source.dim() - 2), source.dim()))
@@ -173,7 +170,7 @@ def _pool(tracer: "Tracer", name: str, ids: list[torch.Tensor], outputs: list[to
 
 
 def combine(
-    tracer: "Tracer",
+    tracer: TensorIds,
     tensors: list[torch.Tensor],
     operands: list[torch.Tensor],
     output: torch.Tensor,
@@ -197,7 +194,7 @@ def combine(
     tracer.put(output, result)
 
 
-def _meet(tracer: "Tracer", one: torch.Tensor, other: torch.Tensor, why: str) -> torch.Tensor:
+def _meet(tracer: TensorIds, one: torch.Tensor, other: torch.Tensor, why: str) -> torch.Tensor:
     spread = [ids for ids, over in ((one, other), (other, one)) if _spread(tracer, ids, over)]
     for ids in spread:
         tracer.trace.fix(ids, "one channel of it is spread over many others")
@@ -208,13 +205,13 @@ def _meet(tracer: "Tracer", one: torch.Tensor, other: torch.Tensor, why: str) ->
     return torch.where(mine == 0, yours, mine)
 
 
-def _spread(tracer: "Tracer", ids: torch.Tensor, over: torch.Tensor) -> bool:
+def _spread(tracer: TensorIds, ids: torch.Tensor, over: torch.Tensor) -> bool:
     """Whether one id meets several channels of a map, along dimensions in which it does not change."""
     dims = [d for d in range(ids.dim()) if ids.shape[d] == 1 and over.shape[d] > 1]
     return bool(dims) and lie(tracer.trace, over, dims) == CHANNELS
 
 
-def _along(tracer: "Tracer", tensor: torch.Tensor, ids: torch.Tensor):
+def _along(tracer: TensorIds, tensor: torch.Tensor, ids: torch.Tensor):
     """A parameter or buffer of several dimensions that meets channels, such as a position's embedding: it
     follows along the dimension in which they lie. One that is computed from such does not."""
     own = id(tensor) in tracer.owners and _wide(tensor)

@@ -2,15 +2,12 @@
 maps, or channels."""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from pruning.channels.ids import ADD, Trace, compact, constant
-
-if TYPE_CHECKING:
-    from pruning.channels.tracer import Tracer
+from pruning.channels.tensor_ids import TensorIds
 
 REDUCING = frozenset(
     """mean sum amax amin max min std var std_mean var_mean norm linalg_norm linalg_vector_norm logsumexp
@@ -78,7 +75,7 @@ def dimensions(name: str, args: tuple, kwargs: dict, number: int) -> list[int]:
 
 
 def reduce(
-    tracer: "Tracer", name: str, ids: torch.Tensor, outputs: list[torch.Tensor], args: tuple, kwargs: dict
+    tracer: TensorIds, name: str, ids: torch.Tensor, outputs: list[torch.Tensor], args: tuple, kwargs: dict
 ):
     """Along places each channel stays by itself; along a stack the maps are tied, as by a sum; along channels
     they are mixed."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pruning.channels.closed import close
+from pruning.channels.closed_layers import close
 
 # tensor name -> dimension -> indices that stay; or the name of an attribute that holds a width, dimension 0
 Kept = Mapping[str, Mapping[int, np.ndarray]]

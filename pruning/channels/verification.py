@@ -16,18 +16,18 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from pruning.channels.comparison import ANY, DOUBLE, LOOSE, SINGLE, Cut, Fault, Masked, Stop
-from pruning.channels.heads import with_heads
+from pruning.channels.fault_location import groups_at, module_that_raised
+from pruning.channels.forward_comparison import ANY, DOUBLE, LOOSE, SINGLE, Cut, Fault, Masked, Stop
 from pruning.channels.ids import answer, flat
 from pruning.channels.indices import cut_where_read, kept_by_tensor
-from pruning.channels.location import groups_at, module_that_raised
-from pruning.channels.randomness import own_random_numbers
-from pruning.channels.records import IndexMap, Structure, Verification
+from pruning.channels.random_plans import PLANS, constants_drawn, trial_plans, varied
+from pruning.channels.random_state import own_random_numbers
 from pruning.channels.slices import copy_with, silenced
+from pruning.channels.structure import IndexMap, Structure, Verification
 from pruning.channels.tracer import evaluating
-from pruning.channels.trials import PLANS, constants_drawn, trial_plans, varied
+from pruning.channels.training_heads import with_heads
 from pruning.devices import for_double
-from pruning.wording import first_line
+from pruning.error_messages import first_line
 
 FORWARD, SECONDS = 9, 4.5  # after so many times a forward pass, and so much more, no further pass is begun
 FEW = 4  # groups of which each is tried on its own

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from pruning.criteria.labels import must_tell_classes, no_class_information
+from pruning.criteria.label_checks import must_tell_classes, no_class_information
 from pruning.criteria.registry import criterion
 from pruning.statistics import ClassScatter, LayerStatistics
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from pruning.criteria.labels import must_tell_classes
+from pruning.criteria.label_checks import must_tell_classes
 from pruning.criteria.registry import criterion
 from pruning.statistics import DualDiscriminant, DualShare, LayerStatistics, PooledFeatures
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from pruning.wording import choose
+from pruning.error_messages import choose
 
 Side = Literal["writers", "readers", "norms", "groups"]
 Combination = Literal["average", "sum", "scatter"]

@@ -9,15 +9,15 @@ from inspect import signature
 import numpy as np
 import pandas as pd
 
-from pruning.channels.records import ChannelGroup, LayerRecord, Structure
+from pruning.channels.structure import ChannelGroup, LayerRecord, Structure
 from pruning.criteria.registry import CRITERIA, Criterion, must_be_scored, resolve_options
 from pruning.criteria.scores import Scores, Tables
-from pruning.models.fill import must_be_numbers
+from pruning.error_messages import choose
+from pruning.models.fill_weights import must_be_numbers
 from pruning.progress import Watch, silent
-from pruning.statistics.records import Attribution, LayerStatistics, RemovalErrors, Statistic
-from pruning.statistics.views import onto_channels, positions, weight_rows
+from pruning.statistics.layer_sides import onto_channels, positions, weight_rows
+from pruning.statistics.specifications import Attribution, LayerStatistics, RemovalErrors, Statistic
 from pruning.terms import title
-from pruning.wording import choose
 
 Chosen = tuple[str, tuple[tuple[str, object], ...]]  # a criterion's name and its options, resolved
 
@@ -127,7 +127,7 @@ class _Images:
 
     def draw(self, shuffled: bool, learning: Sequence[str]):
         """learning: the criteria that use labels."""
-        from pruning.statistics.images import CalibrationImages
+        from pruning.statistics.calibration_images import CalibrationImages
 
         if self.data is None:
             raise ValueError("this criterion looks at images; give data, such as data='scenes'")
@@ -158,7 +158,7 @@ class _Images:
 
             found |= attributions(graph.model, graph.structure, need, drawn.batches, **how)
         for need in removals:
-            from pruning.reconstruction.errors import removal_errors
+            from pruning.reconstruction.error_curves import removal_errors
 
             found |= removal_errors(graph.model, graph.structure, need, drawn, groups=wanted, watch=watch)
         return found

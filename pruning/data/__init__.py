@@ -8,8 +8,8 @@ import pruning.data.cifar  # noqa: F401
 
 # isort: on
 from pruning.data.calibration import Calibration, calibration_images, to_tensor
+from pruning.data.dataset import Dataset, Split
 from pruning.data.load import load_data, names, normalization_of
-from pruning.data.records import Dataset, Split
 from pruning.data.registry import DATA
 
 __all__ = [

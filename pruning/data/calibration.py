@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pruning.data.records import Dataset, Split
+from pruning.data.dataset import Dataset, Split
 from pruning.models import Normalization
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from pruning.data.cache import cache_folder
-from pruning.data.records import Dataset, Split, assemble
+from pruning.data.cache_folder import cache_folder
+from pruning.data.dataset import Dataset, Split, assemble
 from pruning.data.registry import dataset
-from pruning.wording import first_line
+from pruning.error_messages import first_line
 
 PATIENCE = 20  # seconds without an answer before a download counts as impossible
 

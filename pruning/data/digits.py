@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from pruning.data.dataset import Dataset, Split, assemble, split_off
 from pruning.data.glyphs import load_glyphs
-from pruning.data.records import Dataset, Split, assemble, split_off
 from pruning.data.registry import dataset
 
 SIDE = 32

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from pruning.data.images import square
-from pruning.data.pictures import as_shown, in_words, not_an_image
-from pruning.data.records import Dataset, Split, assemble, split_off
+from pruning.data.dataset import Dataset, Split, assemble, split_off
+from pruning.data.picture_files import as_shown, in_words, not_an_image
+from pruning.data.resizing import square
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "TIFF", "GIF")
 PARTS = ("train", "test")

@@ -6,14 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pruning.data.dataset import Dataset, digest_of
 from pruning.data.folders import load_folders, load_zip, walked
-from pruning.data.given import given_batches, given_tensors
-from pruning.data.images import fit_to
+from pruning.data.in_memory import given_batches, given_tensors
 from pruning.data.npz import load_npz
-from pruning.data.records import Dataset, digest_of
 from pruning.data.registry import DATA
+from pruning.data.resizing import fit_to
+from pruning.error_messages import choose
 from pruning.models import NORMALIZATIONS, Normalization
-from pruning.wording import choose
 
 if TYPE_CHECKING:
     from torch import nn

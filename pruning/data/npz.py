@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pruning.data.images import fit_to
-from pruning.data.records import Dataset, Split, assemble
+from pruning.data.dataset import Dataset, Split, assemble
+from pruning.data.resizing import fit_to
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 LARGEST = 4 * 2**30  # bytes of all arrays together

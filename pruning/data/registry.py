@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pruning.data.records import Dataset
+from pruning.data.dataset import Dataset
 
 Load = Callable[[], Dataset]
 

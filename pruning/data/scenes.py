@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pruning.data.cache import cache_folder
+from pruning.data.cache_folder import cache_folder
+from pruning.data.dataset import Dataset, Split, assemble, digest_of, split_off
 from pruning.data.glyphs import load_glyphs
-from pruning.data.records import Dataset, Split, assemble, digest_of, split_off
 from pruning.data.registry import dataset
 from pruning.data.scene_drawing import FINE, Drawn, draw, interpolation
 

@@ -1,28 +1,24 @@
 """What a recipe may not be: wrong values when it is made, and settings that would do nothing when it is run.
 Each is a ValueError of one sentence that says what would be right."""
 
-from typing import TYPE_CHECKING
-
-from pruning.experiment.unsaid import MATCH_STEPS
-from pruning.experiment.values import positive, share, whole
+from pruning.experiment.defaults import MATCH_STEPS
+from pruning.experiment.field_values import positive, share, whole
+from pruning.experiment.recipe_fields import RecipeFields
 from pruning.terms import ALLOCATIONS, REPAIRS
-
-if TYPE_CHECKING:
-    from pruning.experiment.recipe import Recipe
 
 LEAST = {"min_channels": 1, "round_to": 1, "epochs": 0, "batch_size": 1, "seed": 0, "calibration": 2}
 LEAST |= {"threads": 1, "search_images": 1, "search_every": 0, "bits_epochs": 0, "match_steps": 1}
 TRAINED = ("gates", "uniform", "global")  # allocations that run no network to find widths
 
 
-def check(recipe: "Recipe") -> None:
+def check(recipe: RecipeFields) -> None:
     """Every field by itself, and what belongs together."""
     _check_numbers(recipe)
     _check_classes_and_bits(recipe)
     _check_gates(recipe)
 
 
-def _check_numbers(recipe: "Recipe") -> None:
+def _check_numbers(recipe: RecipeFields) -> None:
     for name in ("model", "data", "device"):
         if not isinstance(getattr(recipe, name), str) or not getattr(recipe, name):
             raise ValueError(f"{name} is {getattr(recipe, name)!r}; give a name")
@@ -45,7 +41,7 @@ def _check_numbers(recipe: "Recipe") -> None:
         raise ValueError(f"distill is {recipe.distill!r}; give true or false")
 
 
-def _check_classes_and_bits(recipe: "Recipe") -> None:
+def _check_classes_and_bits(recipe: RecipeFields) -> None:
     if len(recipe.subtask) == 1:
         raise ValueError(f"subtask is one class only, {recipe.subtask[0]}; give two or more, such as 3 5 8")
     if not recipe.bit_choices or not set(recipe.bit_choices) <= set(range(1, 9)):
@@ -54,7 +50,7 @@ def _check_classes_and_bits(recipe: "Recipe") -> None:
         positive(recipe.bits, "bits", "mean bits per weight", 4, most=8)
 
 
-def _check_gates(recipe: "Recipe") -> None:
+def _check_gates(recipe: RecipeFields) -> None:
     name, gates = recipe.criterion, recipe.gate_epochs
     if not recipe.trained:
         if recipe.allocation == "gates":
@@ -75,7 +71,7 @@ def _check_gates(recipe: "Recipe") -> None:
         raise ValueError(f"gate_epochs is {gates}, more than epochs, {recipe.epochs}; give fewer")
 
 
-def must_mean_something(recipe: "Recipe") -> None:
+def must_mean_something(recipe: RecipeFields) -> None:
     """A setting that would do nothing is an error: the person expects something of it."""
     if recipe.distill and not recipe.tune_epochs:
         none = "all of its epochs train gates" if recipe.epochs else "epochs is 0"
@@ -95,7 +91,7 @@ def must_mean_something(recipe: "Recipe") -> None:
         must_train(recipe)
 
 
-def must_train(recipe: "Recipe") -> None:
+def must_train(recipe: RecipeFields) -> None:
     """What training gates cannot do without, and cannot do."""
     if not recipe.epochs:
         raise ValueError(

@@ -52,8 +52,8 @@ class Pace:
 
 def pace_now(recipe: "Recipe", watch: Watch = silent) -> Pace:
     """Measured in a fraction of a second, with the recipe's threads."""
-    from pruning.experiment.preview import loaded
-    from pruning.train.pace import answering, training
+    from pruning.experiment.loaded_networks import loaded
+    from pruning.train.throughput import answering, training
 
     found = loaded(recipe, watch)
     where = (found.model, found.data, found.model.origin.normalization, recipe.device)

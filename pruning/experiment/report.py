@@ -5,7 +5,7 @@ from importlib.metadata import version
 import numpy as np
 
 from pruning.cost import Plan
-from pruning.experiment.speed import latencies
+from pruning.experiment.latency_report import latencies
 from pruning.progress import Watch
 
 STAGES = ("baseline", "cut", "repaired", "tuned", "quantized")

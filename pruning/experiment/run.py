@@ -11,28 +11,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruning import export
-from pruning.allocation import plan as make_plan
-from pruning.channels.records import Structure
 from pruning.cost import Plan
-from pruning.criteria.scores import Scores
-from pruning.criteria.scoring import score_all
 from pruning.experiment.checks import must_mean_something
 from pruning.experiment.duration import Left
-from pruning.experiment.gating import gating
-from pruning.experiment.mending import mended, must_reach_bits, must_run, rounded
+from pruning.experiment.gate_training import gating
+from pruning.experiment.latency_tables import named_table, with_table
+from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.recipe import Recipe
+from pruning.experiment.repair_and_tuning import must_reach_bits, must_run, repair_and_tune, rounded
 from pruning.experiment.report import report_of
 from pruning.experiment.sources import Loaded, load
-from pruning.experiment.timed import named, with_table
 from pruning.latency import FILE, LatencyTable
 from pruning.progress import Watch, silent
-from pruning.search import SEARCHES, Asked, search_plan
-from pruning.train.saved import Saved
+from pruning.train.training_state import Saved
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from pruning.gates.records import GateTrace
+    from pruning.gates.gate_trace import GateTrace
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +103,7 @@ def run(recipe: Recipe, watch: Watch = silent, state: str | Path | None = None) 
     stages.evaluate("cut", small)
     told = gates.reported(small, loaded.recipe) if gates else None
     stopped = gates is not None and gates.gated.stopped
-    history = mended(loaded, small, plan, stages, clock, messages, watch, saved, stopped)
+    history = repair_and_tune(loaded, small, plan, stages, clock, messages, watch, saved, stopped)
     codes = None
     if recipe.bits is not None:
         small, plan, codes = rounded(loaded, small, plan, stages, clock, messages, watch)
@@ -122,7 +118,7 @@ def run(recipe: Recipe, watch: Watch = silent, state: str | Path | None = None) 
 
 def _loaded(recipe: Recipe, clock, state, watch: Watch) -> tuple[Loaded, list[str]]:
     """What the recipe stands for, with a table of measured times where it takes one; and messages."""
-    table = named(recipe)  # one that is gone is said before anything is loaded
+    table = named_table(recipe)  # one that is gone is said before anything is loaded
     with clock.stage("trace"):
         loaded = load(recipe, watch)
     if recipe.measure != "latency":
@@ -154,83 +150,6 @@ def _gated(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, sav
     messages += found.plan.messages
     plan = replace(found.plan, changes=(*loaded.changes, *found.plan.changes))
     return found.model, plan, found
-
-
-def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = None) -> Scores:
-    """What the recipe's criterion says of the recipe's groups (or of other ones); of all, where a share of
-    a group is given, which may be any."""
-    recipe = loaded.recipe
-    chosen = (recipe.criterion, recipe.options)
-    found = score_all(
-        loaded.graph,
-        [chosen],
-        loaded.data,
-        seed=recipe.seed,
-        calibration=recipe.calibration,
-        groups=groups or ("all" if recipe.cut_group else recipe.groups),
-        watch=watch,
-    )
-    return found[chosen]
-
-
-LIMITS = ("cut", "measure", "allocation", "groups", "protect", "cut_group")
-LIMITS += ("max_cut_per_group", "min_channels", "round_to")
-SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")
-SEARCHING += ("latency",)  # what else a plan depends on
-
-
-def planned(
-    recipe: Recipe,
-    graph,
-    scores,
-    data=None,
-    watch: Watch = silent,
-    *,
-    table: LatencyTable | None = None,
-    errors=None,
-    expect: bool = False,
-) -> Plan:
-    """The recipe's plan, from scores.
-
-    graph: a ChannelGraph or its Structure. An allocation that runs the network needs the ChannelGraph and the
-    data, unless it has `errors`, and takes seconds to minutes.   table: of measured times, else the one that
-    the recipe names.   errors: `search.errors_of`.   expect: allocation error tries a few cuts, to say what
-    accuracy to expect. Raises ValueError without a table it needs, TypeError for a Structure alone."""
-    limits = {name: getattr(recipe, name) for name in LIMITS} | timed_by(recipe, table)
-    if recipe.allocation not in SEARCHES:
-        return make_plan(graph, scores, **limits)
-    if isinstance(graph, Structure) and errors is None:
-        raise TypeError(f"allocation {recipe.allocation} runs the network: give its ChannelGraph, and data")
-    return search_plan(
-        graph,
-        recipe.criterion,
-        data,
-        scores=scores,
-        errors=errors,
-        expect=Asked(recipe.repair, recipe.checkpoint not in (None, "none")) if expect else None,
-        by=recipe.search_by,
-        kl_temperature=recipe.search_temperature,
-        images=recipe.search_images,
-        every=recipe.search_every,
-        recalibrated=recipe.repair != "none" or recipe.epochs > 0,
-        seed=recipe.seed,
-        calibration=recipe.calibration,
-        watch=watch,
-        given=dict(recipe.options),
-        **limits,
-    )
-
-
-def timed_by(recipe: Recipe, table: LatencyTable | None) -> dict[str, LatencyTable]:
-    """What a plan for latency takes besides; nothing for other measures."""
-    if recipe.measure != "latency":
-        return {}
-    if found := table or named(recipe):
-        return {"latency": found}
-    raise ValueError(
-        "a cut of latency is planned on measured times, and there are none yet; the Prune page and run "
-        "measure them, or give a latency.json"
-    )
 
 
 # ------------------------------------------------------------------------------------------ the stages

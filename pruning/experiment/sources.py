@@ -140,7 +140,7 @@ def use_threads(recipe: Recipe):
     import torch
     from threadpoolctl import threadpool_limits
 
-    from pruning.latency.memory import keep_freed_memory
+    from pruning.latency.freed_memory import keep_freed_memory
 
     keep_freed_memory()
     torch.set_num_threads(recipe.threads)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import CUT, DIVERGING, KEPT, QUIET, colour
-from pruning.figures.nothing import nothing
-from pruning.figures.ranks import grid
+from pruning.figures.channel_ranks import grid
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import CUT, DIVERGING, KEPT, QUIET, colour
 from pruning.terms import plural, title
 
 MANY = 4000  # channels; of more than these only those are drawn on which the two differ

@@ -1,4 +1,5 @@
-"""One channel: its kernel, where in images it answers, its twins, and the classes whose scores it feeds."""
+"""One channel: its kernel, where in images it answers, the channels most like it, and the classes whose
+scores it feeds."""
 
 from collections.abc import Sequence
 
@@ -7,14 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from pruning.figures.look import BELOW, CUT, DIVERGING, KEPT, QUIET
-from pruning.figures.nothing import nothing
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import BELOW, CUT, DIVERGING, KEPT, QUIET
 from pruning.terms import percent, plural
 
 ACROSS = 8  # kernels in a row
 SHADES = "Cividis"  # as the map of ranks: told apart with any colour vision
 SIGNS = DIVERGING  # orange below zero, blue above
-NEAREST = 12  # twins shown
+NEAREST = 12  # similar channels that are shown
 
 
 # ---------------------------------------------------------------------------------------------- the kernel
@@ -154,12 +155,12 @@ def strongest_in_words(labels: Sequence[str], classes: int, images: int, by: str
     )
 
 
-# ------------------------------------------------------------------------------------- twins, and classes
+# ------------------------------------------------------------------------- similar channels, and classes
 
 
-def twin_bars(twins: pd.DataFrame, distance: str) -> go.Figure:
-    """The nearest channels. twins: channel, distance, cut (bool), the nearest first."""
-    near = twins.head(NEAREST)
+def similar_bars(similar: pd.DataFrame, distance: str) -> go.Figure:
+    """The nearest channels. similar: channel, distance, cut (bool), the nearest first."""
+    near = similar.head(NEAREST)
     figure = go.Figure(layout={"height": 260, "margin": {"t": 10, "b": 50}, "showlegend": False})
     figure.add_bar(
         x=near["channel"].astype(str),
@@ -173,16 +174,16 @@ def twin_bars(twins: pd.DataFrame, distance: str) -> go.Figure:
     )
     figure.update_xaxes(title="channel, the nearest first; red with stripes is cut", type="category")
     figure.update_yaxes(title=distance, rangemode="tozero", title_font_size=11)
-    if twins.empty:
+    if similar.empty:
         nothing(figure, "There is no other channel to compare this one with")
     return figure
 
 
-def twins_in_words(twins: pd.DataFrame, channel: int, distance: str) -> str:
+def similar_in_words(similar: pd.DataFrame, channel: int, distance: str) -> str:
     """Which channel could stand in for this one."""
-    if twins.empty:
+    if similar.empty:
         return "There is no other channel to compare this one with."
-    first, middle = twins.iloc[0], float(twins["distance"].median())
+    first, middle = similar.iloc[0], float(similar["distance"].median())
     fate = "is cut" if first["cut"] else "stays"
     words = f"By {distance}, the most similar channel is {int(first['channel'])} ({first['distance']:.3g}), "
     words += f"which {fate}"

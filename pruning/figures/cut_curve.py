@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import CUT, KEPT, LEGEND, QUIET
-from pruning.figures.nothing import nothing
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import CUT, KEPT, LEGEND, QUIET
 from pruning.terms import REPAIRS, percent
 
 NAMES = {"raw": "after the cut", "repaired": "after repair"}
@@ -20,8 +20,8 @@ def live_rows(points: pd.DataFrame, at: float, largest: float | None) -> pd.Data
     """A row a mark of the curve that grows: what (raw, repaired, expected, full, slider, largest), cut and
     accuracy (%), low and high (% of the expected band).
 
-    points: as `experiment.tradeoff.curve`.   at: the slider's cut, as a share.   largest: as
-    `experiment.tradeoff.largest_within`."""
+    points: as `inspection.tradeoff.curve`.   at: the slider's cut, as a share.   largest: as
+    `inspection.tradeoff.largest_within`."""
     rows = [("slider", 100 * at, None, None, None)]
     for point in points.itertuples():
         for state in ("raw", "repaired"):

@@ -4,8 +4,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.figures.agreement import add_fate, grid
-from pruning.figures.look import CUT, KEPT, QUIET
-from pruning.figures.nothing import nothing
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import CUT, KEPT, QUIET
 from pruning.terms import percent, sentence
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pruning.figures.look import KEPT, PALETTE, QUIET
+from pruning.figures.method_style import KEPT, PALETTE, QUIET
 from pruning.terms import percent
 
 TS = np.unique(

@@ -15,8 +15,8 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from pruning.figures.look import CUT, KEPT, LEGEND, PALETTE, QUIET
-from pruning.figures.nothing import nothing
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import CUT, KEPT, LEGEND, PALETTE, QUIET
 from pruning.terms import percent
 
 CLOSED, OPEN = "closed for good", "open"

@@ -3,9 +3,9 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import KEPT, QUIET
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import KEPT, QUIET
 from pruning.figures.name_ticks import name_ticks
-from pruning.figures.nothing import nothing
 
 SHOWN = 12  # layers with a bar of their own
 REST = "all other layers"

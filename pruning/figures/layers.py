@@ -5,8 +5,8 @@ from collections import Counter
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import KEPT, QUIET
-from pruning.figures.nothing import nothing
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import KEPT, QUIET
 from pruning.terms import percent
 
 UNITS = {"macs": "MACs", "parameters": "parameters"}

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import KEPT, LEGEND, PALETTE, QUIET
-from pruning.figures.nothing import nothing
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import KEPT, LEGEND, PALETTE, QUIET
 from pruning.terms import plural
 
 GREYS = (QUIET, "#717581")  # what stays whole
@@ -69,7 +69,10 @@ def drawn(links: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame
     nodes, readers = links[~reads], links[reads]
     nodes = nodes.assign(text=hover(nodes, readers))
     branches = to_readers(nodes, readers)
-    ends = [nodes[["group", "colour", "lane", "place"]].rename(columns={"place": "x", "lane": "y"}), branches]
+    ends = [
+        nodes[["group", "colour", "lane", "place"]].rename(columns={"place": "x", "lane": "y"}),
+        branches,
+    ]
     spans = pd.concat(ends)[["group", "colour", "x", "y"]].query("group != ''").groupby("group", sort=False)
     lines = spans.agg(colour=("colour", "first"), x=("x", "min"), to_x=("x", "max"), y=("y", "first"))
     return nodes, branches, lines.assign(to_y=lines["y"]).reset_index()

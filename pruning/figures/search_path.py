@@ -7,9 +7,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pruning.figures.look import KEPT, QUIET
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import KEPT, QUIET
 from pruning.figures.name_ticks import name_ticks
-from pruning.figures.nothing import nothing
 from pruning.terms import percent
 
 PRICES = {  # on the axis, and after a number

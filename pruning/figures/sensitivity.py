@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import BELOW, CUT, KEPT, LEGEND, QUIET
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import BELOW, CUT, KEPT, LEGEND, QUIET
 from pruning.figures.name_ticks import name_ticks
-from pruning.figures.nothing import nothing
 from pruning.terms import percent, plural
 
 KINDS = {
@@ -32,7 +32,7 @@ def lost(table: pd.DataFrame) -> pd.DataFrame:
     """The measured rows with what a drawing needs: lost_raw and lost_repaired, percentage points of accuracy
     against the whole network, and lost_error, in percent.
 
-    table: as `experiment.sensitivity.sensitivity`, share 0 among its rows."""
+    table: as `inspection.sensitivity.sensitivity`, share 0 among its rows."""
     whole = table[table["share"] == 0].groupby("group")["accuracy_raw"].first()
     full = table["group"].map(whole)
     return table.assign(

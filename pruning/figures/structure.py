@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.figures.method_style import CUT, KEPT, QUIET
 from pruning.figures.name_ticks import name_ticks
 from pruning.terms import plural
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.group import frame
-from pruning.figures.look import CUT, KEPT, QUIET, colour
-from pruning.figures.nothing import nothing
+from pruning.figures.channel_group import frame
+from pruning.figures.empty_figure import nothing
+from pruning.figures.method_style import CUT, KEPT, QUIET, colour
 from pruning.terms import percent, plural
 
 NAMED = 16  # points that can all be named

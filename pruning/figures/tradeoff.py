@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import LEGEND, QUIET, look
+from pruning.figures.method_style import LEGEND, QUIET, look
 from pruning.terms import percent, title
 
 # What each stage is called, and how its mark is filled: the later the fuller.

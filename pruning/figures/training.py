@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.look import KEPT, LEGEND, PALETTE, QUIET
+from pruning.figures.method_style import KEPT, LEGEND, PALETTE, QUIET
 from pruning.terms import percent
 
 TUNING = "tune"  # the stage of which `pruning.train.fit` tells

@@ -7,9 +7,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pruning.figures.group import frame, ranked_bars
-from pruning.figures.look import CUT, KEPT, QUIET
-from pruning.figures.taps import BOTH_WAYS, Shown, bare
+from pruning.figures.channel_group import frame, ranked_bars
+from pruning.figures.method_style import CUT, KEPT, QUIET
+from pruning.figures.transport_on_filters import BOTH_WAYS, Shown, bare
 from pruning.terms import sentence, title
 
 SAME = 0.95  # rank correlation with L1 from which CPOT says nothing else

@@ -5,8 +5,8 @@ from importlib import import_module
 _WHERE = {
     "Gates": "gates",
     "Gated": "training",
-    "GateTrace": "records",
-    "Mover": "mover",
+    "GateTrace": "gate_trace",
+    "GateOptimizer": "gate_optimizer",
     "train_gates": "training",
 }
 __all__ = sorted(_WHERE)

@@ -9,9 +9,9 @@ import numpy as np
 from pruning.allocation.limits import Limits, limits_of
 from pruning.channels.indices import kept_by_tensor
 from pruning.channels.liveness import Liveness, liveness
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 from pruning.cost import CostForm, macs_form, parameters_form
-from pruning.wording import choose
+from pruning.error_messages import choose
 
 
 @dataclass(frozen=True, eq=False)

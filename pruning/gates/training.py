@@ -11,17 +11,17 @@ import torch
 from pruning.criteria.gdp import Polarization
 from pruning.data import Dataset
 from pruning.devices import seeded
+from pruning.gates.gate_optimizer import GateOptimizer
+from pruning.gates.gate_trace import COLUMNS, GateTrace, opened
 from pruning.gates.gates import Gates
-from pruning.gates.loop import Training
-from pruning.gates.mover import Mover
 from pruning.gates.placement import Placement, place
-from pruning.gates.records import COLUMNS, GateTrace, opened
+from pruning.gates.training_loop import Training
 from pruning.models import Normalization
-from pruning.models.fill import restore
+from pruning.models.fill_weights import restore
 from pruning.progress import Watch, silent
-from pruning.train.loop import check, copied
-from pruning.train.predictions import mode_kept
-from pruning.train.saved import Saved
+from pruning.train.evaluation import mode_kept
+from pruning.train.training_loop import check, copied
+from pruning.train.training_state import Saved
 
 STAGE = "gates"  # under which the state is kept
 
@@ -110,15 +110,15 @@ def _trained(
     given: tuple,
     doomed: np.ndarray | None = None,
 ) -> Training:
-    """One training to its end. doomed: as Mover has it."""
+    """One training to its end. doomed: as GateOptimizer has it."""
     dataset, epochs, _, batch_size, *_ = given
     gates = Gates(graph, blocks=chosen.blocks, eps=chosen.eps_start, placement=placement)
     batches = max(1, math.ceil((len(dataset.train) - 1) / batch_size))  # a last single image is left out
-    mover = Mover(gates, cut, epochs * batches, chosen.eps_end, chosen.gate_rate)
-    mover.frozen, mover.doomed = chosen.control == "frozen", doomed
-    run = Training(mover, batches, *given, stage=STAGE if doomed is None else f"{STAGE} drawn")
+    gate_optimizer = GateOptimizer(gates, cut, epochs * batches, chosen.eps_end, chosen.gate_rate)
+    gate_optimizer.frozen, gate_optimizer.doomed = chosen.control == "frozen", doomed
+    run = Training(gate_optimizer, batches, *given, stage=STAGE if doomed is None else f"{STAGE} drawn")
     run.train()
-    if mover.frozen:
+    if gate_optimizer.frozen:
         run.messages.append("control frozen: t never moves, so no gate closes and nothing is cut.")
     return run
 
@@ -126,7 +126,7 @@ def _trained(
 def _drawn(run: Training, seed: int) -> np.ndarray:
     """[N]: as many gates of each group as that training shut, drawn by the seed; a block's own gate with its
     block."""
-    gates, random = run.mover.gates, np.random.default_rng(seed)
+    gates, random = run.gate_optimizer.gates, np.random.default_rng(seed)
     doomed = gates.scaled == 0
     for own in gates.placement.starts.values():
         doomed[own] = random.permutation(doomed[own])
@@ -134,16 +134,16 @@ def _drawn(run: Training, seed: int) -> np.ndarray:
 
 
 def _result(run: Training) -> Gated:
-    mover, placement = run.mover, run.gates.placement
+    gate_optimizer, placement = run.gate_optimizer, run.gates.placement
     names = placement.structure.names
-    values = opened(run.gates.scaled[mover.channels])
-    late = mover.shut_at[mover.channels] / max(1, mover.steps) - 1
+    values = opened(run.gates.scaled[gate_optimizer.channels])
+    late = gate_optimizer.shut_at[gate_optimizer.channels] / max(1, gate_optimizer.steps) - 1
     told = np.where(values > 0, values, late)
     rows = pd.DataFrame(run.rows, columns=list(COLUMNS)).astype({"step": int, "epoch": int})
     trace = GateTrace(
         tuple(names[g] for g in placement.groups),
         tuple(int(size) for size in placement.sizes),
-        mover.steps,
+        gate_optimizer.steps,
         run.batches,
         rows,
         np.stack(run.paths),
@@ -154,8 +154,8 @@ def _result(run: Training) -> Gated:
         {names[g]: told[own] for g, own in placement.starts.items()},
         trace,
         run.history,
-        tuple(names[g] for g in sorted(mover.closed)),
-        mover.between,
+        tuple(names[g] for g in sorted(gate_optimizer.closed)),
+        gate_optimizer.between,
         tuple(run.messages),
         run.stopped,
     )

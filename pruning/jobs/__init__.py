@@ -1,8 +1,8 @@
 """Work that takes longer than a page's rerun: worker processes beside the server for jobs, previews and
 measurements, on Dask.
 
-    lanes = Lanes()                                          # returns at once; the processes start in the
-    background job = lanes.submit("job", function, *arguments, title="ResNet-20 on scenes", session="...")
+    workers = Workers()                                      # returns at once; the processes start in the
+    background job = workers.submit("job", function, *arguments, title="ResNet-20 on scenes", session="...")
     job.status, job.position, job.events, job.error          # to be read at any time, from any thread
     job.result()                                             # waits
 
@@ -10,7 +10,7 @@ measurements, on Dask.
 watch arrives here as events, and its watch raises `Cancelled` when nobody wants the result any more.
 """
 
-from pruning.jobs.job import LANES, Event, Job, Outcome
-from pruning.jobs.lanes import Lanes
+from pruning.jobs.job import QUEUES, Event, Job, Outcome
+from pruning.jobs.workers import Workers
 
-__all__ = ["LANES", "Event", "Job", "Lanes", "Outcome"]
+__all__ = ["QUEUES", "Event", "Job", "Workers", "Outcome"]

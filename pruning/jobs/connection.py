@@ -11,8 +11,8 @@ from pathlib import Path
 
 from distributed import Client, Security
 
-from pruning.jobs.job import Job, Lane
-from pruning.jobs.worker import Warm, execute
+from pruning.jobs.job import Job, Queue
+from pruning.jobs.worker_process import Warm, execute
 
 PATIENCE = 10.0  # seconds until somebody else's scheduler has to answer
 
@@ -32,7 +32,7 @@ class Connection:
 
     def submit(self, job: Job):
         """Hands the call to Dask and returns its future. Does not wait."""
-        key = f"{job.lane}-{job.id}-{job.attempts}"
+        key = f"{job.queue}-{job.id}-{job.attempts}"
         return self.client.submit(
             execute,
             self.topic,
@@ -41,16 +41,16 @@ class Connection:
             key=key,
             pure=False,
             retries=0,
-            resources=self.resources(job.lane),
+            resources=self.resources(job.queue),
             priority=-job.turn,  # of equal ones the first that was handed in
         )
 
-    def resources(self, lane: Lane) -> dict[str, int] | None:
-        """Workers of somebody else's cluster may know no lanes: then any of them will do."""
+    def resources(self, queue: Queue) -> dict[str, int] | None:
+        """Workers of somebody else's cluster may know no queues: then any of them will do."""
         if self.process:
-            return {lane: 1}
+            return {queue: 1}
         workers = self.client.scheduler_info()["workers"].values()
-        return {lane: 1} if any(lane in worker["resources"] for worker in workers) else None
+        return {queue: 1} if any(queue in worker["resources"] for worker in workers) else None
 
     def restart(self, worker: str):
         """Ends a worker process and starts it anew (5 s): the only way to stop a call that never looks at its

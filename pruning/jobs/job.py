@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Lane = Literal["job", "preview", "measurement"]
+Queue = Literal["job", "preview", "measurement"]
 # Each has a worker of its own, so that a preview never waits behind a job, nor behind what somebody measures.
-LANES: tuple[Lane, ...] = ("job", "preview", "measurement")
-LATER: Lane = "measurement"  # its worker starts when the others are up, and imports when it is first used
+QUEUES: tuple[Queue, ...] = ("job", "preview", "measurement")
+LATER: Queue = "measurement"  # its worker starts when the others are up, and imports when it is first used
 
 log = logging.getLogger(__name__)
 
@@ -43,24 +43,24 @@ class Outcome:
 
 @dataclass(eq=False)
 class Job:
-    """A call on its way through a lane. Lanes changes it; anybody reads it, from any thread.
+    """A call on its way through a queue. The Workers change it; anybody reads it, from any thread.
 
     id:       fit for a link, not to be guessed (who has it may look at the job), and known to the server
               until it ends: a job outlives the session that asked for it.
     session:  who asked; a newer preview of the same session ends the older ones. Empty: it ends none, and
               none ends it.
-    owner:    whose it is, for the app's lists and for who may end it; the lanes themselves don't ask.
+    owner:    whose it is, for the app's lists and for who may end it; the workers themselves don't ask.
     about:    what a preview is about, from the general to the special, such as a network and one cut of it.
               Previews of one session live side by side as long as one is about a part of what the other is
               about.
     folder:   where its result is saved, if it is; removed when the job is forgotten.
     after:    the id of the ended job that it goes on from, if it does.
     call:     function and arguments, pickled (so the function is importable where the worker runs).
-    turn:     of all that wait in its lane the lowest is next: see `Lanes`.
+    turn:     of all that wait in its queue the lowest is next: see `Workers`.
     events:   in the order in which they were told; only ever appended to.
     """
 
-    lane: Lane
+    queue: Queue
     call: bytes = field(repr=False)
     title: str
     session: str = ""
@@ -97,7 +97,7 @@ class Job:
 
     @property
     def position(self) -> int:
-        """How many jobs of its lane come before it: 0 when it runs, is next, or has ended."""
+        """How many jobs of its queue come before it: 0 when it runs, is next, or has ended."""
         return 0 if self.finished or self.began else self.ahead_of(self)
 
     @property

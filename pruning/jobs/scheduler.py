@@ -1,5 +1,5 @@
 """The child process `python -m pruning.jobs.scheduler FOLDER MEMORY [MODULE ...]`: a TLS scheduler and one
-worker process a lane.
+worker process a queue.
 
 It is a process of its own because Dask spawns workers, and a spawn out of Streamlit's process would run
 app.py again. Its standard input is its lifeline: closed by the app, or by the app's death however it came,
@@ -17,7 +17,7 @@ import sys
 import threading
 from multiprocessing import forkserver
 
-from pruning.jobs.job import LANES, LATER
+from pruning.jobs.job import LATER, QUEUES
 
 HOST = "127.0.0.1"
 MEMORY_SHARE = 0.3  # of the machine's memory, a worker; the rest is the server's
@@ -76,15 +76,15 @@ async def serve(folder: str, memory: int | None):
             nannies = [
                 Nanny(
                     scheduler.address,
-                    name=lane,
+                    name=queue,
                     nthreads=1,
-                    resources={lane: 1},
+                    resources={queue: 1},
                     memory_limit=memory or int(MEMORY_LIMIT * MEMORY_SHARE),
                     death_timeout=30,
                     local_directory=folder,
                     **shared,
                 )
-                for lane in LANES
+                for queue in QUEUES
             ]
             for now in (True, False):
                 some = [nanny for nanny in nannies if (nanny.name != LATER) == now]

@@ -16,12 +16,12 @@ import torch
 from scipy.optimize import nnls
 from torch.overrides import TorchFunctionMode
 
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.devices import called
-from pruning.latency import ladder
-from pruning.latency.memory import keep_freed_memory
+from pruning.latency import width_grid
+from pruning.latency.freed_memory import keep_freed_memory
 from pruning.latency.table import Form, Grid, LatencyTable, Machine
 from pruning.latency.timing import milliseconds, own_clock
 from pruning.progress import Watch, silent, timed
@@ -149,7 +149,7 @@ def _grids(calls: list[Call], structure: Structure, device: torch.device, watch:
         if key not in numbers:
             numbers[key] = len(grids)
             sides = [
-                ladder.widths(n, block) if side else (n,)
+                width_grid.widths(n, block) if side else (n,)
                 for n, side in zip(call.shape[:2], varies, strict=True)
             ]
             still = partial(watch, "latency", done, len(calls) + WHOLE_RUNS)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pruning.channels.records import Structure
-from pruning.latency.ladder import between
+from pruning.channels.structure import Structure
+from pruning.latency.width_grid import between
 from pruning.terms import plural
 
 FILE = "latency.json"
@@ -150,7 +150,7 @@ class Form:
         rows = np.stack([structure.occupancy[weight] for weight in self.weights]) if grids else none
         self.rows = rows[:, 0], rows[:, 1]  # of the two dimensions: [calls, G + 1]
         sides = [grid.first for grid in grids], [grid.second for grid in grids]
-        self.ladders = [_stacked(measured, table.block) for measured in sides]
+        self.grids = [_stacked(measured, table.block) for measured in sides]
         most = [max(map(len, measured), default=0) for measured in sides]
         self.ms = np.zeros((len(grids), *most))
         for k, grid in enumerate(grids):
@@ -174,24 +174,23 @@ class Form:
         """[calls] ms of every layer by itself. n: [G + 1], widths and a one."""
         every = np.arange(len(self.weights))
         (low, high, share), (left, right, part) = (
-            (ladder[0][every, at], ladder[1][every, at], ladder[2][every, at])
-            for ladder, at in self._places(n)
+            (grid[0][every, at], grid[1][every, at], grid[2][every, at]) for grid, at in self._places(n)
         )
         near = (1 - part) * self.ms[every, low, left] + part * self.ms[every, low, right]
         far = (1 - part) * self.ms[every, high, left] + part * self.ms[every, high, right]
         return (1 - share) * near + share * far
 
     def _places(self, n: np.ndarray):
-        for ladder, rows in zip(self.ladders, self.rows, strict=True):
-            yield ladder, np.clip(np.rint(rows @ n).astype(int), 0, ladder[3])
+        for grid, rows in zip(self.grids, self.rows, strict=True):
+            yield grid, np.clip(np.rint(rows @ n).astype(int), 0, grid[3])
 
 
-def _stacked(ladders, block: int) -> tuple:
-    """low, high, share: [calls, widest + 1] of every call's ladder; and [calls] the whole width of each."""
-    wholes = np.array([measured[-1] for measured in ladders], int)
-    shape = (len(ladders), int(wholes.max(initial=0)) + 1)
+def _stacked(grids, block: int) -> tuple:
+    """low, high, share: [calls, widest + 1] of every call's grid; and [calls] the whole width of each."""
+    wholes = np.array([measured[-1] for measured in grids], int)
+    shape = (len(grids), int(wholes.max(initial=0)) + 1)
     low, high, share = np.zeros(shape, int), np.zeros(shape, int), np.zeros(shape)
-    for k, measured in enumerate(ladders):
+    for k, measured in enumerate(grids):
         found, end = between(measured, block), wholes[k] + 1
         low[k, :end], high[k, :end], share[k, :end] = found.low, found.high, found.share
     return low, high, share, wholes

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 from pruning.channels.tracer import evaluating
 from pruning.devices import wait_for
-from pruning.latency.memory import keep_freed_memory
+from pruning.latency.freed_memory import keep_freed_memory
 from pruning.progress import Watch, silent, timed
 
 WARM_UPS, TIMED = 5, 20

@@ -1,8 +1,8 @@
 """Networks: the listed ones, torchvision's by name, and weights from files. Importing this loads no torch."""
 
-from pruning.models import cifar  # noqa: F401  (imported to be listed)
+from pruning.models import cifar_networks  # noqa: F401  (imported to be listed)
 from pruning.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from pruning.models.fill import WrongWeights
+from pruning.models.fill_weights import WrongWeights
 from pruning.models.load import (
     Origin,
     bundled,

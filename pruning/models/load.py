@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pruning.error_messages import choose
 from pruning.models.checkpoint import Checkpoint, read_checkpoint
-from pruning.models.fill import classes_in, fill
-from pruning.models.names import Located, located, other_names
+from pruning.models.fill_weights import classes_in, fill
 from pruning.models.normalization import Normalization, resolve_normalization
 from pruning.models.registry import MODELS
+from pruning.models.state_dict_names import Located, located, other_names
 from pruning.models.torchvision_index import FINGERPRINTS, TORCHVISION
-from pruning.models.torchvision_options import made_with, parted
-from pruning.wording import choose
+from pruning.models.torchvision_inference import made_with
+from pruning.models.torchvision_options import parted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

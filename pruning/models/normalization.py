@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pruning.wording import choose
+from pruning.error_messages import choose
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 `rounding.quantize` does it (and imports torch); what it returns and the arithmetic need NumPy alone.
 """
 
+from pruning.quantize.quantized import Quantized
 from pruning.quantize.quantizer import Codes
-from pruning.quantize.records import Quantized
 
 __all__ = ["Codes", "Quantized"]

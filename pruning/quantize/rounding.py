@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from pruning.data import Dataset, load_data
+from pruning.error_messages import choose
 from pruning.progress import Watch, silent
 from pruning.quantize.allocation import allocate, spread_evenly
+from pruning.quantize.quantized import Quantized
 from pruning.quantize.quantizer import best_tops, encoded
-from pruning.quantize.records import Quantized
 from pruning.quantize.tuning import tuned
 from pruning.quantize.weights import ENDS, Layer, discriminant_importance, layer_of, layers_of
-from pruning.statistics.images import CalibrationImages
-from pruning.wording import choose
+from pruning.statistics.calibration_images import CalibrationImages
 
 if TYPE_CHECKING:
     from torch import nn

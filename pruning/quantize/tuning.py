@@ -17,10 +17,10 @@ from torch.nn.utils import parametrize
 
 from pruning.data import Dataset
 from pruning.models import Normalization
-from pruning.models.fill import restore
+from pruning.models.fill_weights import restore
 from pruning.progress import Watch
+from pruning.quantize.quantized import Quantized
 from pruning.quantize.quantizer import Codes, encoded
-from pruning.quantize.records import Quantized
 from pruning.quantize.weights import Layer, as_rows, from_rows, layer_of
 from pruning.train import fit, in_vain
 

@@ -11,9 +11,9 @@ from torch import nn
 from pruning.criteria.di import RHO
 from pruning.progress import Watch
 from pruning.statistics.accumulators import BATCH, DualDiscriminantOf
+from pruning.statistics.calibration_images import CalibrationImages
 from pruning.statistics.collect import as_it_was, maps_of
-from pruning.statistics.images import CalibrationImages
-from pruning.statistics.records import DualDiscriminant
+from pruning.statistics.specifications import DualDiscriminant
 
 Transposed = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 Convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *Transposed)

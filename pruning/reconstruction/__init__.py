@@ -7,10 +7,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pruning.models.fill import restore
+from pruning.error_messages import choose
+from pruning.models.fill_weights import restore
 from pruning.progress import Watch, silent
 from pruning.reconstruction.recalibration import recalibrate
-from pruning.wording import choose
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,7 +41,7 @@ def repair(
     match_steps: of gradient descent, for match.   Cancelled by its watch, the network is as it was. Raises
     ValueError for another `how`.
     """
-    from pruning.statistics.images import CalibrationImages
+    from pruning.statistics.calibration_images import CalibrationImages
 
     choose(how, REPAIRS, "repair")
     images = CalibrationImages(small, data, calibration, seed)

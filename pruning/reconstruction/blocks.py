@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 
 from pruning.cost import Plan
-from pruning.reconstruction.course import ACTIVATIONS, JOINS, PASSING, SUMS, Course, kept_outputs
+from pruning.reconstruction.forward_pass import ACTIVATIONS, JOINS, PASSING, SUMS, ForwardPass, kept_outputs
 
 MOST = 5  # blocks that are matched; of more, every so many
 EVERY = 3  # layers, where nothing is summed or joined
@@ -25,7 +25,7 @@ class Block:
     kept: np.ndarray | None
 
 
-def blocks_of(plan: Plan, whole: Course, cut: Course) -> list[Block]:
+def blocks_of(plan: Plan, whole: ForwardPass, cut: ForwardPass) -> list[Block]:
     """The ends of blocks, at most MOST, the last one among them; none where the cut network does other
     operations or has other sizes of maps."""
     if whole.names != cut.names:
@@ -36,14 +36,14 @@ def blocks_of(plan: Plan, whole: Course, cut: Course) -> list[Block]:
     return usable[::-1][::every][::-1]
 
 
-def _every_few_layers(course: Course) -> list[int]:
+def _every_few_layers(whole: ForwardPass) -> list[int]:
     """Each EVERY-th layer's output, with its norm and activation; of a short network every one."""
-    taken = [course.activated(reading.settles) for reading in course.all_readings()]
-    found = sorted({number for number in taken if course.operations[number].shape})
+    taken = [whole.activated(reading.settles) for reading in whole.all_readings()]
+    found = sorted({number for number in taken if whole.operations[number].shape})
     return found[-1::-EVERY][::-1] if len(found) > EVERY else found
 
 
-def _block(plan: Plan, whole: Course, cut: Course, number: int) -> Block | None:
+def _block(plan: Plan, whole: ForwardPass, cut: ForwardPass, number: int) -> Block | None:
     one, other = whole.operations[number].shape, cut.operations[number].shape
     if one == other:
         return Block(number, None)
@@ -56,13 +56,13 @@ def _block(plan: Plan, whole: Course, cut: Course, number: int) -> Block | None:
 class Kept:
     """Which channels of what an operation makes are left after a cut, as far as that can be told."""
 
-    def __init__(self, plan: Plan, course: Course, cut: Course):
-        self.plan, self.course, self.cut = plan, course, cut
-        self.maker = {value: n for n, o in enumerate(course.operations) for value in o.made}
+    def __init__(self, plan: Plan, whole: ForwardPass, cut: ForwardPass):
+        self.plan, self.whole, self.cut = plan, whole, cut
+        self.maker = {value: n for n, o in enumerate(whole.operations) for value in o.made}
 
     def of(self, number: int) -> np.ndarray | None:
         """[channels] that are left; None where it can't be told."""
-        operation = self.course.operations[number]
+        operation = self.whole.operations[number]
         if not operation.shape:
             return None
         if operation.weight:
@@ -76,13 +76,13 @@ class Kept:
         return known[0] if known else None
 
     def _as_wide(self, number: int, operation) -> bool:
-        shape = self.course.operations[number].shape
+        shape = self.whole.operations[number].shape
         return bool(shape) and shape[0] == operation.shape[0]
 
     def _joined(self, read: list[int]) -> np.ndarray | None:
         parts = [self.of(number) for number in read]
         if any(part is None for part in parts):
             return None
-        sizes = [self.course.operations[number].shape[0] for number in read]
+        sizes = [self.whole.operations[number].shape[0] for number in read]
         starts = [0, *accumulate(sizes)]
         return np.concatenate([start + part for start, part in zip(starts, parts, strict=False)])

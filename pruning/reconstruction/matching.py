@@ -21,14 +21,14 @@ from torch.utils._pytree import tree_leaves
 
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
-from pruning.data.images import moved_from
-from pruning.models.fill import restore
+from pruning.data.resizing import moved_from
+from pruning.error_messages import first_line
+from pruning.models.fill_weights import restore
 from pruning.progress import Watch, between_layers, silent, timed
 from pruning.reconstruction.adam import Adam
 from pruning.reconstruction.blocks import Block, blocks_of
-from pruning.reconstruction.course import course
-from pruning.statistics.images import CalibrationImages
-from pruning.wording import first_line
+from pruning.reconstruction.forward_pass import record_forward_pass
+from pruning.statistics.calibration_images import CalibrationImages
 
 RATE = 0.03  # of a weight's own size (root mean square) a step, at its highest; it falls along a cosine
 SMALL = 3e-3  # the same of norms' scales and shifts and of biases, in their own units
@@ -55,7 +55,7 @@ def match(
     steps give the same weights. Parameters that need no gradient stay.
     """
     inputs = next(iter(images.batches(len(images))))[0]
-    one, other = course(model, inputs[:2]), course(small, inputs[:2])
+    one, other = record_forward_pass(model, inputs[:2]), record_forward_pass(small, inputs[:2])
     blocks = blocks_of(plan, one, other)
     weights = [p for p in small.parameters() if p.requires_grad and p.numel()]
     if not blocks or not weights:

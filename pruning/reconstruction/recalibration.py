@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pruning.progress import Watch, between_layers, silent
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 
 BATCH = 128
 

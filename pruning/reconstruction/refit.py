@@ -25,12 +25,12 @@ from torch.utils._pytree import tree_leaves
 
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
-from pruning.latency.memory import give_back_freed_memory
+from pruning.latency.freed_memory import give_back_freed_memory
 from pruning.progress import Watch, between_layers, silent, timed
-from pruning.reconstruction.course import Course, Reading, course, kept_outputs
+from pruning.reconstruction.forward_pass import ForwardPass, Reading, kept_outputs, record_forward_pass
+from pruning.reconstruction.im2col import Call, Places
 from pruning.reconstruction.least_squares import solved
-from pruning.reconstruction.rows import Call, Places
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 
 LIMIT = 512 * 2**20  # bytes of both networks' activations that live at once
 ROWS = 32_000  # sampled places of a layer, of all images together
@@ -55,9 +55,9 @@ def reconstruct(
     """
     give_back_freed_memory()
     inputs = first_images(images, 2)
-    courses = course(model, inputs), course(small, inputs)
-    number = min(len(images), max(2, int(LIMIT / max(1.0, sum(each.peak() for each in courses)))))
-    steps, messages = _steps(plan, *courses)
+    passes = record_forward_pass(model, inputs), record_forward_pass(small, inputs)
+    number = min(len(images), max(2, int(LIMIT / max(1.0, sum(each.peak() for each in passes)))))
+    steps, messages = _steps(plan, *passes)
     if not steps:
         return [*messages, "no layer of the network reads what was cut, so there is nothing to reconstruct"]
     if number < len(images):
@@ -90,7 +90,7 @@ class Step:
     cut: Reading
 
 
-def _steps(plan: Plan, whole: Course, cut: Course) -> tuple[list[Step], list[str]]:
+def _steps(plan: Plan, whole: ForwardPass, cut: ForwardPass) -> tuple[list[Step], list[str]]:
     """The layers to refit in the order in which their output is taken up, and what is said of the others."""
     known, own, messages = whole.readings(), cut.readings(), []
     if whole.names != cut.names:

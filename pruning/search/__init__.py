@@ -5,7 +5,7 @@
 The criterion's scores say which channels of a group go first. Importing this loads no torch.
 """
 
-from pruning.search.expectation import Asked
+from pruning.search.expected_accuracy import Asked
 from pruning.search.plan import SEARCHES, errors_of, search_plan
 
 __all__ = ["SEARCHES", "Asked", "errors_of", "search_plan"]

@@ -25,22 +25,22 @@ import numpy as np
 
 from pruning.allocation import MEASURES, made
 from pruning.allocation.limits import Limits, cost_of, limits_of
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 from pruning.cost import Plan, Step
 from pruning.criteria.registry import CRITERIA, must_be_scored, resolve_options
 from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
+from pruning.error_messages import choose
 from pruning.latency import LatencyTable
 from pruning.progress import Watch, silent
 from pruning.search.budget import Budget
-from pruning.search.error import by_error, lost_at
-from pruning.search.expectation import Asked, tried_cuts
+from pruning.search.by_error import by_error, lost_at
+from pruning.search.expected_accuracy import Asked, tried_cuts
 from pruning.search.greedy import greedy
-from pruning.search.order import Order, scored_again
 from pruning.search.progress import Progress
+from pruning.search.removal_order import Order, scored_again
 from pruning.search.trace_ratio import trace_ratio
 from pruning.terms import ALLOCATIONS, plural, sentence
-from pruning.wording import choose
 
 SEARCHES = ("greedy", "trace-ratio", "error")
 PRICES = ("cross-entropy", "kl", "di")
@@ -101,8 +101,8 @@ def errors_of(
     """{group number: [C + 1]}: shares of the variance lost, once refitted, with each number of channels gone,
     in the order of the scores. One pass over the images; none for the scores of `reconstruction`, which are
     these numbers."""
-    from pruning.reconstruction.errors import error_curves
-    from pruning.statistics.images import CalibrationImages
+    from pruning.reconstruction.error_curves import error_curves
+    from pruning.statistics.calibration_images import CalibrationImages
 
     names, groups = graph.structure.names, list(groups)
     if scores.criterion == "reconstruction":
@@ -215,7 +215,7 @@ class _Search:
         return graph
 
     def _loss(self):
-        from pruning.search.losses import Loss, holdout_batches
+        from pruning.search.by_loss import Loss, holdout_batches
 
         how = dict(self.prices)
         drawn = holdout_batches(self.graph.model, self.sample.data, how.pop("images"), self.sample.seed)
@@ -248,13 +248,13 @@ class _Search:
         return tried_cuts(self.graph, self.sample.data, plan_at, self.budget.cut, asked, **how)
 
     def _information_lost(self):
-        from pruning.search.information import InformationLost
+        from pruning.search.by_information import InformationLost
 
         return InformationLost(self._curves(self.graph))
 
     def _curves(self, graph) -> dict[int, np.ndarray]:
-        from pruning.search.information import information_curves
-        from pruning.statistics.images import CalibrationImages
+        from pruning.search.by_information import information_curves
+        from pruning.statistics.calibration_images import CalibrationImages
 
         shuffled = self.sample.options.get("labels") == "shuffled"
         drawn = CalibrationImages(

@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from pruning.bars import Bars
 from pruning.models import bundled
-from pruning.shipped.making import make, stale, verify
+from pruning.progress_bars import Bars
+from pruning.shipped.building import make, stale, verify
 from pruning.shipped.store import file_of
 
 HELP = "Computes what is missing or stale, and keeps the rest; what is finished is kept when it is ended."

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pruning.devices import AUTO, chosen
 from pruning.experiment import Recipe
-from pruning.experiment.preview import best_repair
-from pruning.experiment.run import LIMITS, SEARCHING
-from pruning.experiment.unsaid import MATCH_STEPS
+from pruning.experiment.defaults import MATCH_STEPS
+from pruning.experiment.planning import LIMITS, SEARCHING
+from pruning.inspection.preview import best_repair
 from pruning.search import SEARCHES
 
 NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "seed", "device")

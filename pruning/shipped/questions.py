@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pruning.cost import Plan
 from pruning.criteria import SCORED
 from pruning.experiment import Recipe
-from pruning.experiment.compress import bits_compared, bits_now
-from pruning.experiment.preview import (
+from pruning.inspection.compress_preview import bits_compared, bits_now
+from pruning.inspection.preview import (
     accuracy_now,
     best_repair,
     cuts_any_group,
@@ -19,7 +19,7 @@ from pruning.experiment.preview import (
     errors_by_group,
     scored,
 )
-from pruning.experiment.tradeoff import order
+from pruning.inspection.tradeoff import order
 from pruning.models import bundled
 from pruning.shipped.keys import (
     CUTTING,

@@ -7,9 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pruning.experiment import AccuracyNow, Recipe
+from pruning.experiment import Recipe
+from pruning.inspection import AccuracyNow
 from pruning.models.load import ASSETS
-from pruning.shipped.records import header_of, unpacked
+from pruning.shipped.encoding import header_of, unpacked
 
 TIMES = ("repair_seconds",)  # taken on another machine: they say nothing of this one
 MONTH = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal values make equal files

@@ -4,7 +4,7 @@
 imports torch).
 """
 
-from pruning.statistics.records import (
+from pruning.statistics.specifications import (
     Attribution,
     ClassScatter,
     DualDiscriminant,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from pruning.devices import for_double
-from pruning.statistics.records import (
+from pruning.statistics.specifications import (
     ClassScatter,
     DualDiscriminant,
     DualShare,

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from pruning.channels.records import LayerRecord, Structure
+from pruning.channels.structure import LayerRecord, Structure
 from pruning.channels.tracer import evaluating
 from pruning.progress import Watch, between_layers, silent
 from pruning.statistics.accumulators import ACCUMULATORS, BATCH
-from pruning.statistics.records import GradientTimesActivation, Statistic
-from pruning.statistics.views import positions
+from pruning.statistics.layer_sides import positions
+from pruning.statistics.specifications import GradientTimesActivation, Statistic
 
 # operation -> the weight's dimension that reads; another one is the same weight used the other way round
 READING = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pruning.channels.records import LayerRecord, Structure
+from pruning.channels.structure import LayerRecord, Structure
 from pruning.data import Dataset, calibration_images, to_tensor
 from pruning.devices import for_double
 from pruning.models import Normalization

@@ -6,10 +6,10 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.experiment.duration import Pace, in_words, pace_now
-from pruning.ui import caches
+from pruning.ui import preview_cache
 
 FRESH = 120.0  # seconds after which a pace is no longer that of now
-TIMED = (*caches.NETWORK, "threads", "batch_size")  # fields that it depends on
+TIMED = (*preview_cache.NETWORK, "threads", "batch_size")  # fields that it depends on
 MEASURING = "How fast this machine is shows in a moment, and so how long a run takes."
 
 
@@ -17,7 +17,7 @@ def line(recipe: Recipe):
     """Draws how long the recipe's run takes; while the network is timed, what was told last. It is timed once
     the page was drawn, behind all that the page has asked for itself, and the page may be drawn again and
     again meanwhile."""
-    of = caches.digest(recipe, TIMED)
+    of = preview_cache.digest(recipe, TIMED)
     answer = ask(recipe, start=st.session_state.get("pace wanted") == of)
     st.session_state["pace wanted"] = of
     if answer.value is not None:
@@ -45,13 +45,13 @@ def draw(recipe: Recipe):
 def last(recipe: Recipe) -> Pace | None:
     """What was measured last of this network."""
     of, pace = st.session_state.get("pace", ("", None))
-    return pace if of == caches.digest(recipe, TIMED) else None
+    return pace if of == preview_cache.digest(recipe, TIMED) else None
 
 
-def ask(recipe: Recipe, **how) -> caches.Answer:
+def ask(recipe: Recipe, **how) -> preview_cache.Answer:
     """pace_now, of these two minutes; does not wait. What was asked for before and is on its way is waited
     for, however long the queue is."""
-    of, bucket = caches.digest(recipe, TIMED), int(time.time() // FRESH)
+    of, bucket = preview_cache.digest(recipe, TIMED), int(time.time() // FRESH)
     if (before := st.session_state.get("pace asked")) and before[0] == of:
         earlier = _ask(recipe, *before, start=False)
         if earlier.job is not None and not earlier.job.finished:
@@ -60,6 +60,6 @@ def ask(recipe: Recipe, **how) -> caches.Answer:
     return _ask(recipe, of, bucket, **how)
 
 
-def _ask(recipe: Recipe, of: str, bucket: int, **how) -> caches.Answer:
+def _ask(recipe: Recipe, of: str, bucket: int, **how) -> preview_cache.Answer:
     key, title = f"{of} {bucket}", "How fast this machine is"
-    return caches.ask(pace_now, recipe, key=key, title=title, **how)
+    return preview_cache.ask(pace_now, recipe, key=key, title=title, **how)

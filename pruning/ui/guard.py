@@ -16,9 +16,9 @@ from streamlit import error_util
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
+from pruning.error_messages import for_the_person
 from pruning.ui import state
-from pruning.ui.spoken import spoken
-from pruning.wording import for_the_person
+from pruning.ui.page_messages import in_page_words
 
 PAGE = "This page could not be drawn to its end: the program has a defect here."
 PART = "This part of the page could not be drawn: the program has a defect here."
@@ -62,7 +62,7 @@ def in_fragment() -> bool:
 def box(text: str):
     """A sentence, and what one can do."""
     number = next(_numbers)
-    st.error(spoken(text))
+    st.error(in_page_words(text))
     with st.container(horizontal=True):
         st.button("Try again", key=f"guard again {number}")
         st.button("Start afresh", key=f"guard afresh {number}", on_click=start_afresh, help=AFRESH)

@@ -1,4 +1,4 @@
-"""The server's lanes of work, shared by all sessions; whose a job is, and how it stands in a few words.
+"""The server's worker processes, shared by all sessions; whose a job is, and how it stands in a few words.
 
 Of jobs that are not the visitor's own a page tells that they are there and come before his, no more. A link
 with such a job's id shows it, since somebody gave that link away; only its owner ends it."""
@@ -10,31 +10,31 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.experiment.duration import LEFT, about
-from pruning.jobs import Job, Lanes
-from pruning.jobs.lanes import address_in_environment
-from pruning.ui import names, state, uploads, visitor
+from pruning.jobs import Job, Workers
+from pruning.jobs.workers import address_in_environment
+from pruning.ui import display_names, state, uploads, visitor
 
 AFTER = 1.5  # seconds, for the server's first paint; then the workers come up, whether they are asked or not
 FOREIGN = "This job was started by somebody else, who alone can end or continue it."
 
 
-@st.cache_resource(show_spinner=False, on_release=Lanes.close)
-def lanes() -> Lanes:
+@st.cache_resource(show_spinner=False, on_release=Workers.close)
+def workers() -> Workers:
     """Returns at once, also the first time: the processes start in the background."""
-    return Lanes(scheduler=address_in_environment(), after=AFTER)
+    return Workers(scheduler=address_in_environment(), after=AFTER)
 
 
 def start(function: Callable, recipe: Recipe, folder: Path, **about) -> Job:
-    """Hands a run to the job lane, as the visitor's own. folder: where the result is saved."""
+    """Hands a run to the job queue, as the visitor's own. folder: where the result is saved."""
     about |= {"folder": folder, "owner": visitor.owner()}
-    return lanes().submit("job", function, recipe, str(folder), **about)
+    return workers().submit("job", function, recipe, str(folder), **about)
 
 
 def lacks_file(recipe: Recipe) -> bool:
     """Whether the recipe names a file that somebody else has given; says so at the top of the page. A link to
     a job shows its result, no more."""
     for kind in uploads.missing(recipe):
-        name = names.name_of(getattr(recipe, kind))
+        name = display_names.name_of(getattr(recipe, kind))
         state.refuse(f"This run needs the {uploads.SAID[kind]} {name}, which you have not given here.")
         return True
     return False
@@ -42,7 +42,7 @@ def lacks_file(recipe: Recipe) -> bool:
 
 def own() -> list[Job]:
     """The visitor's jobs, the newest first."""
-    return [job for job in lanes().jobs("job") if mine(job)]
+    return [job for job in workers().jobs("job") if mine(job)]
 
 
 def mine(job: Job) -> bool:
@@ -60,14 +60,14 @@ def refused(job: Job) -> bool:
 def cancel(job: Job):
     """A click's callback."""
     if not refused(job):
-        lanes().cancel(job)
+        workers().cancel(job)
 
 
 def standing(job: Job) -> str:
     """Where a job stands, in a few words."""
     if job.status != "queued":
         return job.status
-    ahead = lanes().ahead(job)
+    ahead = workers().ahead(job)
     return f"waiting: {before_it(ahead)}" if ahead else "starting"
 
 
@@ -97,5 +97,5 @@ def seconds_left(jobs: list[Job]) -> float | None:
 
 def others_in_words() -> str:
     """That jobs of other visitors wait or are at work; empty where there are none."""
-    foreign = [job for job in lanes().jobs("job") if not job.finished and not mine(job)]
+    foreign = [job for job in workers().jobs("job") if not job.finished and not mine(job)]
     return f"{so_many(foreign, ' of other visitors')} at work or waiting." if foreign else ""

@@ -10,20 +10,20 @@ from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.terms import title
 from pruning.ui import (
-    aside,
-    baseline,
-    caches,
     copy_link,
+    criterion_switch,
+    display_names,
     guard,
     jobs,
-    measuring,
-    names,
+    measurement,
+    preview_cache,
     state,
+    test_accuracy,
     tour,
     uploads,
     visitor,
 )
-from pruning.ui.spoken import spoken
+from pruning.ui.page_messages import in_page_words
 
 ROOT = Path(__file__).resolve().parents[2]
 ICON = ROOT / "assets" / "icon.svg"
@@ -31,7 +31,7 @@ LAYOUT = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 log = logging.getLogger(__name__)
 
 
-def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> Recipe:
+def begin(title: str, about: Callable[[Recipe, str], Recipe] = criterion_switch.scored) -> Recipe:
     """The first call of every page. Returns the recipe, or says in one sentence what is wrong with the link
     and stops. about: (recipe, title) -> what the page makes of it, for a kind of criterion that it is for."""
     guard.stand()
@@ -41,16 +41,16 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> 
         recipe = state.follow_link()
     except ValueError as error:
         refuse_link(error)
-    jobs.lanes()  # its processes come up after the first paint
-    measuring.take_up()
-    caches.leave_page(title)
+    jobs.workers()  # its processes come up after the first paint
+    measurement.take_up()
+    preview_cache.leave_page(title)
     uploads.store()  # before the workers start, which inherit where it is
     recipe = about(recipe, title)
     sidebar(recipe, title)
     tour.card(title, places())
     if sentence := state.take_refusal():
-        st.warning(spoken(sentence))
-    aside.notice(recipe, title)
+        st.warning(in_page_words(sentence))
+    criterion_switch.notice(recipe, title)
     uploads.ask_again(recipe)
     return recipe
 
@@ -58,13 +58,13 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = aside.scored) -> 
 def stop(error: ValueError):
     """Ends the page with the one sentence of an error that is the person's to mend."""
     log.info("page stopped: %s", error)
-    st.error(spoken(error))
+    st.error(in_page_words(error))
     st.stop()
 
 
 def refuse_link(error: ValueError):
     log.info("link refused: %s", error)
-    st.error(f"This link cannot be opened: {spoken(error)}")
+    st.error(f"This link cannot be opened: {in_page_words(error)}")
     st.button("Go on without it", on_click=state.forget_link)
     st.stop()
 
@@ -98,15 +98,15 @@ def places() -> dict[str, str]:
 
 def summary(recipe: Recipe) -> dict[str, str]:
     """What a recipe is about, in a few words."""
-    weights = {"Weights": names.weights(recipe.checkpoint)} if recipe.checkpoint else {}
+    weights = {"Weights": display_names.weights(recipe.checkpoint)} if recipe.checkpoint else {}
     here = not uploads.missing(recipe)  # of what somebody else has given no figure is told
-    full = baseline.ask(recipe, start=False).value if here else None
-    cut = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
+    full = test_accuracy.ask(recipe, start=False).value if here else None
+    cut = f"{display_names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
     return {
-        "Network": names.network(recipe.model),
+        "Network": display_names.network(recipe.model),
         **weights,
-        "Data": f"{names.classes(recipe)}{names.data(recipe.data)}",
-        "Test accuracy, full network": "not counted yet" if full is None else baseline.in_words(full),
+        "Data": f"{display_names.classes(recipe)}{display_names.data(recipe.data)}",
+        "Test accuracy, full network": "not counted yet" if full is None else test_accuracy.in_words(full),
         "Criterion": title(recipe.criterion),
         "Cut": cut,
         **({} if recipe.device == "cpu" else {"Device": recipe.device}),

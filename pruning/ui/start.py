@@ -4,10 +4,11 @@ import streamlit as st
 
 from pruning import models
 from pruning.data import DATA
-from pruning.experiment import Description, FullAccuracy, Recipe
+from pruning.experiment import Recipe
 from pruning.figures import layers
+from pruning.inspection import Description, FullAccuracy
 from pruning.terms import percent
-from pruning.ui import baseline, caches, jobs, names, own, page, show, state
+from pruning.ui import charts, display_names, jobs, own_network, page, preview_cache, state, test_accuracy
 
 MACS = "multiply-accumulates of convolutions and linear layers; many papers call them FLOPs."
 AREAS = {"MACs": "macs", "parameters": "parameters"}
@@ -16,8 +17,8 @@ AREAS = {"MACs": "macs", "parameters": "parameters"}
 def words(recipe: Recipe):
     """What is to be seen, in two sentences."""
     st.markdown(
-        f"{names.subject(recipe)} classifies 60 test images. Cut its channels: an image turns red when "
-        "the smaller network gets it wrong, and its corner names the true and the predicted class."
+        f"{display_names.subject(recipe)} classifies 60 test images. Cut its channels: an image turns red "
+        "when the smaller network gets it wrong, and its corner names the true and the predicted class."
     )
 
 
@@ -38,8 +39,11 @@ def cards(recipe: Recipe):
     for model, data in models.bundled():
         here = (recipe.model, recipe.data, recipe.checkpoint, recipe.subtask) == (model, data, None, ())
         with row.container(border=True, height="stretch", vertical_alignment="distribute"):
-            told = f"{DATA[data].meaning} Accuracy: {baseline.in_words(baseline.of_bundled(model, data))}."
-            st.markdown(f"**{names.network(model)} on {names.data(data)}**\n\n:small[:gray[{told}]]")
+            accuracy = test_accuracy.in_words(test_accuracy.of_bundled(model, data))
+            told = f"{DATA[data].meaning} Accuracy: {accuracy}."
+            st.markdown(
+                f"**{display_names.network(model)} on {display_names.data(data)}**\n\n:small[:gray[{told}]]"
+            )
             st.button(
                 "Open now" if here else "Open",
                 key=f"card {model} {data}",
@@ -53,15 +57,15 @@ def subtask(recipe: Recipe):
     """Which classes everything is about: all, or a subtask. Nothing where there is no network: that is said
     below."""
     whole = recipe.but(subtask=())
-    if state.lesson() or caches.ask_structure(whole, start=False).error:
+    if state.lesson() or preview_cache.ask_structure(whole, start=False).error:
         return
     with st.expander("Only some of the classes", expanded=bool(recipe.subtask)):
         st.caption(
             "A network that has to tell only a few classes apart can be cut further. Data, network, criteria "
             "and every figure are then about these classes alone."
         )
-        caches.follow(
-            lambda **how: caches.ask_structure(whole, **how),
+        preview_cache.follow(
+            lambda **how: preview_cache.ask_structure(whole, **how),
             lambda told: choose_classes(recipe, told.classes),
         )
 
@@ -76,7 +80,7 @@ def choose_classes(recipe: Recipe, classes: tuple[str, ...]):
             default=[number for number in recipe.subtask if number in numbers],
             format_func=lambda number: str(classes[number]),
             placeholder="all",
-            help=own.help_of("subtask"),
+            help=own_network.help_of("subtask"),
             key=f"subtask {recipe.model} {recipe.data} {recipe.subtask}",
         )
         with st.container(horizontal=True):
@@ -91,13 +95,13 @@ def choose_classes(recipe: Recipe, classes: tuple[str, ...]):
 def running():
     """The visitor's jobs, the newest first, each with its link, and that others' are there; nothing where
     there are none."""
-    if caches.asked() and jobs.lanes().jobs("job"):
-        busy = any(not job.finished for job in jobs.lanes().jobs("job"))
+    if preview_cache.asked() and jobs.workers().jobs("job"):
+        busy = any(not job.finished for job in jobs.workers().jobs("job"))
         st.fragment(job_rows, run_every=1.0 if busy else None)(busy)
 
 
 def job_rows(busy: bool):
-    if busy and all(job.finished for job in jobs.lanes().jobs("job")):
+    if busy and all(job.finished for job in jobs.workers().jobs("job")):
         st.rerun()
     known, others = jobs.own(), jobs.others_in_words()
     if known or others:
@@ -108,7 +112,7 @@ def job_rows(busy: bool):
         title, share, place = st.columns([5, 3, 1], vertical_alignment="center")
         title.markdown(job.title)
         if job.status == "running":
-            share.progress(*caches.progress(job))
+            share.progress(*preview_cache.progress(job))
         else:
             share.caption(jobs.standing(job))
         recipe = job.arguments[0]
@@ -124,23 +128,26 @@ def figures_first(recipe: Recipe) -> bool:
 def structure(recipe: Recipe, said: str = "") -> str:
     """Accuracy, parameters and MACs, in total and layer by layer. said: what the page has said already.
     Returns the sentence that stands in their place, if they cannot be had."""
-    error = caches.ask_structure(recipe, start=False).error
+    error = preview_cache.ask_structure(recipe, start=False).error
     if not error or error != said:
         st.subheader("Where the MACs and parameters are", anchor=False)
-        caches.follow(
-            lambda **how: caches.ask_structure(recipe, **how), lambda told: draw_structure(recipe, told)
+        preview_cache.follow(
+            lambda **how: preview_cache.ask_structure(recipe, **how),
+            lambda told: draw_structure(recipe, told),
         )
     if error:
-        own.offer_instead(recipe)
+        own_network.offer_instead(recipe)
     return error
 
 
 def draw_structure(recipe: Recipe, described: Description):
     columns = st.columns(4)
     with columns[0]:
-        baseline.follow(recipe, accuracy)
-    columns[1].metric("Parameters", names.count(described.parameters), help=f"{described.parameters:,}")
-    macs = names.count(described.macs)
+        test_accuracy.follow(recipe, accuracy)
+    columns[1].metric(
+        "Parameters", display_names.count(described.parameters), help=f"{described.parameters:,}"
+    )
+    macs = display_names.count(described.macs)
     columns[2].metric("MACs of one image", macs, help=f"{described.macs:,} {MACS}")
     columns[3].metric(
         "Input", f"{described.size} x {described.size}", help="Size of the network's input, in pixels."
@@ -148,7 +155,7 @@ def draw_structure(recipe: Recipe, described: Description):
     choice = st.segmented_control(
         "Areas show", list(AREAS), default="MACs", required=True, key="areas", label_visibility="collapsed"
     )
-    show.chart(
+    charts.chart(
         layers.treemap(described.layers, AREAS[choice]),
         layers.treemap_in_words(described.layers, AREAS[choice]),
         key=f"layers-{AREAS[choice]}",
@@ -165,5 +172,5 @@ def accuracy(found: FullAccuracy):
     st.metric(
         "Test accuracy",
         percent(found.correct / found.images),
-        help=f"The full network: {baseline.in_words(found)}.",
+        help=f"The full network: {test_accuracy.in_words(found)}.",
     )

@@ -18,8 +18,8 @@ import streamlit as st
 from pruning import data, models
 from pruning.criteria import CRITERIA, SCORED
 from pruning.criteria.registry import with_option
+from pruning.error_messages import choose
 from pruning.experiment import Recipe
-from pruning.wording import choose
 
 LOOKING_AT = {
     "group": "the channel group that is opened",

@@ -21,7 +21,7 @@ from pruning import models
 from pruning.experiment import Recipe
 from pruning.experiment.sources import UPLOADS
 from pruning.jobs.folder import Folder
-from pruning.ui import names, state, visitor
+from pruning.ui import display_names, state, visitor
 
 KINDS = {"checkpoint": ("safetensors", "pt", "pth", "th", "bin"), "data": ("npz", "zip")}
 SAID = {"checkpoint": "weights", "data": "data set"}
@@ -63,7 +63,7 @@ class Store:
             gone = self.make_room({owner}, self.each, (owner, text))
             self.make_room(set(self.held), self.all, (owner, text))
             self.write(self.place(text), content)
-        return text, [names.name_of(other) for other in gone]
+        return text, [display_names.name_of(other) for other in gone]
 
     def holds(self, owner: str, text: str) -> bool:
         """Whether this visitor has given this file; from now on it counts as used."""
@@ -206,12 +206,14 @@ def ask_again(recipe: Recipe):
         wanted = getattr(recipe, kind)
         st.space("small")  # the bar above the page would hide it
         st.info(
-            f"This link was made with the {SAID[kind]} **{names.name_of(wanted)}**, which you have not given "
-            "to this server, or not used for a day."
+            f"This link was made with the {SAID[kind]} **{display_names.name_of(wanted)}**, which you have "
+            "not given to this server, or not used for a day."
         )
-        given = st.file_uploader(f"Give {names.name_of(wanted)}", type=KINDS[kind], key=f"again {kind}")
+        given = st.file_uploader(
+            f"Give {display_names.name_of(wanted)}", type=KINDS[kind], key=f"again {kind}"
+        )
         model, data = nearest(recipe)
-        label = f"Open {names.network(model)} on {names.data(data)} instead"
+        label = f"Open {display_names.network(model)} on {display_names.data(data)} instead"
         st.button(label, on_click=state.open_bundled, args=(model, data), key="open bundled")
         if given is None:
             st.stop()
@@ -219,7 +221,7 @@ def ask_again(recipe: Recipe):
         if digits != wanted.removeprefix(state.UPLOADED).partition("#")[0]:
             st.error(f"{given.name} is another file than the link was made with; give the one it names")
             st.stop()
-        keep(names.name_of(wanted), given.getvalue())
+        keep(display_names.name_of(wanted), given.getvalue())
         st.rerun()  # without the question
 
 

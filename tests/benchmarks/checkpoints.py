@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from pruning.models import load_model
 from pruning.models.from_torchvision import build
-from pruning.models.names import located, other_names, resized
+from pruning.models.state_dict_names import located, other_names, resized
 from pruning.models.torchvision_index import FINGERPRINTS
 from tests.test_checkpoint_kinds import official, random_like, under
 

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from pruning.experiment import Recipe, paired_difference
-from pruning.experiment.run import planned, scores_of
+from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.sources import load
 from pruning.reconstruction import recalibrate
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut
 from pruning.train import Teaching, evaluate, fit
 from tests.benchmarks.measured import SEEDS, percent, remembered, right, spread, tuned

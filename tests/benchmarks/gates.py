@@ -20,7 +20,7 @@ from pruning.data import to_tensor
 from pruning.experiment import Recipe, run
 from pruning.experiment.sources import load
 from pruning.gates import Gates, training
-from pruning.gates.mover import Mover
+from pruning.gates.gate_optimizer import GateOptimizer
 from pruning.models import load_model
 from pruning.surgery import cut
 from pruning.train import fit
@@ -48,7 +48,7 @@ class Watched(training.Training):
 
     def one_batch(self):
         super().one_batch()
-        if self.mover.step == self.mover.steps - 10:
+        if self.gate_optimizer.step == self.gate_optimizer.steps - 10:
             with self.gates.inserted():
                 Watched.ten_before = right(self.model, self.dataset.test, self.normalization)
 
@@ -150,7 +150,7 @@ def step_times(model: str, data: str) -> dict:
     images = to_tensor(split.images[:64], network.origin.normalization, "cpu")
     labels = torch.from_numpy(np.array(split.labels[:64]))
     gates = Gates(loaded.graph)
-    mover = Mover(gates, 0.5, 10 * STEPS, 1e-4, 1.0)
+    mover = GateOptimizer(gates, 0.5, 10 * STEPS, 1e-4, 1.0)
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
     network.train()
 

@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 
 from pruning.experiment import Recipe
-from pruning.experiment.oracle import measured
-from pruning.experiment.preview import describe
+from pruning.inspection.oracle import measure_oracle
+from pruning.inspection.preview import describe
 from tests.benchmarks.speed import ROOT, machine
 
 ABOUT = """# Which criterion is right? The oracle's answer
@@ -37,7 +37,7 @@ def judged(threads: int) -> tuple[pd.DataFrame, int, int]:
     """A row a (group, criterion), how many images were looked at, and where the single rises chose best."""
     recipe = Recipe(criterion="l1", threads=threads, cut=0.5)
     groups = [group.name for group in describe(recipe).structure.groups if group.inner]
-    found = [measured(recipe, group) for group in groups]
+    found = [measure_oracle(recipe, group) for group in groups]
     rows = pd.concat([oracle.criteria.assign(group=oracle.group) for oracle in found])
     single = sum(float(oracle.criteria["regret"].min()) > 0 for oracle in found)
     return rows, found[0].images, single

@@ -16,7 +16,7 @@ import torch
 import pruning
 from pruning.bench.child import high_water
 from pruning.experiment import Recipe
-from pruning.experiment.run import planned, scores_of
+from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.sources import load, use_threads
 from pruning.latency import latency_table
 from pruning.latency.timing import timings

@@ -13,8 +13,8 @@ import numpy as np
 
 import pruning
 from pruning.experiment import Recipe
+from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.report import expected_here
-from pruning.experiment.run import planned, scores_of
 from pruning.experiment.sources import Loaded, load
 from tests.benchmarks.measured import KEPT, public, remembered, right
 

@@ -18,7 +18,7 @@ import pruning
 from pruning.criteria import CRITERIA, SCORED, resolve_options
 from pruning.criteria.di import discriminant_losses, ridge_inverse, scaled_labels
 from pruning.criteria.scoring import score_all
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPTUM = ("conductance", "gradient_x_activation", "integrated_gradients")  # passes of their own, many of them

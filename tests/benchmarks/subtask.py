@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from pruning.experiment import Recipe, paired_difference
-from pruning.experiment.paired import RESAMPLES, Difference
-from pruning.experiment.run import planned, scores_of
+from pruning.experiment.paired_bootstrap import RESAMPLES, Difference
+from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.sources import Loaded, load
 from pruning.reconstruction import recalibrate
-from pruning.statistics.images import CalibrationImages
+from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut
 from tests.benchmarks.measured import SEEDS, in_points, percent, public, remembered, right, row, spread
 

@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from torchvision.models import get_model
 
 import pruning
-from pruning.channels.records import IndexMap, Structure
+from pruning.channels.structure import IndexMap, Structure
 from pruning.channels.verification import verified
 
 NUMBERS = (1, 2, 3, 4, 6)

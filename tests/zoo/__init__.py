@@ -238,7 +238,7 @@ def images_and_inside():
     Returns model, graph, (images, labels), the inputs and labels as statistics see them, written, read.
     """
     from pruning import ChannelGraph
-    from pruning.statistics.images import CalibrationImages
+    from pruning.statistics.calibration_images import CalibrationImages
 
     torch.manual_seed(0)
     model = nn.Sequential(

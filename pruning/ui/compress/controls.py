@@ -3,10 +3,10 @@
 import streamlit as st
 
 from pruning.experiment import Recipe
-from pruning.figures.bits import WAYS
+from pruning.figures.bit_allocation import WAYS
 from pruning.shipped.questions import FIRST_BITS
-from pruning.ui import choices, state
-from pruning.ui.prune import controls, running
+from pruning.ui import recipe_controls, state
+from pruning.ui.prune import controls, run_job
 
 HELP = (
     "Cuts, repairs and fine-tunes as the recipe says, quantizes the weights, and measures on the test images."
@@ -26,7 +26,7 @@ def bits(recipe: Recipe):
         st.slider("Mean bits per weight", low, high, step=0.25, **state.bound("bits", **how))
     else:
         st.caption(f"Every channel has {recipe.bit_choices[0]} bits: the only bit-width to choose from.")
-    choices.cut(recipe)
+    recipe_controls.cut(recipe)
     if state.lesson():
         return
     with st.expander("Bit-widths, allocation and training"):
@@ -38,7 +38,7 @@ def bits(recipe: Recipe):
         left.number_input("Epochs of quantization-aware training", step=1, **rounded)
         bound = state.bound("epochs", between=(0, 1000))
         right.number_input("Epochs before quantization", step=1, **bound)
-        choices.repair("Repair after the cut")
+        recipe_controls.repair("Repair after the cut")
 
 
 def button():
@@ -50,10 +50,10 @@ def button():
         help=HELP,
         on_click=start,
     )
-    running.foretold(shown(state.recipe_now()))
+    run_job.foretold(shown(state.recipe_now()))
 
 
 def start():
     """A click's callback: from now on the recipe has bits, in the link and in the run."""
     state.edit(bits=shown(state.recipe_now()).bits)
-    running.start()
+    run_job.start()

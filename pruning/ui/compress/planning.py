@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pruning.experiment import Recipe
-from pruning.ui.compress import controls, now, subtask
+from pruning.ui.compress import controls, rounded, subtask
 from pruning.ui.prune import result
 
 
@@ -12,12 +12,12 @@ def panel(recipe: Recipe):
     with left:
         controls.bits(recipe)
     with right:
-        now.numbers(recipe)
+        rounded.numbers(recipe)
         controls.button()
     st.subheader("Who gets the bits", anchor=False)
-    now.channels(recipe)
+    rounded.channels(recipe)
     st.subheader("Size against accuracy", anchor=False)
-    now.curve(recipe)
+    rounded.curve(recipe)
     subtask.section(recipe)
     with st.expander("The same in Python and on the command line"):
         result.as_text(recipe)

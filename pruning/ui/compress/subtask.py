@@ -5,11 +5,12 @@ from functools import partial
 import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
-from pruning.experiment import Description, Recipe
-from pruning.experiment.compress import SubtaskNow
-from pruning.figures import bits as figures
-from pruning.ui import caches, names, show, start, state
-from pruning.ui.compress import asking
+from pruning.experiment import Recipe
+from pruning.figures import bit_allocation as figures
+from pruning.inspection import Description
+from pruning.inspection.compress_preview import SubtaskNow
+from pruning.ui import charts, display_names, preview_cache, start, state
+from pruning.ui.compress import worker_questions
 
 
 def section(recipe: Recipe):
@@ -19,13 +20,13 @@ def section(recipe: Recipe):
     st.subheader("Only a few classes", anchor=False)
     if recipe.subtask:
         asked = f"classes {', '.join(map(str, recipe.subtask))}"
-        share = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
+        share = f"{display_names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
         st.markdown(
             f"The network has to tell apart {asked} only. Every way below cuts {share}, the same share of "
             "every group, and re-estimates the norms on these classes' images; what differs is who chose."
         )
         deeper(recipe)
-        caches.follow(partial(asking.subtask, recipe), draw)
+        preview_cache.follow(partial(worker_questions.subtask, recipe), draw)
     else:
         st.info(
             "No classes are chosen. Choose two or more, and see whether channels chosen "
@@ -35,7 +36,7 @@ def section(recipe: Recipe):
     with st.expander(
         "Choose other classes" if recipe.subtask else "Choose classes", expanded=not recipe.subtask
     ):
-        caches.follow(partial(asking.classes, recipe), partial(choose, recipe))
+        preview_cache.follow(partial(worker_questions.classes, recipe), partial(choose, recipe))
 
 
 def choose(recipe: Recipe, whole: Description):
@@ -54,7 +55,7 @@ def deeper(recipe: Recipe):
 
 
 def draw(now: SubtaskNow):
-    show.chart(
+    charts.chart(
         figures.controls(now.rows, now.full),
         in_words(now),
         key="controls",

@@ -8,12 +8,13 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.criteria import CRITERIA
 from pruning.criteria.registry import with_option
-from pruning.experiment import Description, Recipe
+from pruning.experiment import Recipe
 from pruning.experiment.checks import TRAINED
+from pruning.inspection import Description
 from pruning.terms import plural
-from pruning.ui import aside, caches, choices, names, state
+from pruning.ui import criterion_switch, display_names, preview_cache, recipe_controls, state
 from pruning.ui.prune import controls as cutting
-from pruning.ui.prune import running
+from pruning.ui.prune import run_job
 
 WIDTHS = {
     "gates": "Open gates: as many channels as training leaves open",
@@ -26,22 +27,24 @@ MEASURED = {name: said for name, said in MEASURE_NAMES.items() if name != "laten
 def words(recipe: Recipe):
     """What is to be seen, in two sentences."""
     st.markdown(
-        f"{names.subject(recipe)}: every channel gets a gate between 0 and 1 that is trained along with the "
-        "network. By the end each gate is either exactly 0 or wide open, so the closed channels can be "
-        "removed and the outputs stay as they are."
+        f"{display_names.subject(recipe)}: every channel gets a gate between 0 and 1 that is trained along "
+        "with the network. By the end each gate is either exactly 0 or wide open, so the closed channels can "
+        "be removed and the outputs stay as they are."
     )
 
 
 def main(recipe: Recipe):
     """How much of what goes, and how long it trains."""
-    choices.cut(recipe)
+    recipe_controls.cut(recipe)
     if recipe.measure not in MEASURED:  # time does not fall with every channel
         state.edit(measure="macs")
         st.rerun()
     cutting.one_of("measure", "Measure", MEASURED)
     cutting.one_of("groups", "Channels that get gates", cutting.GROUPS)
     left, right = st.columns(2)
-    bound = state.bound("epochs", between=(1, 1000), show=lambda epochs: epochs or aside.FIRST_EPOCHS)
+    bound = state.bound(
+        "epochs", between=(1, 1000), show=lambda epochs: epochs or criterion_switch.FIRST_EPOCHS
+    )
     left.number_input("Epochs in total", step=1, **bound)
     right.number_input("Seed", min_value=0, step=1, **state.bound("seed"))
     tuned = f", the other {recipe.tune_epochs} fine-tune the pruned network" if recipe.tune_epochs else ""
@@ -55,7 +58,7 @@ def every(recipe: Recipe):
     with st.expander("All settings"):
         for columns, option in in_pairs(CRITERIA[recipe.criterion].options.values()):
             with columns:
-                choices.one_option(option, partial(tie_option, recipe))
+                recipe_controls.one_option(option, partial(tie_option, recipe))
         left, right = st.columns(2)
         bound = tie("gate_epochs", recipe.gate_epochs)
         left.number_input("Gate epochs", min_value=1, max_value=recipe.epochs, step=1, **bound)
@@ -68,8 +71,8 @@ def every(recipe: Recipe):
         st.slider("Highest ratio of a group (%)", step=5, **bound)
         bound = tie("allocation", recipe.allocation, options=TRAINED)
         st.selectbox("Allocation over groups", TRAINED, format_func=WIDTHS.get, **bound)
-        caches.follow(partial(caches.ask_structure, recipe), partial(protected, recipe))
-        choices.repair("Repair after the cut")
+        preview_cache.follow(partial(preview_cache.ask_structure, recipe), partial(protected, recipe))
+        recipe_controls.repair("Repair after the cut")
         cutting.distillation(recipe)
 
 
@@ -111,6 +114,6 @@ def tie_option(recipe: Recipe, name: str, **how) -> dict[str, Any]:
 
 def edit(**fields):
     try:
-        running.take_up(aside.with_gates(state.recipe_now()).but(**fields))
+        run_job.take_up(criterion_switch.with_gates(state.recipe_now()).but(**fields))
     except ValueError as error:
         state.refuse(error)

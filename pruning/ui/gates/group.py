@@ -5,22 +5,22 @@ from dataclasses import replace
 import streamlit as st
 
 from pruning.figures import gates as figures
-from pruning.gates.records import GateTrace
-from pruning.ui import show
-from pruning.ui.gates import running
+from pruning.gates.gate_trace import GateTrace
+from pruning.ui import charts
+from pruning.ui.gates import training_job
 
 
 def panel(group: str | None):
     """How they went to both ends; nothing where the link names no such job."""
-    job = running.shown()
+    job = training_job.shown()
     if job is None or group is None:
         return
-    trace = running.trace(job)
+    trace = training_job.trace(job)
     if trace.rows.empty or group not in trace.groups:
         return
     own = of(trace, group)
     st.markdown(f"##### GDP's gates of {group}")
-    show.chart(
+    charts.chart(
         figures.polarization(own),
         figures.polarization_in_words(own),
         key="group-gates",

@@ -4,15 +4,15 @@ import pandas as pd
 import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
-from pruning.experiment.changes import RunReport
 from pruning.figures import gates as figures
+from pruning.inspection.prediction_changes import RunReport
 from pruning.jobs import Job
 from pruning.terms import percent
-from pruning.ui import names, page, show, state
-from pruning.ui.gates import running
+from pruning.ui import charts, display_names, page, state
+from pruning.ui.gates import training_job
+from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import result
-from pruning.ui.prune.running import settings
-from pruning.ui.spoken import spoken
+from pruning.ui.prune.run_job import settings
 
 REMOVE = (
     "Cuts the closed channels out and multiplies the open gates into the weights that read them. The run has "
@@ -22,7 +22,7 @@ REMOVE = (
 
 def button():
     """The next step once a training is done."""
-    job = running.shown()
+    job = training_job.shown()
     if job is not None and job.status == "done" and state.looking_at("zeros") is None:
         how = {"type": "primary", "width": "stretch", "help": REMOVE, "on_click": state.look_at}
         st.button("Remove the zeros", kwargs={"zeros": "removed"}, **how)
@@ -30,7 +30,7 @@ def button():
 
 def panel():
     """The finished run, whole."""
-    job = running.shown()
+    job = training_job.shown()
     if job is None or job.status != "done":
         return
     settings(job)
@@ -49,7 +49,7 @@ def removed(found: RunReport, job: Job):
     result.savings(found)
     st.markdown(closed_in_words(found))
     for message in found.report["messages"]:
-        st.info(spoken(message))
+        st.info(in_page_words(message))
     result.widths(found)
     result.curve(found)
     query = state.link() | found.recipe.to_query() | {"job": job.id}
@@ -77,7 +77,7 @@ def accuracies(found: RunReport):
     for column, (label, share, text) in zip(st.columns(max(4, len(rows))), rows, strict=False):
         against = gated if label == "Zeros removed" else rows[0][1]
         than = "the gated network" if label == "Zeros removed" else "the full network"
-        told = f"{names.points(share - against)} to {than}"
+        told = f"{display_names.points(share - against)} to {than}"
         first = label == "Full network"
         column.metric(
             label,
@@ -119,7 +119,7 @@ def whole(found: RunReport):
     """The training from its start to its end, to be looked at and taken away."""
     st.subheader("The whole training", anchor=False)
     trace, measure = found.gates, MEASURE_NAMES[found.recipe.measure]
-    show.chart(
+    charts.chart(
         figures.polarization(trace),
         figures.polarization_in_words(trace),
         key="polarization",
@@ -129,7 +129,7 @@ def whole(found: RunReport):
     left, right = st.columns([3, 2], gap="large")
     table = figures.paths(trace)
     with left:
-        show.chart(
+        charts.chart(
             figures.path_figure(table, trace.rows),
             figures.paths_in_words(table, sum(trace.sizes)),
             key="gate-paths",
@@ -137,7 +137,7 @@ def whole(found: RunReport):
             table=table,
         )
     with right:
-        show.chart(
+        charts.chart(
             figures.budget(trace.rows, measure),
             figures.budget_in_words(trace.rows, found.recipe.cut, measure),
             key="gate-budget",

@@ -3,19 +3,19 @@
 import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
-from pruning.experiment.changes import run_and_report
 from pruning.figures import gate_agreement as figures
+from pruning.inspection.prediction_changes import run_and_report
 from pruning.jobs import Job
-from pruning.ui import jobs, show, state
-from pruning.ui.gates import live, running
-from pruning.ui.prune import running as cutting
+from pruning.ui import charts, jobs, state
+from pruning.ui.gates import live_charts, training_job
+from pruning.ui.prune import run_job as cutting
 
 HELP = "The same recipe in a job of its own, with this seed; it waits for its turn."
 
 
 def section():
     """Offered once a training has begun; then both, side by side."""
-    first = running.shown()
+    first = training_job.shown()
     if first is None or (first.finished and first.status != "done"):
         return
     second = beside(first)
@@ -42,7 +42,7 @@ def section():
 
 def beside(first: Job) -> Job | None:
     """The link's second job, if the two differ in nothing but the seed."""
-    second, recipe = running.shown("second"), first.arguments[0]
+    second, recipe = training_job.shown("second"), first.arguments[0]
     return second if second and second.arguments[0].but(seed=recipe.seed) == recipe else None
 
 
@@ -62,7 +62,7 @@ def start(first: Job):
     if jobs.lacks_file(recipe):
         return
     words = f"{first.title}, seed {st.session_state['second seed']}"
-    job = jobs.start(run_and_report, recipe, jobs.lanes().results_folder(), title=words)
+    job = jobs.start(run_and_report, recipe, jobs.workers().results_folder(), title=words)
     state.look_at(second=job.id)
 
 
@@ -87,20 +87,20 @@ def follow(job: Job):
 
 def draw(job: Job):
     if job.finished and job.status != "done":
-        running.ended(job)
-    trace, measure = running.trace(job), MEASURE_NAMES[job.arguments[0].measure]
+        training_job.ended(job)
+    trace, measure = training_job.trace(job), MEASURE_NAMES[job.arguments[0].measure]
     if len(trace.rows):
-        key = f"{running.state_key(job)} beside"
-        live.histograms(trace, key=key)
-        live.paths(trace, key=key)
-        live.course(trace, measure, key=key)
+        key = f"{training_job.state_key(job)} beside"
+        live_charts.histograms(trace, key=key)
+        live_charts.paths(trace, key=key)
+        live_charts.course(trace, measure, key=key)
 
 
 def compared(first: Job, second: Job):
     """Which channels both closed."""
     names = (named(first), named(second))
-    table = figures.fates(running.trace(first), running.trace(second))
-    show.chart(
+    table = figures.fates(training_job.trace(first), training_job.trace(second))
+    charts.chart(
         figures.agreement(table, names),
         figures.agreement_in_words(table, names),
         key="seeds",

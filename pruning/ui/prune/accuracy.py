@@ -8,12 +8,12 @@ import streamlit as st
 
 from pruning.cost import Plan
 from pruning.experiment import Recipe
-from pruning.experiment.preview import best_repair, error_of
-from pruning.experiment.tradeoff import between, expected_at
+from pruning.inspection.preview import best_repair, error_of
+from pruning.inspection.tradeoff import between, expected_at
 from pruning.terms import REPAIRS, percent, sentence
-from pruning.ui import baseline, caches, names, plans
-from pruning.ui.prune import counting
-from pruning.ui.spoken import spoken
+from pruning.ui import current_plan, display_names, preview_cache, test_accuracy
+from pruning.ui.page_messages import in_page_words
+from pruning.ui.prune import accuracy_questions
 
 HELP = {
     "Full network": "The full network on the same images.",
@@ -54,25 +54,30 @@ class Shown:
 
 def panel(recipe: Recipe, plan: Plan):
     """Follows the counts until nothing more will be known of the recipe's own cut."""
-    waits = not counting.look(recipe).settled
+    waits = not accuracy_questions.look(recipe).settled
     st.fragment(follow, run_every=0.3 if waits else None)(recipe, error_of(plan, recipe), waits)
 
 
 def follow(recipe: Recipe, error: float | None, waited: bool):
     """Draws what is counted, what the curve says meanwhile, or the last figures greyed."""
-    found = counting.look(recipe)
+    found = accuracy_questions.look(recipe)
     if waited and found.settled:
         st.rerun()
     if answer := found.failed.get(recipe.cut):
-        st.error(spoken(answer.error))
-        question = {"recipe": recipe, "how": counting.quick(recipe), "raw_only": True, "again": True}
-        st.button("Try again", on_click=plans.ask_accuracy, kwargs=question, key="accuracy again")
+        st.error(in_page_words(answer.error))
+        question = {
+            "recipe": recipe,
+            "how": accuracy_questions.quick(recipe),
+            "raw_only": True,
+            "again": True,
+        }
+        st.button("Try again", on_click=current_plan.ask_accuracy, kwargs=question, key="accuracy again")
         return
     shown = figures(found)
     last = st.session_state.get("last accuracy")
     if shown.figures:
         st.session_state["last accuracy"] = (recipe, shown)
-    elif last and caches.same_network(last[0], recipe):
+    elif last and preview_cache.same_network(last[0], recipe):
         with st.container(key="stale accuracy"):
             draw(last[1], f"{BEFORE} {words(found)}")
         return
@@ -83,11 +88,11 @@ def follow(recipe: Recipe, error: float | None, waited: bool):
 
 def in_the_headline(recipe: Recipe, begin: bool):
     """The full network's test accuracy, which is counted once the slider's own cut is."""
-    if (full := baseline.ask(recipe, start=begin).value) is not None:
-        st.caption(f"Full network, test accuracy: {baseline.in_words(full)}.", help=UNTOUCHED)
+    if (full := test_accuracy.ask(recipe, start=begin).value) is not None:
+        st.caption(f"Full network, test accuracy: {test_accuracy.in_words(full)}.", help=UNTOUCHED)
 
 
-def figures(found: counting.Counted) -> Shown:
+def figures(found: accuracy_questions.Counted) -> Shown:
     """What is known, counted or read from the curve."""
     now, read = found.exact or found.first, between(found.curve(), found.recipe.cut)
     rough, shown, images, learned = found.exact is None and found.first is not None, {}, "", False
@@ -109,7 +114,7 @@ def draw(shown: Shown, said: str):
     st.markdown(f"**Hold-out accuracy**{f', on {shown.images}' if shown.images else ''}")
     for column, (label, text) in zip(st.columns(3), HELP.items(), strict=True):
         one(column, label, shown.figures.get(label), shown.figures.get("Full network"), text)
-    baseline.memorised(shown.learned)
+    test_accuracy.memorised(shown.learned)
     st.caption(said)
 
 
@@ -118,7 +123,7 @@ def one(column, label: str, figure: Figure | None, full: Figure | None, text: st
     if figure is None:
         column.metric(label, "–", " ", help=text, **off)
         return
-    points = names.points(figure.share - full.share)
+    points = display_names.points(figure.share - full.share)
     counted, exact = figure.right is not None, figure.right is not None and not figure.rough
     told = f"{figure.right} right" if figure is full else points
     more = f" {figure.right} right." if counted else " Read from the curve below; measured in a moment."
@@ -126,7 +131,7 @@ def one(column, label: str, figure: Figure | None, full: Figure | None, text: st
     column.metric(label, f"{'' if exact else '≈ '}{percent(figure.share)}", told, help=text + more, **off)
 
 
-def words(found: counting.Counted) -> str:
+def words(found: accuracy_questions.Counted) -> str:
     """Where the figures come from, how the repair was made, and how far they can be trusted."""
     now, recipe = found.exact, found.recipe
     if now is None:
@@ -147,7 +152,7 @@ def words(found: counting.Counted) -> str:
     return told + " Measuring…"
 
 
-def expectation(found: counting.Counted, error: float | None):
+def expectation(found: accuracy_questions.Counted, error: float | None):
     """What the other cuts of the curve let expect of this one, whether it was counted by now or not."""
     repair = best_repair(found.recipe)
     told = expected_at(found.points, found.recipe.cut, error, matched=repair == "match")

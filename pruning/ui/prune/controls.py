@@ -5,9 +5,9 @@ import pandas as pd
 import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 from pruning.experiment import Recipe
-from pruning.ui import choices, state
+from pruning.ui import recipe_controls, state
 
 PRICES = {"cross-entropy": "Cross-entropy", "kl": "KL", "di": "DI lost"}
 GROUPS = {"inner": "Inside blocks", "all": "Residual streams as well"}
@@ -22,15 +22,15 @@ TAUGHT = (
 
 def what_to_cut(recipe: Recipe):
     """Criterion, how much of what, and how that is spread over the groups."""
-    choices.criterion(recipe)
-    choices.options(recipe, across=2)
-    choices.cut(recipe)
+    recipe_controls.criterion(recipe)
+    recipe_controls.options(recipe, across=2)
+    recipe_controls.cut(recipe)
     bound = state.bound("measure", options=list(MEASURE_NAMES))
     st.selectbox("Measure", MEASURE_NAMES, format_func=MEASURE_NAMES.get, **bound)
     if not state.lesson():
-        ways = list(choices.ALLOCATIONS)
+        ways = list(recipe_controls.ALLOCATIONS)
         bound = state.bound("allocation", options=ways)
-        st.selectbox("Allocation over groups", ways, format_func=choices.ALLOCATIONS.get, **bound)
+        st.selectbox("Allocation over groups", ways, format_func=recipe_controls.ALLOCATIONS.get, **bound)
         if recipe.allocation == "greedy":
             searching(recipe)
 
@@ -130,7 +130,7 @@ def overridden(table: pd.DataFrame, edits: dict[int, dict]) -> Shares:
 
 def fine_tuning(recipe: Recipe):
     """What follows the cut."""
-    choices.repair("Repair, without labels and before training")
+    recipe_controls.repair("Repair, without labels and before training")
     if recipe.repair == "match" and not state.lesson():
         bound = state.bound("match_steps", between=(1, 10_000))
         st.number_input("Steps of matching", step=50, **bound)

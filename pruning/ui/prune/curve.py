@@ -5,12 +5,12 @@ import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
-from pruning.experiment.tradeoff import largest_within
 from pruning.figures.cut_curve import BAND, NAMES, cut_curve, cut_curve_in_words, live_rows
-from pruning.figures.look import CUT, KEPT, QUIET
+from pruning.figures.method_style import CUT, KEPT, QUIET
+from pruning.inspection.tradeoff import largest_within
 from pruning.terms import REPAIRS, percent
-from pruning.ui import caches, show, state
-from pruning.ui.prune import counting
+from pruning.ui import charts, preview_cache, state
+from pruning.ui.prune import accuracy_questions
 
 HEIGHT = 360  # pixels, of the chart that grows and of the one that takes its place
 ALT = "Hold-out accuracy at each pruning ratio"
@@ -21,13 +21,13 @@ def panel(recipe: Recipe, ask: bool = True):
 
     ask: False while the page waits for a plan, which new counts would end."""
     st.subheader("Accuracy at each pruning ratio", anchor=False)
-    found = counting.look(recipe, ask)
+    found = accuracy_questions.look(recipe, ask)
     grows = found.repaired < len(found.wanted)
     st.fragment(follow, run_every=0.7 if grows and ask else None)(recipe, grows, ask)
 
 
 def follow(recipe: Recipe, grew: bool, ask: bool):
-    found = counting.look(recipe, ask)
+    found = accuracy_questions.look(recipe, ask)
     if (grew and found.repaired == len(found.wanted)) or state.moved_on():
         st.rerun()
     points = found.curve()
@@ -40,7 +40,7 @@ def follow(recipe: Recipe, grew: bool, ask: bool):
         st.caption(cut_curve_in_words(points, largest))
         progress(found)
     else:
-        show.chart(
+        charts.chart(
             cut_curve(points, MEASURE_NAMES[recipe.measure], recipe.cut, largest),
             cut_curve_in_words(points, largest),
             key="cut-curve",
@@ -50,12 +50,12 @@ def follow(recipe: Recipe, grew: bool, ask: bool):
     offer(recipe, largest)
 
 
-def progress(found: counting.Counted):
+def progress(found: accuracy_questions.Counted):
     """How many cuts are repaired, and what is being done."""
     done, wanted = found.repaired, len(found.wanted)
     text = f"{len(found.points)} cuts measured, {done} of {wanted} repaired"
     if found.pending is not None and found.pending.job is not None:
-        text += f". {caches.progress(found.pending.job)[1]}"
+        text += f". {preview_cache.progress(found.pending.job)[1]}"
     st.progress(done / max(1, wanted), text)
 
 
@@ -66,8 +66,8 @@ def offer(recipe: Recipe, largest: float | None):
     words = f"Largest cut within 1 point: {percent(largest, 0)}"
     text = (
         "Sets the slider to the largest cut at which the repaired network is at most one percentage point "
-        f"below the full one on these images, after {REPAIRS[counting.quick(recipe)].title}; read from "
-        "the curve."
+        f"below the full one on these images, after {REPAIRS[accuracy_questions.quick(recipe)].title}; read "
+        "from the curve."
     )
     if st.button(words, help=text, disabled=abs(largest - recipe.cut) < 0.005):
         state.edit(cut=largest)

@@ -6,15 +6,15 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from pruning.channels.records import Structure
+from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.experiment import Recipe
-from pruning.experiment.changes import RunReport
-from pruning.experiment.timed import called, named, table_now
+from pruning.experiment.latency_tables import named_table, table_now, table_reference
 from pruning.figures.latency import layer_times, layer_times_in_words
+from pruning.inspection.prediction_changes import RunReport
 from pruning.latency import FILE, LatencyTable
 from pruning.terms import percent
-from pruning.ui import caches, measuring, show, state, uploads
+from pruning.ui import charts, measurement, preview_cache, state, uploads
 
 HELP = (
     "Times every layer alone at some widths on this server, which takes some seconds. From then on the time "
@@ -27,34 +27,36 @@ GONE = (
 ANEW = "times measured anew"  # in this session, and how often
 
 
-def ask_table(recipe: Recipe, **how) -> caches.Answer:
+def ask_table(recipe: Recipe, **how) -> preview_cache.Answer:
     """The LatencyTable of the recipe's network, measured once a server; does not wait."""
     uploads.store()  # where the table is kept for the workers
-    key = f"{caches.digest(recipe, (*caches.NETWORK, 'threads'))} {st.session_state.get(ANEW, 0)}"
+    key = (
+        f"{preview_cache.digest(recipe, (*preview_cache.NETWORK, 'threads'))} {st.session_state.get(ANEW, 0)}"
+    )
     more = {"key": key, "title": "Times of layers"}
-    return caches.ask(table_now, recipe, **(more | how))
+    return preview_cache.ask(table_now, recipe, **(more | how))
 
 
 def known(recipe: Recipe, structure: Structure) -> LatencyTable | None:
     """The table that the recipe names, if it is here and of this network."""
     try:
-        table = named(recipe)
+        table = named_table(recipe)
     except ValueError:
         return None
     return table if table is not None and table.fits(structure) else None
 
 
-def with_times(recipe: Recipe, structure: Structure, **how) -> caches.Answer:
+def with_times(recipe: Recipe, structure: Structure, **how) -> preview_cache.Answer:
     """The recipe; one whose cut is a share of the time names the table that it is planned on. Does not
     wait."""
     if recipe.measure != "latency" or known(recipe, structure):
-        return caches.Answer(recipe)
+        return preview_cache.Answer(recipe)
     answer = ask_table(recipe, **how)
     if answer.value is None:
         return answer
     if recipe.latency is not None:
         st.session_state["times gone"] = answer.value.digest
-    return caches.Answer(replace(recipe, latency=called(answer.value)))
+    return preview_cache.Answer(replace(recipe, latency=table_reference(answer.value)))
 
 
 def estimate(recipe: Recipe, plan: Plan):
@@ -62,12 +64,12 @@ def estimate(recipe: Recipe, plan: Plan):
     structure = plan.structure
     table = known(recipe, structure) or ask_table(recipe, start=False).value
     if table is None:
-        measuring.on_request(
+        measurement.on_request(
             "Estimate the time",
             lambda **how: ask_table(recipe, **how),
             lambda value: None,
             help=HELP,
-            lane="preview",  # nothing that is asked here is computed meanwhile, which would disturb the times
+            queue="preview",  # nothing asked here is computed meanwhile, which would disturb the times
         )
         return
     form = table.form(structure)
@@ -82,7 +84,7 @@ def estimate(recipe: Recipe, plan: Plan):
     if recipe.measure == "latency":
         if st.session_state.get("times gone") == table.digest:
             st.info(GONE)
-        show.button("The measured times", table.to_json, FILE, "application/json")
+        charts.button("The measured times", table.to_json, FILE, "application/json")
 
 
 def offer_again(recipe: Recipe):
@@ -102,7 +104,7 @@ def panel(found: RunReport):
     told = found.report["latency_ms"]
     layers = pd.DataFrame(told["layers"])
     st.subheader("Time by layer", anchor=False)
-    show.chart(
+    charts.chart(
         layer_times(layers, told["batch"]),
         layer_times_in_words(layers, (told["baseline"], told["final"])),
         key="layer-times",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pruning.experiment import Recipe
-from pruning.ui.prune import controls, now, result, running, sensitivity
+from pruning.ui.prune import controls, cut_preview, result, run_job, sensitivity
 
 
 def panel(recipe: Recipe):
@@ -14,10 +14,10 @@ def panel(recipe: Recipe):
         controls.fine_tuning(recipe)
     with right:
         numbers = st.container()
-        running.button(recipe)
+        run_job.button(recipe)
         curve = st.container()
     widths = st.container()
-    now.follow(
+    cut_preview.follow(
         recipe,
         numbers,
         curve,

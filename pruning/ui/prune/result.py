@@ -9,14 +9,14 @@ import streamlit as st
 from pruning import export
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
-from pruning.experiment.changes import RunReport
-from pruning.figures import changed, structure, tradeoff, training
+from pruning.figures import prediction_changes, structure, tradeoff, training
+from pruning.inspection.prediction_changes import RunReport
 from pruning.jobs import Job
 from pruning.terms import ALLOCATIONS, percent, plural, sentence, title
-from pruning.ui import jobs, names, show
-from pruning.ui.prune import gallery, latency, looked_at, search
-from pruning.ui.prune.now import MACS, against
-from pruning.ui.spoken import spoken
+from pruning.ui import charts, display_names, jobs
+from pruning.ui.page_messages import in_page_words
+from pruning.ui.prune import changed_pictures, grad_cam, latency, search
+from pruning.ui.prune.cut_preview import MACS, against
 
 SHOWN = 12  # pictures of each kind
 KINDS = {"broken": "Right before, wrong now", "mended": "Wrong before, right now"}
@@ -40,7 +40,7 @@ def panel(job: Job):
     accuracies(found)
     savings(found)
     for message in found.report["messages"]:
-        st.info(spoken(message))
+        st.info(in_page_words(message))
     left, right = st.columns(2, gap="large")
     with left:
         against_macs(found)
@@ -48,7 +48,7 @@ def panel(job: Job):
         curve(found)
     latency.panel(found)
     what_changed(found)
-    looked_at.panel(found.focus)
+    grad_cam.panel(found.grad_cams)
     search.path(found.recipe, found.path, achieved(found), found.widths, key="run-search")
     widths(found)
     as_text(found.recipe)
@@ -63,7 +63,9 @@ def accuracies(found: RunReport):
         column.metric(
             tradeoff.STAGES[stage.stage][0].capitalize(),
             percent(stage.accuracy),
-            names.points(stage.accuracy - whole["accuracy"]) if stage.Index else f"{stage.correct:,} right",
+            display_names.points(stage.accuracy - whole["accuracy"])
+            if stage.Index
+            else f"{stage.correct:,} right",
             delta_color="off",
             delta_arrow="off",
             help=f"{stage.correct:,} of {stage.test_images:,} test images are right.",
@@ -119,7 +121,7 @@ def pair(counts: dict[str, int]) -> tuple[int, int]:
 def against_macs(found: RunReport):
     """This run among the server's other finished runs of the same network and data."""
     runs = comparable(found, jobs.own())
-    show.chart(
+    charts.chart(
         tradeoff.tradeoff(runs),
         tradeoff.tradeoff_in_words(runs),
         key="tradeoff",
@@ -153,7 +155,7 @@ def labelled(found: RunReport) -> pd.DataFrame:
 
 def settings(recipe: Recipe) -> str:
     """What a run was asked to do, in a few words."""
-    share = f"{names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
+    share = f"{display_names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
     epochs = f", {plural(recipe.epochs, 'epoch')}" if recipe.epochs else ""
     bits = f", {recipe.bits:g} bits" if recipe.bits is not None else ""
     return f"{title(recipe.criterion)}, {share}, {ALLOCATIONS[recipe.allocation].title}{epochs}{bits}"
@@ -178,7 +180,7 @@ def curve(found: RunReport):
     if found.history.empty:
         st.caption(training.training_in_words(found.history))
         return
-    show.chart(
+    charts.chart(
         training.training(found.history),
         training.training_in_words(found.history),
         key="training",
@@ -191,7 +193,7 @@ def what_changed(found: RunReport):
     """The same accuracy can be made of other errors: which images, and which class."""
     st.subheader("What changed", anchor=False)
     report = found.report
-    words = changed.changed_in_words(
+    words = prediction_changes.changed_in_words(
         **report["flips"], images=report["test_images"], agreement=report["agreement"]
     )
     st.markdown(words)
@@ -201,12 +203,12 @@ def what_changed(found: RunReport):
             st.markdown(f"**{label}** ({len(rows):,}), the pruned network's most confident predictions first")
             if rows.empty:
                 st.caption("None.")
-            gallery.pictures(rows.head(SHOWN), found.pictures)
-    show.csv(found.changes, "changed", "All changed images as CSV")
+            changed_pictures.pictures(rows.head(SHOWN), found.pictures)
+    charts.csv(found.changes, "changed", "All changed images as CSV")
     classes = per_class(report)
-    show.chart(
-        changed.by_class(classes),
-        changed.by_class_in_words(classes),
+    charts.chart(
+        prediction_changes.by_class(classes),
+        prediction_changes.by_class_in_words(classes),
         key="classes",
         alt="Accuracy of every class before and after",
         table=classes,
@@ -221,7 +223,7 @@ def per_class(report: dict) -> pd.DataFrame:
 def widths(found: RunReport):
     """Structure before and after."""
     st.subheader("Structure before and after", anchor=False)
-    show.chart(
+    charts.chart(
         structure.structure(found.widths),
         structure.structure_in_words(found.widths),
         key="structure",
@@ -235,16 +237,16 @@ def widths(found: RunReport):
 def take_away(found: RunReport, folder: Path):
     """The network, and the run as text that can be run again."""
     st.subheader("Take it away", anchor=False)
-    name = "-".join((found.recipe.model, names.data(found.recipe.data), found.recipe.criterion)).replace(
-        ":", "-"
-    )
+    name = "-".join(
+        (found.recipe.model, display_names.data(found.recipe.data), found.recipe.criterion)
+    ).replace(":", "-")
     if not (folder / "report.json").exists():
         st.warning(f"The workers saved the network where this server cannot see it: {folder}")
         return
     with st.container(horizontal=True):
-        show.button("Network (zip)", lambda: export.packed(folder), f"{name}.zip", "application/zip")
-        show.button("Recipe", found.recipe.to_json, f"{name}-recipe.json", "application/json")
-        show.button("Report", (folder / "report.json").read_text, f"{name}-report.json", "application/json")
+        charts.button("Network (zip)", lambda: export.packed(folder), f"{name}.zip", "application/zip")
+        charts.button("Recipe", found.recipe.to_json, f"{name}-recipe.json", "application/json")
+        charts.button("Report", (folder / "report.json").read_text, f"{name}-report.json", "application/json")
     st.caption(
         f'The zip holds weights (safetensors), recipe and plan: `pruning.load("{name}.zip")` opens it.'
     )

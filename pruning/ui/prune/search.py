@@ -8,7 +8,7 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.figures import search_path
-from pruning.ui import caches, measuring, plans, show
+from pruning.ui import charts, current_plan, measurement, preview_cache
 
 OFFER = """Each step tries to cut every group a little further, on {images} hold-out images, and takes what
 costs least. That is half a minute on ResNet-20 and some minutes on a deeper network. The Prune button
@@ -23,17 +23,17 @@ def quick(recipe: Recipe) -> bool:
 
 def panel(recipe: Recipe):
     """The search that has not ended: its progress, or the button that starts it."""
-    question = partial(plans.ask, recipe)
+    question = partial(current_plan.ask, recipe)
     if not quick(recipe):
         if question(start=False).job is None:
             st.caption(OFFER.format(images=recipe.search_images))
-        measuring.on_request("Search", question, lambda value: None, help=HELP)
+        measurement.on_request("Search", question, lambda value: None, help=HELP)
         return
     answer = question()
     if answer.error:
-        caches.settle(answer, question, draw=lambda value: None)
+        preview_cache.settle(answer, question, draw=lambda value: None)
     else:
-        st.fragment(caches.look_again, run_every=0.3)(question)
+        st.fragment(preview_cache.look_again, run_every=0.3)(question)
 
 
 def price(recipe: Recipe) -> str:
@@ -50,7 +50,7 @@ def path(recipe: Recipe, steps: pd.DataFrame, achieved: float, widths: pd.DataFr
         return
     rows, counted = search_path.path_rows(steps, achieved), price(recipe)
     groups = [name for name in widths["group"] if name in set(steps["group"])]
-    show.chart(
+    charts.chart(
         search_path.search_path(rows, groups, counted, MEASURE_NAMES[recipe.measure]),
         search_path.search_path_in_words(rows, counted),
         key=key,

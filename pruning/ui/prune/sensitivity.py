@@ -6,11 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from pruning.experiment import Recipe
-from pruning.experiment.sensitivity import SHARES, sensitivity
 from pruning.figures import sensitivity as figures
-from pruning.ui import caches, measuring, show, state
-from pruning.ui.prune import now, search
-from pruning.ui.spoken import spoken
+from pruning.inspection.sensitivity import SHARES, sensitivity
+from pruning.ui import charts, measurement, preview_cache, state
+from pruning.ui.page_messages import in_page_words
+from pruning.ui.prune import cut_preview, search
 
 OFFER = """One group at a time is cut, the others stay as they are: how much accuracy does that cost, as
 cut and after least-squares reconstruction? Coupled layers are pruned together."""
@@ -25,18 +25,18 @@ def panel(recipe: Recipe):
     st.divider()
     st.subheader("Sensitivity of each group", anchor=False)
     st.caption(OFFER)
-    planned = now.ask(recipe, start=False).value
+    planned = cut_preview.ask(recipe, start=False).value
     if planned is None or (planned.searches and search.quick(recipe)):
         st.caption("Can be measured once the plan above is complete.")
         return
-    measuring.on_request("Measure every group", partial(ask, recipe), partial(draw, recipe), help=HELP)
+    measurement.on_request("Measure every group", partial(ask, recipe), partial(draw, recipe), help=HELP)
 
 
-def ask(recipe: Recipe, **how) -> caches.Answer:
+def ask(recipe: Recipe, **how) -> preview_cache.Answer:
     """experiment.sensitivity's table; does not wait."""
-    more = {"key": caches.digest(recipe, (*caches.SCORING, "groups"))}
+    more = {"key": preview_cache.digest(recipe, (*preview_cache.SCORING, "groups"))}
     alone = recipe.but(cut=0.5, repair="none", epochs=0, distill=False)
-    return caches.ask(sensitivity, alone, (0.0, *SHARES), title="Sensitivity", **more, **how)
+    return preview_cache.ask(sensitivity, alone, (0.0, *SHARES), title="Sensitivity", **more, **how)
 
 
 def draw(recipe: Recipe, found: pd.DataFrame):
@@ -59,7 +59,7 @@ def draw(recipe: Recipe, found: pd.DataFrame):
     opened = opened if opened in groups else table.loc[table["lost_raw"].idxmax(), "group"]
     left, right = st.columns(2, gap="large")
     with left:
-        show.chart(
+        charts.chart(
             figures.sensitivity_map(table, kind, opened),
             figures.sensitivity_in_words(table) + (LEARNED if found.attrs.get("learned") else ""),
             key=f"sensitivity-{kind}",
@@ -68,7 +68,7 @@ def draw(recipe: Recipe, found: pd.DataFrame):
             click=open_group,
         )
     with right:
-        show.chart(
+        charts.chart(
             figures.sensitivity_curves(table, kind, opened),
             f"{opened} in colour{tied(table, opened)}; click a square of the map to choose another group.",
             key=f"sensitivity-curves-{kind}",
@@ -76,7 +76,7 @@ def draw(recipe: Recipe, found: pd.DataFrame):
             table=table,
         )
     for message in found.attrs.get("messages", ()):
-        st.info(spoken(message))
+        st.info(in_page_words(message))
 
 
 def tied(table: pd.DataFrame, group: str) -> str:

@@ -5,10 +5,10 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.terms import title, titled
-from pruning.ui import baseline, caches, choices, state
-from pruning.ui.choices import LISTED
-from pruning.ui.wall import component, live
-from pruning.ui.wall.shown import Shown
+from pruning.ui import preview_cache, recipe_controls, state, test_accuracy
+from pruning.ui.recipe_controls import LISTED
+from pruning.ui.wall import component, filling
+from pruning.ui.wall.wall_data import Shown
 
 
 def choose(recipe: Recipe):
@@ -25,7 +25,7 @@ def choose(recipe: Recipe):
             help="A second wall of pictures, pruned by another criterion at the same pruning ratio.",
             **state.bound_look("beside", beside(recipe), none="", options=names),
         )
-        choices.about_criteria()
+        recipe_controls.about_criteria()
 
 
 def beside(recipe: Recipe) -> str:
@@ -38,7 +38,7 @@ def show(recipe: Recipe) -> str:
     """One wall, or two; those that do not come along are filled coarse to fine while one looks.
 
     Returns the sentence that was shown where there can be no wall, else ""."""
-    walls, pending = ask(recipe, start=caches.asked())  # else after the first paint
+    walls, pending = ask(recipe, start=preview_cache.asked())  # else after the first paint
     if pending is not None and not pending.error:
         st.fragment(fill, run_every=0.7)(recipe, [])
         return ""
@@ -46,14 +46,14 @@ def show(recipe: Recipe) -> str:
         component.draw(recipe, walls)
     if pending is None:
         return ""
-    caches.settle(pending, lambda **how: ask(recipe, **how), draw=component.draw)
+    preview_cache.settle(pending, lambda **how: ask(recipe, **how), draw=component.draw)
     return pending.error
 
 
 def fill(recipe: Recipe, painted: list[bool]):
     """Draws what is known and asks for more, until all is there; what the person does meanwhile goes to the
     page."""
-    walls, pending = ask(recipe, start=bool(painted) or caches.asked())
+    walls, pending = ask(recipe, start=bool(painted) or preview_cache.asked())
     painted.append(True)
     if pending is None or pending.error or state.moved_on():
         st.rerun()
@@ -65,16 +65,16 @@ def fill(recipe: Recipe, painted: list[bool]):
             break
 
 
-def progress(name: str, wall: Shown | None, pending: caches.Answer) -> tuple[float, str]:
+def progress(name: str, wall: Shown | None, pending: preview_cache.Answer) -> tuple[float, str]:
     """How far the first wall is that is still being computed, and what the worker does, in words."""
-    share, text = caches.progress(pending.job) if pending.job else (0.0, "Starting")
+    share, text = preview_cache.progress(pending.job) if pending.job else (0.0, "Starting")
     if wall is None:
         return share, f"{title(name)}: {text}"
     there = sum(known is not None for known in wall.predictions[0])
     return there / len(wall.cuts), f"{title(name)}: {there} of {len(wall.cuts)} cuts are there. {text}"
 
 
-def ask(recipe: Recipe, **how) -> tuple[dict[str, Shown | None], caches.Answer | None]:
+def ask(recipe: Recipe, **how) -> tuple[dict[str, Shown | None], preview_cache.Answer | None]:
     """{criterion: wall} as far as it is known, the recipe's own first, and the first answer that is still to
     come. The full network's accuracy is asked for before any wall that takes time."""
     names = [name for name in (recipe.criterion, beside(recipe)) if name]
@@ -82,10 +82,10 @@ def ask(recipe: Recipe, **how) -> tuple[dict[str, Shown | None], caches.Answer |
     for name in names:
         start = how.get("start", True) and pending is None
         one = recipe.but(criterion=name)
-        known, waiting = live.ask(one, **how | {"start": False})
+        known, waiting = filling.ask(one, **how | {"start": False})
         if waiting is not None and start:
-            baseline.ask(recipe)
-            known, waiting = live.ask(one, **how)
+            test_accuracy.ask(recipe)
+            known, waiting = filling.ask(one, **how)
         walls[name] = known
         pending = pending or waiting
     return walls, pending

@@ -11,7 +11,7 @@ from pruning.experiment import Recipe
 from pruning.terms import title
 from pruning.ui import state
 from pruning.ui.wall.pictures import COLUMNS, sheet
-from pruning.ui.wall.shown import Shown
+from pruning.ui.wall.wall_data import Shown
 
 HERE = Path(__file__).parent
 KEY = "wall"

@@ -1,0 +1,50 @@
+"""Fields whose defaults depend on other fields, and which of them follow when others change."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pruning.criteria import CRITERIA
+from pruning.experiment.defaults import (
+    BEST,
+    GATE_SHARE,
+    LEARNING_RATE,
+    LEARNING_RATES,
+    MATCH_STEPS,
+    PLAIN,
+)
+from pruning.experiment.recipe_fields import RecipeFields
+
+OF_GATES = ("allocation", "gate_epochs")  # mean nothing, or another thing, where no gates are trained
+TIMED = ("measure", "model", "subtask")  # another one of these has no use for the measured times
+
+
+def derived(recipe: RecipeFields) -> dict[str, Any]:
+    """What fields that depend on others are."""
+    whole = isinstance(recipe.epochs, int)
+    gates = -(-GATE_SHARE * recipe.epochs // 100) if whole and recipe.trained else None
+    rate = LEARNING_RATE if recipe.trained else LEARNING_RATES.get(recipe.repair, LEARNING_RATE)
+    return {"allocation": "gates" if recipe.trained else "uniform", "gate_epochs": gates, "lr": rate}
+
+
+def combination(recipe: RecipeFields) -> dict[str, str]:
+    """What criterion and repair, and the allocation where all three are unsaid, are where they are unsaid."""
+    return BEST if all(getattr(recipe, name) is None for name in BEST) else PLAIN
+
+
+def followed(recipe: RecipeFields, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes of a recipe, with those that follow from them: see `Recipe.but`."""
+    follow: dict[str, Any] = {}
+    criterion = changes.get("criterion", recipe.criterion)
+    trains = criterion in CRITERIA and CRITERIA[criterion].trained
+    if criterion != recipe.criterion:
+        follow["options"] = ()
+    if trains and not recipe.trained and recipe.repair == BEST["repair"]:
+        follow["repair"] = None
+    if any(changes.get(name, getattr(recipe, name)) != getattr(recipe, name) for name in TIMED):
+        follow["latency"] = None
+    if changes.get("repair", recipe.repair) != "match":
+        follow["match_steps"] = MATCH_STEPS
+    for name, value in derived(recipe).items():
+        if getattr(recipe, name) == value or (name in OF_GATES and trains != recipe.trained):
+            follow[name] = None
+    return follow | changes

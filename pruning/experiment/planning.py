@@ -1,0 +1,90 @@
+"""From a recipe and its network to scores and a plan: the criterion asked, the cut distributed."""
+
+from pruning.allocation import plan as make_plan
+from pruning.channels.structure import Structure
+from pruning.cost import Plan
+from pruning.criteria.scores import Scores
+from pruning.criteria.scoring import score_all
+from pruning.experiment.latency_tables import named_table
+from pruning.experiment.recipe import Recipe
+from pruning.experiment.sources import Loaded
+from pruning.latency import LatencyTable
+from pruning.progress import Watch, silent
+from pruning.search import SEARCHES, Asked, search_plan
+
+
+def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = None) -> Scores:
+    """What the recipe's criterion says of the recipe's groups (or of other ones); of all, where a share of
+    a group is given, which may be any."""
+    recipe = loaded.recipe
+    chosen = (recipe.criterion, recipe.options)
+    found = score_all(
+        loaded.graph,
+        [chosen],
+        loaded.data,
+        seed=recipe.seed,
+        calibration=recipe.calibration,
+        groups=groups or ("all" if recipe.cut_group else recipe.groups),
+        watch=watch,
+    )
+    return found[chosen]
+
+
+LIMITS = ("cut", "measure", "allocation", "groups", "protect", "cut_group")
+LIMITS += ("max_cut_per_group", "min_channels", "round_to")
+SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")
+SEARCHING += ("latency",)  # what else a plan depends on
+
+
+def planned(
+    recipe: Recipe,
+    graph,
+    scores,
+    data=None,
+    watch: Watch = silent,
+    *,
+    table: LatencyTable | None = None,
+    errors=None,
+    expect: bool = False,
+) -> Plan:
+    """The recipe's plan, from scores.
+
+    graph: a ChannelGraph or its Structure. An allocation that runs the network needs the ChannelGraph and the
+    data, unless it has `errors`, and takes seconds to minutes.   table: of measured times, else the one that
+    the recipe names.   errors: `search.errors_of`.   expect: allocation error tries a few cuts, to say what
+    accuracy to expect. Raises ValueError without a table it needs, TypeError for a Structure alone."""
+    limits = {name: getattr(recipe, name) for name in LIMITS} | timed_by(recipe, table)
+    if recipe.allocation not in SEARCHES:
+        return make_plan(graph, scores, **limits)
+    if isinstance(graph, Structure) and errors is None:
+        raise TypeError(f"allocation {recipe.allocation} runs the network: give its ChannelGraph, and data")
+    return search_plan(
+        graph,
+        recipe.criterion,
+        data,
+        scores=scores,
+        errors=errors,
+        expect=Asked(recipe.repair, recipe.checkpoint not in (None, "none")) if expect else None,
+        by=recipe.search_by,
+        kl_temperature=recipe.search_temperature,
+        images=recipe.search_images,
+        every=recipe.search_every,
+        recalibrated=recipe.repair != "none" or recipe.epochs > 0,
+        seed=recipe.seed,
+        calibration=recipe.calibration,
+        watch=watch,
+        given=dict(recipe.options),
+        **limits,
+    )
+
+
+def timed_by(recipe: Recipe, table: LatencyTable | None) -> dict[str, LatencyTable]:
+    """What a plan for latency takes besides; nothing for other measures."""
+    if recipe.measure != "latency":
+        return {}
+    if found := table or named_table(recipe):
+        return {"latency": found}
+    raise ValueError(
+        "a cut of latency is planned on measured times, and there are none yet; the Prune page and run "
+        "measure them, or give a latency.json"
+    )

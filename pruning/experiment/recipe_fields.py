@@ -1,0 +1,145 @@
+"""The fields of a Recipe: what each is, its default, and its help text, for pages and for flags."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pruning.criteria import CRITERIA
+from pruning.devices import AUTO
+from pruning.experiment.defaults import BEST, MATCH_STEPS, default_threads
+from pruning.terms import ALLOCATIONS, REPAIRS, listed
+
+Measure = Literal["macs", "params", "channels", "latency"]
+Allocation = Literal["uniform", "global", "greedy", "trace-ratio", "error", "gates"]
+SearchBy = Literal["cross-entropy", "kl", "di"]
+Groups = Literal["inner", "all"]
+Repair = Literal["none", "recalibrate", "reconstruct", "match"]
+BitsBy = Literal["di", "error", "uniform"]
+Normalize = Literal["auto", "cifar10", "imagenet", "none"]
+CHOICES = ("normalize", "measure", "allocation", "search_by", "groups", "repair", "bits_by")
+
+
+def setting(default, help_text: str, typed: str = ""):
+    """A field. help_text: what it is, on pages and on the command line.   typed: what the command line adds:
+    the values as they are typed, and what is taken where none is given."""
+    return field(default=default, metadata={"help": help_text, "typed": typed})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeFields:
+    """The fields of a Recipe as given: checks and defaults read them, `Recipe` fills them in."""
+
+    model: str = setting("resnet20", "The network.", "A listed one ('list models') or torchvision:NAME.")
+    data: str = setting(
+        "scenes",
+        "The data set.",
+        "scenes, digits, cifar10, cifar100, or a path: class folders, a .zip of them, an .npz.",
+    )
+    checkpoint: str | None = setting(
+        None,
+        "Weights: a safetensors file or a PyTorch state dict.",
+        "'none': random ones. Default: the bundled ones.",
+    )
+    normalize: Normalize = setting("auto", "How pixels are normalised before the network sees them.")
+    size: int | None = setting(None, "Side of the images in pixels.", "Default: the network's own.")
+    subtask: tuple[int, ...] = setting(
+        (),
+        "The classes to tell apart: data, network and all figures are narrowed to them.",
+        "Class numbers, such as 3 5 8. Default: all.",
+    )
+    criterion: str = setting(
+        None,
+        "How channels are ranked.",
+        "'list criteria' names them. Default: l1; where allocation and repair are not given either, the "
+        "best combination measured: reconstruction, error and match.",
+    )
+    options: tuple[tuple[str, Any], ...] = setting((), "The criterion's own options.")
+    cut: float = setting(
+        0.5,
+        "Pruning ratio: the share of the MACs, parameters, channels or latency to remove.",
+        "From 0 to below 1.",
+    )
+    measure: Measure = setting(
+        "macs",
+        "What the pruning ratio counts: MACs (multiply-accumulates), parameters, channels, or the "
+        "latency of a batch, estimated from measured times of the layers.",
+    )
+    latency: str | None = setting(
+        None,
+        "The measured times behind a pruning ratio of latency.",
+        "A latency.json. Default: measured now.",
+    )
+    allocation: Allocation = setting(
+        None,
+        "How the cut is distributed over the channel groups.",
+        f"{listed(ALLOCATIONS)} Default: gates with gdp, else uniform; see criterion.",
+    )
+    search_by: SearchBy = setting(
+        "kl",
+        "Cost of a step of the greedy search: the rise in cross-entropy or in KL divergence from the "
+        "full network's predictions on hold-out images, or the discriminant information (DI) lost, "
+        "without running the network.",
+    )
+    search_temperature: float = setting(
+        1.0, "Temperature that softens the predictions before their KL divergence; 1 leaves them as they are."
+    )
+    search_images: int = setting(256, "Hold-out images on which every step of the greedy search is measured.")
+    search_every: int = setting(
+        0, "Steps of the greedy search after which channels are scored again; 0: never."
+    )
+    groups: Groups = setting(
+        "inner", "Which channel groups may be cut: those inside blocks, or the residual streams as well."
+    )
+    protect: tuple[str, ...] = setting((), "Channel groups that are not cut.")
+    cut_group: tuple[tuple[str, float], ...] = setting(
+        (), "Channel groups with a pruning ratio of their own.", "NAME=SHARE."
+    )
+    max_cut_per_group: float = setting(0.9, "The highest pruning ratio of any one group.")
+    min_channels: int = setting(1, "The least number of channels that a group keeps.")
+    round_to: int = setting(1, "Every group that is cut keeps a multiple of this many channels.")
+    repair: Repair = setting(
+        None,
+        "What follows the cut before any training, without labels.",
+        f"{listed(REPAIRS)} Default: none; see criterion.",
+    )
+    match_steps: int = setting(MATCH_STEPS, "Gradient steps of block-wise feature matching.")
+    epochs: int = setting(0, "Epochs of fine-tuning after the cut; where gates are trained, of all training.")
+    gate_epochs: int | None = setting(None, "Epochs that train the gates.", "Default: 60 %, rounded up.")
+    lr: float = setting(
+        None, "Initial learning rate; it falls to 0 along a cosine.", "Default: 0.05; 0.003 after a refit."
+    )
+    batch_size: int = setting(64, "Images per step of fine-tuning.")
+    distill: bool = setting(False, "Fine-tune with the full network as teacher (knowledge distillation).")
+    distill_temperature: float = setting(
+        4.0, "Temperature that softens the predictions of teacher and student."
+    )
+    distill_logits: float = setting(1.0, "Weight of the distillation loss on predictions.")
+    distill_features: float = setting(
+        0.3, "Weight of the distillation loss on discriminant features at the end of each stage."
+    )
+    bits: float | None = setting(None, "Mean bits per weight after quantization.", "Default: not quantized.")
+    bit_choices: tuple[int, ...] = setting((2, 4, 8), "Bit-widths that a channel may get.")
+    bits_by: BitsBy = setting(
+        "di",
+        "What gives a channel more bits: discriminant information (DI) and rounding error, rounding "
+        "error alone, or nothing (all alike).",
+    )
+    bits_epochs: int = setting(0, "Epochs of quantization-aware training, with rounded weights.")
+    calibration: int = setting(1000, "Training images that data-driven criteria and the repair look at.")
+    seed: int = setting(0, "Seed of calibration images, shuffling, augmentation and splits.")
+    device: str = setting(AUTO, "Device that PyTorch computes on.", "auto: cuda, else mps, else cpu.")
+    threads: int = setting(default_threads(), "Threads that PyTorch uses; they change the last digits.")
+
+    @property
+    def trained(self) -> bool:
+        """Whether the criterion's scores come from training gates with the network."""
+        return CRITERIA[self.criterion].trained
+
+    @property
+    def best(self) -> bool:
+        """Whether criterion, allocation and repair are the best combination, as where all are unsaid."""
+        return all(getattr(self, name) == value for name, value in BEST.items())
+
+    @property
+    def tune_epochs(self) -> int:
+        """Epochs of plain fine-tuning: what training gates leaves of them."""
+        return self.epochs - (self.gate_epochs or 0)

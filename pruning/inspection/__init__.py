@@ -1,0 +1,26 @@
+"""What one looks at without running a recipe: previews, single channels, what choices of channels cost.
+
+Importing this loads no torch; asking does.
+"""
+
+from pruning.inspection.preview import (
+    AccuracyNow,
+    Description,
+    FullAccuracy,
+    accuracy_now,
+    describe,
+    full_accuracy,
+    plan_of,
+    scored,
+)
+
+__all__ = [
+    "AccuracyNow",
+    "Description",
+    "FullAccuracy",
+    "accuracy_now",
+    "describe",
+    "full_accuracy",
+    "plan_of",
+    "scored",
+]

@@ -1,0 +1,211 @@
+"""What the Compress page shows before anything is run: weights in few bits, and a cut for a few classes.
+
+These run in a preview worker, on the hold-out, never on the test part. The cut and repaired network is kept
+between calls, so that another mean of bits takes the time of an evaluation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pruning.criteria.registry import with_option
+from pruning.experiment.loaded_networks import loaded
+from pruning.experiment.paired_bootstrap import Difference, paired_difference
+from pruning.experiment.planning import LIMITS, SEARCHING, planned
+from pruning.experiment.recipe import Recipe
+from pruning.experiment.report import stored_bytes
+from pruning.experiment.result_cache import ResultCache
+from pruning.experiment.sources import Loaded
+from pruning.inspection.channel_removal import IMAGES, Steps, holdout_of, learned
+from pruning.inspection.preview import score_key, scored
+from pruning.progress import Watch, silent
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pruning.quantize.rounding import Rounding
+
+BITS_BY = ("di", "error", "uniform")  # the ways to allocate bits that are compared
+CONTROLS = ("catro", "all classes", "energy", "l1", "shuffled")  # the ways to choose channels for a subtask
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """One way to allocate the bits. mean_bits: as reached.   bytes: packed, all tensors.   right: [N].
+    channels: as `Quantized.table()`."""
+
+    mean_bits: float
+    bytes: int
+    right: np.ndarray
+    channels: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class RoundedNow:
+    """A network in few bits, untrained, on the same hold-out images in all ways.
+
+    bits: the mean asked for.   bytes_full, bytes_cut: of the whole and of the cut network, in float32.
+    full, cut: [N], whether each image is right.   learned: the network may have been trained on them.
+    """
+
+    bits: float
+    bytes_full: int
+    bytes_cut: int
+    full: np.ndarray
+    cut: np.ndarray
+    ways: Mapping[str, Way]
+    learned: bool
+
+    @property
+    def images(self) -> int:
+        return len(self.full)
+
+
+@dataclass(frozen=True, eq=False)
+class SubtaskNow:
+    """Ways to choose what goes for a few classes: the same widths, recalibrated on those classes' images.
+
+    rows: a row a way: way, correct (count), images.   leads: {other way: by how much CATRO leads it}.
+    full: right answers of the whole network, narrowed to the classes.
+    """
+
+    rows: pd.DataFrame
+    leads: Mapping[str, Difference]
+    full: int
+    images: int
+    learned: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Mended:
+    """A recipe's cut and repaired network, untrained. full, cut: [N] right of the hold-out's images."""
+
+    loaded: Loaded
+    small: "nn.Module"
+    rounding: "Rounding"
+    full: np.ndarray
+    cut: np.ndarray
+
+
+_MENDED, _ROUNDED = ResultCache(3), ResultCache(30)
+
+
+def bits_now(recipe: Recipe, watch: Watch = silent) -> RoundedNow:
+    """The recipe's mean of bits, given by DI, by error alone and evenly: sizes and right answers.
+
+    Raises ValueError for a mean out of reach, and for a recipe that names none."""
+    if recipe.bits is None:
+        raise ValueError("bits is not given; give mean bits per weight, such as bits=4")
+
+    def make() -> RoundedNow:
+        found = _mended(recipe, watch)
+        ways = {by: _way(found, recipe, by, watch) for by in BITS_BY}
+        sizes = {"bytes_full": stored_bytes(found.loaded.model), "bytes_cut": stored_bytes(found.small)}
+        told = {"full": found.full, "cut": found.cut, "learned": learned(found.loaded)}
+        return RoundedNow(bits=recipe.bits, ways=ways, **sizes, **told)
+
+    return _ROUNDED.get((*_mended_key(recipe), recipe.bits), make)
+
+
+def bits_compared(recipe: Recipe, watch: Watch = silent) -> dict[str, Difference]:
+    """By how much DI's allocation leads the others, on the same images: {other way: Difference}."""
+    found = bits_now(recipe, watch)
+    right = {by: way.right for by, way in found.ways.items()}
+    return {by: paired_difference([right["di"]], [right[by]]) for by in BITS_BY if by != "di"}
+
+
+def subtask_now(recipe: Recipe, watch: Watch = silent) -> SubtaskNow:
+    """The recipe's cut for its subtask, chosen by CATRO and by its controls.
+
+    Every group loses the same share, so that all ways have the same widths. Raises ValueError for a recipe
+    without a subtask.
+    """
+    if not recipe.subtask:
+        raise ValueError("subtask is not given; give class numbers, such as 3 5 8")
+    found = replace(loaded(recipe, watch), recipe=recipe)
+    images = holdout_of(found, IMAGES)
+    steps = Steps(watch, "controls", 3 * len(CONTROLS) + 1)
+    full = _right(found, found.model, steps.still)
+    steps()
+    right = {way: _chosen(found, way, steps) for way in CONTROLS}
+    rows = [(way, int(answers.sum()), len(images)) for way, answers in right.items()]
+    leads = {way: paired_difference([right["catro"]], [right[way]]) for way in CONTROLS if way != "catro"}
+    table = pd.DataFrame(rows, columns=["way", "correct", "images"])
+    return SubtaskNow(table, leads, int(full.sum()), len(images), learned(found))
+
+
+# ------------------------------------------------------------------------------------------------ the steps
+
+
+def _mended_key(recipe: Recipe) -> tuple:
+    fields = (*LIMITS, *SEARCHING, "repair", "match_steps", "bit_choices", "threads")
+    return (*score_key(recipe), *(getattr(recipe, name) for name in fields))
+
+
+def _mended(recipe: Recipe, watch: Watch) -> _Mended:
+    """The recipe's network, cut, repaired where the recipe says so, and made ready to be rounded."""
+
+    def make() -> _Mended:
+        from pruning.quantize.rounding import Rounding
+        from pruning.reconstruction import repair
+        from pruning.statistics.calibration_images import CalibrationImages
+        from pruning.surgery import cut
+
+        found = replace(loaded(recipe, watch), recipe=recipe)
+        plan = planned(recipe, found.graph, scored(recipe, watch), found.data, watch)
+        small = cut(found.model, plan)
+        how = {"calibration": recipe.calibration, "seed": recipe.seed, "match_steps": recipe.match_steps}
+        if recipe.repair != "none":
+            repair(small, plan, found.model, found.data, recipe.repair, watch=watch, **how)
+        images = CalibrationImages(small, found.data, recipe.calibration, recipe.seed)
+        rounding = Rounding(small, images, recipe.bit_choices, watch)
+        full, right = (_right(found, model, watch) for model in (found.model, small))
+        return _Mended(found, small, rounding, full, right)
+
+    return _MENDED.get(_mended_key(recipe), make)
+
+
+def _way(found: _Mended, recipe: Recipe, by: str, watch: Watch) -> Way:
+    rounded = found.rounding.at(recipe.bits, by, watch)
+    right = _right(found.loaded, rounded.model, watch)
+    return Way(rounded.mean_bits, rounded.bytes, right, rounded.table())
+
+
+def _chosen(found: Loaded, way: str, steps: Steps) -> np.ndarray:
+    """Right answers of the network narrowed, cut as one way says and recalibrated: [N]."""
+    from pruning.reconstruction import recalibrate
+    from pruning.statistics.calibration_images import CalibrationImages
+    from pruning.surgery import cut
+
+    recipe = _recipe_of(found.recipe, way)
+    scores = scored(recipe.but(subtask=()) if way == "all classes" else recipe, steps.still)
+    steps()
+    small = cut(found.model, planned(recipe, found.graph, scores))
+    images = CalibrationImages(small, found.data, recipe.calibration, recipe.seed)
+    recalibrate(small, images, watch=steps.still)
+    steps()
+    right = _right(found, small, steps.still)
+    steps()
+    return right
+
+
+def _recipe_of(recipe: Recipe, way: str) -> Recipe:
+    """The recipe that chooses channels one way. CATRO's options are the recipe's own where it is CATRO's."""
+    criterion = way if way in ("energy", "l1") else "catro"
+    recipe = recipe.but(criterion=criterion, allocation="uniform")
+    labels = "shuffled" if way == "shuffled" else "true"
+    if criterion != "catro":
+        return recipe
+    return recipe.but(options=with_option("catro", dict(recipe.options), "labels", labels))
+
+
+def _right(found: Loaded, model: "nn.Module", watch: Watch) -> np.ndarray:
+    """[N] whether each of the hold-out's first images is right."""
+    from pruning.train import evaluate
+
+    images, normalization = holdout_of(found, IMAGES), found.model.origin.normalization
+    told = evaluate(model, images, normalization=normalization, device=found.recipe.device, watch=watch)
+    return told.classes == images.labels

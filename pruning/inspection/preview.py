@@ -1,0 +1,283 @@
+"""What the app shows before anything is run: structure, scores, and the accuracy a cut would have now.
+
+These run in a preview worker, again and again for one network, so each process keeps the last few networks
+and scores it loaded; a lock keeps two threads of one worker from masking the same network at once.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pruning.channels.structure import Structure
+from pruning.cost import Plan
+from pruning.criteria.scores import Scores
+from pruning.experiment.loaded_networks import loaded, network_key
+from pruning.experiment.planning import LIMITS, SEARCHING, planned, scores_of
+from pruning.experiment.recipe import Recipe
+from pruning.experiment.result_cache import ResultCache
+from pruning.experiment.sources import Loaded
+from pruning.progress import Watch, silent
+from pruning.search import errors_of
+
+PREVIEW_IMAGES = 500
+BATCH = 64  # images at a time: after the first ones there is something to show, and a count soon ends
+RAW = "raw"  # the message of a count of the network as it was cut
+MOST_TESTED = 2000  # test images: of ImageNet's size, more would take minutes
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """A network as the app shows it, without torch.
+
+    layers: a row a convolution or linear layer: layer, kind, group, inputs, outputs, macs, parameters,
+    output_shape, prunable (bool), reason.   macs: of one image.   recipe: with every field resolved.
+    """
+
+    structure: Structure
+    layers: pd.DataFrame
+    macs: int
+    parameters: int
+    classes: tuple[str, ...]
+    normalize: str
+    size: int
+    digest: str
+    recipe: Recipe
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AccuracyNow:
+    """Right answers among `images` images of the hold-out. learned: the network may have been trained on
+    them.
+
+    repaired: after the repair `how`, which took `repair_seconds` (0 where that was on another machine); None
+    where only the cut was counted.   error: share of the variance that the plan loses, where it was made by
+    errors; else None.   messages: what the repair says."""
+
+    images: int
+    where: str
+    learned: bool
+    baseline: int
+    raw: int
+    repaired: int | None
+    how: str
+    repair_seconds: float
+    error: float | None = None
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FullAccuracy:
+    """Right answers of the full network among the first `images` of the `of` test images that there are."""
+
+    correct: int
+    images: int
+    of: int
+
+
+_SCORES, _PLANS, _ERRORS = ResultCache(30), ResultCache(60), ResultCache(20)
+_BASELINES, _RAW = ResultCache(20), ResultCache(200)
+
+
+def score_key(recipe: Recipe) -> tuple:
+    """What a criterion's scores depend on."""
+    return (*network_key(recipe), recipe.criterion, recipe.options, recipe.calibration)
+
+
+def plan_key(recipe: Recipe) -> tuple:
+    """What a plan depends on."""
+    fields = (*LIMITS, *SEARCHING, "repair", "epochs")
+    return (*score_key(recipe), *(getattr(recipe, name) for name in fields))
+
+
+def best_repair(recipe: Recipe) -> str:
+    """What a cut is repaired by where it is only tried: as the recipe says, by reconstruction if it says
+    none."""
+    return "reconstruct" if recipe.repair == "none" else recipe.repair
+
+
+def describe(recipe: Recipe, watch: Watch = silent) -> Description:
+    """The network's structure and costs. Raises ValueError in one sentence where the recipe cannot be
+    loaded."""
+    found = loaded(recipe, watch)
+    structure, origin = found.graph.structure, found.model.origin
+    return Description(
+        structure=structure,
+        layers=layer_table(structure),
+        macs=found.graph.macs,
+        parameters=found.graph.parameters,
+        classes=tuple(found.data.classes),
+        normalize=origin.normalization.name,
+        size=origin.size,
+        digest=origin.digest,
+        recipe=found.recipe,
+        messages=(*found.messages, *structure.notes),
+    )
+
+
+def layer_table(structure: Structure) -> pd.DataFrame:
+    """A row a convolution or linear layer, in the order they run."""
+    rows = []
+    for layer in structure.layers:
+        if layer.kind == "norm" or layer.weight not in structure.shapes:
+            continue
+        shape = structure.shapes[layer.weight]
+        module = layer.weight.removesuffix("weight")
+        parameters = sum(
+            int(np.prod(s)) for name, s in structure.shapes.items() if name.rpartition(".")[0] + "." == module
+        )
+        outputs = shape[layer.output] if layer.output is not None else shape[1] * layer.groups
+        index = structure.maps.get(layer.weight, {}).get(layer.output)
+        owners = [] if index is None else [structure.names[g] for g in np.unique(index.group) if g >= 0]
+        rows.append(
+            {
+                "layer": layer.name,
+                "kind": layer.kind,
+                "group": "; ".join(owners),
+                "inputs": shape[layer.input] * layer.groups if layer.input is not None else outputs,
+                "outputs": outputs,
+                "macs": layer.macs_each * shape[0] * shape[1],
+                "parameters": parameters,
+                "output_shape": " x ".join(map(str, layer.shape)),
+                "prunable": bool(owners),
+                "reason": structure.fixed.get(layer.name, ""),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def scored(recipe: Recipe, watch: Watch = silent) -> Scores:
+    """The recipe's criterion on every group, streams included, so that all choices of groups can be planned
+    from it."""
+
+    def make() -> Scores:
+        found = loaded(recipe, watch)  # kept for other recipes too, so the recipe's own criterion is put in
+        return scores_of(replace(found, recipe=recipe), watch, groups="all")
+
+    return _SCORES.get(score_key(recipe), make)
+
+
+def plan_of(recipe: Recipe, watch: Watch = silent) -> Plan:
+    """The recipe's plan, also by an allocation that runs the network, which takes seconds to minutes; by
+    errors a moment, once they are known. No cut is tried, so it expects no accuracy: `tradeoff` does."""
+
+    def make() -> Plan:
+        found, scores = loaded(recipe, watch), scored(recipe, watch)
+        errors = errors_by_group(recipe, watch) if recipe.allocation == "error" else None
+        return planned(recipe, found.graph, scores, found.data, watch, errors=errors)
+
+    return _PLANS.get(plan_key(recipe), make)
+
+
+def errors_by_group(recipe: Recipe, watch: Watch = silent) -> dict[int, np.ndarray]:
+    """What `search.errors_of` says of the groups that the recipe may cut, at every number of channels."""
+    found, whole = loaded(recipe, watch), cuts_any_group(recipe)
+    groups = tuple(g for g, group in enumerate(found.graph.structure.groups) if whole or group.inner)
+
+    def make() -> dict[int, np.ndarray]:
+        how = {"seed": recipe.seed, "calibration": recipe.calibration, "watch": watch}
+        return errors_of(found.graph, scored(recipe, watch), found.data, groups, **how)
+
+    return _ERRORS.get((*score_key(recipe), groups), make)
+
+
+def remember(recipe: Recipe, scores: Scores | None, errors: Mapping[int, np.ndarray] | None):
+    """Takes over what is known of a recipe already, so that it is not computed again."""
+    if scores is not None:
+        _SCORES.get(score_key(recipe), lambda: scores)
+    if errors is not None:
+        _ERRORS.get((*score_key(recipe), tuple(errors)), lambda: errors)
+
+
+def cuts_any_group(recipe: Recipe) -> bool:
+    """Whether groups that are written by several layers may lose channels too."""
+    return recipe.groups == "all" or bool(recipe.cut_group)
+
+
+def accuracy_now(
+    recipe: Recipe, how: str = "", raw_only: bool = False, plan: Plan | None = None, watch: Watch = silent
+) -> AccuracyNow:
+    """What the recipe's cut would leave, as it is and repaired, on up to 500 hold-out images.
+
+    how: the repair; unsaid, `best_repair`.   raw_only: the repair is left out.   plan: the recipe's, where it
+    is known already; its structure may be left out.
+    The baseline is on the same images. The hold-out, never the test part: a slider that is dragged until the
+    test part looks good would have chosen on it.
+    """
+    from pruning.surgery import cut
+
+    found, how = loaded(recipe, watch), how or best_repair(recipe)
+    plan = replace(plan, structure=found.graph.structure) if plan else plan_of(recipe, watch)
+    images, whole = _whole(found, watch)
+    baseline, small = int(whole.sum()), cut(found.model, plan)
+    raw = _RAW.get(plan_key(recipe), lambda: int(_right(found, small, images, RAW, watch, whole).sum()))
+    watch("evaluate", len(images), len(images), raw=raw, baseline=baseline, images=len(images))
+    repaired, seconds, messages = None, 0.0, []
+    if plan.macs == plan.macs_before:  # nothing is cut, so there is nothing to repair
+        repaired = raw
+    elif not raw_only:
+        seconds, messages = _repair(recipe, plan, small, how, watch)
+        repaired = int(_right(found, small, images, "repaired", watch).sum())
+    counts = (len(images), "hold-out", has_learned(recipe), baseline, raw, repaired)
+    return AccuracyNow(*counts, how, seconds, error_of(plan, recipe), tuple(messages))
+
+
+def full_accuracy(recipe: Recipe, watch: Watch = silent) -> FullAccuracy:
+    """The full network's right answers on the test images, up to MOST_TESTED of them."""
+    found = loaded(recipe, watch)
+    images = found.data.test.take(np.arange(min(MOST_TESTED, len(found.data.test))))
+    correct = _right(found, found.model, images, "test images", watch)
+    return FullAccuracy(int(correct.sum()), len(images), len(found.data.test))
+
+
+def error_of(plan: Plan, recipe: Recipe) -> float | None:
+    """The share of the variance that a plan made by errors loses; None of another one."""
+    if recipe.allocation != "error":
+        return None
+    return plan.path[-1].price if plan.path else 0.0
+
+
+def has_learned(recipe: Recipe) -> bool:
+    """Whether the hold-out may be images that the network was trained on."""
+    return recipe.checkpoint not in (None, "none")
+
+
+def _whole(found: Loaded, watch: Watch):
+    """The images that previews count on, and [N] whether the full network has each right."""
+    images = found.data.holdout.take(np.arange(min(PREVIEW_IMAGES, len(found.data.holdout))))
+    key = network_key(found.recipe)
+    return images, _BASELINES.get(key, lambda: _right(found, found.model, images, "baseline", watch))
+
+
+def _right(found: Loaded, model, images, stage: str, watch: Watch, whole: np.ndarray | None = None):
+    """[N] whether each of the images is right. The watch is told how many are so far, and of `whole`."""
+    from pruning.train import evaluate
+
+    def told(_, done, total, right, **values):
+        more = {} if whole is None else {"baseline": int(whole[:done].sum())}
+        watch("evaluate", done, total, message=stage, right=right, **more, **values)
+
+    how = {"normalization": found.model.origin.normalization, "device": found.recipe.device}
+    return evaluate(model, images, batch_size=BATCH, watch=told, **how).classes == images.labels
+
+
+def _repair(recipe: Recipe, plan: Plan, small, how: str, watch: Watch) -> tuple[float, list[str]]:
+    """Repairs `small` in place; returns the seconds that took, and messages."""
+    from pruning.reconstruction import repair
+
+    found, start = loaded(recipe, watch), time.perf_counter()
+    messages = repair(
+        small,
+        plan,
+        found.model,
+        found.data,
+        how=how,
+        calibration=recipe.calibration,
+        seed=recipe.seed,
+        match_steps=recipe.match_steps,
+        watch=watch,
+    )
+    return round(time.perf_counter() - start, 2), messages

@@ -1,0 +1,279 @@
+"""Worker processes beside the server, one a queue: jobs one after the other, previews that no job holds up,
+and measurements that hold up neither."""
+
+import atexit
+import os
+import pickle
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from pruning.error_messages import choose
+from pruning.jobs.folder import Folder
+from pruning.jobs.job import QUEUES, Event, Job, Outcome, Queue
+
+PATIENCE = 10.0  # seconds a cancelled call may take to look at its watch before its worker is restarted
+ATTEMPTS = 5  # times in all that a job that never began is handed in, as the workers it waited for died
+STARTS_WITHIN = 60.0  # seconds, on a machine that is busy with other things; 2 on one that is not
+# What a network is traced, scored, cut and counted with
+WARM = ("torch", *(f"pruning.{part}" for part in ("channels.graph", "criteria.scoring", "surgery", "train")))
+KEPT = 50  # finished jobs that are remembered, with their results; the oldest is forgotten first
+LOST = "The process that ran this was killed, by hand or for needing too much memory; it was not run again."
+UNHEARD = "Every process that was to run this ended before it began; start it again."
+
+
+class Workers:
+    """One object a server, shared by all sessions. Every method returns at once, unless it says that it
+    waits.
+
+    scheduler: the address of a Dask scheduler that runs already; None starts one of our own, with a worker a
+    queue.
+    warm:      modules that each worker imports ahead of its first call.
+    memory:    bytes a worker may use; None takes 30 % of the machine's. A worker that needs more is ended.
+    after:     seconds until the processes are started, unless something is handed in before.
+
+    Of previews those of the sessions come by turns, so that nobody waits for all that another one has asked:
+    each gets the turn after its session's last one, or after the one at work. Other queues keep the order in
+    which jobs were handed in.
+    """
+
+    def __init__(
+        self,
+        *,
+        scheduler: str | None = None,
+        warm: tuple[str, ...] = WARM,
+        memory: int | None = None,
+        after: float = 0.0,
+    ):
+        self.scheduler, self.warm, self.memory = scheduler, warm, memory
+        self.folder, self.topic = Folder(), f"pruning-{secrets.token_hex(8)}"
+        self.lock, self.after, self.hurry = threading.RLock(), after, threading.Event()
+        self.turns: dict[Queue, int] = dict.fromkeys(QUEUES, 0)  # of the latest job that began
+        self.known: dict[str, Job] = {}  # by id, in the order of submission
+        self.connection, self.connecting, self.closed, self.opening = None, False, False, None
+        atexit.register(self.close)
+        self._connect()
+
+    # --------------------------------------------------------------------------------- what callers use
+
+    def submit(self, queue: Queue, function: Callable, *arguments, title: str = "", **about) -> Job:
+        """Hands `function(*arguments, watch=watch)` to a queue and returns its Job.
+
+        Both must pickle, the function by its name. about: the Job's session, owner, about, folder and after.
+        A preview ends its session's earlier ones, but for those about the same thing or a part of it.
+        """
+        choose(queue, QUEUES, "queue")
+        job = Job(queue, pickle.dumps((function, arguments)), title or function.__name__, **about)
+        job.ahead_of = lambda job: len(self.ahead(job))
+        with self.lock:
+            self._forget()
+            overtaken = [old for old in self.known.values() if queue == "preview" and supersedes(job, old)]
+            job.turn = self._next_turn(job)
+            self.known[job.id] = job
+        self.hurry.set()
+        for old in overtaken:
+            self.cancel(old)
+        self._hand_in(job)
+        return job
+
+    def job(self, id: str) -> Job | None:
+        """None for an id that no job of this server has, such as that of an old link."""
+        return self.known.get(id)
+
+    def jobs(self, queue: Queue = "job") -> list[Job]:
+        """The newest first."""
+        return [job for job in reversed(list(self.known.values())) if job.queue == queue]
+
+    def ahead(self, job: Job) -> list[Job]:
+        """The unfinished jobs of its queue that come before it, the first one first."""
+        queue = [
+            other for other in list(self.known.values()) if other.queue == job.queue and not other.finished
+        ]
+        queue.sort(key=lambda other: (other.began is None, other.turn))  # of equal turns in their order
+        return queue[: queue.index(job)] if job in queue else []
+
+    def cancel(self, job: Job):
+        """Ends a job: at once if it waits, after its batch if it runs, else by restarting its worker."""
+        with self.lock:
+            if not job.settle(Outcome("cancelled", error="Cancelled")):
+                return
+            future = job.future
+        if future is not None:
+            future.release()  # as `cancel`, but does not wait for the scheduler
+        if job.began and not job.wound_down:
+            timer = threading.Timer(PATIENCE, self._restart_if_stuck, [job, self.connection])
+            timer.daemon = True
+            timer.start()
+
+    def results_folder(self) -> Path:
+        """A new, empty folder that lasts as long as the server; workers on other machines must see it at this
+        path.
+        """
+        return Path(tempfile.mkdtemp(dir=self.folder.path, prefix="result-"))
+
+    def close(self):
+        """Ends workers and scheduler, and removes every file. Waits (1 s, or until they are up)."""
+        with self.lock:
+            self.closed, opening = True, self.opening
+        self.hurry.set()
+        if opening:
+            opening.join(STARTS_WITHIN)  # what it starts would stay, and write into a folder that is gone
+        with self.lock:
+            connection, self.connection = self.connection, None
+            unfinished = [job for job in self.known.values() if not job.finished]
+        for job in unfinished:
+            job.settle(Outcome("cancelled", error="The server ended"))
+        if connection:
+            connection.close()
+        self.folder.remove()
+        atexit.unregister(self.close)
+
+    # --------------------------------------------------------------------------------- on the way there
+
+    def _next_turn(self, job: Job) -> int:
+        queue = [other for other in self.known.values() if other.queue == job.queue and not other.finished]
+        own = [one.turn for one in queue if job.queue != "preview" or one.session == job.session]
+        return max([self.turns[job.queue], *own]) + 1
+
+    def _hand_in(self, job: Job):
+        """To Dask, if the way is open; else the job waits for `_connect`, which hands in all that wait."""
+        with self.lock:
+            if job.finished or self.closed:
+                return
+            if self.connection and self.connection.alive:
+                job.attempts += 1
+                job.future = self.connection.submit(job)
+                job.future.add_done_callback(partial(self._ended, job))
+            else:
+                job.future = None
+                self._connect()
+
+    def _connect(self):
+        with self.lock:
+            if not self.connecting and not self.closed:
+                self.connecting = True
+                self.opening = threading.Thread(target=self._open, daemon=True, name="workers")
+                self.opening.start()
+
+    def _open(self):
+        from pruning.jobs import connection as way  # distributed takes 0.6 s to import, the first page less
+
+        self.hurry.wait(self.after)
+        try:
+            if self.closed:
+                return
+            if self.connection:
+                self.connection.close()
+            if self.scheduler:
+                new = way.join(self.scheduler, self.topic, self._hear)
+            else:
+                new = way.start(self.folder.path, self.topic, self._hear, warm=self.warm, memory=self.memory)
+        except Exception as error:
+            with self.lock:
+                self.connecting = False
+                waiting = self._waiting()
+            for job in waiting:
+                job.settle(Outcome("failed", error=str(error)))
+            return
+        with self.lock:
+            self.connection, self.connecting = new, False
+            waiting = self._waiting()
+        way.watch_process(new, self._gone)
+        for job in waiting:
+            self._hand_in(job)
+
+    def _waiting(self) -> list[Job]:
+        return [job for job in self.known.values() if not job.finished and job.future is None]
+
+    # --------------------------------------------------------------------------------- on the way back
+
+    def _hear(self, told: tuple[float, dict]):
+        """An event from a worker; runs in the connection's own thread, which must not wait."""
+        message = told[1]
+        job = self.known.get(message["job"])
+        if job is None:
+            return
+        event = Event(**{name: message[name] for name in ("stage", "done", "total", "values", "time")})
+        if event.stage == "wound down":
+            job.wound_down = True
+        elif event.stage != "began":
+            job.events.append(event)
+        elif job.began is None:
+            job.began = event
+            self.turns[job.queue] = max(self.turns[job.queue], job.turn)
+        elif lose(job):  # somebody else's scheduler runs it a second time
+            job.future.release()
+
+    def _ended(self, job: Job, future):
+        """Dask has done with a job, one way or another; runs in Dask's thread for callbacks."""
+        from distributed.scheduler import KilledWorker
+
+        if future is not job.future or job.finished:
+            return
+        if future.status == "finished":
+            try:
+                job.settle(future.result(timeout=60))
+            except Exception:  # its worker died between the end of the work and the way of the result
+                lose(job)
+            future.release()
+        elif future.status == "error" and not isinstance(error := future.exception(), KilledWorker):
+            job.settle(Outcome("failed", error=f"The computation did not start: {error}"))
+        elif job.began:
+            lose(job)
+        elif job.attempts >= ATTEMPTS:
+            job.settle(Outcome("lost", error=UNHEARD))
+        else:  # killed or cut off while it waited for its turn
+            self._hand_in(job)
+
+    def _gone(self, connection):
+        """Our scheduler has ended: what ran is lost, and what waited goes to a new one."""
+        with self.lock:
+            if self.closed or connection is not self.connection:
+                return
+            unfinished = [job for job in self.known.values() if not job.finished]
+            for job in unfinished:
+                job.future = None
+        for job in unfinished:
+            if job.began:
+                lose(job)
+            else:
+                self._hand_in(job)
+
+    def _restart_if_stuck(self, job: Job, connection):
+        if not job.wound_down and connection and not self.closed:
+            connection.restart(job.began.values["worker"])
+            job.wound_down = True
+
+    # ------------------------------------------------------------------------------------------- the register
+
+    def _forget(self):
+        """Previews go when they have ended (who asked holds them); of the other queues the last KEPT stay."""
+        over = [job for job in self.known.values() if job.finished and (job.wound_down or not job.began)]
+        for queue in QUEUES:
+            old, kept = [job for job in over if job.queue == queue], 0 if queue == "preview" else KEPT
+            for job in old[: max(0, len(old) - kept)]:
+                del self.known[job.id]
+                if job.folder:
+                    shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def supersedes(new: Job, old: Job) -> bool:
+    """Whether `old` is a preview that nobody waits for once `new` is asked for."""
+    shared = min(len(new.about), len(old.about))
+    same_wish = shared and new.about[:shared] == old.about[:shared]
+    same_session = new.session and new.session == old.session
+    return old.queue == "preview" and not old.finished and bool(same_session and not same_wish)
+
+
+def lose(job: Job) -> bool:
+    job.wound_down = True
+    return job.settle(Outcome("lost", error=LOST))
+
+
+def address_in_environment() -> str | None:
+    """PRUNING_SCHEDULER: the address of a scheduler to use in place of workers of our own."""
+    return os.environ.get("PRUNING_SCHEDULER") or None

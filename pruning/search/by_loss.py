@@ -1,0 +1,122 @@
+"""What a masked network loses on hold-out images, measured again and again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pruning.allocation.limits import Limits
+from pruning.channels.indices import cut_where_read
+from pruning.channels.slices import copy_with, silenced
+from pruning.data import Dataset, load_data, normalization_of, to_tensor
+from pruning.search.prefix_cache import batches
+from pruning.task import Classification
+
+PIXELS = 256 * 32 * 32  # of a batch's images: what an activation takes in memory grows with them
+
+
+@dataclass(frozen=True, eq=False)
+class Holdout:
+    """Images on which a search measures. inputs, labels: a tensor a batch.   message: what could not be had
+    as asked, or nothing."""
+
+    inputs: list[torch.Tensor]
+    labels: list[torch.Tensor]
+    message: str = ""
+
+    def __len__(self) -> int:
+        return sum(map(len, self.labels))
+
+
+def holdout_batches(model: nn.Module, data, number: int, seed: int) -> Holdout:
+    """`number` images of the hold-out, drawn by `seed`; all there are, with a message, where there are
+    fewer."""
+    dataset = data if isinstance(data, Dataset) else load_data(data)
+    rows = np.random.default_rng(seed).permutation(len(dataset.holdout))[:number]
+    chosen = dataset.holdout.take(rows)
+    normalization = normalization_of(model, dataset)
+    device = str(next((p.device for p in model.parameters()), "cpu"))
+    number_of_parts = -(-len(rows) * chosen.images.shape[2] ** 2 // PIXELS)
+    parts = np.array_split(np.arange(len(rows)), number_of_parts)
+    fewer = f"{number:,} hold-out images were asked for; there are {len(rows):,}, and all are used"
+    return Holdout(
+        [to_tensor(chosen.images[part], normalization, device) for part in parts],
+        [torch.from_numpy(np.array(chosen.labels[part])).to(device) for part in parts],
+        fewer if len(rows) < number else "",
+    )
+
+
+class Loss:
+    """A Price in nats: mean cross-entropy, or KL from the full network's answers, of a copy of the network.
+
+    by: cross-entropy or kl.   temperature: T, above 0; kl is T^2 KL of the answers, both logits over T.
+    kept: (group, channels lost) -> channels that stay.   recalibrated: norms use each batch's own
+    statistics, which is about what recalibration would set them to.   between: called after each batch.
+    Channels that are gone are zero where they are read, as in `masked`; the given network is not changed.
+    Only what comes after a group's readers is computed again.
+    """
+
+    def __init__(
+        self, graph, holdout: Holdout, *, by: str, temperature, limits: Limits, kept, recalibrated, between
+    ):
+        self.structure, self.holdout, self.kept = graph.structure, holdout, kept
+        self.temperature: float = temperature
+        self.between: Callable[[], None] = between
+        self.model = copy_with(graph.model, {}).eval()
+        self.full = [self._answer(part) for part in holdout.inputs] if by == "kl" else None
+        if recalibrated:
+            _follow_the_batch(self.model)
+        groups = [*limits.open, *np.flatnonzero(limits.given).tolist()]
+        none = np.zeros(0, int)
+        self.weights = {g: tuple(cut_where_read(self.structure, {g: none})) for g in groups}
+        self.batches = batches(self.model, holdout.inputs, list(self.weights.values()))
+        for g in np.flatnonzero(limits.given).tolist():
+            self._zero(g, int(limits.given[g]))
+        self.now = self._measured((), keep=True)
+
+    def _answer(self, inputs: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return F.log_softmax(self.model(inputs) / self.temperature, 1)
+
+    def without(self, g: int, level: int) -> float:
+        with silenced(self.model, cut_where_read(self.structure, {g: self.kept(g, level)})):
+            return self._measured(self.weights[g])
+
+    def cut(self, g: int, level: int) -> None:
+        self._zero(g, level)
+        self.now = self._measured(self.weights[g], keep=True)
+
+    def _zero(self, g: int, level: int):
+        tensors = dict(self.model.named_parameters())
+        with torch.no_grad():
+            for name, gone in cut_where_read(self.structure, {g: self.kept(g, level)}).items():
+                for dimension, indices in gone.items():
+                    tensors[name].index_fill_(
+                        dimension, torch.as_tensor(indices, device=tensors[name].device), 0
+                    )
+
+    def _measured(self, weights: tuple[str, ...], *, keep: bool = False) -> float:
+        total = 0.0
+        for number, batch in enumerate(self.batches):
+            outputs = batch.run(weights, keep=keep)
+            total += self._loss(outputs, number) * len(outputs)
+            self.between()
+        return total / len(self.holdout)
+
+    def _loss(self, outputs: torch.Tensor, number: int) -> float:
+        if self.full is None:
+            return float(Classification().loss(outputs, self.holdout.labels[number]))
+        said = F.log_softmax(outputs / self.temperature, 1)
+        divergence = F.kl_div(said, self.full[number], log_target=True, reduction="batchmean")
+        return self.temperature**2 * float(divergence)
+
+
+def _follow_the_batch(model: nn.Module):
+    """Batch norms take each batch's own mean and variance, and keep their stored ones as they are."""
+    for norm in model.modules():
+        if isinstance(norm, nn.modules.batchnorm._BatchNorm):
+            norm.train()
+            norm.momentum, norm.num_batches_tracked = 0.0, None

@@ -1,0 +1,113 @@
+"""Training a listed network from nothing, into a file that says how it was made."""
+
+import json
+import shlex
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from pruning.data import Dataset, load_data
+from pruning.devices import usable
+from pruning.models import Origin, default_size, load_model, write_checkpoint
+from pruning.progress import Watch, silent
+from pruning.train.evaluation import evaluate
+from pruning.train.training_loop import fit
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network that `train_network` wrote. path: the file.   correct: right answers on the test part, of
+    `images`.   seconds: of training.   history: as `fit` returns it."""
+
+    path: Path
+    correct: int
+    images: int
+    seconds: float
+    history: list[dict]
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.images
+
+
+def train_network(
+    model: str,
+    data: str,
+    *,
+    epochs: int,
+    out: str | Path,
+    lr: float = 0.1,
+    batch_size: int = 64,
+    seed: int = 0,
+    threads: int | None = None,
+    device: str = "cpu",
+    watch: Watch = silent,
+) -> Trained:
+    """Trains a listed network from random weights, without the hold-out, and writes it as safetensors.
+
+    The header records what it is (model, data, classes, size, normalize), the command that makes it again,
+    its right answers on the test part, and the versions it was made with. Raises ValueError on an unknown
+    name and on a file that cannot be written, before anything is trained.
+    """
+    path, home = writable(out), usable(device)
+    dataset = load_data(data, seed=seed, size=default_size(model))
+    network = load_model(model, dataset, "none").to(home)
+    options = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
+    where = {"normalization": network.origin.normalization, "device": device, "watch": watch}
+    with threads_set(threads) as used:
+        start = time.perf_counter()
+        history = fit(network, dataset, **options, **where, schedule="one-cycle")
+        seconds = time.perf_counter() - start
+        test = evaluate(network, dataset.test, **where)
+    words = {"model": model, "data": data} | options | {"threads": used, "device": device, "out": path.name}
+    facts = {
+        "command": shlex.join(["python", "-m", "pruning", "train", *flags(words)]),
+        "test_correct": str(test.correct),
+        "test_images": str(len(dataset.test)),
+        "seconds": str(round(seconds)),
+    }
+    write_checkpoint(path, network.state_dict(), described(network.origin, dataset) | facts)
+    return Trained(path, test.correct, len(dataset.test), seconds, history)
+
+
+def writable(out: str | Path) -> Path:
+    path = Path(out)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(
+            f"{out} cannot be written; give a file in a folder that exists, such as network.safetensors"
+        )
+    return path
+
+
+def flags(words: Mapping[str, object]) -> Iterator[str]:
+    for name, value in words.items():
+        yield from ("--" + name.replace("_", "-"), str(value))
+
+
+def described(origin: Origin, dataset: Dataset) -> dict[str, str]:
+    """What a checkpoint's header says about the network, apart from how it was made."""
+    return {
+        "model": origin.model,
+        "data": origin.data,
+        "data_digest": dataset.digest,
+        "classes": json.dumps(dataset.classes),
+        "size": str(origin.size),
+        "normalize": origin.normalization.name,
+        "versions": json.dumps({name: version(name) for name in ("torch", "numpy", "scikit-learn")}),
+    }
+
+
+@contextmanager
+def threads_set(threads: int | None) -> Iterator[int]:
+    """Has torch compute with so many threads for a while; None leaves them. Yields how many there are."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield threads or before
+    finally:
+        torch.set_num_threads(before)

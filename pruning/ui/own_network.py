@@ -1,0 +1,181 @@
+"""The form for a network, weights, data and a seed of one's own, opened together: half of a pair is rarely
+something to look at. What does not fit is said in the form, which keeps what was typed."""
+
+from functools import partial
+
+import streamlit as st
+
+from pruning import models
+from pruning.data import DATA
+from pruning.experiment import Recipe
+from pruning.inspection.weights_check import WeightsCheck, check_weights
+from pruning.models import NORMALIZATIONS
+from pruning.models.fill_weights import TORCHVISION
+from pruning.ui import display_names, preview_cache, state, uploads
+from pruning.ui.page_messages import in_page_words
+
+WEIGHTS = "A safetensors file or a PyTorch state dict, also inside a checkpoint of a training script."
+DATA_FILE = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
+RANDOM = (
+    "Weights that were never trained, the same each time: for looking at a network's structure, its costs, "
+    "and which layers are coupled."
+)
+THEIRS = (
+    "There are no bundled weights for torchvision's networks: give a file, and data with as many classes as "
+    "it is for, or take random weights."
+)
+FIELDS = {"model": "own model", "data": "own data", "normalize": "own normalize", "seed": "own seed"}
+ASKED, PROBLEM = "own asked", "own problem"
+
+
+def form(recipe: Recipe):
+    """Folded; nothing in a lesson."""
+    if state.lesson():
+        return
+    take_over(recipe)
+    with st.expander("Your own network, data or seed"):
+        left, right = st.columns(2, gap="large")
+        with left:
+            network(recipe)
+        with right:
+            data_and_seed(recipe)
+        st.caption(uploads.how_long())
+        st.button("Open", key="open own", on_click=submit)
+        outcome()
+
+
+def take_over(recipe: Recipe):
+    """The form shows what is open; what was typed stays until something else has been opened."""
+    now = {key: getattr(recipe, field) for field, key in FIELDS.items()}
+    now |= {"own random": recipe.checkpoint == "none", "own size": recipe.size}
+    here = all(key in st.session_state for key in FIELDS.values())  # not after a visit to another page
+    if st.session_state.get("own shows") != now or not here:
+        st.session_state.update(now)
+        st.session_state["own shows"] = now
+        st.session_state.pop(PROBLEM, None)
+        st.session_state.pop(ASKED, None)
+
+
+def network(recipe: Recipe):
+    """Which network, its weights, and what it is fed with."""
+    listed = names_with((*models.names(), *models.torchvision_names()), recipe.model)
+    model = choice("Network", listed, "own model", display_names.listed, help="Type to search among them.")
+    st.file_uploader("Weights", type=uploads.KINDS["checkpoint"], key="own weights", help=WEIGHTS)
+    st.checkbox("Random weights", key="own random", help=RANDOM)
+    if model.startswith(TORCHVISION):
+        st.caption(THEIRS)
+        side = {"min_value": 16, "step": 32, "value": None, "placeholder": "224, or the data's own"}
+        st.number_input("Side of an image (pixels)", key="own size", help=help_of("size"), **side)
+    normalizations = names_with(("auto", *NORMALIZATIONS), recipe.normalize)
+    choice("Pixels are normalised by", normalizations, "own normalize", str, help=help_of("normalize"))
+
+
+def data_and_seed(recipe: Recipe):
+    choice("Data", names_with(tuple(DATA), recipe.data), "own data", display_names.data)
+    st.file_uploader("or data of your own", type=uploads.KINDS["data"], key="own images", help=DATA_FILE)
+    st.number_input("Seed", min_value=0, step=1, key="own seed", help=help_of("seed"))
+
+
+def choice(label: str, listed: list[str], key: str, shown, **how) -> str:
+    index = listed.index(st.session_state[key])
+    return st.selectbox(label, listed, index=index, key=key, format_func=shown, **how)
+
+
+def names_with(listed: tuple[str, ...], chosen: str) -> list[str]:
+    """What is open first, then the others; what is typed in the form is among them."""
+    return [chosen, *(name for name in listed if name != chosen)]
+
+
+def help_of(field: str) -> str:
+    return Recipe.__dataclass_fields__[field].metadata["help"]
+
+
+# ------------------------------------------------------------------------------------------- what comes of it
+
+
+def submit():
+    """A click's callback: what the form says is tried before it is opened."""
+    st.session_state.pop(ASKED, None)
+    st.session_state.pop(PROBLEM, None)
+    try:
+        st.session_state[ASKED] = proposed(state.recipe_now())
+    except ValueError as error:
+        st.session_state[PROBLEM] = str(error)
+
+
+def proposed(recipe: Recipe) -> Recipe:
+    """The recipe that the form asks for. Without a file the weights are those already there, or the bundled
+    ones. Raises ValueError in one sentence."""
+    typed = {field: st.session_state[key] for field, key in FIELDS.items()}
+    weights, images = st.session_state.get("own weights"), st.session_state.get("own images")
+    if images is not None:
+        typed["data"] = uploads.keep(images.name, images.getvalue())
+    checkpoint = recipe.checkpoint if typed["model"] == recipe.model else None
+    if weights is not None and st.session_state["own random"]:
+        raise ValueError(f"Random weights and {weights.name} are both chosen; take one away")
+    if weights is not None:
+        checkpoint = uploads.keep(weights.name, weights.getvalue())
+    elif st.session_state["own random"]:
+        checkpoint = "none"
+    elif checkpoint == "none":
+        checkpoint = None
+    if checkpoint is None and (typed["model"], typed["data"]) not in models.bundled():
+        raise ValueError(without_weights(typed["model"], typed["data"]))
+    size = st.session_state.get("own size") if typed["model"].startswith(TORCHVISION) else None
+    return recipe.but(**(state.NOTHING_CHOSEN | typed | {"checkpoint": checkpoint, "size": size}))
+
+
+def without_weights(model: str, data: str) -> str:
+    pairs = ", ".join(f"{display_names.network(m)} on {d}" for m, d in models.bundled())
+    pair = f"{display_names.network(model)} on {display_names.data(data)}"
+    return f"There are no bundled weights for {pair}, only for {pairs}; give a file, or take random weights."
+
+
+def ask(recipe: Recipe, **how) -> preview_cache.Answer:
+    """WeightsCheck of what was proposed; does not wait. Nothing that the page asks meanwhile ends it."""
+    key = preview_cache.digest(recipe, preview_cache.NETWORK)
+    return preview_cache.ask(check_weights, recipe, key=key, title="Opening", queue="preview", **how)
+
+
+def outcome():
+    """What has become of the last click on Open: a sentence, how far it is, or the network itself."""
+    if problem := st.session_state.get(PROBLEM):
+        st.error(in_page_words(problem))
+    if (asked := st.session_state.get(ASKED)) is None:
+        return
+    answer = ask(asked)
+    if answer.pending:
+        st.fragment(preview_cache.look_again, run_every=0.3)(partial(ask, asked))
+    elif answer.error:
+        st.error(in_page_words(answer.error))
+    elif answer.value.error:
+        st.error(in_page_words(answer.value.error))
+        offer(asked, answer.value)
+    else:
+        del st.session_state[ASKED]
+        state.open_network(asked)
+        st.rerun()
+
+
+def offer(recipe: Recipe, found: WeightsCheck):
+    """A button for each network that the weights fit."""
+    with st.container(horizontal=True):
+        for model in found.fits:
+            other = recipe.but(model=model, size=None)
+            how = {"type": "primary", "key": f"open as {model}", "on_click": instead, "args": (other,)}
+            st.button(f"Open them as {display_names.listed(model)}", **how)
+
+
+def instead(recipe: Recipe):
+    """A click's callback: the same weights as those of another network, tried in their turn."""
+    st.session_state.pop(PROBLEM, None)
+    st.session_state[ASKED] = recipe
+
+
+def offer_instead(recipe: Recipe):
+    """Where a link's weights are another network's, the way to that one; nothing where they fit, or where the
+    form says so already."""
+    if recipe.checkpoint in (None, "none") or st.session_state.get(ASKED) is not None:
+        return
+    question = partial(ask, recipe)
+    preview_cache.follow(question, lambda found: offer(recipe, found) if found.error else None)

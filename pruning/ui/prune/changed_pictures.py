@@ -1,0 +1,50 @@
+"""Small pictures in a row, each with what it is and what two networks said of it."""
+
+import base64
+import html
+import io
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from PIL import Image
+
+from pruning.figures.method_style import CUT
+from pruning.terms import percent
+
+STYLE = f"""<style>
+.gallery {{display: flex; flex-wrap: wrap; gap: 0.7rem}}
+.gallery figure {{margin: 0; width: 84px}}
+.gallery img {{width: 84px; height: 84px; object-fit: contain; border-radius: 4px; display: block}}
+.gallery img.small {{image-rendering: pixelated}}
+.gallery .broken img {{box-shadow: 0 0 0 3px {CUT}}}
+.gallery .mended img {{box-shadow: 0 0 0 3px #16a34a}}
+.gallery figcaption {{font-size: 0.8rem; line-height: 1.25; padding-top: 0.4rem; overflow-wrap: anywhere}}
+.gallery small {{opacity: 0.7}}
+</style>"""
+LARGEST = 168  # pixels; drawn at half of that, so more would only be sent
+
+
+def pictures(changes: pd.DataFrame, images: dict[int, np.ndarray]):
+    """changes: rows as `inspection.prediction_changes.changes`; those whose image is not among `images`
+    are left out."""
+    shown = [one(row, images[row.image]) for row in changes.itertuples() if row.image in images]
+    st.html(STYLE + f"<div class='gallery'>{''.join(shown)}</div>")
+
+
+def one(row, image: np.ndarray) -> str:
+    """A figure: the picture, its class, and the two answers with the second one's probability."""
+    label, before, after = (html.escape(str(text)) for text in (row.label, row.before, row.after))
+    said = f"{before} → {after} <small>{percent(row.probability_after, 0)}</small>"
+    kind = "small" if max(image.shape[:2]) < LARGEST else ""
+    alt = f"Test image {row.image}, class {label}: {before} before, {after} after"
+    picture = f"<img class='{kind}' src='{address(image)}' alt='{alt}' title='{alt}'>"
+    return f"<figure class='{row.change}'>{picture}<figcaption><b>{label}</b><br>{said}</figcaption></figure>"
+
+
+def address(image: np.ndarray) -> str:
+    """uint8 [H, W, 3] as a PNG inside a URL."""
+    picture, file = Image.fromarray(image), io.BytesIO()
+    picture.thumbnail((LARGEST, LARGEST))
+    picture.save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,227 @@
+"""The one primary button, and the job it starts: waiting, at work, ended. The job's id is in the link."""
+
+import time
+from collections.abc import Callable
+from dataclasses import fields
+
+import streamlit as st
+
+from pruning.experiment import Recipe
+from pruning.experiment.duration import LEFT, about
+from pruning.figures import training
+from pruning.figures.method_style import QUIET
+from pruning.figures.tradeoff import stage_points
+from pruning.inspection.prediction_changes import run_and_report
+from pruning.jobs import Event, Job
+from pruning.terms import percent
+from pruning.ui import display_names, duration, jobs, preview_cache, state
+from pruning.ui.page_messages import in_page_words
+from pruning.ui.prune import result
+
+STAGES = preview_cache.STAGES | {"plan": "Choosing channels", "cut": "Cutting", "tune": "Fine-tuning"}
+HEIGHT = 210  # pixels of a live chart
+
+
+def button(recipe: Recipe):
+    """Hands the recipe to a job; computes nothing here."""
+    st.button(
+        "Prune and fine-tune" if recipe.epochs else "Prune",
+        type="primary",
+        width="stretch",
+        help="Cuts the network, repairs and fine-tunes it, and measures it on the test images.",
+        on_click=start,
+    )
+    foretold(recipe)
+
+
+def foretold(recipe: Recipe):
+    """Under the button: how long a run takes, unless one is at work, and whose jobs come before it."""
+    if (job := shown()) is None or job.finished:
+        duration.line(recipe)
+    told_of_others()
+
+
+def start():
+    """A click's callback: the job is on its way, and in the link, before the page is drawn again."""
+    recipe = state.recipe_now()
+    words = f"{display_names.subject(recipe)}: {result.settings(recipe)}"
+    job = jobs.start(run_and_report, recipe, jobs.workers().results_folder(), title=words)
+    state.look_at(job=job.id)
+
+
+def shown() -> Job | None:
+    """The job that the link names, if this server knows it."""
+    id = state.looking_at("job")
+    return jobs.workers().job(id) if id else None
+
+
+def panel():
+    """The run: how far it is and its curves as they move, or how it ended; what to do where there is none.
+    Below, other jobs."""
+    id, job = state.looking_at("job"), shown()
+    if id is None:
+        st.info("Nothing has been run yet. Start a run under Plan, and watch it here.")
+    elif job is None:
+        unknown(id)
+    elif not job.finished:
+        st.markdown(f"**{job.title}**")
+        st.fragment(live, run_every=0.5)(job)
+    else:
+        ended(job)
+        curves(job)
+    others(job)
+
+
+def unknown(id: str):
+    """A link's job that this server never had, or has no more."""
+    st.warning(f"This server knows no job {id}: it was started before the server last was. Start it again.")
+    st.button("Close", on_click=state.look_at, kwargs={"job": None})
+
+
+def ended(job: Job):
+    """How a job ended, in a line."""
+    if job.status == "done":
+        st.success(result.in_short(job))
+    elif job.status == "cancelled":
+        st.info(f"This job was cancelled. {job.title}")
+    else:
+        st.error(f"{in_page_words(job.error)} ({job.title})")
+
+
+def result_panel():
+    """What came of the job that is done, the network to take away first."""
+    job = shown()
+    if job is None or job.status != "done":
+        st.info("There is no result yet. It stands here as soon as a run has ended.")
+        return
+    st.markdown(f"**{job.title}**")
+    ended(job)
+    settings(job)
+    result.panel(job)
+
+
+def settings(job: Job):
+    """Offers a job's settings where the page shows others by now."""
+    recipe = job.arguments[0]
+    if recipe != state.recipe_now():
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        left.caption("The settings of this page have changed since: this is the run as it was started.")
+        right.button("Take up its settings", on_click=take_up, args=(recipe,), key=f"settings {job.id}")
+
+
+def take_up(recipe: Recipe):
+    """Makes the page's recipe that of a job."""
+    state.edit(**{field.name: getattr(recipe, field.name) for field in fields(recipe)})
+
+
+# ------------------------------------------------------------------------------------------- while it works
+
+
+def live(job: Job):
+    """Progress, curves and log, drawn again every half second; then one run of the whole page."""
+    if job.finished:
+        st.rerun()
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    left.progress(*progress(job))
+    if jobs.mine(job):
+        right.button("Cancel", on_click=jobs.cancel, args=(job,), key=f"cancel {job.id}", width="stretch")
+    st.space("small")  # for the charts' own buttons, which come up above them
+    curves(job)
+
+
+def progress(job: Job) -> tuple[float, str]:
+    """How far it is, 0 to 1, and what it does, in words."""
+    if not job.events:
+        return 0.0, jobs.standing(job).capitalize()
+    event = job.events[-1]
+    words = STAGES.get(event.stage, event.stage.capitalize())
+    same = (e.values for e in reversed(job.events) if e.stage == event.stage)
+    if epoch := next((values for values in same if "epochs" in values), None):
+        speed = epoch["images_per_second"]
+        words += f": epoch {epoch['epoch']} of {epoch['epochs']}, {speed:,.0f} images per second"
+    elif "message" in event.values:
+        words += f": {event.values['message']}"
+    if LEFT in event.values:
+        words += f". About {about(event.values[LEFT])} left of the whole run"
+    return min(1.0, event.done / max(1, event.total)), words
+
+
+def curves(job: Job):
+    """Loss, hold-out accuracy, accuracy against MACs: native charts, which stay in place as they grow."""
+    events, epochs = list(job.events), job.arguments[0].epochs
+    first, second = st.columns(2), st.columns(2)
+    x = {"field": "epoch", "type": "quantitative", "title": "epoch"} | scale(domain=[0, max(1, epochs)])
+    loss = {"field": "loss", "type": "quantitative", "title": "training loss (nats)"}
+    spec = {"mark": "line", "encoding": {"x": x, "y": loss}}
+    native(first[0], training.loss_curve(events), spec, "Training loss")
+    right = {"field": "accuracy", "type": "quantitative", "title": "hold-out accuracy (%)"}
+    right |= scale(domain=[0, 100])
+    spec = {"mark": {"type": "line", "point": True}, "encoding": {"x": x, "y": right}}
+    native(first[1], training.accuracy_curve(events), spec, "Hold-out accuracy")
+    macs = {"field": "macs", "type": "quantitative", "title": "MACs (millions)"} | scale(domainMin=0)
+    place = {"x": macs, "y": right | {"title": "test accuracy (%)"}}
+    name = {"mark": {"type": "text", "dy": -12, "color": QUIET}, "encoding": {"text": {"field": "stage"}}}
+    spec = {"layer": [{"mark": {"type": "point", "filled": True, "size": 80}}, name], "encoding": place}
+    native(second[0], stage_points(events), spec, "Accuracy against MACs")
+    with second[1].container(height=HEIGHT, border=False):
+        st.code(log(events), language=None, wrap_lines=True)
+    st.caption(
+        "The loss is the mean of the epoch so far. After each epoch the hold-out images decide whether "
+        "its state is kept. "
+        "The test images are only used after each stage."
+    )
+
+
+def scale(**how) -> dict:
+    return {"scale": how}
+
+
+def native(column, table, spec: dict, name: str):
+    column.vega_lite_chart(table, spec, height=HEIGHT, key=name, alt=name)
+
+
+def log(events: list[Event]) -> str:
+    """A line for each stage, each of its messages and each epoch, the newest first."""
+    lines: dict[tuple[str, str], tuple[float, str]] = {}
+    for event in events:
+        what, came = told(event)
+        at, before = lines.get((event.stage, what), (event.time, ""))
+        lines[event.stage, what] = (at, came or before)
+    texts = []
+    for (stage, what), (at, came) in lines.items():
+        clock = time.strftime("%H:%M:%S", time.localtime(at))
+        texts.append("  ".join(part for part in (clock, stage, what, came) if part))
+    return "\n".join(texts[::-1]) or "Nothing has happened yet."
+
+
+def told(event: Event) -> tuple[str, str]:
+    """What an event is about, and what came of it; empty where it only says that work goes on."""
+    if event.stage == training.TUNING:
+        if "accuracy" not in event.values:
+            return "", ""
+        accuracy = f"hold-out {percent(event.values['accuracy'])}"
+        if "loss" not in event.values:
+            return "before the first epoch", accuracy
+        return f"epoch {event.values['epoch']}", f"loss {event.values['loss']:.4f}, {accuracy}"
+    came = percent(event.values["accuracy"]) if "accuracy" in event.values else ""
+    return event.values.get("message", ""), came
+
+
+def others(shown: Job | None, kind: Callable[[Recipe], bool] = lambda recipe: True):
+    """The visitor's other jobs, folded; of a kind that the page can show. Of other visitors' only that they
+    are there."""
+    told_of_others()
+    known = [job for job in jobs.own() if job is not shown and kind(job.arguments[0])]
+    if not known:
+        return
+    with st.expander(f"Your other jobs ({len(known)})"):
+        for job in known[:20]:
+            left, middle, right = st.columns([6, 2, 1], vertical_alignment="center")
+            left.markdown(job.title)
+            middle.caption(jobs.standing(job))
+            right.button("Show", on_click=state.look_at, kwargs={"job": job.id}, key=f"open {job.id}")
+
+
+def told_of_others():
+    if words := jobs.others_in_words():
+        st.caption(words)

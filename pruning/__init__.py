@@ -24,6 +24,7 @@ _WHERE = {
     "load": "pruning.export",
     "load_data": "pruning.data",
     "load_model": "pruning.models",
+    "load_report": "pruning.experiment.report",
     "masked": "pruning.surgery",
     "plan": "pruning.allocation",
     "repair": "pruning.reconstruction",

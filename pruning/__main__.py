@@ -18,12 +18,13 @@ from cyclopts import App, CycloptsError, Parameter
 from pruning.bench.command import bench
 from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
+from pruning.experiment.report import in_one_line
 from pruning.flags import STATE, as_flags, flags_of, recipe_of, recipe_of_run, writable
 from pruning.inspection.sensitivity import SHARES
 from pruning.models import WrongWeights
 from pruning.progress import Paused
 from pruning.progress_bars import Bars
-from pruning.terms import percent, plural
+from pruning.terms import plural
 
 app = App(
     name="python -m pruning",
@@ -142,22 +143,7 @@ def run(
         left = f"continue with: run --resume {out}" if state.exists() else "nothing was written"
         raise KeyboardInterrupt(f"stopped; {left}") from None
     result.save(out)
-    print(in_one_line(result.report, out))
-
-
-def in_one_line(report: dict, out: Path) -> str:
-    stages = [f"{name} {percent(value)}" for name, value in report["accuracy"].items() if value is not None]
-    macs, parameters = report["macs"], report["parameters"]
-    latency, size = report["latency_ms"], report["bytes"]
-    cut = 1 - macs["final"] / macs["baseline"]
-    return (
-        f"test accuracy: {', '.join(stages)}; "
-        f"MACs {macs['baseline'] / 1e6:.2f} M -> {macs['final'] / 1e6:.2f} M ({percent(cut)} cut); "
-        f"parameters {parameters['baseline']:,} -> {parameters['final']:,}; latency "
-        f"{latency['baseline']:.1f} -> {latency['final']:.1f} ms per batch of {latency['batch']}; "
-        f"weights {size['baseline'] / 1e3:,.0f} -> {size['final'] / 1e3:,.0f} kB; "
-        f"computed on {latency['device']}; saved in {out}"
-    )
+    print(f"{in_one_line(result.report)}; saved in {out}")
 
 
 @app.command
@@ -250,10 +236,12 @@ def train(
             device=asked.device,
             watch=watch,
         )
+    test, images = trained.test, plural(len(trained.test.labels), "image")
+    metric, counted = test.task.metric, f"{test.correct:,} of {images}" if test.task.counts_right else images
     print(
         f"trained {asked.model} on {asked.data} for {plural(asked.epochs, 'epoch')} in "
         f"{trained.seconds:.0f} s: "
-        f"test accuracy {percent(trained.accuracy)} ({trained.correct:,} of {trained.images:,} images); "
+        f"test {metric.name} {metric.in_words(test.value)} ({counted}); "
         f"computed on {asked.device}; saved in {trained.path}"
     )
 

@@ -102,4 +102,4 @@ def _answers(found, model, images, watch: Watch) -> np.ndarray:
     from pruning.train import evaluate
 
     how = {"normalization": found.model.origin.normalization, "device": found.recipe.device}
-    return evaluate(model, images, watch=watch, **how).classes
+    return evaluate(model, images, watch=watch, **how).statistics["classes"]

@@ -48,7 +48,7 @@ def test_what_is_saved_loads_in_a_folder_and_in_a_zip(result, tmp_path):
     for source in (tmp_path / "moved", result.zip(tmp_path / "network.zip")):
         small = pruning.load(source)
         found = evaluate(small, test, normalization=small.origin.normalization)
-        assert np.array_equal(found.classes, result.predictions["repaired_classes"])
+        assert np.array_equal(found.statistics["classes"], result.predictions["repaired_classes"])
 
 
 def test_what_is_no_saved_network_is_one_sentence(result, tmp_path):

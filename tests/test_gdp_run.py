@@ -87,7 +87,7 @@ def test_what_is_saved_is_cut_again_from_its_plan_and_says_the_same(whole):
     small, said = pruning.load(whole), np.load(whole / "predictions.npz")
     data = pruning.load_data(read(whole, "recipe.json")["data"], size=16)
     found = evaluate(small, data.test, normalization=small.origin.normalization)
-    assert np.array_equal(found.classes, said["tuned_classes"])
+    assert np.array_equal(found.statistics["classes"], said["tuned_classes"])
     report = read(whole, "report.json")
     assert sum(p.numel() for p in small.parameters()) == report["parameters"]["final"]
 

@@ -18,7 +18,7 @@ ORDER = (
         "progress_bars",
         "error_messages",
         "terms",
-        "task",
+        "tasks",
         "models",
         "data",
         "channels",

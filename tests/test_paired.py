@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pruning.experiment import paired_difference
+from pruning.tasks import paired_difference
 
 
 def test_the_mean_is_the_difference_and_the_interval_is_around_it():

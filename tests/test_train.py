@@ -42,11 +42,13 @@ def test_evaluation_is_what_the_network_says(small):
     said = evaluate(network, small.test, normalization=CIFAR10, batch_size=7)
     with torch.no_grad():
         probabilities = network(to_tensor(small.test.images, CIFAR10)).softmax(1).numpy()
-    assert np.array_equal(said.classes, probabilities.argmax(1))
-    assert np.allclose(said.probabilities, probabilities.max(1), atol=1e-5)  # batches of another size
+    assert np.array_equal(said.statistics["classes"], probabilities.argmax(1))
+    assert np.allclose(
+        said.statistics["probabilities"], probabilities.max(1), atol=1e-5
+    )  # batches of another size
     own = probabilities[np.arange(30), small.test.labels]
     assert said.loss == pytest.approx(-np.log(own).mean(), rel=1e-4)
-    assert said.correct == (probabilities.argmax(1) == small.test.labels).sum() == 30 * said.accuracy
+    assert said.correct == (probabilities.argmax(1) == small.test.labels).sum() == 30 * said.value
 
 
 def test_training_learns_and_tells_a_row_an_epoch(small, new_network):
@@ -59,7 +61,7 @@ def test_training_learns_and_tells_a_row_an_epoch(small, new_network):
     (kept,) = (row for row in rows if row["kept"])
     assert kept["holdout_loss"] == min(row["holdout_loss"] for row in rows)
     now = evaluate(new_network, small.holdout, normalization=CIFAR10)
-    assert (now.loss, now.accuracy) == (kept["holdout_loss"], kept["holdout_accuracy"])
+    assert (now.loss, now.value) == (kept["holdout_loss"], kept["holdout_accuracy"])
 
 
 def test_the_same_seed_gives_the_same_network_to_the_last_digit(small):
@@ -82,11 +84,11 @@ def test_a_rate_that_destroys_a_network_leaves_it_as_it_was_and_says_so(small):
 
     rows = fit(network, small, **settings(epochs=2, lr=10, watch=watch))
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
-    assert rows[-1]["holdout_accuracy"] < before.accuracy and not any(row["kept"] for row in rows)
+    assert rows[-1]["holdout_accuracy"] < before.value and not any(row["kept"] for row in rows)
     (told,) = in_vain(rows)
     assert "no better on the hold-out images (2 epochs), so it stays as it was before" in told
     (start,) = (values for values in seen if values.get("epoch") == 0)
-    assert (start["accuracy"], start["holdout_loss"]) == (before.accuracy, before.loss)
+    assert (start["accuracy"], start["holdout_loss"]) == (before.value, before.loss)
     assert in_vain([]) == in_vain([{"kept": False}, {"kept": True}]) == []
 
 
@@ -97,7 +99,7 @@ def test_a_lower_loss_is_not_bought_with_right_answers(small):
         network.linear.weight.mul_(0.02), network.linear.bias.mul_(0.02)
     before = evaluate(network, small.holdout, normalization=CIFAR10)
     rows = fit(network, small, **settings(epochs=3, lr=0.2))
-    worse = [row for row in rows if row["holdout_accuracy"] < before.accuracy]
+    worse = [row for row in rows if row["holdout_accuracy"] < before.value]
     assert any(row["holdout_loss"] < before.loss for row in worse)  # else this shows nothing
     assert not any(row["kept"] for row in worse)
     assert evaluate(network, small.holdout, normalization=CIFAR10).correct >= before.correct
@@ -149,7 +151,7 @@ def test_a_trained_network_is_a_file_that_says_how_it_was_made(small_file, tmp_p
     )
     assert (said["normalize"], said["size"], said["data_digest"]) == ("cifar10", "32", small.digest)
     now = evaluate(load_model("resnet20", small, out), small.test, normalization=CIFAR10)
-    assert now.correct == made.correct == int(said["test_correct"])
+    assert now.correct == made.test.correct == int(said["test_correct"])
     assert [file.name for file in tmp_path.iterdir()] == ["mine.safetensors"]
 
 

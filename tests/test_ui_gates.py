@@ -10,10 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
-from pruning.experiment.paired_bootstrap import paired_difference
 from pruning.figures.tradeoff import tradeoff_in_words
 from pruning.inspection.prediction_changes import RunReport, run_and_report
 from pruning.jobs import Event, Job, Outcome
+from pruning.tasks import paired_difference
 from pruning.train import Saved
 from pruning.train.training_state import SUFFIX
 from pruning.ui import jobs

@@ -48,7 +48,7 @@ class Judge:
         """A character a test image, 1: right."""
         test, normalization = self.loaded.data.test, self.loaded.model.origin.normalization
         found = evaluate(network, test, normalization=normalization)
-        return "".join("01"[bool(right)] for right in found.classes == test.labels)
+        return "".join("01"[bool(right)] for right in found.right)
 
     def figures(self, network) -> dict:
         return {"macs_cut": self.macs_cut(network), "hits": self.hits(network), "refused": None}

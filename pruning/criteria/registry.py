@@ -79,6 +79,7 @@ class Criterion:
     uses_labels: bool
     resolve: Callable[[dict[str, Any]], dict[str, Any]]
     trained: bool = False
+    by_loss: bool = False
 
     @property
     def uses_data(self) -> bool:
@@ -115,12 +116,14 @@ def criterion(
     resolve: Callable[[dict[str, Any]], dict[str, Any]] = lambda options: options,
     only_with: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     trained: bool = False,
+    by_loss: bool = False,
 ):
     """Registers a function (or the record of a trained criterion's options) as a criterion and hands it back
     unchanged; its keyword arguments become the options.
 
     unit, side: the same for all options, or a function of them.   only_with: {option: {other option: value
-    without which it has nothing to say}}."""
+    without which it has nothing to say}}.   by_loss: labels reach it through the task's loss alone, so any
+    task will do; else it tells classes apart."""
 
     def register(score: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
         if name in CRITERIA:
@@ -129,7 +132,7 @@ def criterion(
         for option, others in only_with.items():
             options[option] = replace(options[option], only_with=tuple(others.items()))
         units, sides = (given if callable(given) else _always(given) for given in (unit, side))
-        how = (columns, combine, again, options, uses_labels, resolve, trained)
+        how = (columns, combine, again, options, uses_labels, resolve, trained, by_loss)
         CRITERIA[name] = Criterion(name, score, meaning, units, sides, needs, *how)
         return score
 

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from pruning.channels.structure import ChannelGroup, LayerRecord, Structure
+from pruning.criteria.image_statistics import ImageStatistics
 from pruning.criteria.registry import CRITERIA, Criterion, must_be_scored, resolve_options
 from pruning.criteria.scores import Scores, Tables
 from pruning.error_messages import choose
 from pruning.models.fill_weights import must_be_numbers
 from pruning.progress import Watch, silent
 from pruning.statistics.layer_sides import onto_channels, positions, weight_rows
-from pruning.statistics.specifications import Attribution, LayerStatistics, RemovalErrors, Statistic
+from pruning.statistics.specifications import LayerStatistics, Statistic
 from pruning.terms import title
 
 Chosen = tuple[str, tuple[tuple[str, object], ...]]  # a criterion's name and its options, resolved
@@ -67,7 +68,7 @@ def score_all(
     named = {"all": structure.names, "inner": [group.name for group in structure.groups if group.inner]}
     chosen = set(named[groups] if isinstance(groups, str) else groups)
     wanted = [g for g, group in enumerate(structure.groups) if group.name in chosen]
-    images = _Images(graph.model, data, seed, calibration)
+    images = ImageStatistics(graph.model, data, seed, calibration)
     scores = {}
     for shuffled in (False, True):
         mine = [c for c in criteria if (dict(c[1]).get("labels") == "shuffled") == shuffled]
@@ -107,7 +108,7 @@ def seen_by(
     must_be_scored(criterion)
     resolved = dict(resolve_options(criterion, options))
     g = structure.names.index(choose(group, structure.names, "group"))
-    images = _Images(graph.model, data, seed, calibration)
+    images = ImageStatistics(graph.model, data, seed, calibration)
     needs, shuffled = {*known.needs(resolved), *also}, resolved.get("labels") == "shuffled"
     learning = [criterion] if known.uses_labels else []
     found = images.collect(graph, needs, [g], images.draw(shuffled, learning), watch) if needs else {}
@@ -117,55 +118,14 @@ def seen_by(
     return [layers.seen(record) for record in records]
 
 
-class _Images:
-    """The calibration images, drawn when they are first needed."""
-
-    def __init__(self, model, data, seed: int, number: int):
-        self.model, self.data, self.seed, self.number = model, data, seed, number
-        self.messages: tuple[str, ...] = ()
-        self.labels, self.classes = np.zeros(0, int), 0
-
-    def draw(self, shuffled: bool, learning: Sequence[str]):
-        """learning: the criteria that use labels."""
-        from pruning.statistics.calibration_images import CalibrationImages
-
-        if self.data is None:
-            raise ValueError("this criterion looks at images; give data, such as data='scenes'")
-        drawn = CalibrationImages(self.model, self.data, self.number, self.seed, shuffled=shuffled)
-        self.messages, self.labels, self.classes = drawn.messages, drawn.split.labels, drawn.classes
-        if learning and not drawn.classes:
-            raise ValueError(f"{title(learning[0])} needs labels, and these images have none; give them too")
-        return drawn
-
-    def collect(self, graph, needs: set[Statistic], wanted: Sequence[int], drawn, watch: Watch):
-        from pruning.statistics.collect import collect
-        from pruning.task import Classification
-
-        asked = [need for need in needs if isinstance(need, Attribution)]
-        removals = [need for need in needs if isinstance(need, RemovalErrors)]
-        how = {"groups": wanted, "images": len(drawn), "watch": watch}
-        found = collect(
-            graph.model,
-            graph.structure,
-            needs.difference(asked, removals),
-            drawn.batches,
-            classes=drawn.classes,
-            loss=Classification().loss,
-            **how,
-        )
-        for need in asked:
-            from pruning.attribution import attributions
-
-            found |= attributions(graph.model, graph.structure, need, drawn.batches, **how)
-        for need in removals:
-            from pruning.reconstruction.error_curves import removal_errors
-
-            found |= removal_errors(graph.model, graph.structure, need, drawn, groups=wanted, watch=watch)
-        return found
-
-
 def _scores(
-    graph, chosen: Chosen, found: Mapping, images: _Images, wanted: Sequence[int], seed: int, watch: Watch
+    graph,
+    chosen: Chosen,
+    found: Mapping,
+    images: ImageStatistics,
+    wanted: Sequence[int],
+    seed: int,
+    watch: Watch,
 ) -> Scores:
     name, options = chosen
     criterion, structure = CRITERIA[name], graph.structure

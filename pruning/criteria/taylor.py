@@ -17,6 +17,7 @@ from pruning.statistics import GradientTimesActivation, LayerStatistics
     side="groups",
     needs=lambda options: (GradientTimesActivation(),),
     uses_labels=True,
+    by_loss=True,
 )
 def taylor(layer: LayerStatistics) -> np.ndarray:
     """Mean over images of |sum over places and readers of gradient x activation|: [C], in units of the loss,

@@ -7,7 +7,7 @@ import pruning.data.digits
 import pruning.data.cifar  # noqa: F401
 
 # isort: on
-from pruning.data.calibration import Calibration, calibration_images, to_tensor
+from pruning.data.calibration import Calibration, batch_of, calibration_images, to_tensor
 from pruning.data.dataset import Dataset, Split
 from pruning.data.load import load_data, names, normalization_of
 from pruning.data.registry import DATA
@@ -17,6 +17,7 @@ __all__ = [
     "Calibration",
     "Dataset",
     "Split",
+    "batch_of",
     "calibration_images",
     "load_data",
     "names",

@@ -38,16 +38,19 @@ def calibration_images(
     a message; a class that has too few gives what it has and the others more. The same seed gives the same
     images. Raises ValueError on n below 1 and on a class number that the data lacks.
     """
-    unlabelled = not dataset.classes  # one kind of image, as far as anybody knows
+    numbers = dataset.train.classes
+    unlabelled = numbers is None or not dataset.classes  # one kind of image, as far as anybody knows
     wanted = range(len(dataset.classes)) if classes is None else sorted(set(classes))
     wanted = [NO_LABEL] if unlabelled and classes is None else wanted
-    if n < 1 or not wanted or not set(wanted) <= {*range(len(dataset.classes)), *([NO_LABEL] * unlabelled)}:
+    known = {*range(len(dataset.classes)), *([NO_LABEL] * unlabelled)}
+    if n < 1 or not wanted or not set(wanted) <= known:
         raise ValueError(
             f"{n} images of the classes {list(wanted)} cannot be chosen; "
             f"give 1 image or more and class numbers from 0 to {len(dataset.classes) - 1}"
         )
     random = np.random.Generator(np.random.PCG64(seed))
-    rows = [random.permutation(np.flatnonzero(dataset.train.labels == label)) for label in wanted]
+    numbers = np.full(len(dataset.train), NO_LABEL) if numbers is None else numbers
+    rows = [random.permutation(np.flatnonzero(numbers == label)) for label in wanted]
     counts = fair_shares(np.array([len(own) for own in rows]), n)
     chosen = random.permutation(
         np.concatenate([own[:count] for own, count in zip(rows, counts, strict=True)])
@@ -75,6 +78,15 @@ def fair_shares(available: np.ndarray, n: int) -> np.ndarray:
         more = np.full(len(open_classes), share) + (np.arange(len(open_classes)) < rest)
         taken[open_classes] = np.minimum(taken[open_classes] + more, available[open_classes])
     return taken
+
+
+def batch_of(
+    split: Split, rows, normalization: Normalization, device="cpu"
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """(inputs, targets) of some rows of a split, as a network and its task take them. rows: a slice, or row
+    numbers."""
+    inputs = to_tensor(split.images[rows], normalization, device)
+    return inputs, split.task.targets(split.labels[rows], device)
 
 
 def to_tensor(images: np.ndarray, normalization: Normalization, device: str = "cpu") -> "torch.Tensor":

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pruning.models import Normalization
+from pruning.tasks import DEFAULT, Task
 
 HOLDOUT_SHARE = 0.1  # of every training part: never trained on, never calibrated on
 HOLDOUT_SEED = 20  # fixed, so that a network trained without the hold-out has not seen it under any seed
@@ -16,11 +17,13 @@ HOLDOUT_SEED = 20  # fixed, so that a network trained without the hold-out has n
 @dataclass(frozen=True, eq=False)
 class Split:
     """One part of a data set. images: uint8 [N, H, W, 3], as in the file; or, where a caller gave them
-    normalised, float32 [N, 3, H, W].   labels: int64 [N], class numbers.
+    normalised, float32 [N, 3, H, W].   labels: int64 [N], class numbers; of another task [N, ...], whatever
+    its targets are.   task: what they are the answers to.
     """
 
     images: np.ndarray
     labels: np.ndarray
+    task: Task = DEFAULT
 
     def __post_init__(self):
         for array in (self.images, self.labels):
@@ -31,7 +34,12 @@ class Split:
 
     def take(self, rows: np.ndarray) -> "Split":
         """The images at these row numbers, in this order."""
-        return Split(self.images[rows], self.labels[rows])
+        return replace(self, images=self.images[rows], labels=self.labels[rows])
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        """[N] int64, a class number an item; None where the task gives items no class."""
+        return self.task.classes_of(self.labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +50,8 @@ class Dataset:
     digest: of all images and labels.   flips: whether a mirrored image is of the same class.   shift: pixels
     by which an image may be moved and still be of its class.   messages: what whoever uses it should know.
     extras: more about the images where there is more, a mapping {part: array} each.   normalization: what a
-    network that has not recorded it expects, if the caller said so.
+    network that has not recorded it expects, if the caller said so.   judge: a network that the task's
+    metric asks, where it asks one.
     """
 
     name: str
@@ -56,6 +65,16 @@ class Dataset:
     messages: tuple[str, ...] = ()
     extras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     normalization: Normalization | None = None
+    judge: Any = None
+
+    @property
+    def task(self) -> Task:
+        return self.train.task
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network for this data has."""
+        return self.task.outputs(self.classes)
 
     @property
     def size(self) -> int:
@@ -66,6 +85,10 @@ class Dataset:
         """The images of some classes only, numbered anew in ascending order.
 
         classes: class numbers, two or more. Raises ValueError for one that the data lacks."""
+        if self.train.classes is None:
+            raise ValueError(
+                f"the images of {self.name} have no classes to choose from; leave the subtask out"
+            )
         wanted, last = sorted(set(classes)), len(self.classes) - 1
         for number in wanted:
             if not 0 <= number <= last:
@@ -79,7 +102,8 @@ class Dataset:
         parts = {}
         for part, chosen in rows.items():
             split = getattr(self, part)
-            parts[part] = Split(split.images[chosen], np.searchsorted(wanted, split.labels[chosen]))
+            labels = np.searchsorted(wanted, split.labels[chosen])
+            parts[part] = replace(split, images=split.images[chosen], labels=labels)
         extras = {
             key: {part: array[rows[part]] for part, array in parted.items()}
             for key, parted in self.extras.items()
@@ -110,15 +134,12 @@ def assemble(
     extras: {name: {"train": array [N_train, ...], "test": array [N_test, ...]}}, split as the images are.
     Raises ValueError where there is one class only, or a class has fewer than two training images.
     """
-    counts = np.bincount(train.labels, minlength=len(classes))
-    if len(classes) < 2:
-        raise ValueError(f"{name} has only one class; give images of at least two")
-    if counts.min() < 2:
-        least = classes[int(counts.argmin())]
-        raise ValueError(
-            f"class {least!r} of {name} has {counts.min()} training images; give each class two or more"
-        )
-    kept, held = split_off(train.labels, HOLDOUT_SHARE, HOLDOUT_SEED)
+    numbers = train.classes
+    if numbers is None:
+        numbers = np.zeros(len(train), int)
+    else:
+        must_be_several(name, numbers, classes)
+    kept, held = split_off(numbers, HOLDOUT_SHARE, HOLDOUT_SEED)
     parts = {"train": train.take(kept), "holdout": train.take(held), "test": test}
     more = {
         key: {"train": parted["train"][kept], "holdout": parted["train"][held], "test": parted["test"]}
@@ -134,6 +155,17 @@ def assemble(
         messages=messages,
         extras=more,
     )
+
+
+def must_be_several(name: str, labels: np.ndarray, classes: Sequence[str]) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
+    if len(classes) < 2:
+        raise ValueError(f"{name} has only one class; give images of at least two")
+    if counts.min() < 2:
+        least = classes[int(counts.argmin())]
+        raise ValueError(
+            f"class {least!r} of {name} has {counts.min()} training images; give each class two or more"
+        )
 
 
 def split_off(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,8 +3,7 @@
 Importing this loads no torch; running does.
 """
 
-from pruning.experiment.paired_bootstrap import Difference, paired_difference
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.run import Result, run
 
-__all__ = ["Difference", "Recipe", "Result", "paired_difference", "run"]
+__all__ = ["Recipe", "Result", "run"]

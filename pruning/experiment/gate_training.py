@@ -107,7 +107,7 @@ def gating(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, sav
     report = {
         "between": gated.between,
         "trained_macs": opened.macs,
-        "accuracy": stages.found["gates"].correct / len(loaded.data.test),
+        loaded.data.task.metric.name: stages.found["gates"].value,
         "absorb_difference": None,
         "closed_blocks": list(gated.closed),
         "epochs": len(gated.history),

@@ -1,12 +1,17 @@
 """report.json: what a run found, in numbers."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
-
-import numpy as np
+from pathlib import Path
+from typing import Any
 
 from pruning.cost import Plan
 from pruning.experiment.latency_report import latencies
 from pruning.progress import Watch
+from pruning.tasks import DEFAULT, Metric
+from pruning.terms import percent
 
 STAGES = ("baseline", "cut", "repaired", "tuned", "quantized")
 
@@ -15,26 +20,17 @@ def report_of(
     loaded, small, plan: Plan, stages, clock, codes: dict | None, messages: list[str], watch: Watch
 ) -> dict:
     """codes: of a quantized network's weights, else None."""
-    recipe, test = loaded.recipe, loaded.data.test
-    baseline, final = stages.found["baseline"], stages.found[stages.last]
-    right_before, right_after = baseline.classes == test.labels, final.classes == test.labels
+    recipe, data, task = loaded.recipe, loaded.data, loaded.data.task
+    found = {stage: stages.found[stage] for stage in STAGES if stage in stages.found}
+    statistics = {stage: said.statistics for stage, said in found.items()}
     latency, slower = latencies(loaded, small, plan, watch)
     return {
-        "metric": "accuracy",
-        "accuracy": {s: stages.found[s].correct / len(test) if s in stages.found else None for s in STAGES},
-        "correct": {s: stages.found[s].correct if s in stages.found else None for s in STAGES},
-        "test_images": len(test),
-        "calibration_images": min(recipe.calibration, len(loaded.data.train)),
-        "classes": list(loaded.data.classes),
-        "per_class": {
-            "baseline": _per_class(right_before, test.labels, loaded.data.classes),
-            "final": _per_class(right_after, test.labels, loaded.data.classes),
-        },
-        "flips": {
-            "broken": int((right_before & ~right_after).sum()),
-            "mended": int((~right_before & right_after).sum()),
-        },
-        "agreement": float((baseline.classes == final.classes).mean()),
+        "task": task.name,
+        "metric": asdict(task.metric),
+        "values": {stage: found[stage].value if stage in found else None for stage in STAGES},
+        "test_images": len(data.test),
+        "calibration_images": min(recipe.calibration, len(data.train)),
+        **task.details(statistics, data.test.labels, data.classes),
         "macs": {"baseline": plan.macs_before, "final": plan.macs},
         "parameters": {"baseline": plan.parameters_before, "final": plan.parameters},
         "bytes": {"baseline": stored_bytes(loaded.model), "final": stored_bytes(small, codes)},
@@ -42,11 +38,25 @@ def report_of(
         "widths": {group.name: [group.size, plan.widths[group.name]] for group in loaded.graph.groups},
         "seconds": clock.seconds,
         "gates": None,
-        "expected": expected_here(plan, baseline.correct / len(test)),
+        "expected": expected_here(plan, found["baseline"].value),
         "messages": [*dict.fromkeys(messages), *slower],
         "recipe": recipe.to_dict(),
         "versions": {name: version(name) for name in ("torch", "torchvision", "numpy")},
     }
+
+
+def load_report(folder: str | Path) -> dict[str, Any]:
+    """report.json of a run of this version or an earlier one, as this version has it. folder: of the run.
+
+    Raises ValueError in one sentence where there is none."""
+    path = Path(folder) / "report.json"
+    try:
+        report = json.loads(path.read_text())
+    except (OSError, ValueError):
+        raise ValueError(f"{path} holds no report; give the folder that a run was saved in") from None
+    if isinstance(report.get("metric"), str):  # before there were tasks: there was one metric, of one task
+        report |= {"task": DEFAULT.name, "metric": asdict(DEFAULT.metric), "values": report["accuracy"]}
+    return report
 
 
 def stored_bytes(model, codes: dict | None = None) -> int:
@@ -59,14 +69,6 @@ def stored_bytes(model, codes: dict | None = None) -> int:
     )
 
 
-def _per_class(right: np.ndarray, labels: np.ndarray, classes) -> dict[str, float | None]:
-    """Share right of each class's test images; None for a class without any."""
-    return {
-        str(name): float(right[labels == k].mean()) if (labels == k).any() else None
-        for k, name in enumerate(classes)
-    }
-
-
 def expected_here(plan: Plan, baseline: float) -> dict[str, float] | None:
     """The accuracy to expect after the repair, {accuracy, low, high}, on images of which the whole network
     has `baseline` right (a fraction); None where nothing was predicted."""
@@ -74,3 +76,22 @@ def expected_here(plan: Plan, baseline: float) -> dict[str, float] | None:
         return None
     other = baseline - plan.expected["baseline"]
     return {n: min(1.0, max(0.0, plan.expected[n] + other)) for n in ("accuracy", "low", "high")}
+
+
+def in_one_line(report: Mapping[str, Any]) -> str:
+    """What a run prints at its end."""
+    metric = Metric(**report["metric"])
+    stages = [
+        f"{name} {metric.in_words(value)}" for name, value in report["values"].items() if value is not None
+    ]
+    macs, parameters = report["macs"], report["parameters"]
+    latency, size = report["latency_ms"], report["bytes"]
+    cut = 1 - macs["final"] / macs["baseline"]
+    return (
+        f"test {metric.name}: {', '.join(stages)}; "
+        f"MACs {macs['baseline'] / 1e6:.2f} M -> {macs['final'] / 1e6:.2f} M ({percent(cut)} cut); "
+        f"parameters {parameters['baseline']:,} -> {parameters['final']:,}; latency "
+        f"{latency['baseline']:.1f} -> {latency['final']:.1f} ms per batch of {latency['batch']}; "
+        f"weights {size['baseline'] / 1e3:,.0f} -> {size['final'] / 1e3:,.0f} kB; "
+        f"computed on {latency['device']}"
+    )

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class Result:
     """What `run` found. model: the smaller network.   report: as report.json.   predictions: as
     predictions.npz.
-    history: a row an epoch of fine-tuning {epoch, loss, holdout_loss, holdout_accuracy,
+    history: a row an epoch of fine-tuning {epoch, loss, holdout_loss, holdout_METRIC,
     images_per_second}.   codes: of a quantized network's weights, {weight: Codes}; else None.   gates: how
     they moved, where they were trained; gate_history: a row an epoch of that, with left and target (shares of
     the measure) and between (share of gates) as well.   table: of measured times, where the cut is one of
@@ -188,18 +188,18 @@ class _Stages:
 
         self.watch.begin(f"evaluate {stage}")
         test, origin = self.loaded.data.test, self.loaded.model.origin
-        device = self.loaded.recipe.device
-        found = evaluate(model, test, normalization=origin.normalization, device=device, watch=told)
+        where = {"device": self.loaded.recipe.device, "judge": self.loaded.data.judge}
+        found = evaluate(model, test, normalization=origin.normalization, watch=told, **where)
         self.found[stage] = found
-        self.watch("evaluate", len(test), len(test), message=stage, accuracy=found.correct / len(test))
+        value = {found.task.metric.name: found.value}
+        self.watch("evaluate", len(test), len(test), message=stage, **value)
 
     @property
     def last(self) -> str:
         return list(self.found)[-1]
 
     def predictions(self) -> dict[str, np.ndarray]:
-        arrays = {"labels": self.loaded.data.test.labels}
+        arrays = self.loaded.data.task.kept(self.loaded.data.test.labels)
         for stage, found in self.found.items():
-            arrays[f"{stage}_classes"] = found.classes
-            arrays[f"{stage}_probabilities"] = found.probabilities
+            arrays |= {f"{stage}_{name}": array for name, array in found.statistics.items()}
         return arrays

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from pruning.data import Dataset, to_tensor
+from pruning.data import Dataset, batch_of, to_tensor
 from pruning.gates.gate_optimizer import GateOptimizer
 from pruning.models import Normalization
 from pruning.progress import Paused, Watch
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
-from pruning.task import Classification
 from pruning.train.augmentation import augmented
 from pruning.train.evaluation import Predictions, evaluate
-from pruning.train.training_loop import CLIP, MOMENTUM, WEIGHT_DECAY, share_of_rate
+from pruning.train.schedule import share_of_rate
+from pruning.train.training_loop import CLIP, MOMENTUM, WEIGHT_DECAY
 from pruning.train.training_state import Saved, put_back, state_of
 
 RECALIBRATED = 1000  # images that norms are re-estimated on where a training is stopped
@@ -94,10 +94,8 @@ class Training:
     def one_batch(self):
         start = time.perf_counter()
         rows = self.order[self.batch * self.batch_size : (self.batch + 1) * self.batch_size]
-        batch = self.dataset.train.take(rows)
-        moved = augmented(batch.images, self.dataset, self.random)
-        images = to_tensor(moved, self.normalization, self.device)
-        loss = self.one_step(images, torch.from_numpy(np.array(batch.labels)).to(self.device))
+        batch = augmented(self.dataset.train.take(rows), self.dataset, self.random)
+        loss = self.one_step(*batch_of(batch, slice(None), self.normalization, self.device))
         if not math.isfinite(loss):
             return self.fall_back()
         self.batch, self.total, self.seen = self.batch + 1, self.total + loss, self.seen + len(rows)
@@ -110,14 +108,14 @@ class Training:
             self.record(loss)
         self.tell(loss, full)
 
-    def one_step(self, images: torch.Tensor, labels: torch.Tensor) -> float:
-        """One step of the weights and one of the gates; returns the cross-entropy."""
+    def one_step(self, images: torch.Tensor, targets: torch.Tensor) -> float:
+        """One step of the weights and one of the gates; returns the task's loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * share_of_rate(
                 self.gate_optimizer.step / self.gate_optimizer.steps, "cosine"
             )
         self.optimizer.zero_grad()
-        loss = Classification().loss(self.gates(images), labels)
+        loss = self.dataset.task.loss(self.gates(images), targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         pull, value = self.gates.gradient, loss.item()
@@ -136,7 +134,7 @@ class Training:
                 "epoch": self.epoch,
                 "loss": loss,
                 "holdout_loss": holdout.loss,
-                "holdout_accuracy": holdout.accuracy,
+                f"holdout_{self.dataset.task.metric.name}": holdout.value,
                 "images_per_second": self.seen / self.busy,
                 "left": self.gate_optimizer.left,
                 "target": self.gate_optimizer.target,
@@ -144,7 +142,8 @@ class Training:
             }
         )
         self.keep()
-        self.tell(loss, False, accuracy=holdout.accuracy, holdout_loss=holdout.loss)
+        value = {self.dataset.task.metric.name: holdout.value}
+        self.tell(loss, False, holdout_loss=holdout.loss, **value)
 
     def holdout(self) -> Predictions:
         with self.gates.inserted():

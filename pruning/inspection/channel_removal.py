@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pruning.channels.indices import cut_where_read, kept_by_tensor
-from pruning.data import Split, to_tensor
+from pruning.data import Split, batch_of
 from pruning.error_messages import choose
 from pruning.experiment.sources import Loaded
 from pruning.progress import Watch, timed
-from pruning.task import Classification
+from pruning.tasks import Task
 
 if TYPE_CHECKING:
     import torch
@@ -67,27 +67,20 @@ def image_losses(loaded: Loaded, model: "nn.Module", images: Split, tick: Tick) 
     found = []
     with evaluating(model), torch.no_grad():
         for inputs, labels in batches(loaded, images):
-            found.append(losses(model(inputs), labels))
+            found.append(losses(images.task, model(inputs), labels))
             tick()
     return np.concatenate(found)
 
 
 def batches(loaded: Loaded, images: Split) -> "Iterator[tuple[torch.Tensor, torch.Tensor]]":
-    import torch
-
     normalization, device = loaded.model.origin.normalization, loaded.recipe.device
     for first in range(0, len(images), BATCH):
-        rows = slice(first, first + BATCH)
-        labels = torch.from_numpy(np.array(images.labels[rows])).to(device)
-        yield to_tensor(images.images[rows], normalization, device), labels
+        yield batch_of(images, slice(first, first + BATCH), normalization, device)
 
 
-def losses(outputs: "torch.Tensor", labels: "torch.Tensor") -> np.ndarray:
-    """[N], nats. outputs: logits [N, K]. Raises ValueError where the network answers anything else."""
-    from torch.nn import functional as F
-
-    Classification().loss(outputs, labels)  # says what is wrong with an answer of another kind
-    return F.cross_entropy(outputs, labels, reduction="none").cpu().double().numpy()
+def losses(task: Task, outputs: "torch.Tensor", targets: "torch.Tensor") -> np.ndarray:
+    """[N], in the task's unit (nats). Raises ValueError where the network answers anything else."""
+    return task.losses(outputs, targets).cpu().double().numpy()
 
 
 class Removal:
@@ -139,7 +132,7 @@ class Removal:
             with evaluating(model), torch.no_grad():
                 for slices in gone:
                     with silenced(model, slices), start:
-                        of_batch.append(losses(model(inputs), labels))
+                        of_batch.append(losses(self.images.task, model(inputs), labels))
                     tick()
             found.append(np.array(of_batch).reshape(len(sets), len(labels)))
         return np.concatenate(found, axis=1)

@@ -13,7 +13,6 @@ import pandas as pd
 
 from pruning.criteria.registry import with_option
 from pruning.experiment.loaded_networks import loaded
-from pruning.experiment.paired_bootstrap import Difference, paired_difference
 from pruning.experiment.planning import LIMITS, SEARCHING, planned
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import stored_bytes
@@ -22,6 +21,7 @@ from pruning.experiment.sources import Loaded
 from pruning.inspection.channel_removal import IMAGES, Steps, holdout_of, learned
 from pruning.inspection.preview import score_key, scored
 from pruning.progress import Watch, silent
+from pruning.tasks import Difference, paired_difference
 
 if TYPE_CHECKING:
     from torch import nn
@@ -207,5 +207,5 @@ def _right(found: Loaded, model: "nn.Module", watch: Watch) -> np.ndarray:
     from pruning.train import evaluate
 
     images, normalization = holdout_of(found, IMAGES), found.model.origin.normalization
-    told = evaluate(model, images, normalization=normalization, device=found.recipe.device, watch=watch)
-    return told.classes == images.labels
+    how = {"normalization": normalization, "device": found.recipe.device, "watch": watch}
+    return evaluate(model, images, **how).right

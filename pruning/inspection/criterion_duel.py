@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from pruning.experiment.loaded_networks import loaded
-from pruning.experiment.paired_bootstrap import paired_difference
 from pruning.experiment.recipe import Recipe
 from pruning.inspection.channel_removal import IMAGES, Removal, Steps, learned
 from pruning.progress import Watch, silent
+from pruning.tasks import paired_difference
 
 
 @dataclass(frozen=True, eq=False)

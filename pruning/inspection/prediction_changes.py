@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pruning.experiment.paired_bootstrap import Difference, paired_difference
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import STAGES
 from pruning.experiment.run import run
@@ -16,6 +15,7 @@ from pruning.experiment.sources import load, use_threads
 from pruning.gates.gate_trace import GateTrace
 from pruning.inspection.grad_cam_pairs import GradCamPairs, chosen, grad_cam_pairs
 from pruning.progress import Watch, silent
+from pruning.tasks import Difference, paired_difference
 
 PICTURES = 24  # of each kind of change
 

@@ -261,7 +261,7 @@ def _right(found: Loaded, model, images, stage: str, watch: Watch, whole: np.nda
         watch("evaluate", done, total, message=stage, right=right, **more, **values)
 
     how = {"normalization": found.model.origin.normalization, "device": found.recipe.device}
-    return evaluate(model, images, batch_size=BATCH, watch=told, **how).classes == images.labels
+    return evaluate(model, images, batch_size=BATCH, watch=told, **how).right
 
 
 def _repair(recipe: Recipe, plan: Plan, small, how: str, watch: Watch) -> tuple[float, list[str]]:

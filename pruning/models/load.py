@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -30,11 +29,12 @@ KNOWN_CLASSES = {  # of the listed data sets, which come after the models
 }
 
 
-class HasClasses(Protocol):
-    """What `load_model` wants to know of a loaded data set. size: side of its images, in pixels."""
+class HasOutputs(Protocol):
+    """What `load_model` wants to know of a loaded data set. outputs: how many a network for it has.   size:
+    side of its images, in pixels."""
 
     name: str
-    classes: Sized
+    outputs: int
     size: int
 
 
@@ -86,7 +86,7 @@ def bundled() -> tuple[tuple[str, str], ...]:
 
 def load_model(
     name: str,
-    data: str | Path | HasClasses = "scenes",
+    data: str | Path | HasOutputs = "scenes",
     checkpoint: str | Path | None = None,
     *,
     normalize: str | Normalization = "auto",
@@ -143,9 +143,9 @@ def find_weights(name: str, data: str, checkpoint: str | Path | None) -> Checkpo
     return read_checkpoint(bundled_file(name, data))
 
 
-def known_classes(data: str | Path | HasClasses) -> int | None:
+def known_classes(data: str | Path | HasOutputs) -> int | None:
     """Classes of loaded or listed data; None for a path."""
-    return len(data.classes) if hasattr(data, "classes") else KNOWN_CLASSES.get(str(data))
+    return data.outputs if hasattr(data, "outputs") else KNOWN_CLASSES.get(str(data))
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def discriminant_importance(
     norm 0.125; the exact one-shot losses in its place 0.045, without the norm 0.129. No importance at all
     (`error`) has 0.035, so DI adds little to the error itself; `uniform` has 0.320.
     """
-    if len(np.unique(images.split.labels)) < 2:
+    if images.split.classes is None or len(np.unique(images.split.classes)) < 2:
         raise ValueError("discriminant information needs images of two classes; give by='error'")
     statistic = DualDiscriminant(rho=RHO["taylor"])
     seen = {layer.module: DualDiscriminantOf(statistic, images.classes) for layer in layers}

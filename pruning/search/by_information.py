@@ -40,12 +40,11 @@ def information_curves(
     loses nothing by these.
     """
     from pruning.statistics.collect import collect
-    from pruning.task import Classification
 
     structure = graph.structure
-    how = {"classes": images.classes, "loss": Classification().loss, "images": len(images), "watch": watch}
+    how = {"classes": images.classes, "loss": images.task.loss, "images": len(images), "watch": watch}
     found = collect(graph.model, structure, {WRITTEN}, images.batches, groups=groups, **how)
-    return {g: _curve(structure, g, order, found, images.split.labels) for g in groups}
+    return {g: _curve(structure, g, order, found, images.split.classes) for g in groups}
 
 
 def _curve(structure, g: int, order: Order, found, labels: np.ndarray) -> np.ndarray:

@@ -6,29 +6,29 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from pruning.allocation.limits import Limits
 from pruning.channels.indices import cut_where_read
 from pruning.channels.slices import copy_with, silenced
-from pruning.data import Dataset, load_data, normalization_of, to_tensor
+from pruning.data import Dataset, batch_of, load_data, normalization_of
 from pruning.search.prefix_cache import batches
-from pruning.task import Classification
+from pruning.tasks import Task
 
 PIXELS = 256 * 32 * 32  # of a batch's images: what an activation takes in memory grows with them
 
 
 @dataclass(frozen=True, eq=False)
 class Holdout:
-    """Images on which a search measures. inputs, labels: a tensor a batch.   message: what could not be had
+    """Images on which a search measures. inputs, targets: a tensor a batch.   message: what could not be had
     as asked, or nothing."""
 
     inputs: list[torch.Tensor]
-    labels: list[torch.Tensor]
+    targets: list[torch.Tensor]
+    task: Task
     message: str = ""
 
     def __len__(self) -> int:
-        return sum(map(len, self.labels))
+        return sum(map(len, self.targets))
 
 
 def holdout_batches(model: nn.Module, data, number: int, seed: int) -> Holdout:
@@ -42,11 +42,9 @@ def holdout_batches(model: nn.Module, data, number: int, seed: int) -> Holdout:
     number_of_parts = -(-len(rows) * chosen.images.shape[2] ** 2 // PIXELS)
     parts = np.array_split(np.arange(len(rows)), number_of_parts)
     fewer = f"{number:,} hold-out images were asked for; there are {len(rows):,}, and all are used"
-    return Holdout(
-        [to_tensor(chosen.images[part], normalization, device) for part in parts],
-        [torch.from_numpy(np.array(chosen.labels[part])).to(device) for part in parts],
-        fewer if len(rows) < number else "",
-    )
+    batches = [batch_of(chosen, part, normalization, device) for part in parts]
+    inputs, targets = ([batch[side] for batch in batches] for side in (0, 1))
+    return Holdout(inputs, targets, chosen.task, fewer if len(rows) < number else "")
 
 
 class Loss:
@@ -79,7 +77,7 @@ class Loss:
 
     def _answer(self, inputs: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return F.log_softmax(self.model(inputs) / self.temperature, 1)
+            return self.model(inputs)
 
     def without(self, g: int, level: int) -> float:
         with silenced(self.model, cut_where_read(self.structure, {g: self.kept(g, level)})):
@@ -108,9 +106,8 @@ class Loss:
 
     def _loss(self, outputs: torch.Tensor, number: int) -> float:
         if self.full is None:
-            return float(Classification().loss(outputs, self.holdout.labels[number]))
-        said = F.log_softmax(outputs / self.temperature, 1)
-        divergence = F.kl_div(said, self.full[number], log_target=True, reduction="batchmean")
+            return float(self.holdout.task.loss(outputs, self.holdout.targets[number]))
+        divergence = self.holdout.task.divergence(outputs, self.full[number], self.temperature)
         return self.temperature**2 * float(divergence)
 
 

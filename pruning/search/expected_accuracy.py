@@ -12,6 +12,7 @@ import numpy as np
 
 from pruning.cost import Plan
 from pruning.progress import Watch, silent
+from pruning.tasks import Task
 
 TRIED = (0.85, 1.1)  # of the cut that is asked about
 IMAGES = 500  # of the hold-out
@@ -80,8 +81,9 @@ def tried_cuts(
     seed: int = 0,
     error: float,
     watch: Watch = silent,
-) -> dict[str, float]:
-    """Tries a few cuts near this one and says what to expect of it, as `expected`.
+) -> dict[str, float] | None:
+    """Tries a few cuts near this one and says what to expect of it, as `expected`; None where the task counts
+    no right answers.
 
     plan_at: share of the measure -> (Plan, error); ValueError where that is out of reach.   error: of the
     plan asked about."""
@@ -89,6 +91,8 @@ def tried_cuts(
     from pruning.surgery import cut as cut_by
 
     drawn = holdout_batches(graph.model, data, IMAGES, seed)
+    if not drawn.task.counts_right:
+        return None
     baseline, tried = _right(graph.model, drawn), []
     for done, share in enumerate(TRIED):
         watch("expect", done, len(TRIED))
@@ -124,5 +128,10 @@ def _right(model, drawn) -> int:
     from pruning.channels.tracer import evaluating
 
     with evaluating(model), torch.no_grad():
-        pairs = zip(drawn.inputs, drawn.labels, strict=True)
-        return sum(int((model(inputs).argmax(1) == labels).sum()) for inputs, labels in pairs)
+        pairs = zip(drawn.inputs, drawn.targets, strict=True)
+        return sum(_right_in(drawn.task, model(inputs), targets) for inputs, targets in pairs)
+
+
+def _right_in(task: Task, outputs, targets) -> int:
+    labels = targets.cpu().numpy()
+    return int(task.right(task.statistics(outputs, targets), labels).sum())

@@ -238,7 +238,7 @@ class _Search:
         self.messages.append(told_of("error", f"{plural(len(path), 'step')}; {told}."))
         return counts, path
 
-    def expected(self, measure: str, asked: Asked) -> dict[str, float]:
+    def expected(self, measure: str, asked: Asked) -> dict[str, float] | None:
         def plan_at(share: float):
             budget = replace(self.budget, cut=share)
             counts, _ = by_error(budget, self.errors, self.names, progress=Progress(silent))

@@ -18,9 +18,10 @@ from pruning.channels.structure import ChannelGroup, IndexMap, LayerRecord, Stru
 from pruning.criteria import CRITERIA
 from pruning.criteria.scores import Scores, Tables
 from pruning.criteria.scoring import Again
-from pruning.experiment import Difference, Recipe
+from pruning.experiment import Recipe
 from pruning.inspection import AccuracyNow, Description
 from pruning.inspection.compress_preview import RoundedNow, Way
+from pruning.tasks import Difference
 from pruning.wall import Wall
 
 RECORDS = {

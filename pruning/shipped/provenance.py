@@ -13,7 +13,7 @@ from pruning.shipped.questions import Question
 PACKAGE = Path(__file__).resolve().parents[1]
 LIBRARIES = ("numpy", "scipy", "torch")
 # By the function that answers: modules and packages below pruning/ that decide what it answers.
-NETWORK = ("models", "data", "channels", "task.py", "experiment/sources.py", "inspection/preview.py")
+NETWORK = ("models", "data", "channels", "tasks", "experiment/sources.py", "inspection/preview.py")
 CHOICE = (
     "criteria",
     "statistics",
@@ -38,7 +38,7 @@ BEHIND = {
     "wall": (*NETWORK, *CHOICE, *PLANS, *COUNTS, "wall.py"),
     "bits_now": (*NETWORK, *CHOICE, *PLANS, *COUNTS, "quantize", "inspection/compress_preview.py"),
 }
-BEHIND["bits_compared"] = (*BEHIND["bits_now"], "experiment/paired_bootstrap.py")
+BEHIND["bits_compared"] = (*BEHIND["bits_now"], "tasks/resampling.py")
 
 
 def stamp(question: Question) -> dict:

@@ -1,11 +1,12 @@
 """The calibration images of a network: which ones, and how they reach it. Shared by statistics and repair."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pruning.data import Dataset, Split, calibration_images, load_data, normalization_of, to_tensor
+from pruning.data import Dataset, batch_of, calibration_images, load_data, normalization_of
 
 if TYPE_CHECKING:
     import torch
@@ -24,11 +25,13 @@ class CalibrationImages:
     def __init__(self, model, data, number: int, seed: int, *, shuffled: bool = False):
         dataset = data if isinstance(data, Dataset) else load_data(data)
         drawn = calibration_images(dataset, number, seed)
-        labels = drawn.split.labels
-        self.split = Split(
-            drawn.split.images, np.random.default_rng(seed).permutation(labels) if shuffled else labels
-        )
-        self.messages, self.classes, self.seed = drawn.messages, len(dataset.classes), seed
+        self.split = drawn.split
+        if shuffled:
+            labels = np.random.default_rng(seed).permutation(drawn.split.labels)
+            self.split = replace(drawn.split, labels=labels)
+        self.messages, self.seed = drawn.messages, seed
+        self.task = self.split.task
+        self.classes = 0 if self.split.classes is None else len(dataset.classes)
         self.normalization = normalization_of(model, dataset)
         self.flips, self.shift = dataset.flips, dataset.shift
         self.device = next((p.device for p in model.parameters()), "cpu")
@@ -39,12 +42,9 @@ class CalibrationImages:
         return len(self.split)
 
     def batches(self, size: int) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
-        """(inputs [N, C, H, W], labels [N] int64) on the network's device and in its precision, the same at
-        every call."""
-        import torch
-
+        """(inputs [N, C, H, W], targets [N, ...], such as class numbers) on the network's device
+        and in its precision, the same at every call."""
         for start in range(0, len(self.split), size):
-            part = slice(start, start + size)
-            labels = torch.from_numpy(np.array(self.split.labels[part])).to(self.device)
-            inputs = to_tensor(self.split.images[part], self.normalization, self.device)
-            yield inputs.to(self.dtype or inputs.dtype), labels
+            rows = slice(start, start + size)
+            inputs, targets = batch_of(self.split, rows, self.normalization, self.device)
+            yield inputs.to(self.dtype or inputs.dtype), targets

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pruning.channels.structure import LayerRecord, Structure
-from pruning.data import Dataset, calibration_images, to_tensor
+from pruning.data import Dataset, batch_of, calibration_images
 from pruning.devices import for_double
 from pruning.models import Normalization
 
@@ -84,8 +84,9 @@ class Lesson:
         self.teaching, self.watch = teaching, watch
         self.normalization, self.device = normalization, device
         drawn = calibration_images(dataset, teaching.calibration, teaching.seed)
-        self.split, self.classes = drawn.split, len(dataset.classes)
-        self.stages: tuple[Stage, ...] = self._stages() if teaching.features else ()
+        self.split, self.task = drawn.split, dataset.task
+        self.classes = 0 if drawn.split.classes is None else len(dataset.classes)
+        self.stages: tuple[Stage, ...] = self._stages() if teaching.features and self.classes else ()
         self.maps: list[tuple[Tensor, Tensor]] = []  # (mean [C], map [C, D]) of each stage
         if teaching.features and not self.stages:
             teaching.messages.append(
@@ -154,7 +155,8 @@ class Lesson:
         said, seen = self._taught(images, layers)
         terms = {}
         if self.teaching.logits:
-            terms["logits"] = divergence(outputs, said, self.teaching.temperature)
+            temperature = self.teaching.temperature
+            terms["logits"] = temperature**2 * self.task.divergence(outputs, said, temperature)
         if self.stages:
             missed = [
                 ((own[stage.layer.weight] - mean) @ onto - stage.targets(seen[stage.layer.weight])).square()
@@ -190,12 +192,8 @@ class Lesson:
             return model(images), pooled
 
     def _batches(self) -> "Iterator[tuple[Tensor, Tensor]]":
-        import torch
-
         for first in range(0, max(1, len(self.split) - 1), BATCH):  # a last single image is left out
-            part = slice(first, first + BATCH)
-            labels = torch.from_numpy(np.array(self.split.labels[part])).to(self.device)
-            yield to_tensor(self.split.images[part], self.normalization, self.device), labels
+            yield batch_of(self.split, slice(first, first + BATCH), self.normalization, self.device)
             self.watch()
 
 
@@ -227,15 +225,6 @@ def reads_stream(structure: Structure, layer: LayerRecord) -> bool:
     index = structure.maps.get(layer.weight, {}).get(layer.input)
     read = () if index is None else np.unique(index.group)
     return any(g >= 0 and not structure.groups[g].inner for g in read)
-
-
-def divergence(outputs: "Tensor", said: "Tensor", temperature: float) -> "Tensor":
-    """T^2 KL(teacher || student) of the softened answers, mean over images, nats. outputs, said: [N, K],
-    logits."""
-    from torch.nn.functional import kl_div
-
-    student, teacher = (logits.div(temperature).log_softmax(1) for logits in (outputs, said))
-    return temperature**2 * kl_div(student, teacher, reduction="batchmean", log_target=True)
 
 
 class Moments:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pruning.data import Split, to_tensor
+from pruning.data import Split, batch_of
 from pruning.models import Normalization
 from pruning.progress import Watch, silent, timed
-from pruning.task import Classification
+from pruning.tasks import Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,17 +18,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a network says of N images. classes: int64 [N].   probabilities: float32 [N], of the class said.
-    correct: how many are right.   loss: mean cross-entropy, nats."""
+    """What a network says of N images. statistics: {name: [N, ...]}, as the task has them of every image.
+    labels: [N, ...], what is right.   loss: mean over the images, in the task's unit.   value: the task's
+    metric."""
 
-    classes: np.ndarray
-    probabilities: np.ndarray
-    correct: int
+    task: Task
+    statistics: dict[str, np.ndarray]
+    labels: np.ndarray
     loss: float
 
     @property
-    def accuracy(self) -> float:
-        return self.correct / len(self.classes)
+    def value(self) -> float:
+        return self.task.value(self.statistics, self.labels)
+
+    @property
+    def right(self) -> np.ndarray:
+        """[N] bool. Raises ValueError where the task knows no right and wrong."""
+        return self.task.right(self.statistics, self.labels)
+
+    @property
+    def correct(self) -> int:
+        return int(self.right.sum())
 
 
 def evaluate(
@@ -39,25 +49,29 @@ def evaluate(
     batch_size: int = 256,
     device: str = "cpu",
     watch: Watch = silent,
+    judge: "nn.Module | None" = None,
 ) -> Predictions:
     """Predictions in evaluation mode; the model's own mode comes back, also after an exception. The watch is
-    told how many of the images so far are right."""
+    told how many of the images so far are right, where the task counts that.   judge: a network that the
+    task's metric asks, where it asks one."""
     import torch
 
-    task, said, loss, right, watch = Classification(), [], 0.0, 0, timed(watch)
+    task, found, loss, told, watch = split.task, [], 0.0, {}, timed(watch)
     with mode_kept(model), torch.inference_mode():
         model.eval()
         for first in range(0, len(split), batch_size):
-            watch("evaluate", first, len(split), right=right)
+            told = {"right": 0} | told if task.counts_right else {}
+            watch("evaluate", first, len(split), **told)
             rows = slice(first, first + batch_size)
-            outputs = model(to_tensor(split.images[rows], normalization, device))
-            labels = torch.from_numpy(np.array(split.labels[rows])).to(device)
-            loss += float(task.loss(outputs, labels)) * len(labels)
-            said.append(task.predictions(outputs))
-            right += int((said[-1][0] == split.labels[rows]).sum())
-    watch("evaluate", len(split), len(split), right=right)
-    classes, probabilities = (np.concatenate(parts) for parts in zip(*said, strict=True))
-    return Predictions(classes, probabilities, right, loss / len(split))
+            inputs, targets = batch_of(split, rows, normalization, device)
+            outputs = model(inputs)
+            loss += float(task.loss(outputs, targets)) * len(targets)
+            found.append(task.statistics(outputs, targets, judge))
+            if told:
+                told["right"] += int(task.right(found[-1], split.labels[rows]).sum())
+    watch("evaluate", len(split), len(split), **told)
+    statistics = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    return Predictions(task, statistics, split.labels, loss / len(split))
 
 
 @contextmanager

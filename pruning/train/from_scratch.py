@@ -13,24 +13,19 @@ from pruning.data import Dataset, load_data
 from pruning.devices import usable
 from pruning.models import Origin, default_size, load_model, write_checkpoint
 from pruning.progress import Watch, silent
-from pruning.train.evaluation import evaluate
+from pruning.train.evaluation import Predictions, evaluate
 from pruning.train.training_loop import fit
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network that `train_network` wrote. path: the file.   correct: right answers on the test part, of
-    `images`.   seconds: of training.   history: as `fit` returns it."""
+    """A network that `train_network` wrote. path: the file.   test: what it says of the test part.   seconds:
+    of training.   history: as `fit` returns it."""
 
     path: Path
-    correct: int
-    images: int
+    test: Predictions
     seconds: float
     history: list[dict]
-
-    @property
-    def accuracy(self) -> float:
-        return self.correct / self.images
 
 
 def train_network(
@@ -49,7 +44,7 @@ def train_network(
     """Trains a listed network from random weights, without the hold-out, and writes it as safetensors.
 
     The header records what it is (model, data, classes, size, normalize), the command that makes it again,
-    its right answers on the test part, and the versions it was made with. Raises ValueError on an unknown
+    its metric on the test part, and the versions it was made with. Raises ValueError on an unknown
     name and on a file that cannot be written, before anything is trained.
     """
     path, home = writable(out), usable(device)
@@ -61,16 +56,18 @@ def train_network(
         start = time.perf_counter()
         history = fit(network, dataset, **options, **where, schedule="one-cycle")
         seconds = time.perf_counter() - start
-        test = evaluate(network, dataset.test, **where)
+        test = evaluate(network, dataset.test, **where, judge=dataset.judge)
     words = {"model": model, "data": data} | options | {"threads": used, "device": device, "out": path.name}
     facts = {
         "command": shlex.join(["python", "-m", "pruning", "train", *flags(words)]),
-        "test_correct": str(test.correct),
+        f"test_{test.task.metric.name}": repr(test.value),
         "test_images": str(len(dataset.test)),
         "seconds": str(round(seconds)),
     }
+    if test.task.counts_right:
+        facts["test_correct"] = str(test.correct)
     write_checkpoint(path, network.state_dict(), described(network.origin, dataset) | facts)
-    return Trained(path, test.correct, len(dataset.test), seconds, history)
+    return Trained(path, test, seconds, history)
 
 
 def writable(out: str | Path) -> Path:

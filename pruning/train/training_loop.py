@@ -12,20 +12,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pruning.data import Dataset, Split, to_tensor
+from pruning.data import Dataset, Split, batch_of
 from pruning.devices import seeded
 from pruning.models import Normalization
 from pruning.models.fill_weights import restore
 from pruning.progress import Paused, Watch, silent
-from pruning.task import Classification
 from pruning.terms import plural
 from pruning.train.augmentation import augmented
 from pruning.train.distillation import Lesson, Teaching
 from pruning.train.evaluation import Predictions, evaluate, mode_kept
+from pruning.train.schedule import Schedule, share_of_rate
 from pruning.train.training_state import Saved, put_back, state_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ WEIGHT_DECAY = 5e-4
 CLIP = 5.0  # length of the gradient at most: the first steps after a deep cut are far longer
 STAGE = "tune"  # under which the state is kept
 COUNTS = ("step", "seen", "busy", "least", "floor", "rows")  # of it, beside the tensors
-Schedule = Literal["cosine", "one-cycle"]
 
 
 def fit(
@@ -58,8 +57,9 @@ def fit(
     """Trains `model` in place; leaves in it the state that the hold-out likes best, maybe the first one.
 
     lr: the highest learning rate; `cosine` begins there (after a warm-up of 5 % of the steps), `one-cycle`
-    climbs to it over the first 30 %; both fall to 0.   Returns a row an epoch: epoch (from 1), loss
-    (cross-entropy), holdout_loss (nats), holdout_accuracy (0 to 1), images_per_second, kept (whether this is
+    climbs to it over the first 30 %; both fall to 0.   Returns a row an epoch: epoch (from 1), loss and
+    holdout_loss (the task's: cross-entropy in nats), holdout_METRIC (the task's metric, holdout_accuracy from
+    0 to 1), images_per_second, kept (whether this is
     the state left in the model); with `teach` also its terms, distill_logits and distill_features. No
     gradients are left. The same seed and thread count give the same network. An exception, a watch's too,
     leaves the model as it came. Raises ValueError if the loss stops being a number.
@@ -108,6 +108,8 @@ class Run:
     def __post_init__(self):
         import torch
 
+        self.metric = self.dataset.task.metric
+
         self.random = np.random.Generator(np.random.PCG64(self.seed))
         images = len(self.dataset.train)
         self.batches = max(1, math.ceil((images - 1) / self.batch_size))  # a last single image is left out
@@ -144,12 +146,13 @@ class Run:
                 loss, terms = self.one_epoch(epoch)
                 holdout = self.judge(epoch, loss, terms)
                 self.keep()
-                self.tell(epoch, loss, accuracy=holdout.accuracy, holdout_loss=holdout.loss, **terms)
+                told = {self.metric.name: holdout.value, "holdout_loss": holdout.loss}
+                self.tell(epoch, loss, **told, **terms)
 
     def begin(self, holdout: Predictions) -> None:
         """The start is what every epoch has to beat."""
-        self.least, self.floor = holdout.loss, holdout.correct
-        told = {"accuracy": holdout.accuracy, "holdout_loss": holdout.loss}
+        self.least, self.floor = holdout.loss, holdout.value
+        told = {self.metric.name: holdout.value, "holdout_loss": holdout.loss}
         self.watch(STAGE, 0, self.batches * self.epochs, epoch=0, **told)
 
     def judge(self, epoch: int, loss: float, terms: dict[str, float]) -> Predictions:
@@ -159,11 +162,11 @@ class Run:
             "epoch": epoch,
             "loss": loss,
             "holdout_loss": holdout.loss,
-            "holdout_accuracy": holdout.accuracy,
+            f"holdout_{self.metric.name}": holdout.value,
         }
         row |= {f"distill_{name}": value for name, value in terms.items()}
         self.rows.append(row | {"images_per_second": self.seen / self.busy, "kept": False})
-        if holdout.loss < self.least and holdout.correct >= self.floor:
+        if holdout.loss < self.least and self.metric.no_worse(holdout.value, self.floor):
             self.least, self.best = holdout.loss, copied(self.model)
             for other in self.rows:
                 other["kept"] = other is self.rows[-1]
@@ -191,7 +194,7 @@ class Run:
     @property
     def settings(self) -> list:
         """What another training would differ in."""
-        return [self.epochs, self.lr, self.batch_size, self.seed, self.schedule]
+        return [self.epochs, self.lr, self.batch_size, self.seed, self.schedule, self.metric.name]
 
     def taught(self) -> Lesson | None:
         if self.teach is None or not (self.teach.logits or self.teach.features):
@@ -221,13 +224,11 @@ class Run:
 
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * share_of_rate(self.step / (self.batches * self.epochs), self.schedule)
-        images = to_tensor(
-            augmented(batch.images, self.dataset, self.random), self.normalization, self.device
-        )
-        labels = torch.from_numpy(np.array(batch.labels)).to(self.device)
+        batch = augmented(batch, self.dataset, self.random)
+        images, targets = batch_of(batch, slice(None), self.normalization, self.device)
         self.optimizer.zero_grad()
         outputs, terms = self.lesson.hear(self.model, images) if self.lesson else (self.model(images), {})
-        loss = Classification().loss(outputs, labels)
+        loss = batch.task.loss(outputs, targets)
         (loss + sum(getattr(self.teach, name) * term for name, term in terms.items())).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         self.optimizer.step()
@@ -247,6 +248,7 @@ class Run:
             normalization=self.normalization,
             device=self.device,
             watch=lambda *_, **__: self.still_wanted(),
+            judge=self.dataset.judge,
         )
 
     def ask(self) -> None:
@@ -285,14 +287,6 @@ def in_vain(rows: Sequence[Mapping], what: str = "Fine-tuning") -> list[str]:
         f"{what} made the network no better on the hold-out images ({epochs}), so it stays as it was before; "
         "a smaller rate may help."
     ]
-
-
-def share_of_rate(passed: float, schedule: Schedule) -> float:
-    """The learning rate's share of the highest one, 0 to 1, when `passed` (0 to 1) of the steps are done."""
-    climb = {"cosine": 0.05, "one-cycle": 0.3}[schedule]
-    if passed < climb:
-        return 0.04 + 0.96 * passed / climb
-    return (1 + math.cos(math.pi * (passed - climb) / (1 - climb))) / 2
 
 
 def copied(model: "nn.Module") -> "dict[str, torch.Tensor]":

@@ -16,13 +16,14 @@ import torch
 
 from pruning.criteria import SCORED
 from pruning.criteria.scoring import score_all
-from pruning.experiment import Recipe, paired_difference
+from pruning.experiment import Recipe
 from pruning.experiment.planning import planned
 from pruning.experiment.sources import load
 from pruning.models import bundled
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut
+from pruning.tasks import paired_difference
 from pruning.train import evaluate, fit
 from tests.benchmarks import one_shot
 from tests.benchmarks.measured import ROOT, SEEDS, in_points, percent, remembered, row, spread, tuned

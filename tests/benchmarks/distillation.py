@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from pruning.experiment import Recipe, paired_difference
+from pruning.experiment import Recipe
 from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.sources import load
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut
+from pruning.tasks import paired_difference
 from pruning.train import Teaching, evaluate, fit
 from tests.benchmarks.measured import SEEDS, percent, remembered, right, spread, tuned
 
@@ -85,7 +86,7 @@ def on_holdout(recipe: Recipe) -> dict:
     options = {"epochs": recipe.epochs, "lr": recipe.lr, "seed": recipe.seed, "normalization": normalization}
     fit(small, loaded.data, **options, teach=teach)
     found = evaluate(small, loaded.data.holdout, normalization=normalization)
-    return {"loss": found.loss, "accuracy": found.accuracy}
+    return {"loss": found.loss, "accuracy": found.value}
 
 
 def choices(threads: int) -> dict[str, dict]:

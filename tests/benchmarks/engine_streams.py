@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 import pruning
-from pruning.experiment import Recipe, paired_difference
+from pruning.experiment import Recipe
+from pruning.tasks import paired_difference
 from tests.benchmarks.engine_rows import ENGINE, kept, remembered, state_of, table
 
 CHECKPOINTS = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}

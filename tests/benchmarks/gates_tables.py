@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pruning.experiment import paired_difference
+from pruning.tasks import paired_difference
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.gates import COSTED, CUTS, FROZEN, NETWORKS, NEW, RANDOM, RIVALS
 from tests.benchmarks.measured import SEEDS, in_points, known, percent, row, spread

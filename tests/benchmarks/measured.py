@@ -52,7 +52,7 @@ def public(model: str, **changes) -> Recipe:
 def right(model, split, normalization) -> list[int]:
     """Whether each image's class is said right, 0 or 1."""
     found = evaluate(model, split, normalization=normalization)
-    return (found.classes == split.labels).astype(int).tolist()
+    return found.right.astype(int).tolist()
 
 
 def tuned(recipe: Recipe) -> dict:

@@ -8,12 +8,13 @@ import numpy as np
 
 from pruning.criteria import resolve_options
 from pruning.criteria.scoring import score_all
-from pruning.experiment import Recipe, paired_difference
+from pruning.experiment import Recipe
 from pruning.experiment.planning import planned
 from pruning.experiment.sources import load
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut
+from pruning.tasks import paired_difference
 from tests.benchmarks.measured import SEEDS, in_points, known, public, remembered, right, row, spread
 
 CUT = 0.3

@@ -5,7 +5,7 @@ import numpy as np
 from pruning.bench.accuracy import REPAIRS, SCOPES, WAYS, WIDTHS
 from pruning.bench.accuracy_table import spread
 from pruning.bench.request import PEER
-from pruning.experiment import paired_difference
+from pruning.tasks import paired_difference
 from tests.benchmarks.measured import in_points
 from tests.benchmarks.repair_peers import PLACES, together
 

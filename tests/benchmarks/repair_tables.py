@@ -3,7 +3,7 @@
 import numpy as np
 
 from pruning.criteria import SCORED
-from pruning.experiment import paired_difference
+from pruning.tasks import paired_difference
 from tests.benchmarks import repair, repair_cost, repair_peers, repair_tune
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.measured import in_points, known, percent, row, spread

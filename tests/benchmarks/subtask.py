@@ -14,13 +14,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pruning.experiment import Recipe, paired_difference
-from pruning.experiment.paired_bootstrap import RESAMPLES, Difference
+from pruning.experiment import Recipe
 from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.sources import Loaded, load
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut
+from pruning.tasks import RESAMPLES, Difference, paired_difference
 from tests.benchmarks.measured import SEEDS, in_points, percent, public, remembered, right, row, spread
 
 TRIPLES = range(10)

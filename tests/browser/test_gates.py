@@ -60,4 +60,4 @@ def test_gates_are_trained_seen_again_after_a_reload_and_their_zeros_removed(vis
         page.get_by_role("button", name="Network (zip)").click()
     download.value.save_as(tmp_path / "small.zip")
     small, data = pruning.load(tmp_path / "small.zip"), pruning.load_data("digits", size=16)
-    assert percent(evaluate(small, data.test, normalization=small.origin.normalization).accuracy) == after
+    assert percent(evaluate(small, data.test, normalization=small.origin.normalization).value) == after

@@ -60,7 +60,7 @@ def take_away(page: Page, folder: Path) -> Path:
 def right_of_digits(file: Path) -> float:
     """Loads such a network here, far from the server: the share of digits' test pictures it has right."""
     small, data = pruning.load(file), pruning.load_data("digits")
-    return evaluate(small, data.test, normalization=small.origin.normalization).accuracy
+    return evaluate(small, data.test, normalization=small.origin.normalization).value
 
 
 def wall(page: Page) -> Locator:

@@ -6,9 +6,10 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from pruning.experiment import Difference, Recipe
+from pruning.experiment import Recipe
 from pruning.figures import bit_allocation as figures
 from pruning.inspection.compress_preview import RoundedNow
+from pruning.tasks import Difference
 from pruning.terms import percent, sentence
 from pruning.ui import charts, display_names, preview_cache, test_accuracy
 from pruning.ui.compress import worker_questions

@@ -1,6 +1,6 @@
-"""Two networks compared on the same images: the difference of their accuracies and its interval."""
+"""Two networks compared on the same items: how their metrics differ, and an interval by resampling."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,3 +49,26 @@ def paired_difference(a: Sequence[np.ndarray], b: Sequence[np.ndarray], *, seed:
         means[start : start + 500] = np.take_along_axis(per_seed, picked, axis=1).mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return Difference(float(gaps.mean()), float(low), float(high))
+
+
+def resampled_difference(
+    a: Sequence[Mapping[str, np.ndarray]],
+    b: Sequence[Mapping[str, np.ndarray]],
+    items: int,
+    values: Callable[[np.ndarray, Mapping[str, np.ndarray]], float],
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Difference:
+    """As `paired_difference`, of a metric that is no mean over items: it is computed anew for each resample.
+
+    a, b: of every seed, statistics of the same items.   values: (rows drawn, statistics) -> the metric.
+    """
+    random, everything = np.random.default_rng(seed), np.arange(items)
+    gaps = [values(everything, one) - values(everything, other) for one, other in zip(a, b, strict=True)]
+    means = np.empty(resamples)
+    for k in range(resamples):
+        picked, rows = random.integers(len(a), size=len(a)), random.integers(items, size=items)
+        means[k] = np.mean([values(rows, a[s]) - values(rows, b[s]) for s in picked])
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Difference(float(np.mean(gaps)), float(low), float(high))

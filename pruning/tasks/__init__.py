@@ -1,0 +1,24 @@
+"""Tasks: what a network is for. One file a task; all else asks the task of the data that it was given.
+
+Importing this loads no torch.
+"""
+
+from pruning.tasks.classification import Classification
+from pruning.tasks.contract import Metric, Task
+from pruning.tasks.resampling import Difference, paired_difference
+
+TASKS: dict[str, Task] = {}
+
+
+def register(task: Task) -> Task:
+    """Lists a task under its name; data sets name it by this object. Raises ValueError where the name is
+    taken."""
+    if task.name in TASKS:
+        raise ValueError(f"task {task.name!r} is taken by {type(TASKS[task.name]).__module__}")
+    TASKS[task.name] = task
+    return task
+
+
+DEFAULT = register(Classification())  # of data that says nothing else
+
+__all__ = ["DEFAULT", "TASKS", "Difference", "Metric", "Task", "paired_difference", "register"]

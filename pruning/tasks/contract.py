@@ -1,0 +1,126 @@
+"""What a task owes to the rest of the program: a loss to train by, statistics of every item, a metric made of
+them, and what its targets mean where methods ask for classes."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from pruning.tasks.resampling import Difference, resampled_difference
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Statistics = Mapping[str, np.ndarray]  # {name: [N, ...]}, a row an item
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The one number that is told of a network. name: as reports and histories have it.   direction: which
+    values are better.   unit: "share" of 1, or whatever the values are measured in."""
+
+    name: str
+    direction: Literal["higher", "lower"]
+    unit: str
+
+    def no_worse(self, value: float, floor: float) -> bool:
+        """Whether a value is at least as good as another one."""
+        return value >= floor if self.direction == "higher" else value <= floor
+
+    def in_words(self, value: float) -> str:
+        """94.4 %, or 0.0123 and the unit."""
+        return f"{100 * value:.1f} %" if self.unit == "share" else f"{value:.4g} {self.unit}".strip()
+
+
+class Task(ABC):
+    """One kind of question that networks answer about images. Stateless: one object for all data sets.
+
+    name: in the registry.   counts_right: the metric is the share of items that are right, which forecasts of
+    accuracy and previews need.   asks_network: `statistics` is handed a network that judges the outputs, the
+    data set's `judge`.
+    Labels are the targets as a data set holds them, a NumPy array with a row an item; targets are the same
+    as tensors beside a batch's outputs.
+    """
+
+    name: ClassVar[str]
+    metric: ClassVar[Metric]
+    counts_right: ClassVar[bool] = False
+    asks_network: ClassVar[bool] = False
+
+    @abstractmethod
+    def outputs(self, classes: Sequence[str]) -> int:
+        """How many outputs a network has for data with these class names."""
+
+    def targets(self, labels: np.ndarray, device: Any = "cpu") -> "Tensor":
+        """A batch's targets."""
+        import torch
+
+        return torch.from_numpy(np.array(labels)).to(device)
+
+    @abstractmethod
+    def loss(self, outputs: "Tensor", targets: "Tensor") -> "Tensor":
+        """What training descends: a mean over the batch's items.
+
+        Raises ValueError in one sentence where the network answers something else than the task asks."""
+
+    @abstractmethod
+    def losses(self, outputs: "Tensor", targets: "Tensor") -> "Tensor":
+        """The same of every item: [N]."""
+
+    @abstractmethod
+    def divergence(self, outputs: "Tensor", reference: "Tensor", temperature: float = 1.0) -> "Tensor":
+        """How far a cut network's outputs are from the whole one's, a mean over items: what distillation and
+        searches compare. temperature: softens both, where that means something."""
+
+    @abstractmethod
+    def statistics(
+        self, outputs: "Tensor", targets: "Tensor", network: "nn.Module | None" = None
+    ) -> dict[str, np.ndarray]:
+        """What is kept of every item of a batch, enough for the metric. network: see `asks_network`."""
+
+    @abstractmethod
+    def value(self, statistics: Statistics, labels: np.ndarray) -> float:
+        """The metric over all items."""
+
+    def right(self, statistics: Statistics, labels: np.ndarray) -> np.ndarray:
+        """[N] bool: which items are right. Raises ValueError where the task knows no right and wrong."""
+        raise ValueError(f"{self.name} knows no right and wrong answers, only its {self.metric.name}")
+
+    def difference(
+        self, a: Sequence[Statistics], b: Sequence[Statistics], labels: np.ndarray, *, seed: int = 0
+    ) -> Difference:
+        """By how much A's metric is above B's, with its interval from resampling seeds and items.
+
+        a, b: of every seed, on the same items."""
+
+        def values(rows: np.ndarray, each: Statistics) -> float:
+            return self.value({name: array[rows] for name, array in each.items()}, labels[rows])
+
+        return resampled_difference(a, b, len(labels), values, seed=seed)
+
+    def classes_of(self, labels: np.ndarray) -> np.ndarray | None:
+        """[N] int64, a class number an item, for what balances classes or tells them apart; None where items
+        have no class: then images are drawn as they come, and criteria that need labels refuse."""
+        return None
+
+    def moved(self, labels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """The labels of images that training has moved and mirrored. rows [N, H], columns [N, W]: from where
+        each pixel of the moved image comes."""
+        return labels
+
+    @abstractmethod
+    def drawn(self, statistics: Statistics, classes: Sequence[str]) -> list[Any]:
+        """Each item's prediction as pages draw it: a text, or a picture uint8 [H, W, 3] to lay over the
+        image."""
+
+    def details(
+        self, stages: Mapping[str, Statistics], labels: np.ndarray, classes: Sequence[str]
+    ) -> dict[str, Any]:
+        """What report.json holds beside the metric's values; stages: in their order, `baseline` first."""
+        return {}
+
+    def kept(self, labels: np.ndarray) -> dict[str, np.ndarray]:
+        """What predictions.npz holds of the labels, beside every stage's statistics."""
+        return {"labels": labels}

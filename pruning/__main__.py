@@ -70,8 +70,8 @@ def scores(
 ):
     """Writes every channel's score by a criterion; gdp trains its gates for that, for all of --epochs."""
     from pruning.experiment.gate_training import trained_scores
+    from pruning.experiment.loading import load, use_threads
     from pruning.experiment.planning import scores_of
-    from pruning.experiment.sources import load, use_threads
 
     recipe = recipe_to_score(given)
     writable(out, folder=False)
@@ -129,8 +129,8 @@ def run(
     **given,
 ):
     """Scores, plans, cuts, repairs, fine-tunes and evaluates, as a recipe says."""
+    from pruning.experiment.loading import use_threads
     from pruning.experiment.run import run as run_recipe
-    from pruning.experiment.sources import use_threads
 
     asked, out = recipe_of_run(out, recipe, resume, given)
     writable(out, folder=True)
@@ -155,7 +155,7 @@ def oracle(
     **given,
 ):
     """Measures what removing each channel of a group costs, and how well each criterion predicted it."""
-    from pruning.experiment.sources import use_threads
+    from pruning.experiment.loading import use_threads
     from pruning.inspection.oracle import measure_oracle
 
     recipe = recipe_of(given)
@@ -190,7 +190,7 @@ def sensitivity(
     **given,
 ):
     """Measures the accuracy lost by cutting each channel group alone, as cut and after reconstruction."""
-    from pruning.experiment.sources import use_threads
+    from pruning.experiment.loading import use_threads
     from pruning.inspection import sensitivity as one_by_one
 
     recipe = recipe_of(given)
@@ -215,7 +215,7 @@ def train(
     **given,
 ):
     """Trains a listed network from scratch, without the hold-out images, and writes its weights."""
-    from pruning.experiment.sources import use_threads
+    from pruning.experiment.loading import use_threads
     from pruning.train import train_network
 
     asked = recipe_of({"epochs": epochs, "lr": lr, "checkpoint": "none", **given})

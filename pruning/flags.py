@@ -17,7 +17,7 @@ from cyclopts import Parameter
 from pruning.criteria import CRITERIA
 from pruning.experiment.latency_tables import found_beside
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.sources import replaced_upload
+from pruning.experiment.uploaded_files import replaced_upload
 
 STATE = "state"  # the folder, below that of a run, in which it keeps what it needs to go on
 PLURAL = {"protect": str, "cut_group": str, "subtask": int, "bit_choices": int}

@@ -59,7 +59,7 @@ def groups(recipe: Recipe) -> list[dict]:
     import torch
 
     from pruning.channels.graph import ChannelGraph
-    from pruning.experiment.sources import located
+    from pruning.experiment.uploaded_files import located
     from pruning.models import load_model
 
     checkpoint = located(recipe.checkpoint, "checkpoint") if recipe.checkpoint else "none"

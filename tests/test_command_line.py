@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 import pruning
-from pruning.models.load import new_model
+from pruning.models.build import new_model
 from pruning.progress_bars import Bars
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY, TINY, cli, forked

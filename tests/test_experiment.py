@@ -11,9 +11,9 @@ import torch
 import pruning
 from pruning.experiment import Recipe, run
 from pruning.experiment.planning import planned
-from pruning.experiment.sources import UPLOADS, located, replaced_upload
+from pruning.experiment.uploaded_files import UPLOADS, located, replaced_upload
 from pruning.inspection import accuracy_now, describe, scored
-from pruning.models.load import bundled_file
+from pruning.models.bundled_weights import bundled_file
 from pruning.progress import Cancelled
 from pruning.train import evaluate
 from tests.small_data import write_npz

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 import pruning
 from pruning.experiment.run import run
 from pruning.inspection import prediction_changes
-from pruning.models.load import bundled_file
+from pruning.models.bundled_weights import bundled_file
 from pruning.progress import Cancelled
 from pruning.train import Saved, evaluate
 from tests.front_door import REPOSITORY, forked

@@ -14,7 +14,7 @@ from torch import nn
 
 import pruning
 from pruning.experiment.latency_tables import named_table, with_table
-from pruning.experiment.sources import load
+from pruning.experiment.loading import load
 from pruning.latency import FILE, LatencyTable
 from pruning.latency.table import Grid, Machine
 from pruning.latency.width_grid import between, widths

@@ -23,8 +23,9 @@ from pruning.models import (
     torchvision_names,
     weights_digest,
 )
+from pruning.models.build import new_model
+from pruning.models.bundled_weights import bundled_file
 from pruning.models.checkpoint import read_checkpoint
-from pruning.models.load import bundled_file, new_model
 from pruning.models.torchvision_index import FINGERPRINTS, fingerprint
 from pruning.train import evaluate
 from tests.front_door import REPOSITORY, forked

@@ -8,7 +8,7 @@ import torch
 
 import pruning
 from pruning.experiment import Recipe, run
-from pruning.experiment.sources import load
+from pruning.experiment.loading import load
 from pruning.surgery import cut, narrowed
 from tests.front_door import forked
 

@@ -37,7 +37,7 @@ def test_images_that_weights_of_ones_own_may_have_learned_are_said_in_the_open(s
 @pytest.fixture
 def bundled_copy(tmp_path):
     """The weights of digits as a file of somebody's own."""
-    from pruning.models.load import bundled_file
+    from pruning.models.bundled_weights import bundled_file
 
     copy = tmp_path / "mine.safetensors"
     copy.write_bytes(bundled_file("resnet20", "digits").read_bytes())

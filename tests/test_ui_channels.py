@@ -49,7 +49,7 @@ def test_a_network_without_weights_is_one_sentence(server):
 
 def test_the_table_to_take_away_has_the_columns_of_scores_csv(server):
     described = describe(Recipe(data="digits", threads=1))
-    table = channel_map.ranks.channel_table({"conv1": range(16)}, {"conv1": [0, 1]}, "l1")
+    table = channel_map.channel_ranks.channel_table({"conv1": range(16)}, {"conv1": [0, 1]}, "l1")
     taken = channel_map.as_csv(table, described)
     assert list(taken.columns) == ["group", "channel", "score", "tied_to", "rank", "cut"]
     (tied,) = set(taken["tied_to"])

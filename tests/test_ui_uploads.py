@@ -9,9 +9,9 @@ import pytest
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
-from pruning.experiment.sources import located
+from pruning.experiment.uploaded_files import located
 from pruning.inspection import FullAccuracy
-from pruning.models.load import new_model
+from pruning.models.build import new_model
 from pruning.ui import preview_cache, state
 from pruning.ui.uploads import KEPT, Store
 from tests.faults import FAULTY

@@ -20,9 +20,9 @@ import pruning
 from pruning.bench.accuracy import PEER_REPAIRS, REPAIRS, SCOPES
 from pruning.bench.peer_pruner import Peer
 from pruning.error_messages import first_line
+from pruning.experiment.loading import Loaded, load, use_threads
 from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.sources import Loaded, load, use_threads
 from pruning.reconstruction import recalibrate
 from pruning.search import errors_of
 from pruning.statistics.calibration_images import CalibrationImages

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pruning.bench.accuracy import NEAR, WAYS
-from pruning.experiment.sources import Loaded
+from pruning.experiment.loading import Loaded
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.terms import percent
 

@@ -15,8 +15,8 @@ from pruning.progress import Watch, silent
 
 if TYPE_CHECKING:
     from pruning.data import Dataset
+    from pruning.experiment.loading import Loaded
     from pruning.experiment.recipe import Recipe
-    from pruning.experiment.sources import Loaded
 
 # What a step takes, in passes of the whole network over so many images.
 SCORING = {"reconstruction": 3.0}  # of the calibration images; other criteria that look at images:

@@ -11,8 +11,8 @@ from pruning.allocation.limits import limits_of
 from pruning.cost import Plan
 from pruning.criteria import CRITERIA
 from pruning.criteria.scores import Scores
+from pruning.experiment.loading import Loaded
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.sources import Loaded
 from pruning.progress import Watch, silent
 from pruning.train.training_state import Saved
 

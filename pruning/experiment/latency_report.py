@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pruning.cost import Plan
-from pruning.experiment.sources import Loaded
+from pruning.experiment.loading import Loaded
 from pruning.progress import Watch
 from pruning.terms import percent, plural
 

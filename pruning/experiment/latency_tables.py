@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pruning.experiment.sources import UPLOADS, Loaded
+from pruning.experiment.loading import Loaded
+from pruning.experiment.uploaded_files import UPLOADS
 from pruning.latency import FILE, LatencyTable, latency_table
 from pruning.latency.table import DIGEST
 from pruning.progress import Watch, silent

@@ -3,9 +3,9 @@ load and trace one again."""
 
 from dataclasses import replace
 
+from pruning.experiment.loading import Loaded, load, resolved, use_threads
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.result_cache import ResultCache
-from pruning.experiment.sources import Loaded, load, resolved, use_threads
 from pruning.progress import Watch, silent
 
 _NETWORKS = ResultCache(3)

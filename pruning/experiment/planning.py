@@ -6,8 +6,8 @@ from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
 from pruning.experiment.latency_tables import named_table
+from pruning.experiment.loading import Loaded
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.sources import Loaded
 from pruning.latency import LatencyTable
 from pruning.progress import Watch, silent
 from pruning.search import SEARCHES, Asked, search_plan

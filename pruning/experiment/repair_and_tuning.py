@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pruning.cost import Plan
-from pruning.experiment.sources import Loaded
+from pruning.experiment.loading import Loaded
 from pruning.progress import Watch
 from pruning.terms import plural
 from pruning.train.training_state import Saved

@@ -16,11 +16,11 @@ from pruning.experiment.checks import must_mean_something
 from pruning.experiment.duration import Left
 from pruning.experiment.gate_training import gating
 from pruning.experiment.latency_tables import named_table, with_table
+from pruning.experiment.loading import Loaded, load
 from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.repair_and_tuning import must_reach_bits, must_run, repair_and_tune, rounded
 from pruning.experiment.report import report_of
-from pruning.experiment.sources import Loaded, load
 from pruning.latency import FILE, LatencyTable
 from pruning.progress import Watch, silent
 from pruning.train.training_state import Saved

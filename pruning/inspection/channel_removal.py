@@ -8,7 +8,7 @@ import numpy as np
 from pruning.channels.indices import cut_where_read, kept_by_tensor
 from pruning.data import Split, batch_of
 from pruning.error_messages import choose
-from pruning.experiment.sources import Loaded
+from pruning.experiment.loading import Loaded
 from pruning.progress import Watch, timed
 from pruning.tasks import Task
 

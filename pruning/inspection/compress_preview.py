@@ -13,11 +13,11 @@ import pandas as pd
 
 from pruning.criteria.registry import with_option
 from pruning.experiment.loaded_networks import loaded
+from pruning.experiment.loading import Loaded
 from pruning.experiment.planning import LIMITS, SEARCHING, planned
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import stored_bytes
 from pruning.experiment.result_cache import ResultCache
-from pruning.experiment.sources import Loaded
 from pruning.inspection.channel_removal import IMAGES, Steps, holdout_of, learned
 from pruning.inspection.preview import score_key, scored
 from pruning.progress import Watch, silent

@@ -18,9 +18,9 @@ from pruning.criteria.label_checks import no_class_information
 from pruning.criteria.scoring import seen_by
 from pruning.error_messages import choose
 from pruning.experiment.loaded_networks import loaded
+from pruning.experiment.loading import Loaded
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.result_cache import ResultCache
-from pruning.experiment.sources import Loaded
 from pruning.inspection.preview import score_key, scored
 from pruning.progress import Watch, silent
 from pruning.statistics import Grid, LayerStatistics, PooledFeatures

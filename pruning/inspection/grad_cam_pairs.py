@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pruning.data import to_tensor
-from pruning.experiment.sources import Loaded
+from pruning.experiment.loading import Loaded
 from pruning.progress import Watch, silent
 
 if TYPE_CHECKING:

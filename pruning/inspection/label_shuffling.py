@@ -10,9 +10,9 @@ from pruning.criteria import CRITERIA
 from pruning.criteria.registry import must_be_scored
 from pruning.criteria.scoring import score_all
 from pruning.experiment.loaded_networks import loaded
+from pruning.experiment.loading import Loaded
 from pruning.experiment.planning import planned
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.sources import Loaded
 from pruning.inspection.channel_removal import IMAGES, Steps, holdout_of, image_losses, learned
 from pruning.progress import Watch, silent
 from pruning.tasks import Difference, paired_difference

@@ -17,9 +17,9 @@ from pruning.data import Split, to_tensor
 from pruning.devices import for_double
 from pruning.error_messages import choose
 from pruning.experiment.loaded_networks import loaded, network_key
+from pruning.experiment.loading import Loaded
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.result_cache import ResultCache
-from pruning.experiment.sources import Loaded
 from pruning.inspection.channel_removal import IMAGES
 from pruning.inspection.similar_channels import Filters, similarity_distances
 from pruning.progress import Watch, silent

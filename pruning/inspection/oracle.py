@@ -15,8 +15,8 @@ import pandas as pd
 from pruning.criteria import CRITERIA, SCORED
 from pruning.criteria.scores import Scores
 from pruning.experiment.loaded_networks import loaded
+from pruning.experiment.loading import Loaded
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.sources import Loaded
 from pruning.inspection.channel_removal import IMAGES, Removal, Steps, learned
 from pruning.progress import Watch, silent
 from pruning.terms import title

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pruning.experiment.loading import load, use_threads
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import STAGES
 from pruning.experiment.run import run
-from pruning.experiment.sources import load, use_threads
 from pruning.gates.gate_trace import GateTrace
 from pruning.inspection.grad_cam_pairs import GradCamPairs, chosen, grad_cam_pairs
 from pruning.progress import Watch, silent

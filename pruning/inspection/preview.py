@@ -15,10 +15,10 @@ from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.experiment.loaded_networks import loaded, network_key
+from pruning.experiment.loading import Loaded
 from pruning.experiment.planning import LIMITS, SEARCHING, planned, scores_of
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.result_cache import ResultCache
-from pruning.experiment.sources import Loaded
 from pruning.progress import Watch, silent
 from pruning.search import errors_of
 

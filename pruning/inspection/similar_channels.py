@@ -6,8 +6,8 @@ import numpy as np
 
 from pruning.criteria import transport
 from pruning.criteria.cpot import filter_mass
+from pruning.experiment.loading import Loaded
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.sources import Loaded
 
 OF_WEIGHTS = ("l1", "l2", "fpgm", "random")  # channels are similar where their filters are
 

@@ -1,17 +1,12 @@
 """Networks: the listed ones, torchvision's by name, and weights from files. Importing this loads no torch."""
 
 from pruning.models import cifar_networks  # noqa: F401  (imported to be listed)
+from pruning.models.build import default_size, names, torchvision_names
+from pruning.models.bundled_weights import bundled
 from pruning.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pruning.models.digest import weights_digest
 from pruning.models.fill_weights import WrongWeights
-from pruning.models.load import (
-    Origin,
-    bundled,
-    default_size,
-    load_model,
-    names,
-    torchvision_names,
-    weights_digest,
-)
+from pruning.models.load import Origin, load_model
 from pruning.models.normalization import CIFAR10, IMAGENET, NONE, NORMALIZATIONS, Normalization
 from pruning.models.registry import MODELS
 

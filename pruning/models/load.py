@@ -1,25 +1,22 @@
 """A network with its weights: built by name, filled from a file, and told where it comes from."""
 
-import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pruning.error_messages import choose
-from pruning.models.checkpoint import Checkpoint, read_checkpoint
+from pruning.models.build import accepted_size, default_size, new_model
+from pruning.models.bundled_weights import bundled_file, find_weights
+from pruning.models.checkpoint import Checkpoint
+from pruning.models.digest import weights_digest
 from pruning.models.fill_weights import classes_in, fill
 from pruning.models.normalization import Normalization, resolve_normalization
-from pruning.models.registry import MODELS
 from pruning.models.state_dict_names import Located, located, other_names
-from pruning.models.torchvision_index import FINGERPRINTS, TORCHVISION
+from pruning.models.torchvision_index import TORCHVISION
 from pruning.models.torchvision_inference import made_with
-from pruning.models.torchvision_options import parted
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 GUESS = 10  # classes of a network that is only built to compare names
 KNOWN_CLASSES = {  # of the listed data sets, which come after the models
     "scenes": 10,
@@ -51,37 +48,6 @@ class Origin:
     normalization: Normalization
     digest: str
     messages: tuple[str, ...] = ()
-
-
-def names() -> tuple[str, ...]:
-    """The listed networks, as people count: 20 before 110."""
-    return tuple(MODELS)
-
-
-def torchvision_names() -> tuple[str, ...]:
-    """Torchvision's classifiers, as people count; none of their weights come along."""
-    return tuple(TORCHVISION + name for name in sorted(FINGERPRINTS, key=as_counted))
-
-
-def as_counted(name: str) -> list[str | int]:
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name)]
-
-
-def default_size(name: str) -> int | None:
-    """Side in pixels of the images a network is meant for; None for torchvision's, which take the data's
-    own size if all images share one, else 224.
-    """
-    if name.startswith(TORCHVISION):
-        parted(name)
-        return None
-    return MODELS[choose(name, MODELS, "model")].size
-
-
-def bundled() -> tuple[tuple[str, str], ...]:
-    """The pairs of network and data for which trained weights come with the project."""
-    files = sorted(path.stem.partition("-") for path in ASSETS.glob("*-*.safetensors"))
-    pairs = [(model, data) for model, _, data in files if model in MODELS]
-    return tuple(sorted(pairs, key=lambda pair: (names().index(pair[0]), pair[1] != "scenes", pair[1])))
 
 
 def load_model(
@@ -124,23 +90,6 @@ def load_model(
     told = (made.name, label, made.classes, size, normalization, weights_digest(model), made.messages)
     model.origin = Origin(*told)
     return model.eval()
-
-
-def bundled_file(name: str, data: str) -> Path:
-    return ASSETS / f"{name}-{data}.safetensors"
-
-
-def find_weights(name: str, data: str, checkpoint: str | Path | None) -> Checkpoint | None:
-    """The weights that `checkpoint` stands for; None for random ones."""
-    if checkpoint is not None:
-        return None if str(checkpoint) == "none" else read_checkpoint(checkpoint)
-    if (name, data) not in bundled():
-        pairs = "; ".join(f"{model} on {known}" for model, known in bundled()) or "none"
-        raise ValueError(
-            f"no trained weights for {name} on {data} come with this project, only for: {pairs}. "
-            "Give a checkpoint file, or 'none' for random weights"
-        )
-    return read_checkpoint(bundled_file(name, data))
 
 
 def known_classes(data: str | Path | HasOutputs) -> int | None:
@@ -187,50 +136,3 @@ def taken_in_words(source: str, weights: Checkpoint, found: Located) -> tuple[st
         left.append(f"{found.left[0]!r}{more}")
     told += [f"not {', not '.join(left)}"] if left else []
     return (f"Weights taken from {source}: {', '.join(told)}.",) if told else ()
-
-
-def new_model(name: str, classes: int) -> "nn.Module":
-    """A newly initialised network, the same at every call; the caller's random state is left alone."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        if name.startswith(TORCHVISION):
-            from pruning.models.from_torchvision import build
-
-            return build(name, classes)
-        return MODELS[name].build(classes=classes)
-
-
-def accepted_size(model: "nn.Module", own: int | None) -> int:
-    """The data's own image size if the network answers at it, else the one that it is built for, mostly 224.
-    The model comes back as it was."""
-    import torch
-
-    meant = getattr(model, "image_size", 224)
-    if own is None or own == meant:
-        return meant
-    was_training = model.training
-    try:
-        with torch.no_grad():
-            model.eval()(torch.zeros(1, 3, own, own))
-    except (RuntimeError, AssertionError):  # too small for its pools, or the size is part of its weights
-        return meant
-    finally:
-        model.train(was_training)
-    return own
-
-
-def weights_digest(model: "nn.Module") -> str:
-    """SHA-256 over names, shapes and bytes of all parameters and persistent buffers, in hexadecimal."""
-    digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-        digest.update(bytes_of(tensor))
-    return digest.hexdigest()
-
-
-def bytes_of(tensor: "Tensor") -> memoryview:
-    import torch
-
-    return memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from pruning.models.load import bundled_file
+from pruning.models.bundled_weights import bundled_file
 from pruning.shipped.questions import Question
 
 PACKAGE = Path(__file__).resolve().parents[1]
 LIBRARIES = ("numpy", "scipy", "torch")
 # By the function that answers: modules and packages below pruning/ that decide what it answers.
-NETWORK = ("models", "data", "channels", "tasks", "experiment/sources.py", "inspection/preview.py")
+NETWORK = ("models", "data", "channels", "tasks", "experiment/loading.py", "inspection/preview.py")
 CHOICE = (
     "criteria",
     "statistics",
@@ -24,6 +24,7 @@ CHOICE = (
 PLANS = (
     "allocation",
     "cost.py",
+    "experiment/planning.py",
     "search/by_error.py",
     "search/budget.py",
     "search/removal_order.py",

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from pruning import models
 from pruning.experiment import Recipe
 from pruning.inspection import FullAccuracy, full_accuracy
-from pruning.models.load import bundled_file
+from pruning.models.bundled_weights import bundled_file
 from pruning.terms import percent
 from pruning.ui import preview_cache
 

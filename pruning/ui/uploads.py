@@ -19,7 +19,7 @@ import streamlit as st
 
 from pruning import models
 from pruning.experiment import Recipe
-from pruning.experiment.sources import UPLOADS
+from pruning.experiment.uploaded_files import UPLOADS
 from pruning.jobs.folder import Folder
 from pruning.ui import display_names, state, visitor
 

@@ -17,8 +17,8 @@ import torch
 from pruning.criteria import SCORED
 from pruning.criteria.scoring import score_all
 from pruning.experiment import Recipe
+from pruning.experiment.loading import load
 from pruning.experiment.planning import planned
-from pruning.experiment.sources import load
 from pruning.models import bundled
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages

@@ -18,7 +18,7 @@ from pathlib import Path
 import pruning
 from pruning.devices import AUTO, chosen, in_words, present
 from pruning.experiment import Recipe
-from pruning.experiment.sources import use_threads
+from pruning.experiment.loading import use_threads
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.measured import known, public, remembered, row
 from tests.benchmarks.speed import machine

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from pruning.experiment import Recipe
+from pruning.experiment.loading import load
 from pruning.experiment.planning import planned, scores_of
-from pruning.experiment.sources import load
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from pruning.experiment import Recipe, run
 from pruning.experiment.duration import pace_now, seconds_of
-from pruning.experiment.sources import use_threads
+from pruning.experiment.loading import use_threads
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.engine_rows import table
 from tests.benchmarks.measured import ROOT

@@ -18,7 +18,7 @@ from pruning.allocation import made
 from pruning.allocation.limits import cost_of, limits_of
 from pruning.data import to_tensor
 from pruning.experiment import Recipe, run
-from pruning.experiment.sources import load
+from pruning.experiment.loading import load
 from pruning.gates import Gates, training
 from pruning.gates.gate_optimizer import GateOptimizer
 from pruning.models import load_model

@@ -9,8 +9,8 @@ import numpy as np
 from pruning.criteria import resolve_options
 from pruning.criteria.scoring import score_all
 from pruning.experiment import Recipe
+from pruning.experiment.loading import load
 from pruning.experiment.planning import planned
-from pruning.experiment.sources import load
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut

@@ -12,7 +12,7 @@ import torch
 
 import pruning
 from pruning.experiment import Recipe, run
-from pruning.experiment.sources import load
+from pruning.experiment.loading import load
 from tests.benchmarks.distillation import gap
 from tests.benchmarks.measured import SEEDS, percent, public, remembered, right, spread
 

@@ -16,8 +16,8 @@ import torch
 import pruning
 from pruning.bench.child import high_water
 from pruning.experiment import Recipe
+from pruning.experiment.loading import load, use_threads
 from pruning.experiment.planning import planned, scores_of
-from pruning.experiment.sources import load, use_threads
 from pruning.latency import latency_table
 from pruning.latency.timing import timings
 from tests.benchmarks.measured import ROOT, remembered

@@ -13,9 +13,9 @@ import numpy as np
 
 import pruning
 from pruning.experiment import Recipe
+from pruning.experiment.loading import Loaded, load
 from pruning.experiment.planning import planned, scores_of
 from pruning.experiment.report import expected_here
-from pruning.experiment.sources import Loaded, load
 from tests.benchmarks.measured import KEPT, public, remembered, right
 
 CALIBRATION = 1000  # training images, their labels unread by the repairs

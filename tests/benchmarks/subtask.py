@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from pruning.experiment import Recipe
+from pruning.experiment.loading import Loaded, load
 from pruning.experiment.planning import planned, scores_of
-from pruning.experiment.sources import Loaded, load
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut

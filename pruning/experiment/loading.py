@@ -1,8 +1,5 @@
-"""From a recipe's names to what they stand for: data, network, graph. The one place where uploads are found
-again."""
+"""From a recipe's names to what they stand for: data, network, graph."""
 
-import hashlib
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +8,7 @@ from pruning.data import Dataset, load_data, to_tensor
 from pruning.data.registry import DATA
 from pruning.devices import usable, wait_for
 from pruning.experiment.recipe import Recipe
+from pruning.experiment.uploaded_files import located
 from pruning.latency import LatencyTable
 from pruning.models import default_size, load_model
 from pruning.progress import Watch, silent
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pruning.channels.graph import ChannelGraph
-
-UPLOADS = "PRUNING_UPLOADS"  # a folder that holds <digest>/<name> of what the app was given
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +73,7 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
 
 
 def _narrowed(model: "nn.Module", classes: tuple[int, ...], example) -> tuple["nn.Module", dict]:
-    from pruning.models.load import weights_digest
+    from pruning.models.digest import weights_digest
     from pruning.surgery import narrowed
 
     found, change = narrowed(model, classes, example)
@@ -93,45 +89,6 @@ def resolved(recipe: Recipe, model: "nn.Module") -> Recipe:
     if recipe.checkpoint not in (None, "none") and not recipe.checkpoint.startswith("sha256:"):
         found["checkpoint"] = str(Path(recipe.checkpoint).resolve())
     return recipe.but(**found)
-
-
-def located(field: str, flag: str) -> str:
-    """A field as a name or path; for an upload (sha256:DIGEST#NAME) the file that was kept, its digest
-    checked.
-
-    Raises ValueError that asks for the file by its name where it is gone."""
-    if not field.startswith("sha256:"):
-        return field
-    digest, _, name = field.removeprefix("sha256:").partition("#")
-    folder = os.environ.get(UPLOADS)
-    path = Path(folder) / digest / Path(name).name if folder and digest.isalnum() else None
-    if path is None or not path.is_file() or file_digest(path) != digest:
-        raise ValueError(f"this recipe was made with the file {name}; give it again as {flag}=FILE")
-    return str(path)
-
-
-def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def replaced_upload(recipe: Recipe, **files: str | None) -> Recipe:
-    """The recipe with its checkpoint or data read from the given files; where it names an upload by digest,
-    the file has to be that very one (ValueError otherwise)."""
-    changes = {}
-    for field, file in files.items():
-        if file is None:
-            continue
-        asked = getattr(recipe, field)
-        if asked and asked.startswith("sha256:"):
-            digest, _, name = asked.removeprefix("sha256:").partition("#")
-            if not Path(file).is_file() or file_digest(file) != digest:
-                raise ValueError(
-                    f"{file} is not the file {name} that this recipe was made with; give that file"
-                )
-        changes[field] = file
-    return recipe.but(**changes)
 
 
 def use_threads(recipe: Recipe):

@@ -1,0 +1,68 @@
+"""Networks by name, without weights: which there are, what size of image they take, and a new one."""
+
+import re
+from typing import TYPE_CHECKING
+
+from pruning.error_messages import choose
+from pruning.models.registry import MODELS
+from pruning.models.torchvision_index import FINGERPRINTS, TORCHVISION
+from pruning.models.torchvision_options import parted
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def names() -> tuple[str, ...]:
+    """The listed networks, as people count: 20 before 110."""
+    return tuple(MODELS)
+
+
+def torchvision_names() -> tuple[str, ...]:
+    """Torchvision's classifiers, as people count; none of their weights come along."""
+    return tuple(TORCHVISION + name for name in sorted(FINGERPRINTS, key=as_counted))
+
+
+def as_counted(name: str) -> list[str | int]:
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name)]
+
+
+def default_size(name: str) -> int | None:
+    """Side in pixels of the images a network is meant for; None for torchvision's, which take the data's
+    own size if all images share one, else 224.
+    """
+    if name.startswith(TORCHVISION):
+        parted(name)
+        return None
+    return MODELS[choose(name, MODELS, "model")].size
+
+
+def new_model(name: str, classes: int) -> "nn.Module":
+    """A newly initialised network, the same at every call; the caller's random state is left alone."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        if name.startswith(TORCHVISION):
+            from pruning.models.from_torchvision import build
+
+            return build(name, classes)
+        return MODELS[name].build(classes=classes)
+
+
+def accepted_size(model: "nn.Module", own: int | None) -> int:
+    """The data's own image size if the network answers at it, else the one that it is built for, mostly 224.
+    The model comes back as it was."""
+    import torch
+
+    meant = getattr(model, "image_size", 224)
+    if own is None or own == meant:
+        return meant
+    was_training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, 3, own, own))
+    except (RuntimeError, AssertionError):  # too small for its pools, or the size is part of its weights
+        return meant
+    finally:
+        model.train(was_training)
+    return own

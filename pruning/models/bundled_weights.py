@@ -1,0 +1,33 @@
+"""The trained weights that come with the project, and which weights a recipe's checkpoint stands for."""
+
+from pathlib import Path
+
+from pruning.models.build import names
+from pruning.models.checkpoint import Checkpoint, read_checkpoint
+from pruning.models.registry import MODELS
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+
+def bundled() -> tuple[tuple[str, str], ...]:
+    """The pairs of network and data for which trained weights come with the project."""
+    files = sorted(path.stem.partition("-") for path in ASSETS.glob("*-*.safetensors"))
+    pairs = [(model, data) for model, _, data in files if model in MODELS]
+    return tuple(sorted(pairs, key=lambda pair: (names().index(pair[0]), pair[1] != "scenes", pair[1])))
+
+
+def bundled_file(name: str, data: str) -> Path:
+    return ASSETS / f"{name}-{data}.safetensors"
+
+
+def find_weights(name: str, data: str, checkpoint: str | Path | None) -> Checkpoint | None:
+    """The weights that `checkpoint` stands for; None for random ones."""
+    if checkpoint is not None:
+        return None if str(checkpoint) == "none" else read_checkpoint(checkpoint)
+    if (name, data) not in bundled():
+        pairs = "; ".join(f"{model} on {known}" for model, known in bundled()) or "none"
+        raise ValueError(
+            f"no trained weights for {name} on {data} come with this project, only for: {pairs}. "
+            "Give a checkpoint file, or 'none' for random weights"
+        )
+    return read_checkpoint(bundled_file(name, data))

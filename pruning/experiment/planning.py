@@ -1,5 +1,7 @@
 """From a recipe and its network to scores and a plan: the criterion asked, the cut distributed."""
 
+import numpy as np
+
 from pruning.allocation import plan as make_plan
 from pruning.channels.structure import Structure
 from pruning.cost import Plan
@@ -10,7 +12,7 @@ from pruning.experiment.loading import Loaded
 from pruning.experiment.recipe import Recipe
 from pruning.latency import LatencyTable
 from pruning.progress import Watch, silent
-from pruning.search import SEARCHES, Asked, search_plan
+from pruning.search import SEARCHES, Asked, errors_of, search_plan
 
 
 def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = None) -> Scores:
@@ -88,3 +90,20 @@ def timed_by(recipe: Recipe, table: LatencyTable | None) -> dict[str, LatencyTab
         "a cut of latency is planned on measured times, and there are none yet; the Prune page and run "
         "measure them, or give a latency.json"
     )
+
+
+def errors_by_group(loaded: Loaded, scores: Scores, watch: Watch = silent) -> dict[int, np.ndarray]:
+    """What `search.errors_of` says of the groups that the recipe may cut, at every number of channels."""
+    how = {"seed": loaded.recipe.seed, "calibration": loaded.recipe.calibration, "watch": watch}
+    return errors_of(loaded.graph, scores, loaded.data, may_be_cut(loaded), **how)
+
+
+def may_be_cut(loaded: Loaded) -> tuple[int, ...]:
+    """Numbers of the groups that may lose channels."""
+    every = cuts_any_group(loaded.recipe)
+    return tuple(g for g, group in enumerate(loaded.graph.structure.groups) if every or group.inner)
+
+
+def cuts_any_group(recipe: Recipe) -> bool:
+    """Whether groups that are written by several layers may lose channels too."""
+    return recipe.groups == "all" or bool(recipe.cut_group)

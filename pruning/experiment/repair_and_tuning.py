@@ -4,15 +4,29 @@ from dataclasses import replace
 
 from pruning.cost import Plan
 from pruning.experiment.loading import Loaded
+from pruning.experiment.shared_steps import Alone, cut_key
+from pruning.models.fill_weights import restore
 from pruning.progress import Watch
 from pruning.terms import plural
 from pruning.train.training_state import Saved
 
 
-def repair_and_tune(
+def repair_cut(loaded: Loaded, small, plan: Plan, stages, clock, watch: Watch) -> list[str]:
+    """Repairs the cut network in place, if the recipe wants it; returns messages. The repair is toward what
+    the loaded network gives, also where training gates has changed the one that was cut."""
+    if loaded.recipe.repair == "none":
+        return []
+    with clock.stage("repair"):
+        shared = stages.shared
+        again = shared.shares and loaded.recipe.repair in ("reconstruct", "match")
+        messages = (_repair_again if again else _repair)(loaded, small, plan, watch, shared)
+    stages.evaluate("repaired", small)
+    return messages
+
+
+def tune(
     loaded: Loaded,
     small,
-    plan: Plan,
     stages,
     clock,
     messages: list[str],
@@ -20,15 +34,10 @@ def repair_and_tune(
     saved: Saved | None = None,
     stopped: bool = False,
 ) -> list[dict]:
-    """Repairs and fine-tunes the cut network in place; returns the epochs. The repair is toward what the
-    loaded network gives, also where training gates has changed the one that was cut.   stopped: training its
-    gates ended before its time, so there is no fine-tuning."""
+    """Fine-tunes the cut network in place; returns the epochs. stopped: training its gates ended before its
+    time, so there is no fine-tuning."""
     history: list[dict] = []
     epochs = loaded.recipe.tune_epochs
-    if loaded.recipe.repair != "none":
-        with clock.stage("repair"):
-            messages += _repair(loaded, small, plan, watch)
-        stages.evaluate("repaired", small)
     if stopped and epochs:
         messages.append(
             f"Nothing was fine-tuned ({plural(epochs, 'epoch')} asked for), since training the gates was "
@@ -83,7 +92,23 @@ def rounded(loaded: Loaded, small, plan: Plan, stages, clock, messages: list[str
     return found.model, replace(plan, changes=(*plan.changes, found.change)), found.codes
 
 
-def _repair(loaded: Loaded, small, plan: Plan, watch: Watch) -> list[str]:
+def _repair_again(loaded: Loaded, small, plan: Plan, watch: Watch, shared: Alone) -> list[str]:
+    """Block matching begins with the reconstruction that other recipes may have done already."""
+    recipe = loaded.recipe
+
+    def reconstructed():
+        messages = _repair(loaded, small, plan, watch, shared, how="reconstruct")
+        return {name: tensor.clone() for name, tensor in small.state_dict().items()}, messages
+
+    key = (*cut_key(recipe, plan), recipe.calibration)
+    state, messages = shared("reconstruct", key, reconstructed)
+    restore(small, state)
+    if recipe.repair == "match":
+        messages = [*messages, *_repair(loaded, small, plan, watch, shared, how="match", reconstructed=True)]
+    return messages
+
+
+def _repair(loaded: Loaded, small, plan: Plan, watch: Watch, shared: Alone, how="", **given) -> list[str]:
     from pruning.reconstruction import repair
 
     recipe = loaded.recipe
@@ -92,7 +117,8 @@ def _repair(loaded: Loaded, small, plan: Plan, watch: Watch) -> list[str]:
         plan,
         loaded.model,
         loaded.data,
-        recipe.repair,
+        how or recipe.repair,
+        **given,
         calibration=recipe.calibration,
         seed=recipe.seed,
         match_steps=recipe.match_steps,

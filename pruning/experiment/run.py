@@ -1,10 +1,12 @@
 """`run`: does what a recipe says, and leaves a Result behind."""
 
+import copy
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +18,12 @@ from pruning.experiment.checks import must_mean_something
 from pruning.experiment.duration import Left
 from pruning.experiment.gate_training import gating
 from pruning.experiment.latency_tables import named_table, with_table
-from pruning.experiment.loading import Loaded, load
-from pruning.experiment.planning import planned, scores_of
+from pruning.experiment.loading import Loaded, load, resolved
+from pruning.experiment.planning import errors_by_group, planned, scores_of
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.repair_and_tuning import must_reach_bits, must_run, repair_and_tune, rounded
+from pruning.experiment.repair_and_tuning import must_reach_bits, must_run, repair_cut, rounded, tune
 from pruning.experiment.report import report_of
+from pruning.experiment.shared_steps import Alone, network_key, plan_key, repair_key, scores_key
 from pruning.latency import FILE, LatencyTable
 from pruning.progress import Watch, silent
 from pruning.train.training_state import Saved
@@ -74,36 +77,38 @@ class Result:
         return Path(path)
 
 
-def run(recipe: Recipe, watch: Watch = silent, state: str | Path | None = None) -> Result:
+def run(
+    recipe: Recipe,
+    watch: Watch = silent,
+    state: str | Path | None = None,
+    shared: Alone = Alone(),  # noqa: B008 (without state)
+) -> Result:
     """Does what the recipe says: load, score, plan, cut, repair, fine-tune, evaluate after each. A criterion
     that trains gates does so in the place of scoring.
 
     state: a folder in which the state of the training is kept, epoch by epoch, and gone on from where it
-    holds one of this recipe; removed at the end. Touches nothing else but what it loads; torch's number of
-    threads is the caller's to set (the command line and the workers set it to the recipe's). Raises
-    ValueError in one sentence where the recipe cannot be done, and lets a watch's Cancelled through.
+    holds one of this recipe; removed at the end.   shared: steps that other recipes have done already.
+    Touches nothing else but what it loads; torch's number of threads is the caller's to set (the command line
+    and the workers set it to the recipe's). Raises ValueError in one sentence where the recipe cannot be
+    done, and lets a watch's Cancelled through.
     """
-    from pruning.surgery import cut
-
     must_mean_something(recipe)
     clock = _Clock(watch)
     watch = clock.left
-    loaded, messages = _loaded(recipe, clock, state, watch)
+    loaded, messages = _loaded(recipe, clock, state, watch, shared)
     beside = {FILE: loaded.table.to_json()} if loaded.table else {}
     saved = Saved(state, loaded.recipe.to_json(), beside) if state is not None else None
-    stages = _Stages(loaded, watch)
+    stages = _Stages(loaded, watch, shared)
     prepared = _gated if recipe.trained else _scored
     whole, plan, gates = prepared(loaded, stages, clock, messages, watch, saved)
     watch("plan", 1, 1, macs=plan.macs, macs_before=plan.macs_before)
-    watch("cut", 0, 1)
-    with clock.stage("cut"):
-        small = cut(whole, plan)
-        must_run(small, loaded.graph.example)
-        must_reach_bits(loaded, small)  # before minutes of training
-    stages.evaluate("cut", small)
-    told = gates.reported(small, loaded.recipe) if gates else None
+    start = partial(_cut_and_repaired, loaded, whole, plan, stages, clock, watch, gates)
+    repaired = start() if gates else shared("repair", repair_key(loaded.recipe, plan), start)
+    small, told = repaired.network(shared), repaired.gates
+    stages.found |= repaired.found
+    messages += repaired.messages
     stopped = gates is not None and gates.gated.stopped
-    history = repair_and_tune(loaded, small, plan, stages, clock, messages, watch, saved, stopped)
+    history = tune(loaded, small, stages, clock, messages, watch, saved, stopped)
     codes = None
     if recipe.bits is not None:
         small, plan, codes = rounded(loaded, small, plan, stages, clock, messages, watch)
@@ -116,11 +121,41 @@ def run(recipe: Recipe, watch: Watch = silent, state: str | Path | None = None) 
     return Result(loaded.recipe, small, plan, *told, *more, loaded.table)
 
 
-def _loaded(recipe: Recipe, clock, state, watch: Watch) -> tuple[Loaded, list[str]]:
+@dataclass(frozen=True, eq=False)
+class _Repaired:
+    """A network that was cut and repaired: what it said at both stages, and what there is to know of it."""
+
+    small: "nn.Module"
+    found: dict[str, Any]
+    messages: tuple[str, ...]
+    gates: dict[str, Any] | None
+
+    def network(self, shared: Alone) -> "nn.Module":
+        """A copy, where others are handed the same."""
+        return copy.deepcopy(self.small) if shared.shares else self.small
+
+
+def _cut_and_repaired(loaded: Loaded, whole, plan: Plan, stages, clock, watch: Watch, gates) -> _Repaired:
+    from pruning.surgery import cut
+
+    watch("cut", 0, 1)
+    with clock.stage("cut"):
+        small = cut(whole, plan)
+        must_run(small, loaded.graph.example)
+        must_reach_bits(loaded, small)  # before minutes of training
+    stages.evaluate("cut", small)
+    told = gates.reported(small, loaded.recipe) if gates else None
+    messages = repair_cut(loaded, small, plan, stages, clock, watch)
+    found = {stage: stages.found[stage] for stage in ("cut", "repaired") if stage in stages.found}
+    return _Repaired(small, found, tuple(messages), told)
+
+
+def _loaded(recipe: Recipe, clock, state, watch: Watch, shared: Alone) -> tuple[Loaded, list[str]]:
     """What the recipe stands for, with a table of measured times where it takes one; and messages."""
     table = named_table(recipe)  # one that is gone is said before anything is loaded
     with clock.stage("trace"):
-        loaded = load(recipe, watch)
+        loaded = shared("load", network_key(recipe), lambda: load(recipe, watch))
+        loaded = replace(loaded, recipe=resolved(recipe, loaded.model))  # others may have loaded it
     if recipe.measure != "latency":
         return loaded, [*loaded.messages]
     with clock.stage("latency"):
@@ -130,17 +165,24 @@ def _loaded(recipe: Recipe, clock, state, watch: Watch) -> tuple[Loaded, list[st
 
 def _scored(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, saved):
     """The network as it is, the plan that scores make, and no gates."""
+    recipe, shared = loaded.recipe, stages.shared
     with clock.stage("statistics"):
-        scores = scores_of(loaded, watch)
+        scores = shared("scores", scores_key(recipe), lambda: scores_of(loaded, watch))
     watch("plan", 0, 1)
     with clock.stage("plan"):
-        plan = planned(
-            loaded.recipe, loaded.graph, scores, loaded.data, watch, table=loaded.table, expect=True
-        )
-        plan = replace(plan, changes=(*loaded.changes, *plan.changes))
+        plan = shared("plan", plan_key(recipe), lambda: _planned(loaded, scores, watch, shared))
     messages += [*scores.messages, *plan.messages]
     stages.evaluate("baseline", loaded.model)  # after the plan: a target out of reach is said at once
     return loaded.model, plan, None
+
+
+def _planned(loaded: Loaded, scores, watch: Watch, shared: Alone) -> Plan:
+    recipe, errors = loaded.recipe, None
+    if recipe.allocation == "error" and shared.shares:
+        errors = shared("errors", scores_key(recipe), lambda: errors_by_group(loaded, scores, watch))
+    how = {"table": loaded.table, "errors": errors, "expect": True}
+    plan = planned(recipe, loaded.graph, scores, loaded.data, watch, **how)
+    return replace(plan, changes=(*loaded.changes, *plan.changes))
 
 
 def _gated(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, saved):
@@ -175,24 +217,29 @@ class _Clock:
 class _Stages:
     """What the network says of every test image at each stage."""
 
-    def __init__(self, loaded: Loaded, watch: Left):
-        self.loaded, self.watch = loaded, watch
+    def __init__(self, loaded: Loaded, watch: Left, shared: Alone):
+        self.loaded, self.watch, self.shared = loaded, watch, shared
         watch.expect(loaded)
         self.found: dict[str, Any] = {}
 
     def evaluate(self, stage: str, model):
+        self.watch.begin(f"evaluate {stage}")
+        make = partial(self._asked, stage, model)
+        key = network_key(self.loaded.recipe)
+        self.found[stage] = self.shared(stage, key, make) if stage == "baseline" else make()
+
+    def _asked(self, stage: str, model):
         from pruning.train import evaluate
 
         def told(_, done, total, **values):
             self.watch("evaluate", done, total, message=stage, **values)
 
-        self.watch.begin(f"evaluate {stage}")
         test, origin = self.loaded.data.test, self.loaded.model.origin
         where = {"device": self.loaded.recipe.device, "judge": self.loaded.data.judge}
         found = evaluate(model, test, normalization=origin.normalization, watch=told, **where)
-        self.found[stage] = found
         value = {found.task.metric.name: found.value}
         self.watch("evaluate", len(test), len(test), message=stage, **value)
+        return found
 
     @property
     def last(self) -> str:

@@ -14,13 +14,13 @@ import pandas as pd
 from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
+from pruning.experiment import planning
 from pruning.experiment.loaded_networks import loaded, network_key
 from pruning.experiment.loading import Loaded
-from pruning.experiment.planning import LIMITS, SEARCHING, planned, scores_of
+from pruning.experiment.planning import LIMITS, SEARCHING, may_be_cut, planned, scores_of
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.result_cache import ResultCache
 from pruning.progress import Watch, silent
-from pruning.search import errors_of
 
 PREVIEW_IMAGES = 500
 BATCH = 64  # images at a time: after the first ones there is something to show, and a count soon ends
@@ -174,14 +174,9 @@ def plan_of(recipe: Recipe, watch: Watch = silent) -> Plan:
 
 def errors_by_group(recipe: Recipe, watch: Watch = silent) -> dict[int, np.ndarray]:
     """What `search.errors_of` says of the groups that the recipe may cut, at every number of channels."""
-    found, whole = loaded(recipe, watch), cuts_any_group(recipe)
-    groups = tuple(g for g, group in enumerate(found.graph.structure.groups) if whole or group.inner)
-
-    def make() -> dict[int, np.ndarray]:
-        how = {"seed": recipe.seed, "calibration": recipe.calibration, "watch": watch}
-        return errors_of(found.graph, scored(recipe, watch), found.data, groups, **how)
-
-    return _ERRORS.get((*score_key(recipe), groups), make)
+    found = replace(loaded(recipe, watch), recipe=recipe)
+    key = (*score_key(recipe), may_be_cut(found))
+    return _ERRORS.get(key, lambda: planning.errors_by_group(found, scored(recipe, watch), watch))
 
 
 def remember(recipe: Recipe, scores: Scores | None, errors: Mapping[int, np.ndarray] | None):
@@ -190,11 +185,6 @@ def remember(recipe: Recipe, scores: Scores | None, errors: Mapping[int, np.ndar
         _SCORES.get(score_key(recipe), lambda: scores)
     if errors is not None:
         _ERRORS.get((*score_key(recipe), tuple(errors)), lambda: errors)
-
-
-def cuts_any_group(recipe: Recipe) -> bool:
-    """Whether groups that are written by several layers may lose channels too."""
-    return recipe.groups == "all" or bool(recipe.cut_group)
 
 
 def accuracy_now(

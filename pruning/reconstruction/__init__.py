@@ -32,14 +32,15 @@ def repair(
     calibration: int = 1000,
     seed: int = 0,
     match_steps: int = 100,
+    reconstructed: bool = False,
     watch: Watch = silent,
 ) -> list[str]:
     """Repairs a cut network in place from unlabelled training images; returns messages.
 
     small: what `cut(model, plan)` gave; changed.   model: the whole network, not changed.   data: a Dataset,
     its name or path, or a tuple of normalised tensors.   how: recalibrate, reconstruct or match.
-    match_steps: of gradient descent, for match.   Cancelled by its watch, the network is as it was. Raises
-    ValueError for another `how`.
+    match_steps: of gradient descent, for match.   reconstructed: for match, that it was done before.
+    Cancelled by its watch, the network is as it was. Raises ValueError for another `how`.
     """
     from pruning.statistics.calibration_images import CalibrationImages
 
@@ -48,14 +49,14 @@ def repair(
     if how == "recalibrate":
         return recalibrate(small, images, watch=watch)
     return _as_it_was_unless_done(
-        small, lambda: _by_blocks(small, plan, model, images, how, match_steps, watch)
+        small, lambda: _by_blocks(small, plan, model, images, how, match_steps, reconstructed, watch)
     )
 
 
-def _by_blocks(small, plan, model, images, how: str, steps: int, watch: Watch) -> list[str]:
+def _by_blocks(small, plan, model, images, how: str, steps: int, done: bool, watch: Watch) -> list[str]:
     from pruning.reconstruction.refit import reconstruct
 
-    messages = reconstruct(small, plan, model, images, watch=watch)
+    messages = [] if done else reconstruct(small, plan, model, images, watch=watch)
     if how == "match":
         from pruning.reconstruction.matching import match
 

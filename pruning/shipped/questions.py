@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pruning.cost import Plan
 from pruning.criteria import SCORED
 from pruning.experiment import Recipe
+from pruning.experiment.planning import cuts_any_group
 from pruning.inspection.compress_preview import bits_compared, bits_now
 from pruning.inspection.preview import (
     accuracy_now,
     best_repair,
-    cuts_any_group,
     describe,
     errors_by_group,
     scored,

@@ -24,6 +24,7 @@ from pruning.inspection.sensitivity import SHARES
 from pruning.models import WrongWeights
 from pruning.progress import Paused
 from pruning.progress_bars import Bars
+from pruning.runs.command import compare
 from pruning.terms import plural
 
 app = App(
@@ -247,6 +248,7 @@ def train(
 
 
 app.command(bench)
+app.command(compare)
 
 
 def main(words: list[str] | None = None) -> int:

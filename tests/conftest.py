@@ -52,6 +52,14 @@ def server() -> Iterator[None]:
     st.cache_resource.clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def kept_runs(tmp_path_factory) -> Path:
+    """The store of runs of these tests, never the user's own."""
+    folder = tmp_path_factory.mktemp("runs")
+    os.environ["PRUNING_RUNS"] = str(folder)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def traces() -> Iterator[list[str]]:
     """What went wrong in a page that a test opened, in a part of it, in a callback or in a job: pages show a

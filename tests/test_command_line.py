@@ -178,7 +178,11 @@ def test_the_report_holds_what_the_contract_says(first_run):
     assert {"metric", "accuracy", "correct", "test_images", "calibration_images", "per_class"} <= set(told)
     assert {"flips", "agreement", "classes", "macs", "parameters", "latency_ms", "widths"} <= set(told)
     assert {"seconds", "gates", "expected", "messages", "recipe", "versions"} <= set(told)
-    assert told["metric"] == "accuracy" and told["test_images"] == 359
+    assert told["metric"] == {"name": "accuracy", "direction": "higher", "unit": "share"}
+    assert told["task"] == "classification" and told["test_images"] == 359
+    assert told["values"] == told["accuracy"]
+    steps = -(-(len(pruning.load_data("digits").train) - 1) // 64)
+    assert told["looked_at"]["gradient_steps"] == steps * told["recipe"]["epochs"]
     assert told["latency_ms"]["runs"] == told["latency_ms"]["batch_1"]["runs"] == 20
     assert told["accuracy"]["repaired"] is None  # a stage not done
     for stage in ("baseline", "cut", "tuned"):

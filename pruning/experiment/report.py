@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pruning.cost import Plan
+from pruning.criteria import CRITERIA
 from pruning.experiment.latency_report import latencies
 from pruning.progress import Watch
+from pruning.search import SEARCHES
 from pruning.tasks import DEFAULT, Metric
 from pruning.terms import percent
 
@@ -37,11 +39,30 @@ def report_of(
         "latency_ms": latency,
         "widths": {group.name: [group.size, plan.widths[group.name]] for group in loaded.graph.groups},
         "seconds": clock.seconds,
+        "looked_at": looked_at(loaded),
         "gates": None,
         "expected": expected_here(plan, found["baseline"].value),
         "messages": [*dict.fromkeys(messages), *slower],
         "recipe": recipe.to_dict(),
         "versions": {name: version(name) for name in ("torch", "torchvision", "numpy")},
+    }
+
+
+def looked_at(loaded) -> dict[str, int]:
+    """What it took: training images that were looked at, how many of their labels were used, and gradient
+    steps, of matching, of training gates and of fine-tuning."""
+    recipe, train = loaded.recipe, len(loaded.data.train)
+    criterion = CRITERIA[recipe.criterion]
+    calibration = min(recipe.calibration, train)
+    draws = criterion.looks_at_images(dict(recipe.options)) or recipe.repair != "none"
+    draws = draws or recipe.allocation in SEARCHES
+    epochs = recipe.epochs + (recipe.bits_epochs if recipe.bits is not None else 0)
+    steps = epochs * max(1, -(-(train - 1) // recipe.batch_size))
+    matched = recipe.match_steps if recipe.repair == "match" else 0
+    return {
+        "images": train if epochs else calibration if draws else 0,
+        "labels": train if epochs else calibration if criterion.uses_labels else 0,
+        "gradient_steps": steps + matched,
     }
 
 

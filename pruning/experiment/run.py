@@ -2,9 +2,6 @@
 
 import copy
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +12,6 @@ import numpy as np
 from pruning import export
 from pruning.cost import Plan
 from pruning.experiment.checks import must_mean_something
-from pruning.experiment.duration import Left
 from pruning.experiment.gate_training import gating
 from pruning.experiment.latency_tables import named_table, with_table
 from pruning.experiment.loading import Loaded, load, resolved
@@ -24,6 +20,7 @@ from pruning.experiment.recipe import Recipe
 from pruning.experiment.repair_and_tuning import must_reach_bits, must_run, repair_cut, rounded, tune
 from pruning.experiment.report import report_of
 from pruning.experiment.shared_steps import Alone, network_key, plan_key, repair_key, scores_key
+from pruning.experiment.stages import Clock, Stages
 from pruning.latency import FILE, LatencyTable
 from pruning.progress import Watch, silent
 from pruning.train.training_state import Saved
@@ -93,12 +90,12 @@ def run(
     done, and lets a watch's Cancelled through.
     """
     must_mean_something(recipe)
-    clock = _Clock(watch)
+    clock = Clock(watch)
     watch = clock.left
-    loaded, messages = _loaded(recipe, clock, state, watch, shared)
+    loaded, messages = loaded_by(recipe, clock, state, watch, shared)
     beside = {FILE: loaded.table.to_json()} if loaded.table else {}
     saved = Saved(state, loaded.recipe.to_json(), beside) if state is not None else None
-    stages = _Stages(loaded, watch, shared)
+    stages = Stages(loaded, watch, shared)
     prepared = _gated if recipe.trained else _scored
     whole, plan, gates = prepared(loaded, stages, clock, messages, watch, saved)
     watch("plan", 1, 1, macs=plan.macs, macs_before=plan.macs_before)
@@ -150,7 +147,7 @@ def _cut_and_repaired(loaded: Loaded, whole, plan: Plan, stages, clock, watch: W
     return _Repaired(small, found, tuple(messages), told)
 
 
-def _loaded(recipe: Recipe, clock, state, watch: Watch, shared: Alone) -> tuple[Loaded, list[str]]:
+def loaded_by(recipe: Recipe, clock, state, watch: Watch, shared: Alone) -> tuple[Loaded, list[str]]:
     """What the recipe stands for, with a table of measured times where it takes one; and messages."""
     table = named_table(recipe)  # one that is gone is said before anything is loaded
     with clock.stage("trace"):
@@ -192,61 +189,3 @@ def _gated(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, sav
     messages += found.plan.messages
     plan = replace(found.plan, changes=(*loaded.changes, *found.plan.changes))
     return found.model, plan, found
-
-
-# ------------------------------------------------------------------------------------------ the stages
-
-
-class _Clock:
-    """Seconds of every stage. left: the watch, which knows what is under way."""
-
-    def __init__(self, watch: Watch):
-        self.left = Left(watch)
-        self.seconds: dict[str, float | None] = dict.fromkeys(
-            ("trace", "statistics", "score", "plan", "cut", "repair", "gates", "tune", "quantize", "latency")
-        )
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        self.left.begin(name)
-        yield
-        self.seconds[name] = round(time.perf_counter() - start, 4)
-
-
-class _Stages:
-    """What the network says of every test image at each stage."""
-
-    def __init__(self, loaded: Loaded, watch: Left, shared: Alone):
-        self.loaded, self.watch, self.shared = loaded, watch, shared
-        watch.expect(loaded)
-        self.found: dict[str, Any] = {}
-
-    def evaluate(self, stage: str, model):
-        self.watch.begin(f"evaluate {stage}")
-        make = partial(self._asked, stage, model)
-        key = network_key(self.loaded.recipe)
-        self.found[stage] = self.shared(stage, key, make) if stage == "baseline" else make()
-
-    def _asked(self, stage: str, model):
-        from pruning.train import evaluate
-
-        def told(_, done, total, **values):
-            self.watch("evaluate", done, total, message=stage, **values)
-
-        test, origin = self.loaded.data.test, self.loaded.model.origin
-        where = {"device": self.loaded.recipe.device, "judge": self.loaded.data.judge}
-        found = evaluate(model, test, normalization=origin.normalization, watch=told, **where)
-        value = {found.task.metric.name: found.value}
-        self.watch("evaluate", len(test), len(test), message=stage, **value)
-        return found
-
-    @property
-    def last(self) -> str:
-        return list(self.found)[-1]
-
-    def predictions(self) -> dict[str, np.ndarray]:
-        arrays = self.loaded.data.task.kept(self.loaded.data.test.labels)
-        for stage, found in self.found.items():
-            arrays |= {f"{stage}_{name}": array for name, array in found.statistics.items()}
-        return arrays

@@ -103,6 +103,7 @@ class _Measure:
         few = next(iter(drawn.batches(2)))[0]
         self.readers, left = readers(self.model, self.structure, self.groups, self.known, few)
         self.messages = [*found.messages, *drawn.messages, *left]
+        self.task = found.data.task
         parts = list(batches(found, holdout_of(found, images)))
         self.labels = [labels for _, labels in parts]
         reading = [list(cut_where_read(self.structure, {g: np.zeros(0, int)})) for g in self.groups]
@@ -171,7 +172,7 @@ class _Measure:
         right, nats = 0, 0.0
         for part, labels in zip(self.parts, self.labels, strict=True):
             outputs = part.run(tuple(weights), keep=keep)
-            nats += float(losses(outputs, labels).sum())
+            nats += float(losses(self.task, outputs, labels).sum())
             right += int((outputs.argmax(1) == labels).sum())
             self.steps()
         return right, nats / self.images

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from distributed import Client, Security
 
-from pruning.jobs.job import Job, Queue
+from pruning.jobs.job import QUEUES, Job, Queue
 from pruning.jobs.worker_process import Warm, execute
 
 PATIENCE = 10.0  # seconds until somebody else's scheduler has to answer
@@ -79,13 +79,21 @@ def end(process: subprocess.Popen):
     process.stdout.close()
 
 
-def start(folder: Path, topic: str, hear: Callable, *, warm: tuple[str, ...], memory: int | None):
-    """Starts scheduler and workers (2 to 3 s) and returns the Connection to them.
+def start(
+    folder: Path,
+    topic: str,
+    hear: Callable | None = None,
+    *,
+    warm: tuple[str, ...],
+    memory: int | None,
+    queues: tuple[Queue, ...] = QUEUES,
+):
+    """Starts scheduler and a worker for each of the queues (2 to 3 s) and returns the Connection to them.
 
     Raises RuntimeError naming the log if they do not come up.
     """
     log = folder / "workers.log"
-    process = launch(folder / "workers", log, memory, warm)
+    process = launch(folder / "workers", log, memory, warm, queues)
     try:
         line = process.stdout.readline()
         if not line:
@@ -96,16 +104,20 @@ def start(folder: Path, topic: str, hear: Callable, *, warm: tuple[str, ...], me
     except BaseException:
         end(process)
         raise
-    client.subscribe_topic(topic, hear)
+    if hear:
+        client.subscribe_topic(topic, hear)
     if warm:
         client.register_plugin(Warm(warm))
     return Connection(client, topic, process)
 
 
-def launch(scratch: Path, log: Path, memory: int | None, warm: tuple[str, ...]) -> subprocess.Popen:
+def launch(
+    scratch: Path, log: Path, memory: int | None, warm: tuple[str, ...], queues: tuple[Queue, ...] = QUEUES
+) -> subprocess.Popen:
     """The child process, with pipes to its standard input (the lifeline) and output (address and keys)."""
     scratch.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "pruning.jobs.scheduler", str(scratch), str(memory or ""), *warm]
+    command = [sys.executable, "-m", "pruning.jobs.scheduler", str(scratch), str(memory or "")]
+    command += [",".join(queues), *warm]
     importable = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # by the app, so by a worker too
     with log.open("ab") as stderr:
         return subprocess.Popen(
@@ -118,18 +130,21 @@ def launch(scratch: Path, log: Path, memory: int | None, warm: tuple[str, ...]) 
         )
 
 
-def join(address: str, topic: str, hear: Callable) -> Connection:
-    """Uses the scheduler at `address`; keys for tls:// are those of Dask's own configuration.
+def join(
+    address: str, topic: str, hear: Callable | None = None, security: Security | None = None
+) -> Connection:
+    """Uses the scheduler at `address`; keys for tls:// are those of Dask's own configuration unless given.
 
     Raises RuntimeError in one sentence if nobody answers there.
     """
     try:
-        client = Client(address, set_as_default=False, name="app", timeout=PATIENCE)
+        client = Client(address, security=security, set_as_default=False, name="app", timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise RuntimeError(
             f"No scheduler answers at {address}; start one, or leave PRUNING_SCHEDULER unset"
         ) from error
-    client.subscribe_topic(topic, hear)
+    if hear:
+        client.subscribe_topic(topic, hear)
     return Connection(client, topic)
 
 

@@ -1,5 +1,5 @@
-"""The child process `python -m pruning.jobs.scheduler FOLDER MEMORY [MODULE ...]`: a TLS scheduler and one
-worker process a queue.
+"""The child process `python -m pruning.jobs.scheduler FOLDER MEMORY QUEUES [MODULE ...]`: a TLS scheduler and
+one worker process a queue; QUEUES, joined by commas, may name one several times.
 
 It is a process of its own because Dask spawns workers, and a spawn out of Streamlit's process would run
 app.py again. Its standard input is its lifeline: closed by the app, or by the app's death however it came,
@@ -62,7 +62,7 @@ def import_once(modules: tuple[str, ...]):
     forkserver.ensure_running()
 
 
-async def serve(folder: str, memory: int | None):
+async def serve(folder: str, memory: int | None, queues: tuple[str, ...]):
     """Runs until standard input closes. `memory`: bytes a worker may use; None takes MEMORY_SHARE of the
     machine's.
     """
@@ -76,7 +76,7 @@ async def serve(folder: str, memory: int | None):
             nannies = [
                 Nanny(
                     scheduler.address,
-                    name=queue,
+                    name=queue if queues.count(queue) == 1 else f"{queue} {place}",
                     nthreads=1,
                     resources={queue: 1},
                     memory_limit=memory or int(MEMORY_LIMIT * MEMORY_SHARE),
@@ -84,7 +84,7 @@ async def serve(folder: str, memory: int | None):
                     local_directory=folder,
                     **shared,
                 )
-                for queue in QUEUES
+                for place, queue in enumerate(queues)
             ]
             for now in (True, False):
                 some = [nanny for nanny in nannies if (nanny.name != LATER) == now]
@@ -124,13 +124,13 @@ async def end_of_lifeline():
     await closed.wait()
 
 
-def main(folder: str, memory: str = "", *modules: str):
+def main(folder: str, memory: str = "", queues: str = ",".join(QUEUES), *modules: str):
     import_once(modules)
     import dask
 
     dask.config.set(CONFIG)
     try:
-        asyncio.run(serve(folder, int(memory) if memory else None))
+        asyncio.run(serve(folder, int(memory) if memory else None, tuple(queues.split(","))))
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # the app, if killed, can't
 

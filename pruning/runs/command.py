@@ -1,0 +1,125 @@
+"""`python -m pruning compare`: its flags, and what it says before, while and after it runs."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from pruning.experiment.duration import about
+from pruning.flags import flags_of, recipe_of, writable
+from pruning.progress_bars import Bars
+from pruning.runs.product import BASELINES, Comparison
+from pruning.terms import plural
+
+FIELDS = "checkpoint normalize size groups calibration match_steps lr batch_size device threads".split()
+
+
+def several(kind: type, text: str) -> Any:
+    """A flag that takes several words."""
+    parameter = Parameter(help=text, consume_multiple=True, negative="")
+    return Annotated[tuple[kind, ...] | None, parameter]  # type: ignore[valid-type]
+
+
+def one(kind: Any, text: str, name: str | None = None) -> Any:
+    return Annotated[kind | None, Parameter(name=name, help=text, negative="")]
+
+
+@flags_of(FIELDS, options=False)
+def compare(
+    *,
+    models: several(str, "Networks. [default: resnet20]") = None,
+    datasets: several(str, "Data sets. [default: scenes]") = None,
+    criteria: several(
+        str,
+        "Criteria, options behind a colon: cpot:temperature=2. "
+        f"{' and '.join(BASELINES)} are added unless controls are none. [default: l1]",
+    ) = None,
+    cuts: several(float, "Pruning ratios. [default: 0.5]") = None,
+    measures: several(str, "What a pruning ratio counts. [default: macs]") = None,
+    allocations: several(str, "Allocations. [default: uniform; gates with gdp]") = None,
+    repairs: several(str, "Repairs. [default: none]") = None,
+    epochs: several(int, "Epochs of fine-tuning. [default: 0]") = None,
+    seeds: several(int, "Seeds. [default: 0]") = None,
+    controls: one(
+        Literal["none", "all"],
+        "Beside each recipe: its widths newly initialised, and a uniformly narrower network, with the same "
+        "epochs and with the same computation. [default: all where epochs are trained]",
+    ) = None,
+    out: Annotated[Path, Parameter(help="Folder to write: results.csv, comparison.json.")],
+    scheduler: one(str, "Address of a Dask scheduler. [default: processes on this machine]") = None,
+    tls_ca: one(Path, "TLS: file of the authority.") = None,
+    tls_cert: one(Path, "TLS: file of the client's certificate.") = None,
+    tls_key: one(Path, "TLS: file of the client's key.") = None,
+    dry_run: one(bool, "Only say how many runs there are and how long they take.") = None,
+    again: one(bool, "Also run what the store of runs has already.") = None,
+    **given,
+):
+    """Every combination of networks, data, criteria, ratios, allocations, repairs, epochs and seeds, on the
+    cores at hand or on a Dask cluster. Ended in the middle, the same command goes on."""
+    from pruning.runs.cluster import Keys
+    from pruning.runs.compare import compare as run_comparison
+    from pruning.runs.compare import foresee, must_be_same
+    from pruning.runs.store import RunStore
+
+    lists = {"models": models, "datasets": datasets, "criteria": criteria, "cuts": cuts}
+    lists |= {
+        "measures": measures,
+        "allocations": allocations,
+        "repairs": repairs,
+        "epochs": epochs,
+        "seeds": seeds,
+    }
+    asked = {name: values for name, values in (lists | {"controls": controls}).items() if values is not None}
+    comparison = Comparison(**asked, settings=settings(given))
+    keys = Keys(tls_ca, tls_cert, tls_key)
+    writable(out, folder=True)
+    must_be_same(out, comparison)
+    store = RunStore()
+    try:
+        if dry_run:
+            print(in_words(foresee(comparison, store, seconds_of)))
+            return
+        with Bars() as watch:
+            how = {"scheduler": scheduler, "keys": keys, "again": bool(again), "store": store}
+            done = run_comparison(comparison, out, **how, watch=watch)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped; the same command goes on, and {out} keeps what has ended"
+        ) from None
+    finally:
+        store.close()
+    counts = {"from the store": done.known, "run": done.finished, "failed": done.failed, "lost": done.lost}
+    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "none"
+    place = store.uri or store.folder
+    print(f"{plural(done.rows, 'row')} ({told}) in {out / 'results.csv'}; runs kept in {place}")
+
+
+def settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Fields that all recipes have, checked before anything runs."""
+    recipe_of({"criterion": "l1", **given})
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def seconds_of(recipe) -> float | None:
+    """Measured, of a recipe whose like was never run."""
+    from pruning.experiment.duration import pace_now, seconds_of
+
+    try:
+        return seconds_of(recipe, pace_now(recipe))
+    except ValueError:  # it can't be loaded: its rows will say so
+        return 0.0
+
+
+def in_words(found) -> str:
+    words = [plural(found.recipes, "recipe")]
+    words += [f"{found.controls} controls beside them"] if found.controls else []
+    words += [f"{found.known} in the store already"] if found.known else []
+    words += [f"{found.failed} that can't be done"] if found.failed else []
+    took = (
+        ""
+        if found.seconds is None
+        else f", about {about(found.seconds)}"
+        if found.seconds
+        else ", nothing to run"
+    )
+    return f"{', '.join(words)}{took}; {plural(found.at_once, 'recipe')} at once"

@@ -1,0 +1,282 @@
+"""A comparison, run: what is known already is taken from the store, the rest goes to the workers, and every
+result is kept at once."""
+
+import hashlib
+import json
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from pruning.cost import Plan
+from pruning.error_messages import first_line
+from pruning.progress import Watch, silent
+from pruning.runs.cluster import Keys, cluster, processes
+from pruning.runs.dispatch import Dispatcher, Work
+from pruning.runs.product import CONTROLS, NARROW, Comparison, Entry
+from pruning.runs.results_table import ResultsTable, row_of
+from pruning.runs.run_key import run_key, versions
+from pruning.runs.store import KeptRun, RunStore
+from pruning.runs.worker_call import Answer, Call, answered
+
+RESULTS, ASKED = "results.csv", "comparison.json"
+GROUP = ("model", "data", "seed", "criterion")  # what share most of their steps
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a comparison ended, as counts of rows. known: taken from the store.   rows: all."""
+
+    rows: int
+    known: int
+    finished: int
+    failed: int
+    lost: int
+
+
+@dataclass(eq=False)
+class Wanted:
+    """A row that is to come. key: of its run; of a control of its widths once these are known."""
+
+    entry: Entry
+    key: str = ""
+    plan: str = ""
+
+
+def must_be_same(out: Path, comparison: Comparison) -> None:
+    """Raises ValueError where the folder holds another comparison, or cannot hold any."""
+    asked = out / ASKED
+    if asked.is_file() and Comparison.from_json(asked.read_text()) != comparison:
+        raise ValueError(
+            f"{out} holds another comparison; give another folder, or its own lists to go on with it"
+        )
+    if not asked.is_file() and out.is_dir() and any(out.iterdir()):
+        raise ValueError(f"{out} holds other files; give a new folder")
+
+
+def compare(
+    comparison: Comparison,
+    out: str | Path,
+    *,
+    scheduler: str | None = None,
+    keys: Keys = Keys(),  # noqa: B008 (frozen)
+    again: bool = False,
+    store: RunStore | None = None,
+    watch: Watch = silent,
+) -> Outcome:
+    """Runs what the store lacks of a comparison; OUT/results.csv has a row a run, as they end.
+
+    A recipe that can't be done is a row with its reason; one whose worker was lost three times is a row that
+    says `lost`. Ended in the middle, by whatever, the same call goes on where it was. again: also runs what
+    the store has."""
+    out = Path(out)
+    must_be_same(out, comparison)
+    store = store or RunStore()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / ASKED).write_text(comparison.to_json())
+    run = _Running(comparison, out, store, again, watch)
+    run.begin()
+    if run.works:
+        with cluster(scheduler, keys, run.threads) as client:
+            run.dispatcher = Dispatcher(client, answered, run.begun, run.ended)
+            run.dispatcher.add(run.works)
+            run.dispatcher.run()
+    return run.outcome()
+
+
+@dataclass(eq=False)
+class _Running:
+    comparison: Comparison
+    out: Path
+    store: RunStore
+    again: bool
+    watch: Watch
+    works: list[Work] = field(default_factory=list)
+    same: dict[str, list[Wanted]] = field(default_factory=dict)  # key: rows that wait for one run
+    ids: dict[str, str] = field(default_factory=dict)  # key: run of the store, once it is under way
+    counts: dict[str, int] = field(default_factory=dict)
+    took: list[float] = field(default_factory=list)
+    threads: int = 1
+    counted: bool = False  # whether `total` holds all rows
+
+    def begin(self):
+        """Sorts the entries into rows that are known and works that are to be done."""
+        self.known = {} if self.again else self.store.all_finished()
+        self.counts = dict.fromkeys(("known", "finished", "failed", "lost"), 0)
+        self.total = 0
+        self.table = ResultsTable(self.out / RESULTS)
+        for entry in self.comparison.entries():
+            self.total += 1
+            if entry.recipe is None:
+                self.add(Wanted(entry), "failed", error=entry.error)
+                continue
+            self.threads = entry.recipe.threads
+            self.works += self.want(Wanted(entry, run_key(entry.recipe)))
+            self.works += [work for wanted in self.narrowed(entry) for work in self.want(wanted)]
+        self.counted = True
+        self.tell()
+
+    def narrowed(self, entry: Entry) -> Iterator[Wanted]:
+        """The controls that need no plan of the recipe's own."""
+        for control in self.controls(entry):
+            self.total += 1
+            if control.startswith(NARROW):
+                yield Wanted(Entry(entry.fields, entry.recipe, control), control_key(entry, control))
+
+    def widened(self, entry: Entry, plan: str) -> Iterator[Wanted]:
+        """The controls that have the widths of the recipe's plan."""
+        for control in self.controls(entry):
+            if not control.startswith(NARROW):
+                yield Wanted(
+                    Entry(entry.fields, entry.recipe, control), control_key(entry, control, plan), plan
+                )
+
+    def controls(self, entry: Entry) -> tuple[str, ...]:
+        trains = self.comparison.with_controls and entry.recipe and entry.recipe.epochs
+        return tuple(CONTROLS) if trains else ()
+
+    def want(self, wanted: Wanted) -> list[Work]:
+        """A row from the store, a row that waits for a run that is wanted already, or a work."""
+        if wanted.key in self.known:
+            return self.from_store(wanted, self.known[wanted.key])
+        if wanted.key in self.same:
+            self.same[wanted.key].append(wanted)
+            return []
+        self.same[wanted.key] = [wanted]
+        recipe = wanted.entry.recipe
+        call = Call(recipe.to_dict(), wanted.entry.control, wanted.plan)
+        return [Work(call, tuple(getattr(recipe, name) for name in GROUP), wanted)]
+
+    def from_store(self, wanted: Wanted, run: KeptRun) -> list[Work]:
+        report = json.loads(self.store.fetch(run, "report.json").read_text())
+        self.add(wanted, "finished", report=report, seconds=run.seconds, run=run.id, known=True)
+        if wanted.entry.control or not self.controls(wanted.entry):
+            return []
+        plan = self.store.fetch(run, "plan.json").read_text()
+        return [work for one in self.widened(wanted.entry, plan) for work in self.want(one)]
+
+    def begun(self, work: Work):
+        wanted: Wanted = work.note
+        how = {"kind": wanted.entry.kind, "control": wanted.entry.control, "comparison": self.out.name}
+        self.ids[wanted.key] = self.store.begin(wanted.entry.recipe, wanted.key, **how)
+
+    def ended(self, work: Work, answer: Answer | None, why: str) -> list[Work]:
+        """Keeps what came of a work, adds its rows, and returns what can be done only now."""
+        wanted: Wanted = work.note
+        id = self.ids.pop(wanted.key)
+        waiting = self.same.pop(wanted.key)
+        if answer is None or answer.status != "finished":
+            status, error = ("lost", why) if answer is None else ("failed", answer.error)
+            self.store.end(id, status, error)
+            for one in waiting:
+                self.add(one, status, error=error, seconds=answer.seconds if answer else "")
+            return []
+        with tempfile.TemporaryDirectory(prefix="pruning-") as scratch:
+            zipfile.ZipFile(BytesIO(answer.files)).extractall(scratch)
+            self.store.finish(id, scratch, answer.report, answer.seconds, answer.history)
+            plan = (Path(scratch) / "plan.json").read_text()
+        self.took.append(answer.seconds)
+        found: list[Work] = []
+        for one in waiting:
+            self.add(one, "finished", report=answer.report, seconds=answer.seconds, run=id)
+            if not one.entry.control:
+                found += [work for more in self.widened(one.entry, plan) for work in self.want(more)]
+        return found
+
+    def add(self, wanted: Wanted, status: str, *, report=None, known: bool = False, **more: Any):
+        digest = wanted.entry.recipe.digest() if wanted.entry.recipe else ""
+        if isinstance(more.get("seconds"), float):
+            more["seconds"] = f"{more['seconds']:.3f}"
+        self.table.add(row_of(wanted.entry, status, report=report, digest=digest, **more))
+        self.counts["known" if known else status] += 1
+        self.tell()
+
+    def tell(self):
+        if not self.counted:
+            return
+        done, values = sum(self.counts.values()), {}
+        if self.took:
+            at_once = max(1, len(self.dispatcher.current))
+            values["minutes_left"] = fmean(self.took) * (self.total - done) / at_once / 60
+        self.watch("compare", done, self.total, **values)
+
+    def outcome(self) -> Outcome:
+        return Outcome(sum(self.counts.values()), **self.counts)
+
+
+def control_key(entry: Entry, control: str, plan: str = "") -> str:
+    """Of a control's numbers: two recipes of the same widths, epochs and seed share it."""
+    recipe = entry.recipe
+    own = ("model", "data", "checkpoint", "normalize", "size", "subtask", "device", "threads", "seed")
+    own += ("batch_size", "epochs", "calibration")
+    if not plan:
+        own += ("cut", "measure", "groups", "protect", "max_cut_per_group", "min_channels", "round_to")
+    told: list[Any] = [control, {name: getattr(recipe, name) for name in own}, versions()]
+    if plan:
+        told.append(Plan.from_json(plan).widths)
+    if control.endswith("same compute"):
+        told.append(recipe.to_dict())
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a comparison would do. recipes, controls: how many.   known: recipes that the store has.   failed:
+    that can't be done.   seconds: of all that is to do, None where nothing like it was run before."""
+
+    recipes: int
+    controls: int
+    known: int
+    failed: int
+    seconds: float | None
+    at_once: int
+
+
+def foresee(comparison: Comparison, store: RunStore, measure: Callable | None = None) -> Forecast:
+    """measure: (recipe) -> seconds, for recipes whose like the store lacks."""
+    known, paces = store.all_finished(), _seconds_of_like(store)
+    recipes = controls = found = failed = 0
+    seconds: float | None = 0.0
+    guessed: dict[tuple, float | None] = {}
+    at_once = 1
+    for entry in comparison.entries():
+        recipes += 1
+        if entry.recipe is None:
+            failed += 1
+            continue
+        trains = comparison.with_controls and entry.recipe.epochs
+        controls += len(CONTROLS) if trains else 0
+        at_once = processes(entry.recipe.threads)
+        if run_key(entry.recipe) in known:
+            found += 1
+            continue
+        like = _like(entry.fields)
+        if like not in guessed:
+            guessed[like] = paces.get(like) or (measure(entry.recipe) if measure else None)
+        one = guessed[like]
+        seconds = (
+            None if one is None or seconds is None else seconds + one * (1 + len(CONTROLS) * bool(trains))
+        )
+    return Forecast(recipes, controls, found, failed, seconds and seconds / at_once, at_once)
+
+
+def _like(fields) -> tuple:
+    names = ("model", "data", "criterion", "allocation", "repair", "epochs")
+    return tuple(str(fields.get(name)) for name in names)
+
+
+def _seconds_of_like(store: RunStore) -> dict[tuple, float]:
+    """{model, data, criterion, allocation, repair, epochs: mean seconds} of the newest kept runs."""
+    found: dict[tuple, list[float]] = {}
+    for run in store.runs("tags.`pruning.status` = 'finished' and tags.`pruning.kind` = 'recipe'", most=2000):
+        fields = dict(run.params)
+        fields.setdefault("epochs", "0")
+        found.setdefault(_like(fields), []).append(run.seconds)
+    return {like: fmean(seconds) for like, seconds in found.items()}
+
+
+__all__ = ["Forecast", "Outcome", "compare", "first_line", "foresee", "must_be_same"]

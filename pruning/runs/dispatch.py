@@ -1,0 +1,149 @@
+"""Hands calls to the workers of a cluster, so that those that share steps meet in one process, and none is
+lost.
+
+Each worker has a queue of two calls here, so that it never waits. A call whose worker is gone is handed out
+again, at most twice; then it is lost. Which worker does what is decided here and not by Dask: its scheduler
+would spread calls that share a network's statistics over all processes.
+"""
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+DEPTH = 2  # calls at a worker: one at work, one that waits
+AGAIN = 2  # times that a call is handed out once more
+LOOK = 0.5  # seconds between looks at which workers there are
+PATIENCE = 60.0  # seconds in which a worker has to be there
+
+
+@dataclass(eq=False)
+class Work:
+    """A call on its way. group: calls of one group share steps.   payload: what `function` is given.   note:
+    whatever the caller wants to know again."""
+
+    payload: Any
+    group: Hashable = None
+    note: Any = None
+    attempts: int = 0
+
+
+@dataclass(eq=False)
+class Dispatcher:
+    """Runs works on a client's workers. function: payload -> answer, in the worker.   begun: told a work that
+    was handed out first.   ended: told a work and its answer, or None where it was lost and why; may return
+    further works."""
+
+    client: "Client"
+    function: Callable[[Any], Any]
+    begun: Callable[[Work], None]
+    ended: Callable[[Work, Any, str], Iterable[Work]]
+    waiting: dict[Hashable, deque] = field(default_factory=dict)
+    current: dict[str, Hashable] = field(default_factory=dict)  # the group that a worker is at
+    flying: "dict[Future, tuple[Work, str]]" = field(default_factory=dict)
+    done: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
+    number: int = 0
+
+    def add(self, works: Iterable[Work]):
+        for work in works:
+            self.waiting.setdefault(work.group, deque()).append(work)
+
+    def run(self):
+        """Until nothing waits and nothing is at work. Raises ValueError where no worker comes."""
+        seen = time.monotonic()
+        while self.waiting or self.flying:
+            workers = self.workers()
+            seen = time.monotonic() if workers else seen
+            if time.monotonic() - seen > PATIENCE:
+                raise ValueError(
+                    "no worker has joined the scheduler for a minute; start one, then this again"
+                )
+            self.bury(workers)
+            for worker in workers:
+                self.fill(worker)
+            self.collect()
+
+    def workers(self) -> list[str]:
+        """Addresses of those that run. Empty too while the scheduler can't be reached."""
+        if self.client.status != "running":
+            return []
+        return list(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    def fill(self, worker: str):
+        while sum(place == worker for _, place in self.flying.values()) < DEPTH:
+            work = self.next_for(worker)
+            if work is None:
+                return
+            if not work.attempts:
+                self.begun(work)
+            work.attempts += 1
+            self.number += 1
+            key = f"compare-{id(self)}-{self.number}"
+            how = {"key": key, "workers": [worker], "pure": False, "retries": 0}
+            future = self.client.submit(self.function, work.payload, **how)
+            self.flying[future] = work, worker
+            future.add_done_callback(self.done.put)
+
+    def next_for(self, worker: str) -> Work | None:
+        """Of the worker's own group, else of the largest that nobody is at, else of the largest."""
+        if self.current.get(worker) not in self.waiting:
+            self.current.pop(worker, None)
+            taken = set(self.current.values())
+            free = [group for group in self.waiting if group not in taken] or list(self.waiting)
+            if not free:
+                return None
+            self.current[worker] = max(free, key=lambda group: len(self.waiting[group]))
+        group = self.current[worker]
+        work = self.waiting[group].popleft()
+        if not self.waiting[group]:
+            del self.waiting[group]
+        return work
+
+    def collect(self):
+        """Waits for answers, at most LOOK seconds for the first."""
+        timeout = LOOK
+        while True:
+            try:
+                future = self.done.get(timeout=timeout)
+            except queue.Empty:
+                return
+            timeout = 0
+            if future not in self.flying:
+                continue  # its worker was buried before
+            work, _ = self.flying.pop(future)
+            if future.status == "finished":
+                self.add(self.ended(work, future.result(), ""))
+            elif _is_death(future):
+                self.again(work)
+            else:
+                error = future.exception() if future.status == "error" else None
+                self.add(self.ended(work, None, f"it did not start: {error or future.status}"))
+            future.release()
+
+    def bury(self, workers: list[str]):
+        """What was at a worker that is gone goes to another one."""
+        for future, (work, worker) in list(self.flying.items()):
+            if worker not in workers and not future.done():
+                del self.flying[future]
+                future.cancel()
+                self.again(work)
+
+    def again(self, work: Work):
+        if work.attempts > AGAIN:
+            why = (
+                f"the process that ran it ended {work.attempts} times, by hand or for needing too much memory"
+            )
+            self.add(self.ended(work, None, why))
+        else:
+            self.add([work])
+
+
+def _is_death(future) -> bool:
+    from distributed.scheduler import KilledWorker
+
+    return future.status in ("lost", "cancelled") or isinstance(future.exception(), KilledWorker)

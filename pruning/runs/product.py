@@ -1,0 +1,156 @@
+"""A comparison: every combination of what is to be compared, as recipes, and controls beside them."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pruning.criteria import CRITERIA
+from pruning.error_messages import choose
+from pruning.experiment.recipe import Recipe
+from pruning.experiment.recipe_fields import Allocation, Measure, Repair
+
+MOST = 100_000  # recipes of one comparison
+# The controls: what else the same epochs, or the same computation, would have bought.
+NEW_WEIGHTS, NARROW = "new weights", "narrower"
+CONTROLS = {
+    NEW_WEIGHTS: "the same widths, newly initialised, the same epochs",
+    f"{NEW_WEIGHTS}, same compute": "the same widths, newly initialised, as much computation in all",
+    NARROW: "all groups narrower by one share, newly initialised, the same epochs",
+    f"{NARROW}, same compute": "all groups narrower by one share, newly initialised, as much computation",
+}
+BASELINES = ("random", "energy")  # beside the criteria unless controls are none
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of a comparison. fields: what it is, as the table's columns have it.   recipe: None where the
+    fields make none, and `error` says why.   control: of CONTROLS; empty for the recipe itself."""
+
+    fields: dict[str, Any]
+    recipe: Recipe | None
+    control: str = ""
+    error: str = ""
+
+    @property
+    def kind(self) -> str:
+        return "control" if self.control else "recipe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What is compared: the full product of these lists. criteria: names, with options behind a colon and
+    separated by commas, `cpot:temperature=2`.   controls: none or all; None is all where epochs are trained.
+    settings: further fields that every recipe has, such as calibration.
+
+    Raises ValueError in one sentence on names that do not exist, and on more combinations than can be run."""
+
+    models: tuple[str, ...] = ("resnet20",)
+    datasets: tuple[str, ...] = ("scenes",)
+    criteria: tuple[str, ...] = ("l1",)
+    cuts: tuple[float, ...] = (0.5,)
+    measures: tuple[str, ...] = ("macs",)
+    allocations: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ("none",)
+    epochs: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0,)
+    controls: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ("models", "datasets", "criteria", "cuts", "measures", "repairs", "epochs", "seeds"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} names nothing to compare; give one or more")
+        for text in self.criteria:
+            criterion_of(text)
+        for given, literal, what in (
+            (self.measures, Measure, "measure"),
+            (self.allocations, Allocation, "allocation"),
+            (self.repairs, Repair, "repair"),
+        ):
+            for name in given:
+                choose(name, literal.__args__, what)
+        if self.controls is not None:
+            choose(self.controls, ("none", "all"), "choice of controls")
+        if self.size > MOST:
+            raise ValueError(
+                f"these lists make {self.size:,} recipes, more than the {MOST:,} of one comparison; shorten "
+                "a list"
+            )
+
+    @property
+    def with_controls(self) -> bool:
+        return any(self.epochs) if self.controls is None else self.controls == "all"
+
+    @property
+    def every_criterion(self) -> tuple[str, ...]:
+        """Those asked for, and the baselines, which cost little and say most."""
+        if self.controls == "none":
+            return self.criteria
+        asked = {text.partition(":")[0] for text in self.criteria}
+        return (*self.criteria, *(name for name in BASELINES if name not in asked))
+
+    @property
+    def lists(self) -> dict[str, tuple]:
+        return {
+            "model": self.models,
+            "data": self.datasets,
+            "seed": self.seeds,
+            "criterion": self.every_criterion,
+            "allocation": self.allocations or (None,),
+            "measure": self.measures,
+            "cut": self.cuts,
+            "repair": self.repairs,
+            "epochs": self.epochs,
+        }
+
+    @property
+    def size(self) -> int:
+        """How many recipes, without controls."""
+        count = 1
+        for values in self.lists.values():
+            count *= len(dict.fromkeys(values))
+        return count
+
+    def entries(self) -> Iterator[Entry]:
+        """The recipes, those that share most with each other next to each other."""
+        names = list(self.lists)
+        for values in itertools.product(*(dict.fromkeys(values) for values in self.lists.values())):
+            yield self.entry(dict(zip(names, values, strict=True)))
+
+    def entry(self, fields: dict[str, Any]) -> Entry:
+        criterion, options = criterion_of(fields["criterion"])
+        given = fields | {"criterion": criterion, "options": options} | self.settings
+        if given["allocation"] is None:
+            del given["allocation"]
+        try:
+            recipe = Recipe(**given)
+        except ValueError as error:
+            return Entry(fields, None, error=str(error))
+        return Entry(fields | {"allocation": recipe.allocation}, recipe)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Comparison":
+        """Raises ValueError where that is no comparison of this version."""
+        try:
+            given = json.loads(text)
+            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
+        except (TypeError, AttributeError, json.JSONDecodeError):
+            raise ValueError("that is no comparison; give a comparison.json that compare wrote") from None
+
+
+def criterion_of(text: str) -> tuple[str, dict[str, str]]:
+    """cpot:temperature=2,way=maps -> cpot, {temperature: 2, way: maps}. Raises ValueError on unknown ones."""
+    name, _, rest = text.partition(":")
+    known = CRITERIA[choose(name, CRITERIA, "criterion")]
+    options = {}
+    for part in filter(None, rest.split(",")):
+        option, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"{part!r} is no option of {name}; give NAME=VALUE, such as cpot:temperature=2")
+        options[choose(option, known.options, f"option of {name}")] = value
+    return name, options

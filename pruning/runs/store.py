@@ -1,0 +1,286 @@
+"""The store of runs: MLflow tracking, in a SQLite file of one's own or on a team's server.
+
+MLflow's own word of how a run ended can't be relied on: a process that is killed leaves it running for ever.
+So a run is finished when its report was written, last of all, and a run whose process is gone is marked as
+interrupted when the store is opened next. Each process holds a lock on a file of its own while it lives; one
+that can be taken belongs to a process that is gone.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from pruning.experiment.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pruning.experiment.run import Result
+
+EXPERIMENT = "pruning-explorer"
+FOLDER, TEAM = "PRUNING_RUNS", "MLFLOW_TRACKING_URI"
+DATABASE, ARTIFACTS, LOCKS = "runs.db", "artifacts", "processes"
+STATUS, KEY, PROCESS, SECONDS, REASON, KIND = (
+    f"pruning.{name}" for name in ("status", "key", "process", "seconds", "reason", "kind")
+)
+LONGEST = 500  # letters of a parameter or tag
+PAGE = 1000  # runs asked for at once
+ALWAYS = ("model", "data", "criterion", "cut", "allocation", "repair", "seed")
+
+
+def runs_folder() -> Path:
+    """$PRUNING_RUNS, else ~/.pruning-explorer/runs."""
+    return Path(os.environ.get(FOLDER) or Path.home() / ".pruning-explorer" / "runs")
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """A run of the store. status: running, finished, failed, lost or interrupted.   tags, params: texts.
+    metrics: the latest of each."""
+
+    id: str
+    status: str
+    key: str
+    kind: str
+    seconds: float
+    reason: str
+    started: float  # seconds since 1970
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    artifacts: str = ""  # where its files are, as a URI
+
+
+class RunStore:
+    """Runs that are kept. Several processes may write at once.
+
+    folder: of the SQLite store; None is `runs_folder()`, or the server that $MLFLOW_TRACKING_URI names.
+    Raises ValueError in one sentence where it can't be opened."""
+
+    def __init__(self, folder: str | Path | None = None):
+        from filelock import FileLock
+
+        self.uri = os.environ.get(TEAM) if folder is None else None
+        self.folder = Path(folder) if folder is not None else runs_folder()
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("DO_NOT_TRACK", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        _make(self.folder / LOCKS)
+        self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.alive = FileLock(self.folder / LOCKS / self.process)
+        self.alive.acquire()
+        self.writing = FileLock(self.folder / "writing")
+        with self._told_of_store():
+            self.client, self.experiment = self._opened()
+        self.mark_interrupted()
+
+    def _opened(self):
+        """The client, and the experiment's id; the first to come makes the database, and the others wait:
+        those that start at once on one that isn't there break it."""
+        import logging
+
+        from mlflow import MlflowClient
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table that it makes
+        uri = self.uri or f"sqlite:///{(self.folder / DATABASE).resolve()}"
+        with self.writing:
+            client = MlflowClient(uri)
+            known = client.get_experiment_by_name(EXPERIMENT)
+            if known is None:
+                place = None if self.uri else (self.folder / ARTIFACTS).resolve().as_uri()
+                return client, client.create_experiment(EXPERIMENT, artifact_location=place)
+        return client, known.experiment_id
+
+    @contextlib.contextmanager
+    def _told_of_store(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+            raise ValueError(
+                f"the store of runs at {self.uri or self.folder} cannot be used ({reason}); give another "
+                f"folder as {FOLDER}, or a server of this version of MLflow as {TEAM}"
+            ) from error
+
+    # ------------------------------------------------------------------------------------------------ writing
+
+    def begin(self, recipe: Recipe, key: str, kind: str = "recipe", **tags: str) -> str:
+        """Notes that a run is under way; returns its id."""
+        from mlflow.entities import Param
+
+        told = {STATUS: "running", KEY: key, PROCESS: self.process, KIND: kind}
+        told |= {f"pruning.{name}": value for name, value in tags.items()}
+        with self._write():
+            run = self.client.create_run(self.experiment, tags=told, run_name=_name(recipe))
+            params = [Param(name, text) for name, text in _params(recipe).items()]
+            self.client.log_batch(run.info.run_id, params=params)
+        return run.info.run_id
+
+    def finish(
+        self, id: str, folder: str | Path, report: Mapping[str, Any], seconds: float, history: Iterable = ()
+    ):
+        """Keeps a run's files and curves, then that it is finished. folder: what `Result.save` wrote."""
+        from mlflow.entities import RunTag
+
+        with self._write():
+            self.client.log_batch(id, metrics=_metrics(report, history, seconds))
+            with tempfile.TemporaryDirectory(prefix="pruning-run-") as scratch:
+                for file in Path(folder).iterdir():
+                    if file.is_file() and file.name != "report.json":
+                        shutil.copy(file, scratch)
+                self.client.log_artifacts(id, scratch)
+            self.client.log_artifact(id, str(Path(folder) / "report.json"))
+            told = {STATUS: "finished", SECONDS: f"{seconds:.3f}"}
+            self.client.log_batch(id, tags=[RunTag(name, value) for name, value in told.items()])
+            self.client.set_terminated(id, "FINISHED")
+
+    def end(self, id: str, status: str, reason: str):
+        """Notes that a run has no result. status: failed, lost or interrupted."""
+        from mlflow.entities import RunTag
+
+        with self._write():
+            tags = [RunTag(STATUS, status), RunTag(REASON, reason[:LONGEST])]
+            self.client.log_batch(id, tags=tags)
+            self.client.set_terminated(id, "FAILED" if status == "failed" else "KILLED")
+
+    def keep(self, result: "Result", folder: str | Path, seconds: float, key: str = "", **tags: str) -> str:
+        """A whole run at once, after it has ended. Returns its id."""
+        from pruning.runs.run_key import run_key
+
+        id = self.begin(result.recipe, key or run_key(result.recipe), **tags)
+        history = (*result.gate_history, *result.history)
+        self.finish(id, folder, result.report, seconds, history)
+        return id
+
+    def mark_interrupted(self) -> int:
+        """Runs whose process is gone are marked as interrupted; returns how many."""
+        from filelock import FileLock, Timeout
+
+        gone: dict[str, bool] = {}
+        found = [run for run in self.runs(f"tags.`{STATUS}` = 'running'")]
+        for run in found:
+            process = run.tags.get(PROCESS, "")
+            place = self.folder / LOCKS / process
+            if process == self.process or (self.uri and not place.exists()):  # or of another machine
+                continue
+            if process not in gone:
+                try:
+                    FileLock(place).acquire(timeout=0).lock.release()
+                    gone[process] = True
+                    place.unlink(missing_ok=True)
+                except Timeout:
+                    gone[process] = False
+            if gone[process]:
+                self.end(run.id, "interrupted", "its process ended before the run did")
+        return sum(gone.get(run.tags.get(PROCESS, ""), False) for run in found)
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[None]:
+        """One process writes at a time; a server looks after that itself."""
+        with contextlib.nullcontext() if self.uri else self.writing:
+            yield
+
+    # ------------------------------------------------------------------------------------------------ reading
+
+    def runs(self, query: str = "", most: int | None = None) -> Iterator[KeptRun]:
+        """The newest first. query: as MLflow's `search_runs` takes it."""
+        token, left = None, most
+        while left is None or left > 0:
+            page = self.client.search_runs(
+                [self.experiment],
+                query,
+                max_results=min(PAGE, left or PAGE),
+                order_by=["attributes.start_time DESC"],
+                page_token=token,
+            )
+            for run in page:
+                yield _kept(run)
+            token, left = page.token, None if left is None else left - len(page)
+            if not token:
+                return
+
+    def finished(self, key: str) -> KeptRun | None:
+        """The newest finished run of these numbers."""
+        return next(self.runs(f"tags.`{KEY}` = '{key}' and tags.`{STATUS}` = 'finished'", most=1), None)
+
+    def all_finished(self) -> dict[str, KeptRun]:
+        """{key: the newest finished run}."""
+        found: dict[str, KeptRun] = {}
+        for run in self.runs(f"tags.`{STATUS}` = 'finished'"):
+            found.setdefault(run.key, run)
+        return found
+
+    def fetch(self, run: KeptRun, name: str, folder: str | Path | None = None) -> Path:
+        """One file of a run, such as report.json; `name` "" is all of them, as a folder. Of a store on this
+        machine it is the store's own file, unless a folder is given."""
+        own = Path(url2pathname(urlparse(run.artifacts).path))
+        if not self.uri and folder is None and own.exists():
+            return own / name
+        place = str(folder) if folder is not None else None
+        return Path(self.client.download_artifacts(run.id, name, place))
+
+    def close(self):
+        self.alive.release()
+        (self.folder / LOCKS / self.process).unlink(missing_ok=True)
+
+
+def _make(folder: Path):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{secrets.token_hex(4)}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"the store of runs at {folder.parent} cannot be written ({error.strerror}); give another folder "
+            f"as {FOLDER}"
+        ) from error
+
+
+def _name(recipe: Recipe) -> str:
+    return f"{recipe.model} {recipe.data.rpartition('/')[2][:60]} {recipe.criterion} {recipe.cut:g}"
+
+
+def _params(recipe: Recipe) -> dict[str, str]:
+    """What differs from the defaults, and what everybody looks for."""
+    told = {name: getattr(recipe, name) for name in ALWAYS} | recipe.differences()
+    told |= {f"option.{name}": value for name, value in told.pop("options").items()}
+    return {name: str(value)[:LONGEST] for name, value in told.items()}
+
+
+def _metrics(report: Mapping[str, Any], history: Iterable[Mapping], seconds: float) -> list:
+    from mlflow.entities import Metric
+
+    now = int(1000 * time.time())
+    values = {stage: value for stage, value in report["values"].items() if value is not None}
+    for name in ("macs", "parameters", "bytes", "latency_ms"):
+        values |= {f"{name}_{stage}": report[name][stage] for stage in ("baseline", "final")}
+    metrics = [Metric(name, float(value), now, 0) for name, value in (values | {"seconds": seconds}).items()]
+    for step, row in enumerate(history, start=1):
+        numbers = {name: value for name, value in row.items() if isinstance(value, float)}
+        metrics += [Metric(name.replace(" ", "_"), value, now, step) for name, value in numbers.items()]
+    return metrics[:1000]
+
+
+def _kept(run) -> KeptRun:
+    tags = run.data.tags
+    return KeptRun(
+        run.info.run_id,
+        tags.get(STATUS, "unknown"),
+        tags.get(KEY, ""),
+        tags.get(KIND, "recipe"),
+        float(tags.get(SECONDS, "nan")),
+        tags.get(REASON, ""),
+        run.info.start_time / 1000,
+        run.data.params,
+        run.data.metrics,
+        tags,
+        run.info.artifact_uri,
+    )

@@ -25,7 +25,7 @@ ORDER = (
     ),
     *("cost", "statistics", "surgery", "optimizers"),
     *("latency", "reconstruction", "attribution", "criteria", "allocation", "train", "gates", "search"),
-    *("quantize", "export", "experiment", "inspection", "wall", "shipped", "jobs"),
+    *("quantize", "export", "experiment", "inspection", "comparison_statistics", "wall", "shipped", "jobs"),
     *("listing", "flags", "runs", "figures", "ui", "bench", "__main__"),
 )
 ABOVE_ALL = {

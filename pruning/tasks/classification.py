@@ -58,6 +58,9 @@ class Classification(Task):
     def value(self, statistics: Statistics, labels: np.ndarray) -> float:
         return int(self.right(statistics, labels).sum()) / len(labels)
 
+    def per_item(self, statistics: Statistics, labels: np.ndarray) -> np.ndarray:
+        return self.right(statistics, labels).astype(float)
+
     def right(self, statistics: Statistics, labels: np.ndarray) -> np.ndarray:
         return statistics["classes"] == labels
 

@@ -4,6 +4,7 @@ them, and what its targets mean where methods ask for classes."""
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -32,6 +33,19 @@ class Metric:
     def in_words(self, value: float) -> str:
         """94.4 %, or 0.0123 and the unit."""
         return f"{100 * value:.1f} %" if self.unit == "share" else f"{value:.4g} {self.unit}".strip()
+
+    def numbers(self, *values: float) -> list[str]:
+        """Differences as numbers alone, all with as many decimals as tell the largest to two digits; shares
+        in points (hundredths of 1), with one decimal at least."""
+        shown = [100 * value if self.unit == "share" else value for value in values]
+        largest = max((abs(value) for value in shown), default=0) or 1.0
+        decimals = max(1 if self.unit == "share" else 0, 1 - floor(log10(largest)))
+        return [f"{value:.{decimals}f}" for value in shown]
+
+    @property
+    def step(self) -> str:
+        """What differences are counted in: points, or the metric's unit."""
+        return "points" if self.unit == "share" else self.unit
 
 
 class Task(ABC):
@@ -83,6 +97,11 @@ class Task(ABC):
     @abstractmethod
     def value(self, statistics: Statistics, labels: np.ndarray) -> float:
         """The metric over all items."""
+
+    def per_item(self, statistics: Statistics, labels: np.ndarray) -> np.ndarray | None:
+        """[N] numbers whose mean is the metric; None where it is no mean over items: comparisons then leave
+        out items and ask `value` again."""
+        return None
 
     def right(self, statistics: Statistics, labels: np.ndarray) -> np.ndarray:
         """[N] bool: which items are right. Raises ValueError where the task knows no right and wrong."""

@@ -93,9 +93,7 @@ def run(
     clock = Clock(watch)
     watch = clock.left
     loaded, messages = loaded_by(recipe, clock, state, watch, shared)
-    beside = {FILE: loaded.table.to_json()} if loaded.table else {}
-    saved = Saved(state, loaded.recipe.to_json(), beside) if state is not None else None
-    stages = Stages(loaded, watch, shared)
+    saved, stages = _state_of(state, loaded), Stages(loaded, watch, shared)
     prepared = _gated if recipe.trained else _scored
     whole, plan, gates = prepared(loaded, stages, clock, messages, watch, saved)
     watch("plan", 1, 1, macs=plan.macs, macs_before=plan.macs_before)
@@ -116,6 +114,11 @@ def run(
     more = (gates.gated.trace, tuple(gates.gated.history)) if gates else (None, ())
     told = (report, stages.predictions(), tuple(history), codes)
     return Result(loaded.recipe, small, plan, *told, *more, loaded.table)
+
+
+def _state_of(state: str | Path | None, loaded: Loaded) -> Saved | None:
+    beside = {FILE: loaded.table.to_json()} if loaded.table else {}
+    return Saved(state, loaded.recipe.to_json(), beside) if state is not None else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,7 @@
 """`python -m pruning compare`: its flags, and what it says before, while and after it runs."""
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,27 +26,42 @@ def one(kind: Any, text: str, name: str | None = None) -> Any:
     return Annotated[kind | None, Parameter(name=name, help=text, negative="")]
 
 
-@flags_of(FIELDS, options=False)
-def compare(
-    *,
-    models: several(str, "Networks. [default: resnet20]") = None,
-    datasets: several(str, "Data sets. [default: scenes]") = None,
-    criteria: several(
+# What is multiplied: {name: (type, help)}.
+LISTS = {
+    "models": (str, "Networks. [default: resnet20]"),
+    "datasets": (str, "Data sets. [default: scenes]"),
+    "criteria": (
         str,
         "Criteria, options behind a colon: cpot:temperature=2. "
         f"{' and '.join(BASELINES)} are added unless controls are none. [default: l1]",
-    ) = None,
-    cuts: several(float, "Pruning ratios. [default: 0.5]") = None,
-    measures: several(str, "What a pruning ratio counts. [default: macs]") = None,
-    allocations: several(str, "Allocations. [default: uniform; gates with gdp]") = None,
-    repairs: several(str, "Repairs. [default: none]") = None,
-    epochs: several(int, "Epochs of fine-tuning. [default: 0]") = None,
-    seeds: several(int, "Seeds. [default: 0]") = None,
-    controls: one(
-        Literal["none", "all"],
-        "Beside each recipe: its widths newly initialised, and a uniformly narrower network, with the same "
-        "epochs and with the same computation. [default: all where epochs are trained]",
-    ) = None,
+    ),
+    "cuts": (float, "Pruning ratios. [default: 0.5]"),
+    "measures": (str, "What a pruning ratio counts. [default: macs]"),
+    "allocations": (str, "Allocations. [default: uniform; gates with gdp]"),
+    "repairs": (str, "Repairs. [default: none]"),
+    "epochs": (int, "Epochs of fine-tuning. [default: 0]"),
+    "seeds": (int, "Seeds. [default: 0]"),
+}
+CONTROLS_HELP = (
+    "Beside each recipe: its widths newly initialised, and a uniformly narrower network, with the same "
+    "epochs and with the same computation. [default: all where epochs are trained]"
+)
+
+
+def lists_of(command: Callable) -> Callable:
+    """Gives a command a flag for each of LISTS; it gets them as keyword arguments."""
+    own = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    how = {"kind": inspect.Parameter.KEYWORD_ONLY, "default": None}
+    lists = [inspect.Parameter(name, annotation=several(*told), **how) for name, told in LISTS.items()]
+    command.__signature__ = inspect.Signature([*lists, *own])  # type: ignore[attr-defined]
+    return command
+
+
+@flags_of(FIELDS, options=False)
+@lists_of
+def compare(
+    *,
+    controls: one(Literal["none", "all"], CONTROLS_HELP) = None,
     out: Annotated[Path, Parameter(help="Folder to write: results.csv, comparison.json.")],
     scheduler: one(str, "Address of a Dask scheduler. [default: processes on this machine]") = None,
     tls_ca: one(Path, "TLS: file of the authority.") = None,
@@ -61,37 +78,28 @@ def compare(
     from pruning.runs.compare import foresee, must_be_same
     from pruning.runs.store import RunStore
 
-    lists = {"models": models, "datasets": datasets, "criteria": criteria, "cuts": cuts}
-    lists |= {
-        "measures": measures,
-        "allocations": allocations,
-        "repairs": repairs,
-        "epochs": epochs,
-        "seeds": seeds,
-    }
-    asked = {name: values for name, values in (lists | {"controls": controls}).items() if values is not None}
-    comparison = Comparison(**asked, settings=settings(given))
-    keys = Keys(tls_ca, tls_cert, tls_key)
+    lists = {name: given.pop(name) for name in LISTS if name in given}
+    comparison = Comparison(**lists, controls=controls, settings=settings(given))
+    how = {"scheduler": scheduler, "keys": Keys(tls_ca, tls_cert, tls_key), "again": bool(again)}
     writable(out, folder=True)
     must_be_same(out, comparison)
     store = RunStore()
     try:
         if dry_run:
-            print(in_words(foresee(comparison, store, seconds_of)))
-            return
+            return print(in_words(foresee(comparison, store, seconds_of)))
         with Bars() as watch:
-            how = {"scheduler": scheduler, "keys": keys, "again": bool(again), "store": store}
-            done = run_comparison(comparison, out, **how, watch=watch)
+            done = run_comparison(comparison, out, **how, store=store, watch=watch)
+        print(f"{rows_in_words(done)} in {out / 'results.csv'}; runs kept in {store.uri or store.folder}")
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"stopped; the same command goes on, and {out} keeps what has ended"
-        ) from None
+        raise KeyboardInterrupt(f"stopped; the same command goes on with what {out} lacks") from None
     finally:
         store.close()
+
+
+def rows_in_words(done) -> str:
     counts = {"from the store": done.known, "run": done.finished, "failed": done.failed, "lost": done.lost}
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "none"
-    place = store.uri or store.folder
-    print(f"{plural(done.rows, 'row')} ({told}) in {out / 'results.csv'}; runs kept in {place}")
+    return f"{plural(done.rows, 'row')} ({told})"
 
 
 def settings(given: dict[str, Any]) -> dict[str, Any]:

@@ -164,13 +164,13 @@ class _Running:
         how = {"kind": wanted.entry.kind, "control": wanted.entry.control, "comparison": self.out.name}
         self.ids[wanted.key] = self.store.begin(wanted.entry.recipe, wanted.key, **how)
 
-    def ended(self, work: Work, answer: Answer | None, why: str) -> list[Work]:
+    def ended(self, work: Work, answer: Answer | None, status: str, why: str) -> list[Work]:
         """Keeps what came of a work, adds its rows, and returns what can be done only now."""
         wanted: Wanted = work.note
         id = self.ids.pop(wanted.key)
         waiting = self.same.pop(wanted.key)
         if answer is None or answer.status != "finished":
-            status, error = ("lost", why) if answer is None else ("failed", answer.error)
+            status, error = (status, why) if answer is None else ("failed", answer.error)
             self.store.end(id, status, error)
             for one in waiting:
                 self.add(one, status, error=error, seconds=answer.seconds if answer else "")

@@ -62,19 +62,10 @@ def run_control(
     small = new_weights(cut(loaded.model, plan), recipe.seed)
     stages.evaluate("cut", small)
     epochs = epochs_of(recipe, control, loaded.data)
+    how = {"epochs": epochs, "batch_size": recipe.batch_size, "seed": recipe.seed, "device": recipe.device}
+    how |= {"normalization": loaded.model.origin.normalization, "watch": told}
     with clock.stage("tune"):
-        history = fit(
-            small,
-            loaded.data,
-            epochs=epochs,
-            lr=LEARNING_RATE,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            normalization=loaded.model.origin.normalization,
-            device=recipe.device,
-            watch=told,
-            schedule="one-cycle",
-        )
+        history = fit(small, loaded.data, lr=LEARNING_RATE, schedule="one-cycle", **how)
     stages.evaluate("tuned", small)
     told.begin("time")
     report = report_of(loaded, small, plan, stages, clock, None, messages, told)

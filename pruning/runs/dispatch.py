@@ -6,12 +6,15 @@ again, at most twice; then it is lost. Which worker does what is decided here an
 would spread calls that share a network's statistics over all processes.
 """
 
+import pickle
 import queue
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from pruning.error_messages import first_line
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -35,14 +38,14 @@ class Work:
 
 @dataclass(eq=False)
 class Dispatcher:
-    """Runs works on a client's workers. function: payload -> answer, in the worker.   begun: told a work that
-    was handed out first.   ended: told a work and its answer, or None where it was lost and why; may return
-    further works."""
+    """Runs works on a client's workers. function: payload -> answer, in the worker.   begun: told a work when
+    it is handed out first.   ended: told a work and its answer, or None with a status, failed or lost, and
+    the reason; returns works that can be done only now."""
 
     client: "Client"
     function: Callable[[Any], Any]
     begun: Callable[[Work], None]
-    ended: Callable[[Work, Any, str], Iterable[Work]]
+    ended: Callable[[Work, Any, str, str], Iterable[Work]]
     waiting: dict[Hashable, deque] = field(default_factory=dict)
     current: dict[str, Hashable] = field(default_factory=dict)  # the group that a worker is at
     flying: "dict[Future, tuple[Work, str]]" = field(default_factory=dict)
@@ -85,7 +88,8 @@ class Dispatcher:
             self.number += 1
             key = f"compare-{id(self)}-{self.number}"
             how = {"key": key, "workers": [worker], "pure": False, "retries": 0}
-            future = self.client.submit(self.function, work.payload, **how)
+            call = pickle.dumps((self.function, work.payload))
+            future = self.client.submit(_caller(), call, **how)
             self.flying[future] = work, worker
             future.add_done_callback(self.done.put)
 
@@ -117,12 +121,12 @@ class Dispatcher:
                 continue  # its worker was buried before
             work, _ = self.flying.pop(future)
             if future.status == "finished":
-                self.add(self.ended(work, future.result(), ""))
+                self.add(self.ended(work, future.result(), "finished", ""))
             elif _is_death(future):
                 self.again(work)
             else:
-                error = future.exception() if future.status == "error" else None
-                self.add(self.ended(work, None, f"it did not start: {error or future.status}"))
+                why = first_line(future.exception())
+                self.add(self.ended(work, None, "failed", f"the worker could not begin it: {why}"))
             future.release()
 
     def bury(self, workers: list[str]):
@@ -138,9 +142,22 @@ class Dispatcher:
             why = (
                 f"the process that ran it ended {work.attempts} times, by hand or for needing too much memory"
             )
-            self.add(self.ended(work, None, why))
+            self.add(self.ended(work, None, "lost", why))
         else:
             self.add([work])
+
+
+def _caller() -> Callable[[bytes], Any]:
+    """A function that Dask hands on as it is, since it can't be imported by name: a scheduler of somebody
+    else's needs nothing of this package, only its workers do."""
+
+    def call(given: bytes):
+        import pickle
+
+        function, payload = pickle.loads(given)
+        return function(payload)
+
+    return call
 
 
 def _is_death(future) -> bool:

@@ -200,6 +200,21 @@ def test_many_levels_of_nothing_make_no_share():
     assert found["sum_of_squares"][0] / found["sum_of_squares"].sum() > 0.15 and found["share"][0] < 0.1
 
 
+def test_what_the_images_make_of_a_choice_is_not_its_share():
+    told, corrected = [], []
+    for number in range(8):  # six methods that are equally good, under three seeds
+        random = np.random.default_rng(number)
+        items = (
+            answers(random, np.full(6, 0.9), np.zeros(6), seeds=3, items=400).reshape(18, -1).astype(float)
+        )
+        table = pd.DataFrame(
+            {"method": np.repeat(range(6), 3), "seed": [0, 1, 2] * 6, "value": items.mean(1)}
+        )
+        told.append(shares_of_variance(table, ["method"], "value")["share"][0])
+        corrected.append(shares_of_variance(table, ["method"], "value", items=items)["share"][0])
+    assert np.mean(told) > 0.15 and np.mean(corrected) < 0.1
+
+
 def test_items_give_an_interval_where_there_is_one_seed(right):
     items = right[:, 0].astype(float)
     table = pd.DataFrame({"method": list("AABBCC"), "repair": [0, 1] * 3, "value": items.mean(1)})

@@ -3,8 +3,12 @@
 Sums of squares of type II: a factor is judged beside all terms that do not contain it, a pair of factors
 beside all other terms, so that no order matters, and in a balanced table they are the textbook's. Type III
 would judge a factor beside its own interactions, which depends on how levels are coded and where cells are
-empty. A factor of many levels makes sums of squares of noise alone; so a share is corrected for that:
-(sum of squares - degrees of freedom x mean square of the rest) / total, epsilon squared (Kelley 1935).
+empty.
+
+A factor of many levels makes sums of squares of noise alone. So what noise is expected to make is taken off:
+degrees of freedom x mean square of the rest (epsilon squared, Kelley 1935). The images are noise too, and the
+same for all seeds: a criterion that happens to suit them looks better under every seed. Where values of the
+items are given, what they make of each term is estimated by the jackknife, and counts for the rest as well.
 """
 
 from collections.abc import Sequence
@@ -54,10 +58,15 @@ def shares_of_variance(
     values = table[value].to_numpy(float)
     if np.ptp(values) == 0:
         raise ValueError(f"all values of {value} are equal: there is no variance to share out")
+    if items is not None and not np.allclose(items.mean(1), values):
+        raise ValueError(f"the items' means are not the column {value}")
     design = _design(table, list(factors))
     sums, freedom = _sums(design, values[:, None])
-    shares = _shares(sums, freedom)[:, 0]
-    half = _half_widths(design, values, _seeds(table, seed), items)
+    without = None if items is None else _without_items(items)
+    shares = _shares(sums, freedom, None if without is None else _made_by_items(design, without))[:, 0]
+    terms = np.maximum(shares[:-2], 0)
+    shares = np.array([*terms, 1 - terms.sum() - shares[-1], shares[-1]])
+    half = _half_widths(design, values, _seeds(table, seed), without)
     return _told(design, shares, half, sums, freedom)
 
 
@@ -123,13 +132,18 @@ def _sums(design: Design, values: np.ndarray, rows: np.ndarray | slice = slice(N
     return np.array([*sums, left, shared, total]), np.array([*freedom, len(columns) - rank])
 
 
-def _shares(sums: np.ndarray, freedom: np.ndarray, *, clipped: bool = True) -> np.ndarray:
-    """[terms + 2, B]: of the terms, the rest, and what is not told apart; they add up to 1."""
+def _shares(sums: np.ndarray, freedom: np.ndarray, by_items: np.ndarray | None = None) -> np.ndarray:
+    """[terms + 2, B]: of the terms, the rest, and what is not told apart; they add up to 1. Of the terms,
+    what noise makes is taken off, so that they may be below 0.
+
+    by_items: [terms + 1, 1], what the images make of the sums of squares of the terms and of the rest."""
     *of_terms, left, shared, total = sums
-    noise = left / freedom[-1] if freedom[-1] else np.zeros_like(left)
+    steps, remaining = freedom[:-1, None], max(freedom[-1], 1)
+    noise = steps * left / remaining
+    if by_items is not None:  # the rest holds some of it already
+        noise = noise + np.maximum(by_items[:-1] - steps * by_items[-1] / remaining, 0)
     total = np.where(total > 0, total, 1)
-    shares = (np.array(of_terms) - freedom[:-1, None] * noise) / total
-    shares = np.maximum(shares, 0) if clipped else shares
+    shares = (np.array(of_terms) - noise) / total
     apart = shared / total
     return np.array([*shares, 1 - shares.sum(0) - apart, apart])
 
@@ -138,18 +152,32 @@ def _seeds(table: pd.DataFrame, seed: str) -> np.ndarray | None:
     return table[seed].to_numpy() if seed in table and table[seed].nunique() > 1 else None
 
 
-def _half_widths(design: Design, values, seeds, items) -> np.ndarray:
+def _without_items(items: np.ndarray) -> np.ndarray:
+    """[rows, G], the values without each of G random groups of items."""
+    count, whole = items.shape[1], items.sum(1)
+    groups = np.array_split(np.random.default_rng(0).permutation(count), min(GROUPS, count))
+    values = [(whole - items[:, group].sum(1)) / (count - len(group)) for group in groups]
+    return np.stack(values, axis=1)
+
+
+def _made_by_items(design: Design, without: np.ndarray) -> np.ndarray:
+    """[terms + 1, 1]: what of the sums of squares of the terms and of the rest comes from which images there
+    are, by the jackknife; sums of squares of a linear statistic are its variance."""
+    groups = without.shape[1]
+    sums, _ = _sums(design, without - without.mean(1, keepdims=True))
+    return (groups - 1) / groups * sums[:-2].sum(1, keepdims=True)
+
+
+def _half_widths(design: Design, values, seeds, without) -> np.ndarray:
     """[terms + 2], from the jackknife over seeds and over groups of items, whose variances add up; the t
     quantile has the degrees of freedom that both have together (Satterthwaite 1946)."""
     parts = []
     if seeds is not None:
-        without = []
-        for each in np.unique(seeds):
-            sums, freedom = _sums(design, values[:, None], seeds != each)
-            without.append(_shares(sums, freedom, clipped=False)[:, 0])
-        parts.append(_jackknife(np.array(without)))
-    if items is not None:
-        parts.append(_jackknife(_without_items(design, items)))
+        rows = [seeds != each for each in np.unique(seeds)]
+        left = [_shares(*_sums(design, values[:, None], of))[:, 0] for of in rows]
+        parts.append(_jackknife(np.array(left)))
+    if without is not None:
+        parts.append(_jackknife(_shares(*_sums(design, without)).T))
     if not parts:
         return np.full(len(design.terms) + 2, np.nan)
     variance = sum(of for of, _ in parts)
@@ -161,13 +189,3 @@ def _jackknife(without: np.ndarray) -> tuple[np.ndarray, int]:
     """[G, terms] of estimates without one part each -> variances [terms], degrees of freedom."""
     count = len(without)
     return (count - 1) * without.var(0), count - 1
-
-
-def _without_items(design: Design, items: np.ndarray) -> np.ndarray:
-    """[G, terms + 2], shares without each of G random groups of items."""
-    count = items.shape[1]
-    groups = np.array_split(np.random.default_rng(0).permutation(count), min(GROUPS, count))
-    whole = items.sum(1)
-    values = [(whole - items[:, group].sum(1)) / (count - len(group)) for group in groups]
-    sums, freedom = _sums(design, np.stack(values, axis=1))
-    return _shares(sums, freedom, clipped=False).T

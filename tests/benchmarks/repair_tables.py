@@ -1,7 +1,9 @@
 """The tables of docs/repair.md, from what `tests.benchmarks.repair` has measured; writes the document."""
 
 import numpy as np
+import pandas as pd
 
+from pruning.comparison_statistics import shares_of_variance
 from pruning.criteria import SCORED
 from pruning.tasks import paired_difference
 from tests.benchmarks import repair, repair_cost, repair_peers, repair_tune
@@ -123,27 +125,13 @@ def factors_tables(place: str) -> list[str]:
 
 
 def parts_of_variance(told: dict[tuple[str, str, str], list[dict]]) -> dict[str, float]:
-    """Sums of squares of main effects and of pairs over the total; the rest is of all three together."""
-    axes = [list(dict.fromkeys(key[axis] for key in told)) for axis in range(3)]
-    means = np.array(
-        [
-            [[np.mean([np.mean(of["hits"]) for of in told[(c, a, r)]]) for r in axes[2]] for a in axes[1]]
-            for c in axes[0]
-        ]
-    )
-    names, whole = ("criterion", "allocation", "repair"), ((means - means.mean()) ** 2).sum()
-    effects = {}
-    for axis, name in enumerate(names):
-        others = tuple(k for k in range(3) if k != axis)
-        effects[name] = means.mean(axis=others, keepdims=True) - means.mean()
-    for first, second in ((0, 1), (0, 2), (1, 2)):
-        (other,) = {0, 1, 2} - {first, second}
-        pair = means.mean(axis=other, keepdims=True) - means.mean()
-        effects[f"{names[first]} x {names[second]}"] = pair - effects[names[first]] - effects[names[second]]
-    shares = {
-        name: float((np.broadcast_to(of, means.shape) ** 2).sum() / whole) for name, of in effects.items()
-    }
-    return shares | {"rest": 1 - sum(shares.values())}
+    """Sums of squares of main effects and of pairs over the total, of means over seeds; the rest is of all
+    three together."""
+    names = ["criterion", "allocation", "repair"]
+    rows = [[*key, np.mean([np.mean(of["hits"]) for of in rows])] for key, rows in told.items()]
+    found = shares_of_variance(pd.DataFrame(rows, columns=[*names, "accuracy"]), names, "accuracy")
+    sums = found.set_index("term")["sum_of_squares"]
+    return (sums / sums.sum()).to_dict()
 
 
 # ----------------------------------------------------------------------------------------------- the others

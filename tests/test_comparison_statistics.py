@@ -118,6 +118,17 @@ def test_seeds_that_not_all_have_are_left_out_pair_by_pair(right):
     assert family.table()["seeds"].to_list() == [3, 4, 3] and family.seeds["B"] == 3
     gap = right[0, [0, 2, 3]].mean() - right[1, [0, 2, 3]].mean()
     assert family.table()["difference"][0] == pytest.approx(gap)
+
+
+def test_what_cannot_be_compared_is_refused_in_a_sentence(right):
+    results, labels = right_to_statistics(right[:3], NAMES)
+    one = {"estimates": np.ones(4)}
+    for results_, labels_, said in (
+        ({"A": [one]}, np.ones(4), "two results"),
+        ({"A": [one], "B": [{"estimates": np.full(4, np.nan)}]}, np.ones(4), "of 'B' is not a number"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            compared(results_, labels_, MeanBrightness())
     with pytest.raises(ValueError, match="no seed in common"):
         compared({"A": {0: results["A"][0]}, "B": {1: results["B"][1]}}, labels, DEFAULT)
     with pytest.raises(ValueError, match="items"):

@@ -63,11 +63,6 @@ class Family:
         """What the intervals are, and what they do not hold for: to be told once beside the sentences."""
         return notes(self)
 
-    def better(self, label: str, other: str) -> bool:
-        """Whether a result's value is strictly better than another's."""
-        gap = self.values[label] - self.values[other]
-        return gap > 0 if self.metric.direction == "higher" else gap < 0
-
 
 def compared(results: Results, labels: np.ndarray, task: Task, against: str | None = None) -> Family:
     """Compares every pair of results, or all with one of them, on the same items under the same seeds.
@@ -75,11 +70,13 @@ def compared(results: Results, labels: np.ndarray, task: Task, against: str | No
     results: {label: statistics of every seed}, as `Task.statistics` gives them; {seed: statistics} where not
     all have the same seeds: a pair is compared on those that both have.   labels: the items' targets.
     against: the label of the baseline.
-    Raises ValueError with fewer than two results, with a label that is not among them, where two results have
-    no seed in common, and where items are not the same in number.
+    Raises ValueError with fewer than two results or two items, with a label that is not among them, where two
+    results have no seed in common, where items are not the same in number, and where a result's metric is no
+    number.
     """
-    if len(results) < 2:
-        raise ValueError(f"a comparison needs two results or more, not {len(results)}")
+    if len(results) < 2 or len(labels) < 2:
+        given = f"{len(results)} and {len(labels)}"
+        raise ValueError(f"a comparison needs two results and two items or more, not {given}")
     if against is not None and against not in results:
         raise ValueError(f"{against!r} is not among the results; there are {', '.join(results)}")
     by_seed = {label: dict(_numbered(of)) for label, of in results.items()}
@@ -88,6 +85,9 @@ def compared(results: Results, labels: np.ndarray, task: Task, against: str | No
     values = [
         {seed: values_of_items(task, each, labels) for seed, each in of.items()} for of in by_seed.values()
     ]
+    for label, of in zip(results, values, strict=True):
+        if not all(np.isfinite(each).all() for each in of.values()):
+            raise ValueError(f"the {task.metric.name} of {label!r} is not a number")
     rows = _rows(list(results), mean_squares(values), len(labels), task.metric, against)
     means = {
         label: float(np.mean([each.mean() for each in of.values()]))

@@ -21,7 +21,7 @@ def _lead(row: dict[str, Any], family: "Family") -> str:
     """1.4 points (95 %: 0.3 to 2.5): the size of a lead, whichever direction is better."""
     ends = sorted(abs(row[name]) for name in ("low_all", "high_all"))
     size, low, high = family.metric.numbers(abs(row["difference"]), *ends)
-    interval = f"{low} to {high}" if ends[0] > 0 else f"above 0, up to {high}"
+    interval = f"{low} to {high}" if float(low) > 0 else f"above 0, up to {high}"
     return f"{_counted(size, family)} (95 %: {interval})"
 
 
@@ -64,11 +64,7 @@ def _rounded(count: float) -> str:
 
 def leader_in_words(family: "Family") -> str:
     """The best result, whom it leads by how much, and from whom no difference is shown."""
-    best = next(
-        label
-        for label in family.values
-        if not any(family.better(other, label) for other in family.values if other != label)
-    )
+    best = _best(family)
     rows = [row for row in family.rows.to_dict("records") if best in (row["a"], row["b"])]
     if family.against is not None and best != family.against:
         return _of_baseline(family, best, rows[0])
@@ -82,6 +78,16 @@ def leader_in_words(family: "Family") -> str:
     if len(led) > 1:
         told += f", and {_some([_other(row, best) for row in led[1:]])} by more"
     return f"{told}." if not level else f"{told}; {_level(level)}."
+
+
+def _best(family: "Family") -> str:
+    """The best value of those whom nobody is shown to lead: with seeds that not all have, a mean over more of
+    them may be better than one that leads on those that both have."""
+    rows = family.rows.to_dict("records")
+    behind = {_other(row, _ahead(row)) for row in rows if _ahead(row) is not None}
+    names = [label for label in family.values if label not in behind] or list(family.values)
+    pick = max if family.metric.direction == "higher" else min
+    return pick(names, key=family.values.__getitem__)
 
 
 def _of_baseline(family: "Family", best: str, row: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +21,7 @@ from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import in_one_line
 from pruning.flags import STATE, as_flags, flags_of, recipe_of, recipe_of_run, writable
-from pruning.inspection.sensitivity import SHARES
+from pruning.measuring_commands import SCORES_FIELDS, oracle, sensitivity
 from pruning.models import WrongWeights
 from pruning.progress import Paused
 from pruning.progress_bars import Bars
@@ -37,11 +38,7 @@ app = App(
     suppress_keyboard_interrupt=False,  # main says what is left of the work
 )
 
-SCORES_FIELDS = (
-    "model data checkpoint normalize size subtask criterion groups calibration seed device threads".split()
-)
 TRAINING_FIELDS = "cut measure protect max_cut_per_group min_channels epochs lr batch_size".split()
-ORACLE_FIELDS = "model data checkpoint normalize size subtask cut calibration seed device threads".split()
 TRAIN_FIELDS = "model data size batch_size seed device threads".split()
 
 
@@ -127,14 +124,31 @@ def run(
         Path | None,
         Parameter(help="The --out folder of a run that was stopped while it trained, to continue there."),
     ] = None,
+    keep: Annotated[
+        bool, Parameter(help="Keep the run in the store; one that it has is not repeated.")
+    ] = False,
+    again: Annotated[bool, Parameter(help="With --keep: run it also where the store has it.")] = False,
     **given,
 ):
     """Scores, plans, cuts, repairs, fine-tunes and evaluates, as a recipe says."""
-    from pruning.experiment.loading import use_threads
-    from pruning.experiment.run import run as run_recipe
+    from pruning.runs import keeping
 
     asked, out = recipe_of_run(out, recipe, resume, given)
     writable(out, folder=True)
+    if keep and not again and (report := keeping.taken_from_store(asked, out)):
+        return print(f"{in_one_line(report)}; from the store of runs (--again repeats it), saved in {out}")
+    start = time.perf_counter()
+    result = run_to_end(asked, out)
+    if keep:
+        keeping.keep(asked, result, out, time.perf_counter() - start)
+    print(f"{in_one_line(result.report)}; saved in {out}")
+
+
+def run_to_end(asked: Recipe, out: Path):
+    """Runs a recipe and saves what came of it; stopped, it says how to go on."""
+    from pruning.experiment.loading import use_threads
+    from pruning.experiment.run import run as run_recipe
+
     use_threads(asked)
     state = out / STATE
     try:
@@ -144,66 +158,7 @@ def run(
         left = f"continue with: run --resume {out}" if state.exists() else "nothing was written"
         raise KeyboardInterrupt(f"stopped; {left}") from None
     result.save(out)
-    print(f"{in_one_line(result.report)}; saved in {out}")
-
-
-@app.command
-@flags_of(ORACLE_FIELDS, options=False)
-def oracle(
-    *,
-    group: Annotated[str, Parameter(help="The channel group to measure, such as layer1.0.conv1.")],
-    out: Annotated[Path, Parameter(help="The CSV file to write: one row per channel.")],
-    **given,
-):
-    """Measures what removing each channel of a group costs, and how well each criterion predicted it."""
-    from pruning.experiment.loading import use_threads
-    from pruning.inspection.oracle import measure_oracle
-
-    recipe = recipe_of(given)
-    writable(out, folder=False)
-    use_threads(recipe)
-    with Bars(recipe.device) as watch:
-        found = measure_oracle(recipe, group, watch)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    found.channels.to_csv(out, index=False)
-    for message in found.messages:
-        print(message, file=sys.stderr)
-    best = "the best possible choice" if found.exhaustive else "the best choice found"
-    judged = (
-        f"{row.criterion} {row.foresight:.2f} / {row.regret:.4f}" for row in found.criteria.itertuples()
-    )
-    print(
-        f"{group}: {found.removed} of {len(found.channels)} channels, {found.images:,} hold-out images; "
-        f"{best} costs {found.best:.4f} nats; rank correlation / regret of {', '.join(judged)}; "
-        f"computed on {recipe.device}; saved in {out}"
-    )
-
-
-@app.command
-@flags_of(SCORES_FIELDS)
-def sensitivity(
-    *,
-    out: Annotated[Path, Parameter(help="The CSV file to write: one row per group and pruning ratio.")],
-    shares: Annotated[
-        tuple[float, ...],
-        Parameter(help="Pruning ratios to try on each group.", consume_multiple=True, negative=""),
-    ] = SHARES,
-    **given,
-):
-    """Measures the accuracy lost by cutting each channel group alone, as cut and after reconstruction."""
-    from pruning.experiment.loading import use_threads
-    from pruning.inspection import sensitivity as one_by_one
-
-    recipe = recipe_of(given)
-    writable(out, folder=False)
-    use_threads(recipe)
-    with Bars(recipe.device) as watch:
-        found = one_by_one.sensitivity(recipe, shares, watch)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    found.to_csv(out, index=False)
-    for message in found.attrs["messages"]:
-        print(message, file=sys.stderr)
-    print(f"{one_by_one.in_one_line(found)}; computed on {recipe.device}; saved in {out}")
+    return result
 
 
 @app.command
@@ -247,7 +202,8 @@ def train(
     )
 
 
-app.command(bench)
+for measuring in (oracle, sensitivity, bench):
+    app.command(measuring)
 app.command(compare)
 
 

@@ -1,6 +1,7 @@
 """Plain functions that tests hand to the workers: importable there, and free of torch."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -54,3 +55,23 @@ def values(*, watch):
     import numpy as np
 
     watch("tune", np.int64(1), 2, loss=np.float32(0.5), right=np.int64(7), message="half")
+
+
+# ---------------------------------------------------------------------- for the workers of a comparison
+
+
+def whose(payload) -> int:
+    """Which process answers, after a moment."""
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def kill_worker(payload: tuple[str, int]) -> str:
+    """Ends its own process the first `times` times that it is called; each leaves a letter in the file."""
+    note, times = payload
+    path = Path(note)
+    begun = len(path.read_text()) if path.exists() else 0
+    if times and begun < times:
+        path.write_text("x" * (begun + 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return note

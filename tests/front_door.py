@@ -40,7 +40,7 @@ def forked(*words, env: dict[str, str] | None = None, cwd: Path = REPOSITORY) ->
     And torchvision, which on its first import makes an empty folder for torch's compiler beside our files.
     """
     context = multiprocessing.get_context("forkserver")
-    modules = ["__main__", "experiment.run", "listing", "models.small_images"]
+    modules = ["__main__", "experiment.run", "listing", "models.vgg_mobilenet"]
     context.set_forkserver_preload([f"pruning.{module}" for module in modules])
     with tempfile.TemporaryDirectory() as told:
         outputs = [Path(told, name) for name in ("out", "err")]

@@ -26,7 +26,7 @@ ORDER = (
     *("cost", "statistics", "surgery", "optimizers"),
     *("latency", "reconstruction", "attribution", "criteria", "allocation", "train", "gates", "search"),
     *("quantize", "export", "experiment", "inspection", "comparison_statistics", "wall", "shipped", "jobs"),
-    *("listing", "flags", "runs", "figures", "ui", "bench", "__main__"),
+    *("listing", "flags", "runs", "figures", "ui", "bench", "measuring_commands", "__main__"),
 )
 ABOVE_ALL = {
     "jobs",

@@ -11,6 +11,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 DEPTH = 2  # calls at a worker: one at work, one that waits
 AGAIN = 2  # times that a call is handed out once more
 LOOK = 0.5  # seconds between looks at which workers there are
+HANDED_OVER = 2.0  # seconds for an answer, before its worker is looked after
 PATIENCE = 60.0  # seconds in which a worker has to be there
 
 
@@ -34,6 +36,7 @@ class Work:
     group: Hashable = None
     note: Any = None
     attempts: int = 0
+    handed_out: bool = False
 
 
 @dataclass(eq=False)
@@ -82,7 +85,8 @@ class Dispatcher:
             work = self.next_for(worker)
             if work is None:
                 return
-            if not work.attempts:
+            if not work.handed_out:
+                work.handed_out = True
                 self.begun(work)
             work.attempts += 1
             self.number += 1
@@ -95,7 +99,7 @@ class Dispatcher:
 
     def next_for(self, worker: str) -> Work | None:
         """Of the worker's own group, else of the largest that nobody is at, else of the largest."""
-        if self.current.get(worker) not in self.waiting:
+        if worker not in self.current or self.current[worker] not in self.waiting:
             self.current.pop(worker, None)
             taken = set(self.current.values())
             free = [group for group in self.waiting if group not in taken] or list(self.waiting)
@@ -119,23 +123,49 @@ class Dispatcher:
             timeout = 0
             if future not in self.flying:
                 continue  # its worker was buried before
-            work, _ = self.flying.pop(future)
+            if _is_death(future):
+                self.bury_worker(self.flying[future][1])
+                continue
             if future.status == "finished":
-                self.add(self.ended(work, future.result(), "finished", ""))
-            elif _is_death(future):
-                self.again(work)
+                answer = self.fetched(future)
+                if answer is None:
+                    self.bury_worker(self.flying[future][1])
+                    continue
+                self.add(self.ended(self.flying.pop(future)[0], answer, "finished", ""))
             else:
+                work, _ = self.flying.pop(future)
                 why = first_line(future.exception())
                 self.add(self.ended(work, None, "failed", f"the worker could not begin it: {why}"))
             future.release()
 
+    def fetched(self, future: "Future") -> Any:
+        """The answer; None where the worker that holds it ended before it was handed over. Dask would wait
+        for that worker for ever."""
+        worker = self.flying[future][1]
+        while True:
+            try:
+                return future.result(timeout=HANDED_OVER)
+            except (TimeoutError, CancelledError):
+                if worker not in self.workers():
+                    return None
+
     def bury(self, workers: list[str]):
-        """What was at a worker that is gone goes to another one."""
-        for future, (work, worker) in list(self.flying.items()):
-            if worker not in workers and not future.done():
-                del self.flying[future]
-                future.cancel()
-                self.again(work)
+        """What was at workers that are gone goes to others."""
+        for worker in {worker for _, worker in self.flying.values()} - set(workers):
+            self.bury_worker(worker)
+
+    def bury_worker(self, worker: str):
+        """Of the calls at a worker that has ended the first was at work, and may be why; the others only
+        waited."""
+        there = [future for future, (_, place) in self.flying.items() if place == worker]
+        works = [self.flying.pop(future)[0] for future in there]
+        for future in there:
+            future.cancel()
+        for work in works[1:]:
+            work.attempts -= 1
+            self.add([work])
+        if works:
+            self.again(works[0])
 
     def again(self, work: Work):
         if work.attempts > AGAIN:

@@ -15,14 +15,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from pruning.experiment.recipe import Recipe
-
-if TYPE_CHECKING:
-    from pruning.experiment.run import Result
 
 EXPERIMENT = "pruning-explorer"
 FOLDER, TEAM = "PRUNING_RUNS", "MLFLOW_TRACKING_URI"
@@ -149,15 +146,6 @@ class RunStore:
             tags = [RunTag(STATUS, status), RunTag(REASON, reason[:LONGEST])]
             self.client.log_batch(id, tags=tags)
             self.client.set_terminated(id, "FAILED" if status == "failed" else "KILLED")
-
-    def keep(self, result: "Result", folder: str | Path, seconds: float, key: str = "", **tags: str) -> str:
-        """A whole run at once, after it has ended. Returns its id."""
-        from pruning.runs.run_key import run_key
-
-        id = self.begin(result.recipe, key or run_key(result.recipe), **tags)
-        history = (*result.gate_history, *result.history)
-        self.finish(id, folder, result.report, seconds, history)
-        return id
 
     def mark_interrupted(self) -> int:
         """Runs whose process is gone are marked as interrupted; returns how many."""

@@ -4,8 +4,8 @@ import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
 from pruning.figures import gate_agreement as figures
-from pruning.inspection.prediction_changes import run_and_report
 from pruning.jobs import Job
+from pruning.runs.keeping import run_report_and_keep
 from pruning.ui import charts, jobs, state
 from pruning.ui.gates import live_charts, training_job
 from pruning.ui.prune import run_job as cutting
@@ -62,7 +62,7 @@ def start(first: Job):
     if jobs.lacks_file(recipe):
         return
     words = f"{first.title}, seed {st.session_state['second seed']}"
-    job = jobs.start(run_and_report, recipe, jobs.workers().results_folder(), title=words)
+    job = jobs.start(run_report_and_keep, recipe, jobs.workers().results_folder(), title=words)
     state.look_at(second=job.id)
 
 

@@ -8,8 +8,8 @@ from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.figures.training import TUNING
 from pruning.gates.gate_trace import GateTrace
-from pruning.inspection.prediction_changes import run_and_report
 from pruning.jobs import Job
+from pruning.runs.keeping import run_report_and_keep
 from pruning.terms import percent
 from pruning.train import Saved
 from pruning.ui import criterion_switch, duration, jobs, state
@@ -168,7 +168,7 @@ def resume(job: Job):
         return
     folder = jobs.workers().results_folder()
     shutil.copytree(job.folder / "state", folder / "state")
-    new = jobs.start(run_and_report, job.arguments[0], folder, title=job.title, after=job.id)
+    new = jobs.start(run_report_and_keep, job.arguments[0], folder, title=job.title, after=job.id)
     state.look_at(**{"second" if state.looking_at("second") == job.id else "job": new.id})
 
 

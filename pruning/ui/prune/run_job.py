@@ -11,8 +11,8 @@ from pruning.experiment.duration import LEFT, about
 from pruning.figures import training
 from pruning.figures.method_style import QUIET
 from pruning.figures.tradeoff import stage_points
-from pruning.inspection.prediction_changes import run_and_report
 from pruning.jobs import Event, Job
+from pruning.runs.keeping import run_report_and_keep
 from pruning.terms import percent
 from pruning.ui import display_names, duration, jobs, preview_cache, state
 from pruning.ui.page_messages import in_page_words
@@ -45,7 +45,7 @@ def start():
     """A click's callback: the job is on its way, and in the link, before the page is drawn again."""
     recipe = state.recipe_now()
     words = f"{display_names.subject(recipe)}: {result.settings(recipe)}"
-    job = jobs.start(run_and_report, recipe, jobs.workers().results_folder(), title=words)
+    job = jobs.start(run_report_and_keep, recipe, jobs.workers().results_folder(), title=words)
     state.look_at(job=job.id)
 
 

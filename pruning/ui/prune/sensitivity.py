@@ -33,7 +33,7 @@ def panel(recipe: Recipe):
 
 
 def ask(recipe: Recipe, **how) -> preview_cache.Answer:
-    """experiment.sensitivity's table; does not wait."""
+    """inspection.sensitivity's table; does not wait."""
     more = {"key": preview_cache.digest(recipe, (*preview_cache.SCORING, "groups"))}
     alone = recipe.but(cut=0.5, repair="none", epochs=0, distill=False)
     return preview_cache.ask(sensitivity, alone, (0.0, *SHARES), title="Sensitivity", **more, **how)

@@ -1,0 +1,64 @@
+"""Runs of the command line and of the app in the store: kept when they end, and offered when they are asked
+for again."""
+
+import logging
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from pruning.experiment.recipe import Recipe
+from pruning.experiment.report import load_report
+from pruning.experiment.run import Result
+from pruning.inspection.prediction_changes import RunReport, run_and_report
+from pruning.progress import Watch, silent
+from pruning.runs.run_key import run_key
+from pruning.runs.store import RunStore
+
+log = logging.getLogger(__name__)
+
+
+def taken_from_store(recipe: Recipe, out: Path) -> dict | None:
+    """The report of a finished run of these very numbers, its files copied to `out`; None where there is
+    none."""
+    store = RunStore()
+    try:
+        found = store.finished(run_key(recipe))
+        if found is None:
+            return None
+        shutil.copytree(store.fetch(found, ""), out, dirs_exist_ok=True)
+        return load_report(out)
+    finally:
+        store.close()
+
+
+def keep(recipe: Recipe, result: Result, out: Path, seconds: float) -> None:
+    """Keeps a run that was saved into `out`. recipe: as it was asked for."""
+    store = RunStore()
+    try:
+        id = store.begin(recipe, run_key(recipe))
+        store.finish(id, out, result.report, seconds, (*result.gate_history, *result.history))
+    finally:
+        store.close()
+
+
+def run_report_and_keep(recipe: Recipe, folder: str, watch: Watch = silent) -> RunReport:
+    """`run_and_report`, and the run kept in the store. A store that can't be used costs no result: a message
+    says so."""
+    start = time.perf_counter()
+    found = run_and_report(recipe, folder, watch)
+    seconds = time.perf_counter() - start
+    try:
+        store = RunStore()
+        try:
+            id = store.begin(recipe, run_key(recipe))
+            rows = [*found.gate_history.to_dict("records"), *found.history.to_dict("records")]
+            store.finish(id, folder, found.report, seconds, rows)
+        finally:
+            store.close()
+    except Exception as error:
+        log.warning("a run was not kept", exc_info=True)
+        told = f"This run was not kept: {error}."
+        report = {**found.report, "messages": [*found.report["messages"], told]}
+        return replace(found, report=report)
+    return found

@@ -155,17 +155,20 @@ class Dispatcher:
             self.bury_worker(worker)
 
     def bury_worker(self, worker: str):
-        """Of the calls at a worker that has ended the first was at work, and may be why; the others only
-        waited."""
+        """Of the calls at a worker that has ended the first that was not done was at work, and may be why;
+        the others waited, or their answers are gone with it."""
         there = [future for future, (_, place) in self.flying.items() if place == worker]
+        done = [future.status == "finished" for future in there]
         works = [self.flying.pop(future)[0] for future in there]
+        blamed = next((work for work, ended in zip(works, done, strict=True) if not ended), None)
         for future in there:
             future.cancel()
-        for work in works[1:]:
-            work.attempts -= 1
-            self.add([work])
-        if works:
-            self.again(works[0])
+        for work in works:
+            if work is blamed:
+                self.again(work)
+            else:
+                work.attempts -= 1
+                self.add([work])
 
     def again(self, work: Work):
         if work.attempts > AGAIN:

@@ -17,7 +17,7 @@ os.environ["PRUNING_TIMING_SECONDS"] = "0.3"  # every run ends with timing; 25 p
 
 LONG = ("test_ui_", "test_bench", "test_checkpoints", "test_command_line", "test_device", "test_experiment")
 LONG += ("test_gates", "test_gdp", "test_oracle", "test_readme", "test_repair", "test_sensitivity")
-LONG += ("test_shipped", "test_walk", "test_wall")
+LONG += ("test_compare", "test_runs", "test_shipped", "test_walk", "test_wall")
 
 
 def pytest_configure(config):

@@ -9,7 +9,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,9 +55,11 @@ def save(
         (made / "plan.json").write_text(plan.to_json())
         (made / "recipe.json").write_text(recipe_json)
         (made / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-        np.savez_compressed(made / "predictions.npz", **predictions)
+        arrays: dict[str, Any] = dict(predictions)
+        np.savez_compressed(made / "predictions.npz", **arrays)
         if gates is not None:
-            np.savez_compressed(made / "gates.npz", **traced(gates))
+            arrays = traced(gates)
+            np.savez_compressed(made / "gates.npz", **arrays)
         if latency is not None:
             (made / FILE).write_text(latency.to_json())
         for file in sorted(made.iterdir()):
@@ -65,7 +67,7 @@ def save(
     return folder
 
 
-def traced(gates: "GateTrace") -> dict[str, np.ndarray]:
+def traced(gates: "GateTrace") -> dict[str, Any]:
     """What stands in gates.npz: groups, sizes, steps, steps_per_epoch and scaled as in GateTrace, and an
     array for each column of its rows."""
     named = {"groups": np.array(gates.groups), "sizes": np.array(gates.sizes), "scaled": gates.scaled}

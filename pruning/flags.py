@@ -47,7 +47,7 @@ def flags_of(names: Iterable[str] | None = None, *, options: bool = True) -> Cal
             return command(*words, **{name: value for name, value in given.items() if value is not None})
 
         typed.__name__, typed.__doc__ = command.__name__, command.__doc__
-        typed.__signature__ = inspect.Signature([*own, *parameters])
+        typed.__signature__ = inspect.Signature([*own, *parameters])  # type: ignore[attr-defined] # cyclopts reads it
         return typed
 
     return decorate
@@ -64,7 +64,7 @@ def _flag(name: str, kind: Any, text: str) -> inspect.Parameter:
 
 
 def _help(field: dataclasses.Field) -> str:
-    shown = {(): "", None: ""}.get(field.default, f" [default: {field.default}]")
+    shown = "" if field.default in ((), None) else f" [default: {field.default}]"
     return " ".join(filter(None, (field.metadata["help"], field.metadata["typed"]))) + shown
 
 
@@ -104,7 +104,7 @@ def recipe_of(given: dict[str, Any], base: Recipe | None = None) -> Recipe:
     if "cut_group" in told:
         told["cut_group"] = shares(told["cut_group"])
     if base is None:
-        return Recipe(**told, options=options)
+        return Recipe(**told, options=options)  # type: ignore[arg-type] # made a tuple there
     kept = dict(base.options) if given.get("criterion", base.criterion) == base.criterion else {}
     return base.but(**told, options=kept | options)
 

@@ -113,8 +113,8 @@ def as_table(rows: list[dict]) -> str:
         return columns(rows)
     cut = [{head: row[name] for name, head in GROUPS.items()} for row in rows if row["fixed"] is None]
     stays = [f"  {row['name']}: {row['fixed']}" for row in rows if row["fixed"] is not None]
-    parts = [columns(cut)] if cut else ["no channel group can be cut"]
-    return "\n\n".join([*parts, *(["\n".join(["cannot be cut:", *stays])] if stays else [])])
+    first = [columns(cut)] if cut else ["no channel group can be cut"]
+    return "\n\n".join([*first, *(["\n".join(["cannot be cut:", *stays])] if stays else [])])
 
 
 def _ungrouped(rows: list[dict]) -> str:

@@ -3,6 +3,7 @@
 import copy
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ class _Following:
         self.lists: list[list[torch.Tensor]] = []  # parameters in the orders in which optimizers hold them
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.smaller, self.by_tensor = dict(small.named_parameters()), plan.by_tensor
-        self.seen: dict[int, object] = {
+        self.seen: dict[int, Any] = {
             id(parameter): self.smaller[name] for name, parameter in model.named_parameters()
         }
         modules = dict(small.named_modules())
@@ -134,7 +135,7 @@ class _Following:
         if id(value) in self.seen:
             return self.seen[id(value)]
         if isinstance(value, dict) and any(id(key) in self.names for key in value):
-            found = copy.copy(value)
+            found: Any = copy.copy(value)
             found.clear()
             for key, part in value.items():
                 mine = id(key) in self.names

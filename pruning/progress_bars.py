@@ -27,7 +27,8 @@ class Bars:
     device: by name, told to a person who watches before the first bar."""
 
     def __init__(self, device: str = ""):
-        self.bar, self.key = None, None
+        self.bar: tqdm | None = None
+        self.key: tuple | None = None
         watched = sys.stderr.isatty()
         self.told = f"computing on {in_words(device)}" if watched and device else ""
         self.pace = {"delay": 1.0 if watched else 3.0, "mininterval": 0.2 if watched else 1.0}

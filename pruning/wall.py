@@ -6,6 +6,7 @@ with the project (`pruning.shipped`); the app computes others live.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def _raw_and_repaired(found, plan, recipe: Recipe, watch: Watch) -> list:
     if plan.macs == plan.macs_before:
         return [found.model]
     raw, repaired = cut(found.model, plan), cut(found.model, plan)
-    images = {"calibration": recipe.calibration, "seed": recipe.seed}
+    images: dict[str, Any] = {"calibration": recipe.calibration, "seed": recipe.seed}
     repair(repaired, plan, found.model, found.data, how=REPAIR, watch=watch, **images)
     return [raw, repaired]
 

@@ -1,6 +1,6 @@
 """What each group may lose, and what losing costs: the bounds inside which channels are shared out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,7 @@ class Cost:
     """The measure as a function of how many channels each group loses. steady: it falls with every channel;
     measured time does not, it falls in steps, and may rise between them."""
 
-    of: object
+    of: Callable[[np.ndarray], float]
     whole: float
     steady: bool = True
 
@@ -101,8 +101,8 @@ def cost_of(structure: Structure, measure: str, limits: Limits, latency: Latency
             "latency=pruning.latency_table(graph)"
         )
     if latency is not None:
-        form = latency.form(structure)
-        return Cost(lambda lost: form(limits.sizes - lost), form(limits.sizes), steady=False)
+        timed = latency.form(structure)
+        return Cost(lambda lost: timed(limits.sizes - lost), timed(limits.sizes), steady=False)
     if measure == "channels":
         counted = np.zeros(len(limits.sizes), bool)
         counted[limits.open] = True

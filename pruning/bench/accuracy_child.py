@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -94,7 +95,7 @@ def ours(request: dict, say: Say):
 def errors_of_inner(loaded: Loaded, scores):
     """The error curves of these scores, which all cuts share."""
     groups = [g for g, group in enumerate(loaded.graph.structure.groups) if group.inner]
-    how = {"seed": loaded.recipe.seed, "calibration": loaded.recipe.calibration}
+    how: dict[str, Any] = {"seed": loaded.recipe.seed, "calibration": loaded.recipe.calibration}
     return errors_of(loaded.graph, scores, loaded.data, groups, **how)
 
 

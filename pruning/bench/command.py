@@ -25,7 +25,7 @@ def one(kind: type, text: str) -> Any:
 def several(kind: type, text: str) -> Any:
     """A flag that takes several words."""
     parameter = Parameter(help=text, consume_multiple=True, negative="")
-    return Annotated[tuple[kind, ...] | None, parameter]  # type: ignore[valid-type]
+    return Annotated[tuple[kind, ...] | None, parameter]
 
 
 @flags_of(FIELDS, options=False)
@@ -50,14 +50,16 @@ def bench(
 ):
     """Times and memory of a cut, ours beside Torch-Pruning's, on networks of torchvision: minutes. With
     --accuracy: what is left of one network, ours beside Torch-Pruning's, before any training."""
-    timing = said(networks=networks, repeats=repeats)
-    judging = said(cuts=cuts, seeds=seeds, criteria=criteria, widths=widths, match_steps=match_steps)
+    timing: dict[str, Any] = said(networks=networks, repeats=repeats)
+    judging: dict[str, Any] = said(
+        cuts=cuts, seeds=seeds, criteria=criteria, widths=widths, match_steps=match_steps
+    )
     must_fit(bool(accuracy), timing, judging | given)
     if json_file is not None:
         writable(json_file, folder=False, flag="--json")
     show = accuracy_table if accuracy else table
     with Bars() as watch:
-        how = {"watch": watch, "tell": above(show.in_one_line)}
+        how: dict[str, Any] = {"watch": watch, "tell": above(show.in_one_line)}
         found = measure_accuracy(recipe_of(given), **judging, **how) if accuracy else measure(**timing, **how)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ A side that takes over {seconds:g} s or {gigabytes:g} GB in the fresh process is
 
 def as_table(found: dict) -> str:
     """`measure`'s figures with a legend, numbers in columns; a side without figures says why in its row."""
-    rows = [HEAD]
+    rows: list[tuple[str, ...]] = [HEAD]
     for row in found["networks"]:
         rows += lines_of(row, found["versions"])
     widths = [max(len(row[c]) for row in rows if len(row) == len(HEAD)) for c in range(len(HEAD))]

@@ -157,7 +157,7 @@ def _glu(tracer: TensorIds, output, input, dim=-1):
     tracer.put(output, value)
 
 
-_OWN = {
+_OWN: dict[str, Callable[..., None]] = {
     "pad": _pad,
     "glu": _glu,
     "stack": _stack,

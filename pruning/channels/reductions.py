@@ -32,9 +32,9 @@ def lie(trace: Trace, ids: torch.Tensor, dims: list[int]) -> str:
     rows = _rows(ids, dims)
     if rows is None:
         return PLACES
-    together = trace.classes()[torch.unique(rows, dim=0).numpy()]
+    together: np.ndarray = trace.classes()[torch.unique(rows, dim=0).numpy()]
     makers = np.searchsorted(trace.first, together, side="right")
-    return STACK if (_different(together) <= _different(makers)).all() else CHANNELS
+    return STACK if (_different(together) <= _different(makers)).all() else CHANNELS  # type: ignore[arg-type] # indexed by an array, so one
 
 
 def only_places(trace: Trace, ids: torch.Tensor, dims: list[int]) -> bool:

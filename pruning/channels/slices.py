@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ def _skeleton(model: nn.Module, memo: dict[int, object]) -> nn.Module:
 
     As copy.deepcopy makes it, but for numbers, names and empty dictionaries, which most of a module is.
     """
-    plain = [module for module in model.modules() if _ordinary(type(module)) and id(module) not in memo]
+    plain = [module for module in model.modules() if _ordinary(type(module)) and id(module) not in memo]  # type: ignore[arg-type] # a class hashes
     for module in plain:
         memo[id(module)] = object.__new__(type(module))
     for module in plain:
@@ -55,7 +56,7 @@ def _skeleton(model: nn.Module, memo: dict[int, object]) -> nn.Module:
 
 
 def _copied(value, memo: dict[int, object]):
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _IMMUTABLE or (kind is tuple and all(type(part) is int for part in value)):
         return value
     if kind in (dict, OrderedDict, set) and not value:

@@ -1,6 +1,8 @@
 """The bookkeeping of a traced pass: which channel ids every tensor carries, and what is known of where it
 came from. What operations do to the ids is in layers, layout, reductions, operations and in-place writes."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -19,7 +21,7 @@ class TensorIds:
     def __init__(self, model: nn.Module, example: tuple | dict):
         super().__init__()
         self.trace, self.batch = Trace(), batch_of(example)
-        self.given = next((t for t in flat(example) if isinstance(t, torch.Tensor)), None)
+        self.given: Any = next((t for t in flat(example) if isinstance(t, torch.Tensor)), None)
         self.unbatched: bool | None = None  # not known before the first convolution
         self.ids, self.made = WeakTensorKeyDictionary(), WeakTensorKeyDictionary()
         self.asked = WeakTensorKeyDictionary()  # answers to a question of all channels, with what it was of
@@ -31,7 +33,7 @@ class TensorIds:
         self.training = False  # whether a copy now runs in training mode, for heads that run only there
         self.adopt(model)
 
-    def adopt(self, model: nn.Module):
+    def adopt(self, model: nn.Module) -> None:
         """Takes a network's tensors for what their names say; a copy's are then the same as the network's."""
         for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
             self.owners.setdefault(id(tensor), (name, tensor))
@@ -83,7 +85,7 @@ class TensorIds:
         own = self.owners.values()
         return [name for name, t in own if t.untyped_storage().data_ptr() == memory.data_ptr()]
 
-    def settle_batch(self, input: torch.Tensor, weight: torch.Tensor):
+    def settle_batch(self, input: torch.Tensor, weight: torch.Tensor) -> None:
         """At the first convolution: whether the example is one image without a batch dimension."""
         if self.unbatched is None:
             alone = self.given is not None and self.given.dim() == weight.dim() - 1
@@ -108,7 +110,7 @@ class TensorIds:
         self.ids[tensor] = ids.expand(tensor.shape)
         return self.ids[tensor]
 
-    def blind(self):
+    def blind(self) -> None:
         """A tensor came from where no operation was seen: nothing that is alive may be cut."""
         why = f"a tensor in {self.where()} came from outside PyTorch's operations, and cannot be followed"
         for ids in list(self.ids.values()):
@@ -127,10 +129,10 @@ class TensorIds:
             self.trace.unite(highest[:, None], rows, TIE)
         return highest.expand(size).clone()
 
-    def leave(self, *_) -> None:
+    def leave(self, *_: Any) -> None:
         self.stack.pop()
 
-    def slot(self, tensor: torch.Tensor | None, dimension: int, ids: torch.Tensor):
+    def slot(self, tensor: torch.Tensor | None, dimension: int, ids: torch.Tensor) -> None:
         """Notes that `ids` index a dimension of a parameter; one that is computed from others cannot follow a
         cut."""
         if tensor is None:
@@ -145,7 +147,7 @@ class TensorIds:
         else:
             slots[dimension] = ids.numpy()
 
-    def bare(self, ids: torch.Tensor):
+    def bare(self, ids: torch.Tensor) -> None:
         """Notes what a norm without tensors runs on, where it states how many channels these are."""
         width, stated = self.widths.get(self.stack[-1], ("", 0))
         if stated == len(ids):

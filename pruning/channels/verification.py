@@ -81,7 +81,8 @@ class _Search:
         self.seen: set[int] = set()
         self.left_out: list[str] = []
         self.plans = self.passes = 0
-        self.start, self.forward = _now(), None
+        self.start = _now()
+        self.forward: float | None = None
         tensors = (part for part in tree_leaves(self.example) if isinstance(part, torch.Tensor))
         self.device = next(tensors).device
         if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):

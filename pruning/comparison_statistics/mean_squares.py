@@ -1,6 +1,6 @@
 """Where the differences of two results come from: seeds, items, and what is of neither alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,12 +59,13 @@ def pseudo_values(task: Task, statistics: Mapping[str, np.ndarray], labels: np.n
     return task.value(statistics, labels) + (len(groups) - 1) * (left.mean() - left)
 
 
-def mean_squares(values: list[Mapping[int, np.ndarray]]) -> Pairs:
+def mean_squares(values: Sequence[Mapping[int, np.ndarray]]) -> Pairs:
     """values: of every result, {seed: [N] values of the same items}. A pair is compared on the seeds that
     both have; raises ValueError where there is none."""
     first, second = np.triu_indices(len(values), 1)
     shared = [
-        tuple(seed for seed in values[a] if seed in values[b]) for a, b in zip(first, second, strict=True)
+        tuple(seed for seed in values[int(a)] if seed in values[int(b)])
+        for a, b in zip(first, second, strict=True)
     ]
     if not all(shared):
         where = shared.index(())

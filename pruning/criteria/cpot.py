@@ -16,7 +16,10 @@ from pruning.criteria import transport
 from pruning.criteria.registry import criterion
 from pruning.statistics import LayerStatistics, MeanMaps, PooledFeatures
 
-NEEDS = {"activations": (PooledFeatures(side="readers"),), "maps": (MeanMaps(),)}
+NEEDS: dict[str, tuple[PooledFeatures | MeanMaps, ...]] = {
+    "activations": (PooledFeatures(side="readers"),),
+    "maps": (MeanMaps(),),
+}
 UNITS = {
     "filters": "transport distance to the barycenter",
     "weights": "transport distance, in weights",

@@ -15,11 +15,12 @@ from pruning.criteria.registry import criterion
 from pruning.statistics import DualDiscriminant, DualShare, LayerStatistics, PooledFeatures
 
 RHO = {"taylor": 0.1, "exact": 1e-4}
-SIDES = {"before": "writers", "after": "readers"}
+Side = Literal["writers", "readers"]
+SIDES: dict[str, Side] = {"before": "writers", "after": "readers"}
 INTERPOLATED = 0.99  # of DI / (K - 1): above, the features fit any labels, and shuffled ones rank alike
 
 
-def _side(options) -> str:
+def _side(options) -> Side:
     return SIDES[options["where"]]
 
 

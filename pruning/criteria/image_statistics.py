@@ -2,6 +2,7 @@
 them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class ImageStatistics:
 
         asked = [need for need in needs if isinstance(need, Attribution)]
         removals = [need for need in needs if isinstance(need, RemovalErrors)]
-        how = {"groups": wanted, "images": len(drawn), "watch": watch}
+        how: dict[str, Any] = {"groups": wanted, "images": len(drawn), "watch": watch}
         found = collect(
             graph.model,
             graph.structure,
@@ -61,8 +62,8 @@ class ImageStatistics:
             from pruning.attribution import attributions
 
             found |= attributions(graph.model, graph.structure, need, drawn.batches, **how)
-        for need in removals:
+        for removal in removals:
             from pruning.reconstruction.error_curves import removal_errors
 
-            found |= removal_errors(graph.model, graph.structure, need, drawn, groups=wanted, watch=watch)
+            found |= removal_errors(graph.model, graph.structure, removal, drawn, groups=wanted, watch=watch)
         return found

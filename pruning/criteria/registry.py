@@ -131,7 +131,8 @@ def criterion(
         options = _options(score) | ({"labels": LABELS} if uses_labels else {})
         for option, others in only_with.items():
             options[option] = replace(options[option], only_with=tuple(others.items()))
-        units, sides = (given if callable(given) else _always(given) for given in (unit, side))
+        units = unit if callable(unit) else _always(unit)
+        sides = side if callable(side) else _always(side)
         how = (columns, combine, again, options, uses_labels, resolve, trained, by_loss)
         CRITERIA[name] = Criterion(name, score, meaning, units, sides, needs, *how)
         return score
@@ -139,7 +140,7 @@ def criterion(
     return register
 
 
-def _always(value: str) -> Callable[[Mapping[str, Any]], str]:
+def _always(value: Any) -> Callable[[Mapping[str, Any]], Any]:
     return lambda options: value
 
 
@@ -175,10 +176,10 @@ def resolve_options(name: str, given: Mapping[str, Any]) -> tuple[tuple[str, Any
             choose(option, options, f"recipe field or option of {name}") if options else _none(option, name)
     told = {key: given.get(key, option.default) for key, option in options.items()}
     read = {key: value if value is None else options[key].read(value) for key, value in told.items()}
-    for option in options.values():
-        if read[option.name] != option.default and not option.counts(read):
-            asked = " and ".join(f"{other}={value}" for other, value in option.only_with)
-            raise ValueError(f"{option.name} does something with {asked} only; leave it out here")
+    for own in options.values():
+        if read[own.name] != own.default and not own.counts(read):
+            asked = " and ".join(f"{other}={value}" for other, value in own.only_with)
+            raise ValueError(f"{own.name} does something with {asked} only; leave it out here")
     return tuple(sorted(CRITERIA[name].resolve(read).items()))
 
 

@@ -79,8 +79,8 @@ def score_all(
             drawn = images.draw(shuffled, learning)
             with blaming_weights(graph.model):
                 found = images.collect(graph, needs, wanted, drawn, watch)
-        for chosen in mine:
-            scores[chosen] = _scores(graph, chosen, found, images, wanted, seed, watch)
+        for asked in mine:
+            scores[asked] = _scores(graph, asked, found, images, wanted, seed, watch)
     return scores
 
 

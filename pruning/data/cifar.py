@@ -39,8 +39,8 @@ def download(name: str, torchvision_name: str) -> Dataset:
             f"{name} is downloaded when first used, and that failed ({first_line(error)}); "
             "go online once, or give scenes, digits or a path"
         ) from None
-    parts = (Split(part.data, np.array(part.targets, dtype=np.int64)) for part in (train, test))
-    return assemble(name, *parts, tuple(train.classes), flips=True)
+    known, held = (Split(part.data, np.array(part.targets, dtype=np.int64)) for part in (train, test))
+    return assemble(name, known, held, tuple(train.classes), flips=True)
 
 
 @contextmanager

@@ -109,8 +109,8 @@ class Dataset:
             for key, parted in self.extras.items()
         }
         digest = hashlib.sha256(f"{self.digest} {wanted}".encode()).hexdigest()
-        names = tuple(self.classes[number] for number in wanted)
-        return replace(self, **parts, classes=names, digest=digest, extras=extras)
+        kept = tuple(self.classes[number] for number in wanted)
+        return replace(self, **parts, classes=kept, digest=digest, extras=extras)
 
     @property
     def normalised(self) -> bool:
@@ -140,7 +140,7 @@ def assemble(
     else:
         must_be_several(name, numbers, classes)
     kept, held = split_off(numbers, HOLDOUT_SHARE, HOLDOUT_SEED)
-    parts = {"train": train.take(kept), "holdout": train.take(held), "test": test}
+    parts: dict[str, Any] = {"train": train.take(kept), "holdout": train.take(held), "test": test}
     more = {
         key: {"train": parted["train"][kept], "holdout": parted["train"][held], "test": parted["test"]}
         for key, parted in (extras or {}).items()

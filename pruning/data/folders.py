@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -70,9 +71,7 @@ def load_zip(path: Path, *, size: int | None, seed: int) -> Dataset:
             ours = sorted((pair for pair in places if is_ours(pair[0])), key=lambda pair: pair[0])
             folders = [place for place, entry in ours if entry.is_dir()]
             files = [
-                ImageFile(place, lambda entry=entry: archive.read(entry))
-                for place, entry in ours
-                if not entry.is_dir()
+                ImageFile(place, partial(archive.read, entry)) for place, entry in ours if not entry.is_dir()
             ]
             return load_files(path.name, files, folders, size=size, seed=seed)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, zlib.error):

@@ -116,7 +116,8 @@ class Kept:
         for number, (_, _, image) in enumerate(rows):
             images[number] = image
         labels = np.array([label for _, label, _ in rows], np.int64)
-        seen, told = sum(self.seen.values()), ()
+        seen = sum(self.seen.values())
+        told: tuple[str, ...] = ()
         if len(rows) < seen:
             told = (f"{len(rows):,} of {seen:,} images are used, balanced over classes: 1 GiB holds no more",)
         return dataset_of(images, labels, told)

@@ -9,7 +9,14 @@ import numpy as np
 
 from pruning.terms import plural
 
-DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)  # what Pillow raises
+DAMAGED: tuple[type[Exception], ...] = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)  # what Pillow raises
 DAMAGED += (TypeError, KeyError, IndexError, ZeroDivisionError)
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N")  # Pillow's names for 16-bit grey, by the order of bytes
 FULL = 2**16 - 1

@@ -47,4 +47,4 @@ def followed(recipe: RecipeFields, changes: Mapping[str, Any]) -> dict[str, Any]
     for name, value in derived(recipe).items():
         if getattr(recipe, name) == value or (name in OF_GATES and trains != recipe.trained):
             follow[name] = None
-    return follow | changes
+    return {**follow, **changes}

@@ -27,7 +27,7 @@ def named_table(recipe: "Recipe") -> LatencyTable | None:
     digest, _, path = recipe.latency.partition("#")
     kept = Path(os.environ.get(UPLOADS) or ".", digest.removeprefix(DIGEST), FILE)
     if kept.is_file():
-        path = kept
+        path = str(kept)
     elif not path or not Path(path).is_file():
         raise ValueError(
             f"this recipe was planned on a {FILE} that is not beside it; give it again as latency=FILE"

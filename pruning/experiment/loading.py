@@ -61,7 +61,7 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     model.to(device)
     watch("trace", 2, 3, message="channel groups")
     example = to_tensor(data.train.images[:1], model.origin.normalization, device)
-    changes = ()
+    changes: tuple[dict, ...] = ()
     if recipe.subtask:
         data = data.narrowed(recipe.subtask)
         model, change = _narrowed(model, recipe.subtask, example)

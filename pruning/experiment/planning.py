@@ -1,5 +1,8 @@
 """From a recipe and its network to scores and a plan: the criterion asked, the cut distributed."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from pruning.allocation import plan as make_plan
@@ -7,6 +10,7 @@ from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
+from pruning.data import Dataset
 from pruning.experiment.latency_tables import named_table
 from pruning.experiment.loading import Loaded
 from pruning.experiment.recipe import Recipe
@@ -32,21 +36,21 @@ def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = Non
     return found[chosen]
 
 
-LIMITS = ("cut", "measure", "allocation", "groups", "protect", "cut_group")
+LIMITS: tuple[str, ...] = ("cut", "measure", "allocation", "groups", "protect", "cut_group")
 LIMITS += ("max_cut_per_group", "min_channels", "round_to")
-SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")
+SEARCHING: tuple[str, ...] = ("search_by", "search_temperature", "search_images", "search_every")
 SEARCHING += ("latency",)  # what else a plan depends on
 
 
 def planned(
     recipe: Recipe,
-    graph,
-    scores,
-    data=None,
+    graph: Any,
+    scores: Scores,
+    data: Dataset | None = None,
     watch: Watch = silent,
     *,
     table: LatencyTable | None = None,
-    errors=None,
+    errors: Mapping[int, np.ndarray] | None = None,
     expect: bool = False,
 ) -> Plan:
     """The recipe's plan, from scores.
@@ -94,7 +98,11 @@ def timed_by(recipe: Recipe, table: LatencyTable | None) -> dict[str, LatencyTab
 
 def errors_by_group(loaded: Loaded, scores: Scores, watch: Watch = silent) -> dict[int, np.ndarray]:
     """What `search.errors_of` says of the groups that the recipe may cut, at every number of channels."""
-    how = {"seed": loaded.recipe.seed, "calibration": loaded.recipe.calibration, "watch": watch}
+    how: dict[str, Any] = {
+        "seed": loaded.recipe.seed,
+        "calibration": loaded.recipe.calibration,
+        "watch": watch,
+    }
     return errors_of(loaded.graph, scores, loaded.data, may_be_cut(loaded), **how)
 
 

@@ -18,7 +18,7 @@ Normalize = Literal["auto", "cifar10", "imagenet", "none"]
 CHOICES = ("normalize", "measure", "allocation", "search_by", "groups", "repair", "bits_by")
 
 
-def setting(default, help_text: str, typed: str = ""):
+def setting(default: Any, help_text: str, typed: str = "") -> Any:
     """A field. help_text: what it is, on pages and on the command line.   typed: what the command line adds:
     the values as they are typed, and what is taken where none is given."""
     return field(default=default, metadata={"help": help_text, "typed": typed})

@@ -21,7 +21,7 @@ NEAREST = 12  # similar channels that are shown
 # ---------------------------------------------------------------------------------------------- the kernel
 
 
-def kernel_table(inputs: Sequence[int], kernel: np.ndarray) -> pd.DataFrame:
+def kernel_table(inputs: Sequence[int] | np.ndarray, kernel: np.ndarray) -> pd.DataFrame:
     """A row a weight: place (0 for the input read most strongly), input, row, column, weight.
     inputs: [m].   kernel: [m, h, w]."""
     many, height, width = np.asarray(kernel).shape
@@ -125,7 +125,7 @@ def signed(kernels: np.ndarray) -> np.ndarray:
     return colours[((kernels / most + 1) / 2 * 255).round().astype(int)]
 
 
-def maps_in_words(labels: Sequence[str], maps: np.ndarray, reader: str) -> str:
+def maps_in_words(labels: Sequence[str] | np.ndarray, maps: np.ndarray, reader: str) -> str:
     """Where the channel answers. maps: [n, h, w], as read by the layer `reader`."""
     if not len(labels):
         return "There are no hold-out images."
@@ -141,7 +141,7 @@ def maps_in_words(labels: Sequence[str], maps: np.ndarray, reader: str) -> str:
     )
 
 
-def strongest_in_words(labels: Sequence[str], classes: int, images: int, by: str) -> str:
+def strongest_in_words(labels: Sequence[str] | np.ndarray, classes: int, images: int, by: str) -> str:
     """labels: classes of the most exciting images, the strongest first.   by: what is highest in them."""
     counts = pd.Series(list(labels), dtype=str).value_counts()
     if counts.empty:

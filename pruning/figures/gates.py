@@ -8,6 +8,7 @@ recorded step, with step, eps, left and target (0 to 1), loss (nats); and at the
 values (g) and scaled (t / sqrt(eps)), 0 for those that are closed for good."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,8 +120,8 @@ def polarization(trace) -> go.Figure:
         return figure
     ghosts, ghost_values = frozen(rows), frozen_values(rows)
     for column, k in enumerate(picked(trace), 1):
-        place = {"col": column, "first": column == 1}
-        _bars(figure, histogram(trace.values[k]), ghost_values[k], row=1, **place)
+        place: dict[str, Any] = {"col": column, "first": column == 1}
+        _bars(figure, histogram(trace.values[k]), float(ghost_values[k]), row=1, **place)
         table = scaled_histogram(trace.scaled[k])
         table[["low", "high"]] = np.log10(table[["low", "high"]])
         _bars(figure, table, np.log10(min(ghosts[k], SCALED_EDGES[-1])), row=2, **place)

@@ -171,7 +171,7 @@ def utility_curves(worth: Mapping[str, np.ndarray], kept: Mapping[str, int], ope
 def utility_in_words(worth: Mapping[str, np.ndarray], kept: Mapping[str, int], opened: str) -> str:
     """What the opened group's curve says, and which group would give next at no MACs considered."""
     own, stays = worth[opened], kept.get(opened, len(worth[opened]))
-    held, of_next = percent(own[:stays].sum(), 0), percent(own[stays - 1] if stays else 0)
+    held, of_next = percent(own[:stays].sum(), 0), percent(float(own[stays - 1]) if stays else 0)
     words = (
         f"The {plural(stays, 'channel')} of {opened} kept at this cut hold{'s' * (stays == 1)} {held} of its "
     )

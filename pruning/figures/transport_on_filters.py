@@ -49,7 +49,7 @@ def tap_bars(
     labels = [channel.label for channel in some]
     figure = make_subplots(rows=len(some), shared_xaxes=True, vertical_spacing=0.14, subplot_titles=labels)
     taps, line = np.arange(len(barycenter)), {"color": QUIET, "width": 1.5, "shape": "hvh"}
-    names, middle = [tap_name(tap, kernel) for tap in taps], over_even(barycenter).astype("float32")
+    names, middle = [tap_name(int(tap), kernel) for tap in taps], over_even(barycenter).astype("float32")
     for row, channel in enumerate(some, start=1):
         more = ((mass[channel.channel] - barycenter) * len(taps)).astype("float32")
         for colour, name, part in ((GIVES, "more than the barycenter", more > 0), (TAKES, "less", more <= 0)):

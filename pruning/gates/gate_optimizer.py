@@ -244,10 +244,10 @@ class GateOptimizer:
             ):
                 found.append((scaled[rest].max(), rest, frozenset([int(g)])))
         for number, branch in enumerate(self.gates.blocks):
-            own = len(self.placement.owner) + number
+            gate = len(self.placement.owner) + number
             inside = np.flatnonzero(np.isin(self.placement.owner, list(branch)))
-            if 0 < scaled[own] < 1:
-                found.append((scaled[inside].mean(), np.append(inside, own), branch))
+            if 0 < scaled[gate] < 1:
+                found.append((scaled[inside].mean(), np.append(inside, gate), branch))
         return [(gates, groups) for _, gates, groups in sorted(found, key=lambda each: each[0])]
 
     def finish(self):

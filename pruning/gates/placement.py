@@ -119,7 +119,7 @@ def place(
         raise ValueError(
             "every group that may be cut is under a norm over channels, where no gate can be put"
         )
-    messages = ()
+    messages: tuple[str, ...] = ()
     if normed:
         names = ", ".join(structure.names[g] for g in normed[:3]) + (" ..." if len(normed) > 3 else "")
         messages = (f"no gates are put under a norm over channels, so these groups stay whole: {names}.",)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ def train_gates(
     """
     chosen = Polarization(**options)
     check(epochs, lr, batch_size)
-    where = {"groups": groups, "protect": protect, "measure": measure}
+    where: dict[str, Any] = {"groups": groups, "protect": protect, "measure": measure}
     placement = place(graph, **where, max_cut_per_group=max_cut_per_group, min_channels=min_channels)
     placement.must_reach(cut)
     given = (dataset, epochs, lr, batch_size, seed, normalization, device, watch, saved)
@@ -116,7 +117,8 @@ def _trained(
     batches = max(1, math.ceil((len(dataset.train) - 1) / batch_size))  # a last single image is left out
     gate_optimizer = GateOptimizer(gates, cut, epochs * batches, chosen.eps_end, chosen.gate_rate)
     gate_optimizer.frozen, gate_optimizer.doomed = chosen.control == "frozen", doomed
-    run = Training(gate_optimizer, batches, *given, stage=STAGE if doomed is None else f"{STAGE} drawn")
+    stage = STAGE if doomed is None else f"{STAGE} drawn"
+    run = Training(gate_optimizer, batches, *given, stage=stage)  # type: ignore[misc] # given ends before it
     run.train()
     if gate_optimizer.frozen:
         run.messages.append("control frozen: t never moves, so no gate closes and nothing is cut.")

@@ -1,7 +1,7 @@
 """Channels of one group taken out of a network and put back: what every hold-out image then costs."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from pruning.inspection.shared_prefix import Start
+
 IMAGES = 500  # of the hold-out
 BATCH = 128  # images at a time, as many as the repair takes
 
@@ -28,11 +30,11 @@ class Steps:
     def __init__(self, watch: Watch, stage: str, total: int):
         self.watch, self.stage, self.total, self.done = timed(watch), stage, total, 0
 
-    def __call__(self, *_, **__):
+    def __call__(self, *_: Any, **__: Any) -> None:
         self.done = min(self.done + 1, self.total)
         self.still()
 
-    def still(self, *_, **__):
+    def still(self, *_: Any, **__: Any) -> None:
         """Tells the same again, in the middle of a step: there it can be cancelled."""
         self.watch(self.stage, self.done, self.total)
 
@@ -151,7 +153,7 @@ class Removal:
     def _kept(self, gone: Sequence[int]) -> np.ndarray:
         return np.setdiff1d(np.arange(self.group.size), np.asarray(gone, int))
 
-    def _start(self):
+    def _start(self) -> "Start":
         from pruning.inspection.shared_prefix import Start
 
         tensors = dict(self.loaded.model.named_parameters())

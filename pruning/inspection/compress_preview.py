@@ -6,7 +6,7 @@ between calls, so that another mean of bits takes the time of an evaluation.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,9 +26,9 @@ from pruning.tasks import Difference, paired_difference
 if TYPE_CHECKING:
     from torch import nn
 
-    from pruning.quantize.rounding import Rounding
+    from pruning.quantize.rounding import By, Rounding
 
-BITS_BY = ("di", "error", "uniform")  # the ways to allocate bits that are compared
+BITS_BY: tuple["By", ...] = ("di", "error", "uniform")  # the ways to allocate bits that are compared
 CONTROLS = ("catro", "all classes", "energy", "l1", "shuffled")  # the ways to choose channels for a subtask
 
 
@@ -102,9 +102,12 @@ def bits_now(recipe: Recipe, watch: Watch = silent) -> RoundedNow:
 
     def make() -> RoundedNow:
         found = _mended(recipe, watch)
-        ways = {by: _way(found, recipe, by, watch) for by in BITS_BY}
-        sizes = {"bytes_full": stored_bytes(found.loaded.model), "bytes_cut": stored_bytes(found.small)}
-        told = {"full": found.full, "cut": found.cut, "learned": learned(found.loaded)}
+        ways: dict[str, Way] = {by: _way(found, recipe, by, watch) for by in BITS_BY}
+        sizes: dict[str, Any] = {
+            "bytes_full": stored_bytes(found.loaded.model),
+            "bytes_cut": stored_bytes(found.small),
+        }
+        told: dict[str, Any] = {"full": found.full, "cut": found.cut, "learned": learned(found.loaded)}
         return RoundedNow(bits=recipe.bits, ways=ways, **sizes, **told)
 
     return _ROUNDED.get((*_mended_key(recipe), recipe.bits), make)
@@ -157,7 +160,11 @@ def _mended(recipe: Recipe, watch: Watch) -> _Mended:
         found = replace(loaded(recipe, watch), recipe=recipe)
         plan = planned(recipe, found.graph, scored(recipe, watch), found.data, watch)
         small = cut(found.model, plan)
-        how = {"calibration": recipe.calibration, "seed": recipe.seed, "match_steps": recipe.match_steps}
+        how: dict[str, Any] = {
+            "calibration": recipe.calibration,
+            "seed": recipe.seed,
+            "match_steps": recipe.match_steps,
+        }
         if recipe.repair != "none":
             repair(small, plan, found.model, found.data, recipe.repair, watch=watch, **how)
         images = CalibrationImages(small, found.data, recipe.calibration, recipe.seed)
@@ -168,7 +175,7 @@ def _mended(recipe: Recipe, watch: Watch) -> _Mended:
     return _MENDED.get(_mended_key(recipe), make)
 
 
-def _way(found: _Mended, recipe: Recipe, by: str, watch: Watch) -> Way:
+def _way(found: _Mended, recipe: Recipe, by: "By", watch: Watch) -> Way:
     rounded = found.rounding.at(recipe.bits, by, watch)
     right = _right(found.loaded, rounded.model, watch)
     return Way(rounded.mean_bits, rounded.bytes, right, rounded.table())

@@ -6,6 +6,7 @@ A layer is looked at by itself: of a group that several layers write or read, on
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -161,7 +162,7 @@ def map_moves(maps: np.ndarray, target: np.ndarray) -> pd.DataFrame:
 def di_view(recipe: Recipe, group: str, layer: str | None = None, watch: Watch = silent) -> DiscriminantView:
     """What DI saw of a group in one layer: the losses of its own form, and the exact curve in its order."""
     found, options = loaded(recipe, watch), dict(recipe.options)
-    also = (PooledFeatures(side=CRITERIA["di"].side_of(options)), *share_needed(options))
+    also = (PooledFeatures(side=CRITERIA["di"].side_of(options)), *share_needed(options))  # type: ignore[arg-type] # DI's are these two
     seen = _seen(found, recipe, group, watch, also)
     own = _one(seen, layer)
     keywords = {key: value for key, value in options.items() if key != "labels"}
@@ -191,7 +192,12 @@ def catro_view(recipe: Recipe, group: str, watch: Watch = silent) -> TraceRatioV
     structure, number = found.graph.structure, found.graph.structure.names.index(group)
     drawn = CalibrationImages(found.model, found.data, recipe.calibration, recipe.seed)
     batch = next(iter(drawn.batches(2)))
-    how = {"classes": drawn.classes, "loss": None, "groups": [number], "images": len(batch[1])}
+    how: dict[str, Any] = {
+        "classes": drawn.classes,
+        "loss": None,
+        "groups": [number],
+        "images": len(batch[1]),
+    }
     sizes = collect(found.model, structure, [Grid(side="readers")], lambda size: [batch], **how)
     readers = structure.layers_of(number, "readers")
     size = tuple(int(side) for side in sizes[Grid(side="readers"), readers[0].weight])
@@ -213,7 +219,12 @@ def catro_view(recipe: Recipe, group: str, watch: Watch = silent) -> TraceRatioV
 def _seen(
     found: Loaded, recipe: Recipe, group: str, watch: Watch, also: Sequence[Statistic] = ()
 ) -> list[LayerStatistics]:
-    how = {"seed": recipe.seed, "calibration": recipe.calibration, "also": also, "watch": watch}
+    how: dict[str, Any] = {
+        "seed": recipe.seed,
+        "calibration": recipe.calibration,
+        "also": also,
+        "watch": watch,
+    }
 
     def make() -> list[LayerStatistics]:
         return seen_by(found.graph, recipe.criterion, found.data, group, **how, **dict(recipe.options))

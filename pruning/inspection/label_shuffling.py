@@ -1,6 +1,7 @@
 """Do the labels matter? The recipe's choice with true labels against the same with shuffled ones."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,7 @@ def _plans(found: Loaded, tick: Steps) -> dict[str, Plan]:
         labels: recipe.but(options=dict(recipe.options) | {"labels": labels})
         for labels in ("true", "shuffled")
     }
-    how = {"seed": recipe.seed, "calibration": recipe.calibration, "groups": recipe.groups}
+    how: dict[str, Any] = {"seed": recipe.seed, "calibration": recipe.calibration, "groups": recipe.groups}
     chosen = [(recipe.criterion, other.options) for other in recipes.values()]
     scores = score_all(found.graph, chosen, found.data, watch=tick.still, **how)
     plans = {

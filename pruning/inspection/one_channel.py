@@ -7,7 +7,7 @@ per image the largest and the mean activation of each channel, and each channel'
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -196,7 +196,8 @@ class _Seen:
         self.reader, self.places = first_reader(found, number)
         holdout = found.data.holdout
         self.images = holdout.take(np.arange(min(images_for(found.data.size), len(holdout))))
-        largest, mean, total = [], [], 0.0
+        largest, mean = [], []
+        total: Any = 0.0  # a tensor from the first images on
         for maps in self._maps(self.images, watch):  # [n, C, h, w]
             largest.append(maps.amax((2, 3)).cpu().numpy())
             mean.append(maps.mean((2, 3)).cpu().numpy())
@@ -224,7 +225,7 @@ class _Seen:
 
         found, now = self.found, {}
 
-        def see(tensor):
+        def see(tensor: Any) -> None:
             now["maps"] = self._of_channels(tensor.detach())
             raise _Enough
 
@@ -241,7 +242,7 @@ class _Seen:
                 yield now.pop("maps")
         watch("channel", len(images), len(images))
 
-    def _of_channels(self, tensor):
+    def _of_channels(self, tensor: Any) -> Any:
         """What a layer reads, channel by channel, as maps: [n, C, h, w]. tensor: [n, P, ...], or of a linear
         layer [n, ..., P]."""
         if self.reader.kind == "linear":
@@ -253,7 +254,7 @@ class _Seen:
         return taken if taken.dim() == 4 else on_grid(taken) if taken.dim() == 3 else taken.mean(2)
 
 
-def on_grid(values):
+def on_grid(values: Any) -> Any:
     """[n, C, places] as a square if it is one, else as a row: [n, C, h, w]."""
     places = values.shape[2]
     side = int(places**0.5)

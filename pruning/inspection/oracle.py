@@ -8,6 +8,7 @@ correlation of its scores with the rise, and by its regret: what its own choice 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -135,6 +136,11 @@ def _scored(found: Loaded, chosen: Sequence, group: str, watch: Watch) -> dict[s
     from pruning.criteria.scoring import score_all
 
     recipe = found.recipe
-    how = {"seed": recipe.seed, "calibration": recipe.calibration, "groups": [group], "watch": watch}
+    how: dict[str, Any] = {
+        "seed": recipe.seed,
+        "calibration": recipe.calibration,
+        "groups": [group],
+        "watch": watch,
+    }
     said = score_all(found.graph, chosen, found.data, **how)
     return {name: scores for (name, _), scores in said.items()}

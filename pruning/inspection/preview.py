@@ -7,6 +7,7 @@ and scores it loaded; a lock keeps two threads of one worker from masking the sa
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,13 @@ import pandas as pd
 from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
+from pruning.data import Split
 from pruning.experiment import planning
 from pruning.experiment.loaded_networks import loaded, network_key
 from pruning.experiment.loading import Loaded
 from pruning.experiment.planning import LIMITS, SEARCHING, may_be_cut, planned, scores_of
 from pruning.experiment.recipe import Recipe
+from pruning.experiment.recipe_fields import Repair
 from pruning.experiment.result_cache import ResultCache
 from pruning.progress import Watch, silent
 
@@ -93,7 +96,7 @@ def plan_key(recipe: Recipe) -> tuple:
     return (*score_key(recipe), *(getattr(recipe, name) for name in fields))
 
 
-def best_repair(recipe: Recipe) -> str:
+def best_repair(recipe: Recipe) -> Repair:
     """What a cut is repaired by where it is only tried: as the recipe says, by reconstruction if it says
     none."""
     return "reconstruct" if recipe.repair == "none" else recipe.repair
@@ -130,7 +133,7 @@ def layer_table(structure: Structure) -> pd.DataFrame:
             int(np.prod(s)) for name, s in structure.shapes.items() if name.rpartition(".")[0] + "." == module
         )
         outputs = shape[layer.output] if layer.output is not None else shape[1] * layer.groups
-        index = structure.maps.get(layer.weight, {}).get(layer.output)
+        index = structure.maps.get(layer.weight, {}).get(layer.output)  # type: ignore[arg-type] # None is no key of it
         owners = [] if index is None else [structure.names[g] for g in np.unique(index.group) if g >= 0]
         rows.append(
             {
@@ -179,7 +182,7 @@ def errors_by_group(recipe: Recipe, watch: Watch = silent) -> dict[int, np.ndarr
     return _ERRORS.get(key, lambda: planning.errors_by_group(found, scored(recipe, watch), watch))
 
 
-def remember(recipe: Recipe, scores: Scores | None, errors: Mapping[int, np.ndarray] | None):
+def remember(recipe: Recipe, scores: Scores | None, errors: Mapping[int, np.ndarray] | None) -> None:
     """Takes over what is known of a recipe already, so that it is not computed again."""
     if scores is not None:
         _SCORES.get(score_key(recipe), lambda: scores)
@@ -235,18 +238,20 @@ def has_learned(recipe: Recipe) -> bool:
     return recipe.checkpoint not in (None, "none")
 
 
-def _whole(found: Loaded, watch: Watch):
+def _whole(found: Loaded, watch: Watch) -> tuple[Split, np.ndarray]:
     """The images that previews count on, and [N] whether the full network has each right."""
     images = found.data.holdout.take(np.arange(min(PREVIEW_IMAGES, len(found.data.holdout))))
     key = network_key(found.recipe)
     return images, _BASELINES.get(key, lambda: _right(found, found.model, images, "baseline", watch))
 
 
-def _right(found: Loaded, model, images, stage: str, watch: Watch, whole: np.ndarray | None = None):
+def _right(
+    found: Loaded, model: Any, images: Split, stage: str, watch: Watch, whole: np.ndarray | None = None
+) -> np.ndarray:
     """[N] whether each of the images is right. The watch is told how many are so far, and of `whole`."""
     from pruning.train import evaluate
 
-    def told(_, done, total, right, **values):
+    def told(_: str, done: int, total: int, right: int, **values: Any) -> None:
         more = {} if whole is None else {"baseline": int(whole[:done].sum())}
         watch("evaluate", done, total, message=stage, right=right, **more, **values)
 
@@ -254,7 +259,7 @@ def _right(found: Loaded, model, images, stage: str, watch: Watch, whole: np.nda
     return evaluate(model, images, batch_size=BATCH, watch=told, **how).right
 
 
-def _repair(recipe: Recipe, plan: Plan, small, how: str, watch: Watch) -> tuple[float, list[str]]:
+def _repair(recipe: Recipe, plan: Plan, small: Any, how: str, watch: Watch) -> tuple[float, list[str]]:
     """Repairs `small` in place; returns the seconds that took, and messages."""
     from pruning.reconstruction import repair
 

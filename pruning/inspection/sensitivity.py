@@ -5,7 +5,7 @@ Tied layers are one group, so no layer of a residual stream is unhurt because no
 before a group's readers is computed once, and so is what the refits need of the images.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -167,7 +167,7 @@ class _Measure:
         rest = np.setdiff1d(self.order.sequence(g), first, assume_unique=True)
         return float(curve(self.known, self.structure, g, np.concatenate([first, rest])).error[count])
 
-    def _measured(self, weights: Sequence[str], *, keep: bool = False) -> tuple[int, float]:
+    def _measured(self, weights: Collection[str], *, keep: bool = False) -> tuple[int, float]:
         """Right answers, and mean cross-entropy in nats. weights: those that are not the whole network's."""
         right, nats = 0, 0.0
         for part, labels in zip(self.parts, self.labels, strict=True):

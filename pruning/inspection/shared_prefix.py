@@ -1,6 +1,7 @@
 """The start of a network, up to where a group is read, computed once for many runs on the same batch."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -16,13 +17,13 @@ class Start(TorchFunctionMode):
     def __init__(self, weights: Sequence[torch.Tensor]):
         super().__init__()
         self.weights, self.outputs = {id(weight) for weight in weights}, []
-        self.place = 0
+        self.place: int | None = 0  # none once everything may have changed
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self.place = 0
         return super().__enter__()
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         if self.place is None or getattr(func, "__name__", "") not in READING:
             return func(*args, **kwargs)

@@ -22,7 +22,9 @@ class Filters:
         structure, tensors = found.graph.structure, dict(found.model.named_parameters())
         size, self.layers = structure.groups[number].size, []
         for layer in structure.layers_of(number, "writers"):
-            rows = weight_rows(as_array(tensors[layer.weight]), layer, layer.output).astype(float)
+            weight = as_array(tensors[layer.weight])
+            assert layer.output is not None  # a layer that writes
+            rows = weight_rows(weight, layer, layer.output).astype(float)
             places, channels = positions(structure, layer, "writers").of(number)
             written, first = np.unique(channels, return_index=True)  # of a gated pair the first half
             kernels = np.full((size, *rows.shape[1:]), np.nan)

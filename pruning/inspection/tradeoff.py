@@ -5,6 +5,7 @@ A point is an `AccuracyNow` at one cut; each is asked for by itself, so that it 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,8 +87,16 @@ def expected_at(
             return None
         told = {"accuracy": read.repaired, "low": read.low, "high": read.high}
         return {name: min(value, now.baseline / now.images) for name, value in told.items()}
-    tried = [Tried(c.error, (c.baseline - c.repaired) / c.images) for c in others.values()]
-    known = {"baseline": now.baseline / now.images, "images": now.images, "learned": now.learned}
+    tried = [
+        Tried(c.error, (c.baseline - c.repaired) / c.images)
+        for c in others.values()
+        if c.error is not None and c.repaired is not None
+    ]
+    known: dict[str, Any] = {
+        "baseline": now.baseline / now.images,
+        "images": now.images,
+        "learned": now.learned,
+    }
     return expected(error, tried, matched=matched, **known)
 
 

@@ -150,5 +150,10 @@ def join(
 
 def watch_process(connection: Connection, gone: Callable[[Connection], None]):
     """Calls `gone` once the child process has ended, from a thread that waits for it."""
+
+    def wait():
+        connection.process.wait()
+        gone(connection)
+
     if connection.process:
-        threading.Thread(target=lambda: (connection.process.wait(), gone(connection)), daemon=True).start()
+        threading.Thread(target=wait, daemon=True).start()

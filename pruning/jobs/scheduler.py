@@ -16,13 +16,14 @@ import shutil
 import sys
 import threading
 from multiprocessing import forkserver
+from typing import Any
 
 from pruning.jobs.job import LATER, QUEUES
 
 HOST = "127.0.0.1"
 MEMORY_SHARE = 0.3  # of the machine's memory, a worker; the rest is the server's
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,  # "more than this many": 1 would run a killer a second time
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.dashboard.status.task-stream-length": 0,

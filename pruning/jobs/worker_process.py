@@ -34,7 +34,8 @@ class Reporter:
     def __init__(self, topic: str, job: str):
         self.worker, self.topic, self.job = get_worker(), topic, job
         self.key = self.worker.get_current_task()
-        self.start, self.told_at, self.told_like = time.monotonic(), 0.0, None
+        self.start, self.told_at = time.monotonic(), 0.0
+        self.told_like: tuple[str, frozenset[str]] | None = None
 
     def __call__(self, stage: str, done: int, total: int, **values):
         if not self.wanted():

@@ -11,10 +11,14 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pruning.error_messages import choose
 from pruning.jobs.folder import Folder
 from pruning.jobs.job import QUEUES, Event, Job, Outcome, Queue
+
+if TYPE_CHECKING:
+    from pruning.jobs.connection import Connection
 
 PATIENCE = 10.0  # seconds a cancelled call may take to look at its watch before its worker is restarted
 ATTEMPTS = 5  # times in all that a job that never began is handed in, as the workers it waited for died
@@ -54,7 +58,9 @@ class Workers:
         self.lock, self.after, self.hurry = threading.RLock(), after, threading.Event()
         self.turns: dict[Queue, int] = dict.fromkeys(QUEUES, 0)  # of the latest job that began
         self.known: dict[str, Job] = {}  # by id, in the order of submission
-        self.connection, self.connecting, self.closed, self.opening = None, False, False, None
+        self.connection: Connection | None = None
+        self.opening: threading.Thread | None = None
+        self.connecting, self.closed = False, False
         atexit.register(self.close)
         self._connect()
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ from pruning.surgery import cut
 
 CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 TRANSPOSED = ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
-TAKES = {"linear": ("input", "weight", "bias")}
+TAKES: dict[str, tuple[str, ...]] = {"linear": ("input", "weight", "bias")}
 TAKES |= {f"conv{n}d": CONVOLUTION for n in (1, 2, 3)}
 TAKES |= {f"conv_transpose{n}d": TRANSPOSED for n in (1, 2, 3)}
 BLOCKS = {"AVX512": 16, "AVX2": 8, "DEFAULT": 4}  # float32 numbers in a register, by torch's own name
@@ -51,7 +52,7 @@ class Call:
     reads: tuple[int, ...]
     bias: bool
 
-    def key(self, varies: tuple[bool, bool]) -> tuple:
+    def key(self, varies: tuple[bool, ...]) -> tuple:
         """What its time depends on."""
         return (self.function.__name__, str(self.given), self.shape, self.reads, self.bias, varies)
 
@@ -153,7 +154,7 @@ def _grids(calls: list[Call], structure: Structure, device: torch.device, watch:
                 for n, side in zip(call.shape[:2], varies, strict=True)
             ]
             still = partial(watch, "latency", done, len(calls) + WHOLE_RUNS)
-            grids.append(_grid(call, *sides, device, still))
+            grids.append(_grid(call, sides[0], sides[1], device, still))
         owners[call.weight] = (*owners.get(call.weight, ()), numbers[key])
     return {"grids": tuple(grids), "calls": owners}
 
@@ -190,16 +191,21 @@ def _fitted(table: LatencyTable, graph, inputs: tuple, watch: Watch) -> LatencyT
     times = _whole_ms(models, inputs, lambda done: watch("latency", calls + done, calls + WHOLE_RUNS))
     weights = np.where(np.array(SHARES) == 0, 10.0, 1.0) / times  # the whole network as it was
     (in_network, each, constant), _ = nnls(np.array(rows) * weights[:, None], times * weights)
-    found = {"in_network": in_network, "each_ms": each, "constant_ms": constant}
-    return replace(table, baseline_ms=round(float(times[0]), 4), **{k: float(v) for k, v in found.items()})
+    return replace(
+        table,
+        baseline_ms=round(float(times[0]), 4),
+        in_network=float(in_network),
+        each_ms=float(each),
+        constant_ms=float(constant),
+    )
 
 
 def _cut_to(graph, widths: list[int]):
     """A copy with the first channels of every group."""
     structure = graph.structure
     kept = {group.name: np.arange(n) for group, n in zip(structure.groups, widths, strict=True)}
-    counts = {"macs": 0, "parameters": 0, "macs_before": 0, "parameters_before": 0}
-    told = {"measure": "channels", "requested": 0.0, "achieved": 0.0, "structure": structure}
+    counts: dict[str, Any] = {"macs": 0, "parameters": 0, "macs_before": 0, "parameters_before": 0}
+    told: dict[str, Any] = {"measure": "channels", "requested": 0.0, "achieved": 0.0, "structure": structure}
     digest, shape = structure.model_digest, structure.input_shape
     return cut(graph.model, Plan(kept=kept, model_digest=digest, input_shape=shape, **told, **counts))
 

@@ -42,22 +42,22 @@ class Between:
 def between(measured: Sequence[int], block: int) -> Between:
     """measured: as `widths` gave them. A width that fills its blocks lies between two that do; another one,
     counted in blocks begun, between two that do not. What was measured is itself."""
-    measured, whole = np.asarray(measured), int(measured[-1])
+    known, whole = np.asarray(measured), int(measured[-1])
     block = block if whole > block else 1
     every = np.arange(whole + 1)
     low, high, share = np.zeros(whole + 1, int), np.zeros(whole + 1, int), np.zeros(whole + 1)
     for fills in (True, False):
-        rungs = np.flatnonzero((measured % block == 0) == fills)
+        rungs = np.flatnonzero((known % block == 0) == fills)
         chosen = (every % block == 0) == fills
         if not chosen.any():
             continue
         if not len(rungs):
-            rungs = np.arange(len(measured))
-        places = -(-measured[rungs] // block)
+            rungs = np.arange(len(known))
+        places = -(-known[rungs] // block)
         at = np.interp(-(-every[chosen] // block), places, np.arange(len(rungs)))
         below = np.floor(at).astype(int)
         low[chosen], share[chosen] = rungs[below], at - below
         high[chosen] = rungs[np.minimum(below + 1, len(rungs) - 1)]
-    low[measured] = high[measured] = np.arange(len(measured))
-    share[measured] = 0.0
+    low[known] = high[known] = np.arange(len(known))
+    share[known] = 0.0
     return Between(low, high, share)

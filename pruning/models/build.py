@@ -22,7 +22,7 @@ def torchvision_names() -> tuple[str, ...]:
     return tuple(TORCHVISION + name for name in sorted(FINGERPRINTS, key=as_counted))
 
 
-def as_counted(name: str) -> list[str | int]:
+def as_counted(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name)]
 
 

@@ -55,7 +55,8 @@ def restore(model: "nn.Module", state: "Mapping[str, Tensor]", *, strict: bool =
     of them, at full width, and refuses a mapping that does not tell its version."""
     whole = OrderedDict(state)
     modules = model.named_modules(remove_duplicate=False)
-    whole._metadata = {name: {"version": getattr(type(module), "_version", 1)} for name, module in modules}
+    versions = {name: {"version": getattr(type(module), "_version", 1)} for name, module in modules}
+    whole._metadata = versions  # type: ignore[attr-defined] # where torch looks for it
     model.load_state_dict(whole, strict=strict)
 
 

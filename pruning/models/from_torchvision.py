@@ -27,7 +27,7 @@ def make_first_version(model: nn.Module) -> None:
     """Gives an MNASNet the first layers that its first version had; torchvision makes them itself where it
     is told that a state dict is of that version."""
     nothing = OrderedDict()
-    nothing._metadata = {"": {"version": 1}}
+    nothing._metadata = {"": {"version": 1}}  # type: ignore[attr-defined] # where torch looks for it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # it advises to train a newer one
         model.load_state_dict(nothing, strict=False)

@@ -30,9 +30,14 @@ class HasOutputs(Protocol):
     """What `load_model` wants to know of a loaded data set. outputs: how many a network for it has.   size:
     side of its images, in pixels."""
 
-    name: str
-    outputs: int
-    size: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def outputs(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,8 @@ def filled(name: str, classes: int | None, weights: Checkpoint, source: str) -> 
     """The network that the weights are for, with them in it. classes: None is as many as they are for.
 
     Raises WrongWeights where they are another network's, ValueError where they are no finite numbers."""
-    model, built, told = new_model(name, classes or GUESS), name, ()
+    model, built = new_model(name, classes or GUESS), name
+    told: tuple[str, ...] = ()
     found = located(model.state_dict(), weights.state)
     if name.startswith(TORCHVISION) and not other_names(model.state_dict(), found.state):
         built, told = made_with(name, model.state_dict(), found.state, weights.metadata.get("model"))

@@ -17,7 +17,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # where training scripts put the weights, and where a moving average of them; the first found is taken
-PLAIN = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "params")
+PLAIN: tuple[str, ...] = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "net",
+    "network",
+    "module",
+    "params",
+)
 PLAIN += ("weights", "model_weights")
 AVERAGED = ("params_ema", "ema", "state_dict_ema", "model_ema", "ema_state_dict", "ema_model")
 KNOWN = PLAIN + AVERAGED

@@ -19,19 +19,19 @@ def allocate(errors: np.ndarray, sizes: np.ndarray, choices: Sequence[int], budg
     Steps that save equally much per bit go by channel number; a step that no longer fits is left out, and
     smaller ones may follow.
     """
-    choices = np.asarray(choices)
-    steps = [step for c, row in enumerate(errors) for step in _hull_steps(c, row, sizes[c], choices)]
+    widths = np.asarray(choices)
+    steps = [step for c, row in enumerate(errors) for step in _hull_steps(c, row, float(sizes[c]), widths)]
     steps.sort(key=lambda step: (-step[0], step[1], step[2]))  # slope, channel, from
-    place = np.zeros(len(errors), int)  # each channel's position in `choices`
-    left = budget - float(sizes @ np.full(len(sizes), choices[0]))
+    place = np.zeros(len(errors), int)  # each channel's position in `widths`
+    left = budget - float(sizes @ np.full(len(sizes), widths[0]))
     for _, channel, before, after, price in steps:
         if price <= left + 1e-9 and place[channel] == before:
             place[channel] = after
             left -= price
-    return choices[place]
+    return widths[place]
 
 
-def _hull_steps(channel: int, errors: np.ndarray, size: int, choices: np.ndarray) -> list[tuple]:
+def _hull_steps(channel: int, errors: np.ndarray, size: float, choices: np.ndarray) -> list[tuple]:
     """(error saved per bit, channel, from, to, bits) along the lower convex hull of (bits, error), which ends
     where more bits save nothing."""
     steps, at = [], 0

@@ -96,9 +96,9 @@ def layers_of(model: nn.Module, images: CalibrationImages) -> tuple[list[Layer],
     found = {names[id(m.weight)]: m for m in reversed(ran) if id(m.weight) in names}
     if not found:
         raise ValueError("the network has no convolution or linear layer whose weights could be rounded")
-    names = list(found)[::-1]
-    first = next((n for n in names if isinstance(found[n], Convolution)), names[0])
-    layers = [Layer(name, found[name], name in (first, names[-1])) for name in names]
+    order = list(found)[::-1]
+    first = next((n for n in order if isinstance(found[n], Convolution)), order[0])
+    layers = [Layer(name, found[name], name in (first, order[-1])) for name in order]
     rest = sum(isinstance(m, LAYERS) and m not in ran and m.weight.numel() > 0 for m in model.modules())
     rest += sum(id(m.weight) not in {id(p) for p in model.parameters()} for m in ran)
     words = f"{rest} layers keep their weights in float32: computed from other tensors, or not run as a layer"

@@ -8,6 +8,7 @@ rises of all layers that read a group add up, each as a share of the variance of
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,7 +66,7 @@ def removal_errors(
     watch: Watch = silent,
 ) -> Found:
     """{(statistic, group name): [C, 2]}, as `RemovalErrors` says."""
-    found = {}
+    found: Found = {}
     for g, one in error_curves(model, structure, images, groups, watch=watch).items():
         error = np.empty(len(one.order))
         error[one.order] = one.error[1:]
@@ -166,7 +167,7 @@ def _between(inverse: Tensor, columns: Tensor, kernel: int) -> Tensor:
 def rises(parts: Sequence[Part]) -> np.ndarray:
     """[C]: by how much the objective rises with each channel, if it alone goes and its readers are
     refitted."""
-    total = 0.0
+    total: Any = 0.0
     for part in parts:
         total = total + (part.weights * torch.linalg.solve(part.blocks(), part.weights)).sum((0, 2, 3))
     return total.cpu().numpy()

@@ -33,6 +33,12 @@ class Gram:
     [S, channels, kernel, kernel].
     """
 
+    first: Tensor  # these five from the first images on
+    sums: Tensor
+    total: Tensor
+    squares: Tensor
+    matrix: Tensor
+
     def __init__(self, layer: LayerRecord):
         self.layer, self.rows = layer, 0
 

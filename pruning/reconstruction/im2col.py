@@ -174,7 +174,8 @@ class Places:
         else:
             place = random.integers(0, every, (images, number))
         image = np.repeat(np.arange(images), place.shape[1])
-        return cls(*(torch.from_numpy(a.reshape(-1)).to(device) for a in (image, np.sort(place, 1))), size)
+        image, place = image.reshape(-1), np.sort(place, 1).reshape(-1)
+        return cls(torch.from_numpy(image).to(device), torch.from_numpy(place).to(device), size)
 
     def grid(self) -> list[Tensor]:
         """[rows] for every dimension of the map."""

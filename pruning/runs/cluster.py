@@ -64,9 +64,9 @@ def cluster(scheduler: str | None, keys: Keys, threads: int) -> "Iterator[Client
                 ) from error
         else:
             count = processes(threads)
-            queues = ("job",) * count
             memory = int(MEMORY_SHARE * _memory() / count)
-            found = way.start(folder, "compare", warm=WARM, memory=memory, queues=queues)
+            one: way.Queue = "job"
+            found = way.start(folder, "compare", warm=WARM, memory=memory, queues=(one,) * count)
         try:
             yield found.client
         finally:

@@ -19,7 +19,7 @@ FIELDS = "checkpoint normalize size groups calibration match_steps lr batch_size
 def several(kind: type, text: str) -> Any:
     """A flag that takes several words."""
     parameter = Parameter(help=text, consume_multiple=True, negative="")
-    return Annotated[tuple[kind, ...] | None, parameter]  # type: ignore[valid-type]
+    return Annotated[tuple[kind, ...] | None, parameter]
 
 
 def one(kind: Any, text: str, name: str | None = None) -> Any:

@@ -102,6 +102,7 @@ class _Running:
     took: list[float] = field(default_factory=list)
     threads: int = 1
     counted: bool = False  # whether `total` holds all rows
+    dispatcher: Dispatcher = field(init=False)
 
     def begin(self):
         """Sorts the entries into rows that are known and works that are to be done."""
@@ -211,6 +212,7 @@ class _Running:
 def control_key(entry: Entry, control: str, plan: str = "") -> str:
     """Of a control's numbers: two recipes of the same widths, epochs and seed share it."""
     recipe = entry.recipe
+    own: tuple[str, ...]
     own = ("model", "data", "checkpoint", "normalize", "size", "subtask", "device", "threads", "seed")
     own += ("batch_size", "epochs", "calibration")
     if not plan:

@@ -1,5 +1,7 @@
 """What else the same epochs, or the same computation, would have bought: the controls beside a recipe."""
 
+from typing import Any
+
 from pruning.cost import Plan
 from pruning.experiment.duration import Pace, images_of, steps_of
 from pruning.experiment.planning import planned, scores_of
@@ -62,7 +64,12 @@ def run_control(
     small = new_weights(cut(loaded.model, plan), recipe.seed)
     stages.evaluate("cut", small)
     epochs = epochs_of(recipe, control, loaded.data)
-    how = {"epochs": epochs, "batch_size": recipe.batch_size, "seed": recipe.seed, "device": recipe.device}
+    how: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": recipe.batch_size,
+        "seed": recipe.seed,
+        "device": recipe.device,
+    }
     how |= {"normalization": loaded.model.origin.normalization, "watch": told}
     with clock.stage("tune"):
         history = fit(small, loaded.data, lr=LEARNING_RATE, schedule="one-cycle", **how)

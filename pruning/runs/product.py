@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from pruning.criteria import CRITERIA
 from pruning.error_messages import choose
@@ -70,7 +70,7 @@ class Comparison:
             (self.repairs, Repair, "repair"),
         ):
             for name in given:
-                choose(name, literal.__args__, what)
+                choose(name, get_args(literal), what)
         if self.controls is not None:
             choose(self.controls, ("none", "all"), "choice of controls")
         if self.size > MOST:
@@ -138,7 +138,8 @@ class Comparison:
         """Raises ValueError where that is no comparison of this version."""
         try:
             given = json.loads(text)
-            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
+            told: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+            return cls(**told)
         except (TypeError, AttributeError, json.JSONDecodeError):
             raise ValueError("that is no comparison; give a comparison.json that compare wrote") from None
 

@@ -1,6 +1,7 @@
 """The fast price of a structure: discriminant information (DI) lost, from one pass over images."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,12 @@ def information_curves(
     from pruning.statistics.collect import collect
 
     structure = graph.structure
-    how = {"classes": images.classes, "loss": images.task.loss, "images": len(images), "watch": watch}
+    how: dict[str, Any] = {
+        "classes": images.classes,
+        "loss": images.task.loss,
+        "images": len(images),
+        "watch": watch,
+    }
     found = collect(graph.model, structure, {WRITTEN}, images.batches, groups=groups, **how)
     return {g: _curve(structure, g, order, found, images.split.classes) for g in groups}
 

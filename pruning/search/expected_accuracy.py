@@ -7,6 +7,7 @@ its neighbours. [D]
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,11 @@ def tried_cuts(
         _mend(small, plan, graph.model, data, asked.repair, seed)
         tried.append(Tried(lost, (baseline - _right(small, drawn)) / len(drawn)))
     watch("expect", len(TRIED), len(TRIED))
-    known = {"baseline": baseline / len(drawn), "images": len(drawn), "learned": asked.learned}
+    known: dict[str, Any] = {
+        "baseline": baseline / len(drawn),
+        "images": len(drawn),
+        "learned": asked.learned,
+    }
     return expected(error, tried, matched=asked.repair == "match", **known)
 
 

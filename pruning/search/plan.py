@@ -140,7 +140,12 @@ class _Sample:
             given = {"labels": options["labels"]} if "labels" in options else {}
             options = dict(resolve_options(criterion, given))
         chosen = (criterion or self.criterion, tuple(sorted(options.items())))
-        how = {"seed": self.seed, "calibration": self.calibration, "groups": groups, "watch": watch}
+        how: dict[str, Any] = {
+            "seed": self.seed,
+            "calibration": self.calibration,
+            "groups": groups,
+            "watch": watch,
+        }
         return score_all(graph, [chosen], self.data, **how)[chosen]
 
 
@@ -263,7 +268,8 @@ class _Search:
         return information_curves(graph, self.order, drawn, self.limits.open, self.progress.within)
 
     def trace_ratio(self) -> tuple[np.ndarray, tuple[Step, ...]]:
-        counts, path, graph = self.limits.given.copy(), (), self.graph
+        counts, graph = self.limits.given.copy(), self.graph
+        path: tuple[Step, ...] = ()
         rounds = max(1, int(self.sample.options.get("rounds", 2)))
         self.progress.begin(self.budget.left(counts))
         for number in range(1, rounds + 1):

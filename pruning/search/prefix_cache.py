@@ -8,7 +8,7 @@ same operations each time; whether it does is tried, and a network that does not
 """
 
 import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,7 +184,7 @@ def within(record: Record, starts: list[int], limit: int) -> list[int]:
     return chosen
 
 
-def batches(model: nn.Module, inputs: list[torch.Tensor], groups: list[list[str]]) -> list[Batch]:
+def batches(model: nn.Module, inputs: list[torch.Tensor], groups: Sequence[Sequence[str]]) -> list[Batch]:
     """The batches, each ready to run; without any prefix where the network does not do the same each time.
 
     That is tried on two images: from every start, the answer has to be that of a full pass.
@@ -194,7 +194,7 @@ def batches(model: nn.Module, inputs: list[torch.Tensor], groups: list[list[str]
     return [Batch(model, part, groups, limit) for part in inputs]
 
 
-def resumes(trial: Batch, groups: list[list[str]]) -> bool:
+def resumes(trial: Batch, groups: Sequence[Sequence[str]]) -> bool:
     with torch.no_grad():
         whole = trial.model(trial.inputs.clone())
     for weights in ((), *groups):

@@ -7,7 +7,7 @@ records that are listed here. Reading makes nothing else, whatever the bytes say
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -107,6 +107,10 @@ def _digest(array: np.ndarray) -> str:
 
 def _of_scores(value: Scores) -> tuple:
     """What Scores are made of; the order that depends on the width is named by its criterion."""
+    if value.again is not None and not isinstance(value.again, Again):
+        raise ValueError(f"{value.criterion} asks again by a function that has no form")
+    if not isinstance(value.tables, Tables):
+        raise ValueError(f"{value.criterion} has tables that have no form")
     again = None if value.again is None else dict(value.again.keywords)
     tables = value.tables
     return (value.arrays, value.criterion, value.unit, value.messages, tables.columns, tables.arrays, again)
@@ -128,7 +132,8 @@ def _value(told: Any, numbers: Mapping[str, memoryview]) -> Any:
         return told
     ((kind, content),) = told.items()
     if kind == "array":
-        dtype, shape, where, place = np.dtype(content[0]), *content[1:]
+        named, shape, where, place = content
+        dtype = np.dtype(named)
         if dtype.kind not in NUMBERS:
             raise ValueError(f"arrays of {dtype} are never shipped")
         count = int(np.prod(shape, dtype=int))
@@ -140,4 +145,5 @@ def _value(told: Any, numbers: Mapping[str, memoryview]) -> Any:
         return RECORDS[name](**{key: _value(one, numbers) for key, one in given.items()})
     if kind == "dict":
         return dict(map(each, content))
-    return {"tuple": tuple, "list": list, "scores": lambda made: _scores(*made)}[kind](each(content))
+    made: dict[str, Callable] = {"tuple": tuple, "list": list, "scores": lambda parts: _scores(*parts)}
+    return made[kind](each(content))

@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pruning.devices import AUTO, chosen
 from pruning.experiment import Recipe
@@ -23,7 +24,16 @@ CUTTING = (*LIMITS, *SEARCHING, "repair", "match_steps")  # the last two as `as_
 ROUNDING = (*SCORING, *CUTTING, "bit_choices")  # what a network to be rounded depends on
 SECONDS = ("error",)  # allocations that search for seconds, and a moment at the next cut
 
-TUNING = ("repair", "match_steps", "epochs", "lr", "batch_size", "threads", "distill", "distill_temperature")
+TUNING: tuple[str, ...] = (
+    "repair",
+    "match_steps",
+    "epochs",
+    "lr",
+    "batch_size",
+    "threads",
+    "distill",
+    "distill_temperature",
+)
 TUNING += ("distill_logits", "distill_features", "bits", "bit_choices", "bits_by", "bits_epochs")
 APART = ("cut", *TUNING, *SEARCHING)  # recipe fields that change no wall
 
@@ -46,7 +56,7 @@ def as_searched(recipe: Recipe, how: str = "") -> Recipe:
     """The recipe with all that its plan does not depend on at one value. A search by losses only asks whether
     the norms will follow the cut, by repair or training; one by errors expects an accuracy after a repair, by
     default the best; other allocations ask nothing."""
-    repair = "none"
+    repair: Any = "none"  # a choice of the recipe's, in the end
     if recipe.allocation == "error":
         repair = how or best_repair(recipe)
     elif recipe.allocation in SEARCHES and (recipe.epochs or recipe.repair != "none"):

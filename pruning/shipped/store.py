@@ -35,7 +35,8 @@ def _value(path: Path, place: str) -> Any | None:
     with zipfile.ZipFile(path) as file:
         content = file.read(place)
         found = unpacked(content, {name: file.read(name) for name in header_of(content)["long"]})
-    return replace(found, **dict.fromkeys(TIMES, 0.0)) if isinstance(found, AccuracyNow) else found
+    untimed: dict[str, Any] = dict.fromkeys(TIMES, 0.0)
+    return replace(found, **untimed) if isinstance(found, AccuracyNow) else found
 
 
 @lru_cache(maxsize=16)

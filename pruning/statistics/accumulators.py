@@ -3,6 +3,8 @@
 What comes is maps, [N, P, *size]: size is that of a channel's map, () where a channel is one number.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -60,7 +62,8 @@ class MeanMapsOf:
     """Sums of |maps| and a count: as large for one image as for a million."""
 
     def __init__(self, statistic: MeanMaps, classes: int):
-        self.count, self.sum = 0, 0
+        self.count = 0
+        self.sum: Any = 0  # a tensor from the first batch on
 
     def add(self, maps: torch.Tensor, labels: torch.Tensor):
         size = (1, 1, *maps.shape[2:])[-2:]
@@ -88,7 +91,7 @@ class ClassScatterOf:
 
     def __init__(self, statistic: ClassScatter, classes: int):
         self.statistic, self.classes = statistic, classes
-        self.sums = None
+        self.sums: Any = None  # a tensor from the first batch on
 
     def add(self, maps: torch.Tensor, labels: torch.Tensor):
         maps = self._on_grid(maps)  # [N, P, places]
@@ -130,7 +133,8 @@ class DualDiscriminantOf:
     """One N_b x N_b solve a batch; the features of a batch are let go before the next."""
 
     def __init__(self, statistic: DualDiscriminant, classes: int):
-        self.rho, self.left, self.classes, self.total = statistic.rho, statistic.batches, classes, 0
+        self.rho, self.left, self.classes = statistic.rho, statistic.batches, classes
+        self.total: Any = 0  # a tensor from the first batch on
 
     def add(self, maps: torch.Tensor, labels: torch.Tensor):
         if not self.left:

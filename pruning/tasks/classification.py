@@ -99,7 +99,7 @@ class Classification(Task):
         }
 
 
-def must_be_logits(outputs, targets: "Tensor") -> None:
+def must_be_logits(outputs: Any, targets: "Tensor") -> None:
     """Raises ValueError where the network answers anything but [N, K], and where labels are missing or beyond
     the classes."""
     from torch import Tensor

@@ -11,7 +11,7 @@ network is DI's (Hou and Kung 2020) [A]; the terms, the stages and the map are o
 import math
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,7 +59,8 @@ class Teaching:
 
     @property
     def structure(self) -> Structure:
-        return getattr(self.graph, "structure", self.graph)
+        whole: Any = self.graph
+        return getattr(whole, "structure", whole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +250,7 @@ class Moments:
         the features do not vary or there is one class."""
         mean, counts, total, sums = self.centred()
         between = (sums / np.maximum(counts, 1)) @ sums.T
-        count = min(np.count_nonzero(counts) - 1, len(total))
+        count = min(int(np.count_nonzero(counts)) - 1, len(total))
         if count < 1 or not 0 < np.trace(total) < math.inf:
             return None
         found = discriminant_directions(between, total, count)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from pruning.data import Dataset, load_data
 from pruning.devices import usable
@@ -50,8 +51,8 @@ def train_network(
     path, home = writable(out), usable(device)
     dataset = load_data(data, seed=seed, size=default_size(model))
     network = load_model(model, dataset, "none").to(home)
-    options = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
-    where = {"normalization": network.origin.normalization, "device": device, "watch": watch}
+    options: dict[str, Any] = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
+    where: dict[str, Any] = {"normalization": network.origin.normalization, "device": device, "watch": watch}
     with threads_set(threads) as used:
         start = time.perf_counter()
         history = fit(network, dataset, **options, **where, schedule="one-cycle")

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def training(
     """Images a second of fine-tuning; a copy of the network is trained. answers: as `answering` says."""
     images = int(np.clip(STEP * answers / HARDER, LEAST, batch_size))
     batch = dataset.train.take(np.arange(images) % len(dataset.train))
-    how = {"normalization": normalization, "device": device, "watch": watch, "seed": 0}
+    how: dict[str, Any] = {"normalization": normalization, "device": device, "watch": watch, "seed": 0}
     how |= {"schedule": "cosine", "teach": None, "saved": None}
     with seeded(0, device):
         run = Run(copy.deepcopy(model), dataset, 1, 1e-3, images, **how)

@@ -1,6 +1,8 @@
 """What the recipe's criterion saw of the opened group: CPOT's distributions, DI's curve, CATRO's plane."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,7 @@ from pruning.inspection.criterion_views import (
 from pruning.terms import title
 from pruning.ui import channel_map, charts, current_plan, preview_cache, state
 
-VIEWS = {"cpot": cpot_view, "di": di_view, "catro": catro_view}
+VIEWS: dict[str, Callable[..., Any]] = {"cpot": cpot_view, "di": di_view, "catro": catro_view}
 
 
 def panel(recipe: Recipe, table: pd.DataFrame):
@@ -37,7 +39,8 @@ def panel(recipe: Recipe, table: pd.DataFrame):
     if recipe.criterion == "catro":
         draw_plane(recipe, group, rows, chosen)
         return
-    draw = {"cpot": draw_transport, "di": draw_discriminant}[recipe.criterion]
+    draws: dict[str, Callable[..., None]] = {"cpot": draw_transport, "di": draw_discriminant}
+    draw = draws[recipe.criterion]
     preview_cache.follow(partial(ask, recipe, group), lambda view: draw(recipe, group, rows, chosen, view))
 
 

@@ -4,6 +4,8 @@ and what a planned cut leaves of the accuracy.
 A search that may take minutes is never waited for. Where it has not ended, pages other than Prune show the
 same share of every group, and say so."""
 
+from typing import Any
+
 import streamlit as st
 
 from pruning import inspection
@@ -64,7 +66,11 @@ def ask(recipe: Recipe, **how) -> preview_cache.Answer:
         return _by_error(recipe, **how)
     recipe = as_searched(recipe)
     key = preview_cache.digest(recipe, (*preview_cache.SCORING, *preview_cache.CUTTING))
-    more = {"key": key, "about": f"search {key}", "title": sentence(ALLOCATIONS[recipe.allocation].title)}
+    more: dict[str, Any] = {
+        "key": key,
+        "about": f"search {key}",
+        "title": sentence(ALLOCATIONS[recipe.allocation].title),
+    }
     return preview_cache.ask(inspection.plan_of, recipe, **more, **how)
 
 

@@ -118,7 +118,8 @@ def held() -> Held:
 def take_up():
     """A new session, such as after a reload, goes on with the measurements of its visitor."""
     if "previews" not in st.session_state:
-        asked = st.session_state["previews"] = {}
+        asked: Any = {}
+        st.session_state["previews"] = asked
         running = jobs.workers().jobs("measurement") if preview_cache.asked() else []
         for job in running:
             if jobs.mine(job):

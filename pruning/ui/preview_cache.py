@@ -182,7 +182,7 @@ def wait(question: Callable[..., Answer]) -> Any:
     return answer.value
 
 
-def follow(question: Callable[..., Answer], draw: Callable[[Any], None]):
+def follow(question: Callable[..., Answer], draw: Callable[..., Any]):
     """Draws the value, now or when it comes, without holding up the page; a failure is a sentence and a
     button."""
     if (known := question(start=False)).value is not None:
@@ -211,7 +211,7 @@ def look_again(question: Callable[..., Answer]):
     st.progress(*progress(answer.job))
 
 
-def settle(answer: Answer, question: Callable[..., Answer], draw: Callable[[Any], None]):
+def settle(answer: Answer, question: Callable[..., Any], draw: Callable[[Any], None]):
     if answer.error:
         st.error(in_page_words(answer.error))
         if answer.job is not None:  # else nothing would come of it
@@ -271,7 +271,7 @@ def ask_channel(
 ) -> Answer:
     """inspection.one_channel.Channel: all that is known of one channel; does not wait."""
     key = f"{digest(recipe, SCORING)} {group} {channel} {first} {by}"
-    more = {"key": key, "title": f"Channel {channel} of {group}"}
+    more: dict[str, Any] = {"key": key, "title": f"Channel {channel} of {group}"}
     return ask(looked_into, recipe, group, channel, first, by, **more, **how)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -72,7 +73,7 @@ def one_option(option: Option, tie: Callable[..., dict]):
 
 def cut(recipe: Recipe):
     """How much goes. The slider moves in steps of a hundredth; a link may say more digits."""
-    percent = {"show": lambda cut: round(100 * cut), "read": lambda percent: percent / 100}
+    percent: dict[str, Any] = {"show": lambda cut: round(100 * cut), "read": lambda percent: percent / 100}
     st.slider("Cut (%)", **state.bound("cut", between=(0, 95), **percent))
 
 

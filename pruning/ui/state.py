@@ -153,7 +153,7 @@ def looking_at(key: str) -> str | None:
     return _looking_at().get(choose(key, LOOKING_AT, "part of a link"))
 
 
-def look_at(**keys: str | None):
+def look_at(**keys: str | int | None):
     """Opens a group, a job ...: look_at(group="layer1.0.conv1"); None closes it."""
     held = _looking_at()
     for key, value in keys.items():

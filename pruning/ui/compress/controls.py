@@ -1,5 +1,7 @@
 """What the recipe says of rounding, as widgets, and the button that does it."""
 
+from typing import Any
+
 import streamlit as st
 
 from pruning.experiment import Recipe
@@ -22,7 +24,7 @@ def bits(recipe: Recipe):
     """How many bits, from which widths, given by whom."""
     low, high = float(recipe.bit_choices[0]), float(recipe.bit_choices[-1])
     if low < high:
-        how = {"show": lambda bits: min(high, max(low, bits or FIRST_BITS)), "read": float}
+        how: dict[str, Any] = {"show": lambda bits: min(high, max(low, bits or FIRST_BITS)), "read": float}
         st.slider("Mean bits per weight", low, high, step=0.25, **state.bound("bits", **how))
     else:
         st.caption(f"Every channel has {recipe.bit_choices[0]} bits: the only bit-width to choose from.")

@@ -50,7 +50,7 @@ def known(recipe: Recipe) -> Known | None:
         return Known(recipe, answer.value, True)
     last = st.session_state.get("last rounded")
     return (
-        Known(*last, False)
+        Known(last[0], last[1], False)
         if last and not answer.error and preview_cache.same_network(last[0], recipe)
         else None
     )
@@ -157,8 +157,8 @@ def point_table(known: list[RoundedNow], bits: float) -> pd.DataFrame:
         for by, way in now.ways.items():
             rows.append((by, way.mean_bits, way.bytes, int(way.right.sum()), now.images, now.bits == bits))
     for now in known[:1]:
-        for way, size, right in (("full", now.bytes_full, now.full), ("cut", now.bytes_cut, now.cut)):
-            rows.append((way, 32.0, size, int(right.sum()), now.images, False))
+        for name, size, right in (("full", now.bytes_full, now.full), ("cut", now.bytes_cut, now.cut)):
+            rows.append((name, 32.0, size, int(right.sum()), now.images, False))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -2,6 +2,7 @@
 that another mean of bits ends nothing."""
 
 from functools import partial
+from typing import Any
 
 from pruning.experiment import Recipe
 from pruning.inspection.compress_preview import subtask_now
@@ -39,5 +40,5 @@ def curve(recipe: Recipe) -> list[partial]:
 def subtask(recipe: Recipe, **how) -> preview_cache.Answer:
     """inspection.compress_preview.SubtaskNow; does not wait."""
     key = preview_cache.digest(recipe, (*preview_cache.SCORING, *preview_cache.CUTTING))
-    more = {"key": key, "about": about(recipe), "title": "Cut for a few classes"}
+    more: dict[str, Any] = {"key": key, "about": about(recipe), "title": "Cut for a few classes"}
     return preview_cache.ask(subtask_now, questions.untrained(recipe), **more, **how)

@@ -66,7 +66,7 @@ def every(recipe: Recipe):
         bound = state.bound("lr", between=(1e-5, 10.0))
         left.number_input("Learning rate", step=0.005, format="%g", **bound)
         right.number_input("Channels kept at least", min_value=1, step=1, **state.bound("min_channels"))
-        share = {"show": lambda most: round(100 * most), "read": lambda most: most / 100}
+        share: dict[str, Any] = {"show": lambda most: round(100 * most), "read": lambda most: most / 100}
         bound = state.bound("max_cut_per_group", between=(5, 100), **share)
         st.slider("Highest ratio of a group (%)", step=5, **bound)
         bound = tie("allocation", recipe.allocation, options=TRAINED)

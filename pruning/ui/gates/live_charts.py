@@ -46,7 +46,7 @@ def histograms(trace: GateTrace, *, key: str):
 def gate_bins(trace: GateTrace) -> pd.DataFrame:
     if trace.rows.empty:
         return stacked(figures.histogram(np.zeros(0)))
-    ghost = figures.frozen_values(trace.rows)[-1]
+    ghost = float(figures.frozen_values(trace.rows)[-1])
     return with_ghost(figures.histogram(trace.values[-1]), ghost)
 
 

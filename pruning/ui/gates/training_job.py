@@ -1,6 +1,7 @@
 """The job that trains the gates: started, watched, paused, stopped, resumed. Its id is in the link."""
 
 import shutil
+from typing import Literal
 
 import streamlit as st
 
@@ -117,7 +118,7 @@ def saved(job: Job) -> Saved:
     return Saved(job.folder / "state")
 
 
-def ask(job: Job, wish: str):
+def ask(job: Job, wish: Literal["pause", "stop"] | None):
     """A click's callback."""
     if not jobs.refused(job):
         saved(job).ask(wish)

@@ -4,6 +4,7 @@ Every count is a preview of its own, kept by its digest. Two are on their way at
 never idle, and little is left to do when nobody looks any more."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -94,7 +95,7 @@ def look(recipe: Recipe, ask: bool = True) -> Counted:
     for cut, how, raw_only in dict.fromkeys(order(recipe)):
         if any(cut >= least for least in found.failed):  # out of reach, as all beyond it
             continue
-        more = {"about": same, "page_only": True, "raw_only": raw_only}
+        more: dict[str, Any] = {"about": same, "page_only": True, "raw_only": raw_only}
         more["start"] = ask and on_their_way < AHEAD
         answer = current_plan.ask_accuracy(recipe.but(cut=cut), how, **more)
         on_their_way += answer.pending and answer.job is not None

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ STYLE = f"""<style>
 LARGEST = 168  # pixels; drawn at half of that, so more would only be sent
 
 
-def pictures(changes: pd.DataFrame, images: dict[int, np.ndarray]):
+def pictures(changes: pd.DataFrame, images: Mapping[int, np.ndarray]):
     """changes: rows as `inspection.prediction_changes.changes`; those whose image is not among `images`
     are left out."""
     shown = [one(row, images[row.image]) for row in changes.itertuples() if row.image in images]

@@ -1,5 +1,7 @@
 """What the recipe says of cutting and fine-tuning, as widgets."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -63,7 +65,7 @@ def limits(place, recipe: Recipe, structure: Structure):
         known = list(dict.fromkeys([*structure.names, *recipe.protect]))
         bound = state.bound("protect", by="default", show=list, read=tuple)
         st.multiselect("Protected", known, placeholder="none", **bound)
-        share = {"show": lambda most: round(100 * most), "read": lambda most: most / 100}
+        share: dict[str, Any] = {"show": lambda most: round(100 * most), "read": lambda most: most / 100}
         bound = state.bound("max_cut_per_group", between=(5, 100), **share)
         st.slider("Highest ratio of a group (%)", step=5, **bound)
         left, right = st.columns(2)

@@ -1,7 +1,8 @@
 """What came of a job: metrics against the full network, what changed, the structure, and all to take away."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -215,7 +216,7 @@ def what_changed(found: RunReport):
     )
 
 
-def per_class(report: dict) -> pd.DataFrame:
+def per_class(report: Mapping[str, Any]) -> pd.DataFrame:
     table = pd.DataFrame(report["per_class"])
     return table.rename_axis("class").reset_index()
 

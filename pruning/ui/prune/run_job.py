@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Any
 
 import streamlit as st
 
@@ -152,7 +153,7 @@ def curves(job: Job):
     first, second = st.columns(2), st.columns(2)
     x = {"field": "epoch", "type": "quantitative", "title": "epoch"} | scale(domain=[0, max(1, epochs)])
     loss = {"field": "loss", "type": "quantitative", "title": "training loss (nats)"}
-    spec = {"mark": "line", "encoding": {"x": x, "y": loss}}
+    spec: dict[str, Any] = {"mark": "line", "encoding": {"x": x, "y": loss}}
     native(first[0], training.loss_curve(events), spec, "Training loss")
     right = {"field": "accuracy", "type": "quantitative", "title": "hold-out accuracy (%)"}
     right |= scale(domain=[0, 100])

@@ -1,6 +1,7 @@
 """What each group alone can bear: measured when asked for, as a map and as curves."""
 
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -34,7 +35,7 @@ def panel(recipe: Recipe):
 
 def ask(recipe: Recipe, **how) -> preview_cache.Answer:
     """inspection.sensitivity's table; does not wait."""
-    more = {"key": preview_cache.digest(recipe, (*preview_cache.SCORING, "groups"))}
+    more: dict[str, Any] = {"key": preview_cache.digest(recipe, (*preview_cache.SCORING, "groups"))}
     alone = recipe.but(cut=0.5, repair="none", epochs=0, distill=False)
     return preview_cache.ask(sensitivity, alone, (0.0, *SHARES), title="Sensitivity", **more, **how)
 

@@ -46,7 +46,7 @@ def show(recipe: Recipe) -> str:
         component.draw(recipe, walls)
     if pending is None:
         return ""
-    preview_cache.settle(pending, lambda **how: ask(recipe, **how), draw=component.draw)
+    preview_cache.settle(pending, lambda **how: ask(recipe, **how), draw=component.draw)  # type: ignore[arg-type] # an error: nothing is drawn
     return pending.error
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pruning.wall import CUTS, Wall
 
-Known = tuple[tuple, tuple]  # raw and repaired: a value a cut each, None where it is still being computed
+Known = tuple[tuple, ...]  # raw and repaired: a value a cut each, None where it is still being computed
 
 
 @dataclass(frozen=True, eq=False)

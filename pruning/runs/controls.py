@@ -64,13 +64,8 @@ def run_control(
     small = new_weights(cut(loaded.model, plan), recipe.seed)
     stages.evaluate("cut", small)
     epochs = epochs_of(recipe, control, loaded.data)
-    how: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": recipe.batch_size,
-        "seed": recipe.seed,
-        "device": recipe.device,
-    }
-    how |= {"normalization": loaded.model.origin.normalization, "watch": told}
+    how: dict[str, Any] = {"epochs": epochs, "normalization": loaded.model.origin.normalization}
+    how |= {"batch_size": recipe.batch_size, "seed": recipe.seed, "device": recipe.device, "watch": told}
     with clock.stage("tune"):
         history = fit(small, loaded.data, lr=LEARNING_RATE, schedule="one-cycle", **how)
     stages.evaluate("tuned", small)

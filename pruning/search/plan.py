@@ -140,13 +140,8 @@ class _Sample:
             given = {"labels": options["labels"]} if "labels" in options else {}
             options = dict(resolve_options(criterion, given))
         chosen = (criterion or self.criterion, tuple(sorted(options.items())))
-        how: dict[str, Any] = {
-            "seed": self.seed,
-            "calibration": self.calibration,
-            "groups": groups,
-            "watch": watch,
-        }
-        return score_all(graph, [chosen], self.data, **how)[chosen]
+        how: dict[str, Any] = {"seed": self.seed, "calibration": self.calibration, "watch": watch}
+        return score_all(graph, [chosen], self.data, groups=groups, **how)[chosen]
 
 
 class _Search:

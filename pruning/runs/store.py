@@ -27,6 +27,14 @@ DATABASE, ARTIFACTS, LOCKS = "runs.db", "artifacts", "processes"
 STATUS, KEY, PROCESS, SECONDS, REASON, KIND = (
     f"pruning.{name}" for name in ("status", "key", "process", "seconds", "reason", "kind")
 )
+QUIET = {  # MLflow reports to nobody, prints nothing, and soon says that a server is not there
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
 LONGEST = 500  # letters of a parameter or tag
 PAGE = 1000  # runs asked for at once
 ALWAYS = ("model", "data", "criterion", "cut", "allocation", "repair", "seed")
@@ -66,9 +74,8 @@ class RunStore:
 
         self.uri = os.environ.get(TEAM) if folder is None else None
         self.folder = Path(folder) if folder is not None else runs_folder()
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("DO_NOT_TRACK", "true")
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
         _make(self.folder / LOCKS)
         self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.alive = FileLock(self.folder / LOCKS / self.process)

@@ -26,7 +26,8 @@ from tests.simulated_results import answers, right_to_statistics
 FAMILIES = 1000
 SEEDS, ITEMS = (2, 3, 5, 10), (359, 1017, 2000)
 SPREADS = (0.0, 0.003, 0.01)  # of the accuracy over seeds, mean of a family's methods
-RESULTS = (6, 15)  # methods in a family, from and to
+FAMILY = (6, 15)  # methods, from and to
+FEW = ((2, 2), (3, 3))  # and in small families
 EQUAL, UNEQUAL = (0.9,), (0.88, 0.89, 0.895, 0.9, 0.9)  # true accuracies that methods are given
 STEPS = (0.005, 0.01, 0.02)  # true differences whose power is told
 ROWS = ROOT / "docs" / "measured" / "comparison_statistics.csv"
@@ -36,19 +37,27 @@ FACTORS = ("criterion", "repair")
 CRITERIA, REPAIRS = (0, 0.005, 0.01, 0.015, 0.02, 0.03), (0, 0.015, 0.02)  # what each adds to the accuracy
 SHARE_COLUMNS = "effects seeds items tables term true told told_without_items covered half_width".split()
 COLUMNS = (
-    "truth seeds items spread families wrong wrong_satterthwaite covered covered_at_once half_width "
+    "truth results seeds items spread families wrong wrong_satterthwaite covered covered_at_once half_width "
     "power_0.5 power_1 power_2"
 ).split()
 
 
 def cells():
-    """(truth, seeds, items, spread) of every row; without a spread of seeds, only at the middle size."""
+    """(truth, results, seeds, items, spread) of every row; without a spread of seeds, and of small families,
+    only at the middle size."""
     for truth, seeds, items, spread in itertools.product(("equal", "unequal"), SEEDS, ITEMS, SPREADS):
         if spread or items == ITEMS[1]:
-            yield truth, seeds, items, spread
+            yield truth, FAMILY, seeds, items, spread
+        if spread and items == ITEMS[1]:
+            yield from ((truth, few, seeds, items, spread) for few in FEW)
 
 
-def measured(truth: str, seeds: int, items: int, spread: float) -> dict:
+def in_words(results: tuple[int, int]) -> str:
+    least, most = results
+    return f"{least} to {most}" if least < most else str(least)
+
+
+def measured(truth: str, results: tuple[int, int], seeds: int, items: int, spread: float) -> dict:
     """One row: shares of 1,000 families, and of their pairs.
 
     wrong: families in which anyone is said to lead who does not; wrong_satterthwaite: the same, had each
@@ -56,11 +65,12 @@ def measured(truth: str, seeds: int, items: int, spread: float) -> dict:
     own 95 % interval holds the truth; covered_at_once: families of which all simultaneous intervals do.
     half_width: of pairs, mean, in points.   power: pairs truly so many points apart of which the better is
     said to lead."""
-    random = np.random.default_rng([seeds, items, round(1000 * spread), truth == "equal"])
+    few = [] if results == FAMILY else [results[0]]
+    random = np.random.default_rng([seeds, items, round(1000 * spread), truth == "equal", *few])
     wrong, plainly, at_once, covered, widths = 0, 0, 0, [], []
     shown: dict[float, list[bool]] = {step: [] for step in STEPS}
     for _ in range(FAMILIES):
-        count = random.integers(RESULTS[0], RESULTS[1] + 1)
+        count = random.integers(results[0], results[1] + 1)
         shares = random.choice(EQUAL if truth == "equal" else UNEQUAL, count)
         own = spread * np.exp(random.normal(-0.245, 0.7, count))  # of some methods a fifth of that of others
         right = answers(random, shares, own, seeds=seeds, items=items)
@@ -119,13 +129,12 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def families(seeds: list[int]):
     """Measures what is not in the table yet."""
-    names = ("truth", "seeds", "items", "spread")
+    names = ("truth", "results", "seeds", "items", "spread")
     done = {tuple(row[name] for name in names) for row in rows_of(ROWS)}
-    for cell in cells():
-        if cell[1] in seeds and tuple(map(str, cell)) not in done:
-            written(
-                dict(zip(names, cell, strict=True)) | {"families": FAMILIES} | measured(*cell), ROWS, COLUMNS
-            )
+    for truth, results, *rest in cells():
+        cell = dict(zip(names, (truth, in_words(results), *rest), strict=True))
+        if rest[0] in seeds and tuple(map(str, cell.values())) not in done:
+            written(cell | {"families": FAMILIES} | measured(truth, results, *rest), ROWS, COLUMNS)
 
 
 def planted_table(accuracies: np.ndarray, seeds: int) -> pd.DataFrame:
@@ -180,21 +189,24 @@ def shares():
 
 def families_table() -> list[str]:
     """One line a number of seeds, of images and a spread; of families with and without true differences."""
-    by_cell = {(row["seeds"], row["items"], row["spread"], row["truth"]): row for row in rows_of(ROWS)}
+    names = ("truth", "results", "seeds", "items", "spread")
+    by_cell = {tuple(row[name] for name in names): row for row in rows_of(ROWS)}
     lines = []
-    for seeds, items, spread in dict.fromkeys(cell[1:] for cell in cells()):
-        pair = [by_cell.get((str(seeds), str(items), str(spread), t)) for t in ("equal", "unequal")]
+    for results, *rest in sorted({cell[1:] for cell in cells()}, key=lambda cell: (-cell[0][0], cell[1:])):
+        seeds, items, spread = rest
+        where = (in_words(results), *map(str, rest))
+        pair = [by_cell.get((truth, *where)) for truth in ("equal", "unequal")]
         if not all(pair):
             continue
         equal, unequal = pair
-        line = [str(seeds), str(items), f"{100 * spread:g}"]
+        line = [in_words(results), str(seeds), str(items), f"{100 * spread:g}"]
         line += [percent_of(of["wrong"]) for of in pair]
         line += [percent_of(equal["wrong_satterthwaite"])]
         line += [percent_of(of["covered"]) for of in pair]
         line += [percent_of(min((of["covered_at_once"] for of in pair), key=float)), unequal["half_width"]]
         line += [percent_of(unequal[f"power_{100 * step:g}"], 0) for step in STEPS]
         lines.append(line)
-    head = ["seeds", "images", "spread, points", "wrong, all equal", "wrong, some differ"]
+    head = ["results", "seeds", "images", "spread, points", "wrong, all equal", "wrong, some differ"]
     head += ["wrong, Satterthwaite", "covered, all equal", "covered, some differ", "all at once"]
     return table([*head, "half-width, points", "power, 0.5", "power, 1", "power, 2"], lines)
 
@@ -204,7 +216,7 @@ def verdict() -> list[str]:
     rows = rows_of(ROWS)
     said = []
     for name, few, many in (("2 seeds", 2, 2), ("3 seeds", 3, 3), ("5 seeds and 10", 5, 10)):
-        of = [row for row in rows if few <= int(row["seeds"]) <= many]
+        of = [row for row in rows if few <= int(row["seeds"]) <= many and row["results"] == in_words(FAMILY)]
         wrong = percent_of(max((row["wrong"] for row in of), key=float))
         low, high = (percent_of(end((row["covered"] for row in of), key=float)) for end in (min, max))
         said.append(

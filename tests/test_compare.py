@@ -18,6 +18,7 @@ from pruning.runs.cluster import Keys, cluster
 from pruning.runs.controls import epochs_of, new_weights
 from pruning.runs.dispatch import Dispatcher, Work
 from pruning.runs.product import CONTROLS
+from pruning.runs.worker_call import Call, answered
 from tests import errands
 from tests.front_door import REPOSITORY, cli, forked
 from tests.processes import until
@@ -135,6 +136,19 @@ def test_every_work_is_answered_once_and_groups_stay_together(client):
     for payload, process, _ in answers:
         processes[payload[0]].add(process)
     assert sum(len(each) for each in processes.values()) <= 3  # one at the end may help the other
+
+
+def test_files_of_the_sender_s_are_sent_once_and_found_by_workers(client, few):
+    recipe = TINY.but(data="/only/here.npz", **FEW)
+    answers = []
+    dispatcher = Dispatcher(
+        client, answered, lambda work: None, lambda work, answer, *_: answers.append(answer) or []
+    )
+    dispatcher.sent = client.scatter({"/only/here.npz": Path(few).read_bytes()}, broadcast=True, hash=False)
+    dispatcher.add([Work(Call(recipe.to_dict()))])
+    dispatcher.run()
+    assert answers[0].status == "finished", answers[0].error
+    assert answers[0].report["values"] == pruning.run(TINY.but(data=few, **FEW)).report["values"]
 
 
 def test_what_an_answer_makes_possible_is_done_as_well(client):

@@ -48,7 +48,7 @@ def cluster(scheduler: str | None, keys: Keys, threads: int) -> "Iterator[Client
 
     from pruning.jobs import connection as way
 
-    address = scheduler or os.environ.get(ADDRESS)
+    address = elsewhere(scheduler)
     folder = Path(tempfile.mkdtemp(prefix="pruning-compare-"))
     try:
         if address:
@@ -74,6 +74,11 @@ def cluster(scheduler: str | None, keys: Keys, threads: int) -> "Iterator[Client
                 found.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def elsewhere(scheduler: str | None) -> str | None:
+    """The address of somebody else's scheduler; None where this machine computes."""
+    return scheduler or os.environ.get(ADDRESS) or None
 
 
 def processes(threads: int) -> int:

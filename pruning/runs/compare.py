@@ -15,13 +15,13 @@ from typing import Any
 from pruning.cost import Plan
 from pruning.error_messages import first_line
 from pruning.progress import Watch, silent
-from pruning.runs.cluster import Keys, cluster, processes
+from pruning.runs.cluster import Keys, cluster, elsewhere, processes
 from pruning.runs.dispatch import Dispatcher, Work
 from pruning.runs.product import CONTROLS, NARROW, Comparison, Entry
 from pruning.runs.results_table import ResultsTable, row_of
 from pruning.runs.run_key import run_key, versions
 from pruning.runs.store import KeptRun, RunStore
-from pruning.runs.worker_call import Answer, Call, answered
+from pruning.runs.worker_call import NAMING, Answer, Call, Files, answered
 
 RESULTS, ASKED = "results.csv", "comparison.json"
 GROUP = ("model", "data", "seed", "criterion")  # what share most of their steps
@@ -83,6 +83,8 @@ def compare(
     if run.works:
         with cluster(scheduler, keys, run.threads) as client:
             run.dispatcher = Dispatcher(client, answered, run.begun, run.ended)
+            if elsewhere(scheduler) and (files := run.files()):
+                run.dispatcher.sent = client.scatter(files, broadcast=True, hash=False)
             run.dispatcher.add(run.works)
             run.dispatcher.run()
     return run.outcome()
@@ -120,6 +122,11 @@ class _Running:
             self.works += [work for wanted in self.narrowed(entry) for work in self.want(wanted)]
         self.counted = True
         self.tell()
+
+    def files(self) -> Files:
+        """What recipes name by a path and workers on other machines may not have, read once."""
+        named = {work.payload.recipe[name] for work in self.works for name in NAMING}
+        return {path: Path(path).read_bytes() for path in named if path and Path(path).is_file()}
 
     def narrowed(self, entry: Entry) -> Iterator[Wanted]:
         """The controls that need no plan of the recipe's own."""

@@ -43,7 +43,8 @@ class Work:
 class Dispatcher:
     """Runs works on a client's workers. function: payload -> answer, in the worker.   begun: told a work when
     it is handed out first.   ended: told a work and its answer, or None with a status, failed or lost, and
-    the reason; returns works that can be done only now."""
+    the reason; returns works that can be done only now.   sent: a future of what every call is given besides
+    its payload, which the workers hold; None is nothing."""
 
     client: "Client"
     function: Callable[[Any], Any]
@@ -54,6 +55,7 @@ class Dispatcher:
     flying: "dict[Future, tuple[Work, str]]" = field(default_factory=dict)
     done: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
     number: int = 0
+    sent: "Future | None" = None
 
     def add(self, works: Iterable[Work]):
         for work in works:
@@ -93,7 +95,7 @@ class Dispatcher:
             key = f"compare-{id(self)}-{self.number}"
             how = {"key": key, "workers": [worker], "pure": False, "retries": 0}
             call = pickle.dumps((self.function, work.payload))
-            future = self.client.submit(_caller(), call, **how)
+            future = self.client.submit(_caller(), call, self.sent, **how)
             self.flying[future] = work, worker
             future.add_done_callback(self.done.put)
 
@@ -180,15 +182,15 @@ class Dispatcher:
             self.add([work])
 
 
-def _caller() -> Callable[[bytes], Any]:
+def _caller() -> Callable[[bytes, Any], Any]:
     """A function that Dask hands on as it is, since it can't be imported by name: a scheduler of somebody
     else's needs nothing of this package, only its workers do."""
 
-    def call(given: bytes):
+    def call(given: bytes, sent: Any):
         import pickle
 
         function, payload = pickle.loads(given)
-        return function(payload)
+        return function(payload) if sent is None else function(payload, sent)
 
     return call
 

@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from pruning.error_messages import first_line, for_the_person
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.shared_steps import SharedSteps
 
+Files = dict[str, bytes]  # by path, as recipes name them
+NAMING = ("data", "checkpoint", "latency")  # fields that may name a file
 _ONE = threading.Lock()  # recipes set torch's threads, which are the process's
 _SHARED = SharedSteps()
 
@@ -21,13 +23,11 @@ _SHARED = SharedSteps()
 @dataclass(frozen=True, eq=False)
 class Call:
     """recipe: its fields, as JSON has them.   control: which, or empty.   plan: plan.json of the recipe's own
-    run, for a control of its widths.   files: {field: (name, bytes)} of what the recipe names by a path that
-    only the sender has."""
+    run, for a control of its widths."""
 
     recipe: dict[str, Any]
     control: str = ""
     plan: str = ""
-    files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,30 +43,32 @@ class Answer:
     history: tuple[dict, ...] = ()
 
 
-def answered(call: Call) -> Answer:
-    """Runs a call. Whatever goes wrong is told in the answer."""
+def answered(call: Call, files: Files | None = None) -> Answer:
+    """Runs a call. Whatever goes wrong is told in the answer. files: that were sent along, since their paths
+    are the sender's."""
     with _ONE:
         start = time.perf_counter()
         try:
-            result = _result(call)
+            result = _result(call, files or {})
             with tempfile.TemporaryDirectory(prefix="pruning-") as scratch:
-                files = Path(result.zip(Path(scratch) / "run.zip")).read_bytes()
+                packed = Path(result.zip(Path(scratch) / "run.zip")).read_bytes()
             seconds = time.perf_counter() - start
             history = (*result.gate_history, *result.history)
-            return Answer("finished", seconds, report=result.report, files=files, history=history)
+            return Answer("finished", seconds, report=result.report, files=packed, history=history)
         except Exception as error:
             told = str(error) if for_the_person(error) else f"{type(error).__name__}: {first_line(error)}"
             details = traceback.format_exc()
             return Answer("failed", time.perf_counter() - start, error=told, details=details)
 
 
-def _result(call: Call):
+def _result(call: Call, files: Files):
     from pruning.cost import Plan
     from pruning.experiment.loading import use_threads
     from pruning.experiment.run import run
     from pruning.runs.controls import run_control
 
-    changes = {name: str(_kept(*given)) for name, given in call.files.items()}
+    named = {name: call.recipe[name] for name in NAMING if call.recipe[name] in files}
+    changes = {name: str(_kept(path, files[path])) for name, path in named.items()}
     recipe = Recipe.from_dict(call.recipe | changes)
     use_threads(recipe)
     if not call.control:

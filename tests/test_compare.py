@@ -234,6 +234,16 @@ def test_a_row_says_what_a_run_alone_says_and_why_there_is_none(compared, few):
     assert wrong["status"] == "failed" and "trains no gates" in wrong["error"] and not wrong["macs_final"]
 
 
+def test_who_leads_under_the_same_terms_is_said_and_written(compared):
+    place, _, told, _ = compared
+    terms = [line for line in told.splitlines() if line.startswith("cut ")]
+    assert len(terms) == 4 and all("epochs " in line for line in terms)  # two cuts, with and without training
+    assert "new images, not for new seeds" in told
+    with (place / "out" / "differences.csv").open(newline="") as file:
+        pairs = list(csv.DictReader(file))
+    assert len(pairs) == 4 and {(row["a"], row["b"]) for row in pairs} == {("l1", "fpgm")}
+
+
 def test_a_dry_run_counts_and_runs_nothing(compared):
     place, _, _, words = compared
     done = forked(*words, "--dry-run", env={"PRUNING_RUNS": str(place / "runs")})

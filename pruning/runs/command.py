@@ -75,7 +75,8 @@ def compare(
     cores at hand or on a Dask cluster. Ended in the middle, the same command goes on."""
     from pruning.runs.cluster import Keys
     from pruning.runs.compare import compare as run_comparison
-    from pruning.runs.compare import foresee, must_be_same
+    from pruning.runs.compare import must_be_same
+    from pruning.runs.forecast import foresee
     from pruning.runs.store import RunStore
 
     lists = {name: given.pop(name) for name in LISTS if name in given}
@@ -89,6 +90,8 @@ def compare(
             return print(in_words(foresee(comparison, store, seconds_of)))
         with Bars() as watch:
             done = run_comparison(comparison, out, **how, store=store, watch=watch)
+        for sentence in done.sentences:
+            print(sentence)
         print(f"{rows_in_words(done)} in {out / 'results.csv'}; runs kept in {store.uri or store.folder}")
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; the same command goes on with what {out} lacks") from None

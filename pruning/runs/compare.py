@@ -5,37 +5,42 @@ import hashlib
 import json
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from pruning.cost import Plan
-from pruning.error_messages import first_line
 from pruning.progress import Watch, silent
-from pruning.runs.cluster import Keys, cluster, elsewhere, processes
+from pruning.runs.cluster import Keys, cluster, elsewhere
 from pruning.runs.dispatch import Dispatcher, Work
 from pruning.runs.product import CONTROLS, NARROW, Comparison, Entry
 from pruning.runs.results_table import ResultsTable, row_of
 from pruning.runs.run_key import run_key, versions
 from pruning.runs.store import KeptRun, RunStore
+from pruning.runs.verdicts import Verdicts
 from pruning.runs.worker_call import NAMING, Answer, Call, Files, answered
+from pruning.tasks import DEFAULT
 
-RESULTS, ASKED = "results.csv", "comparison.json"
+RESULTS, ASKED, LEADS = "results.csv", "comparison.json", "differences.csv"
 GROUP = ("model", "data", "seed", "criterion")  # what share most of their steps
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a comparison ended, as counts of rows. known: taken from the store.   rows: all."""
+    """How a comparison ended, as counts of rows. known: taken from the store.   rows: all.   sentences: who
+    leads."""
 
     rows: int
     known: int
     finished: int
     failed: int
     lost: int
+    sentences: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -102,6 +107,7 @@ class _Running:
     ids: dict[str, str] = field(default_factory=dict)  # key: run of the store, once it is under way
     counts: dict[str, int] = field(default_factory=dict)
     took: list[float] = field(default_factory=list)
+    verdicts: Verdicts = field(default_factory=Verdicts)
     threads: int = 1
     counted: bool = False  # whether `total` holds all rows
     dispatcher: Dispatcher = field(init=False)
@@ -160,11 +166,12 @@ class _Running:
         return [Work(call, tuple(getattr(recipe, name) for name in GROUP), wanted)]
 
     def from_store(self, wanted: Wanted, run: KeptRun) -> list[Work]:
-        report = json.loads(self.store.fetch(run, "report.json").read_text())
-        self.add(wanted, "finished", report=report, seconds=run.seconds, run=run.id, known=True)
+        files = self.store.fetch(run, "")
+        how: dict[str, Any] = {"files": files, "seconds": run.seconds, "run": run.id, "known": True}
+        self.add(wanted, "finished", report=json.loads((files / "report.json").read_text()), **how)
         if wanted.entry.control or not self.controls(wanted.entry):
             return []
-        plan = self.store.fetch(run, "plan.json").read_text()
+        plan = (files / "plan.json").read_text()
         return [work for one in self.widened(wanted.entry, plan) for work in self.want(one)]
 
     def begun(self, work: Work):
@@ -187,19 +194,22 @@ class _Running:
             zipfile.ZipFile(BytesIO(answer.files)).extractall(scratch)
             self.store.finish(id, scratch, answer.report, answer.seconds, answer.history)
             plan = (Path(scratch) / "plan.json").read_text()
+            how: dict[str, Any] = {"files": scratch, "seconds": answer.seconds, "run": id}
+            for one in waiting:
+                self.add(one, "finished", report=answer.report, **how)
         self.took.append(answer.seconds)
-        found: list[Work] = []
-        for one in waiting:
-            self.add(one, "finished", report=answer.report, seconds=answer.seconds, run=id)
-            if not one.entry.control:
-                found += [work for more in self.widened(one.entry, plan) for work in self.want(more)]
-        return found
+        recipes = [one.entry for one in waiting if not one.entry.control]
+        return [work for entry in recipes for one in self.widened(entry, plan) for work in self.want(one)]
 
-    def add(self, wanted: Wanted, status: str, *, report=None, known: bool = False, **more: Any):
+    def add(self, wanted: Wanted, status: str, *, report=None, files=None, known: bool = False, **more: Any):
         digest = wanted.entry.recipe.digest() if wanted.entry.recipe else ""
         if isinstance(more.get("seconds"), float):
             more["seconds"] = f"{more['seconds']:.3f}"
-        self.table.add(row_of(wanted.entry, status, report=report, digest=digest, **more))
+        row = row_of(wanted.entry, status, report=report, digest=digest, **more)
+        self.table.add(row)
+        if files is not None:
+            with np.load(Path(files) / "predictions.npz") as predictions:
+                self.verdicts.add(row, report.get("task", DEFAULT.name), predictions)
         self.counts["known" if known else status] += 1
         self.tell()
 
@@ -213,7 +223,8 @@ class _Running:
         self.watch("compare", done, self.total, **values)
 
     def outcome(self) -> Outcome:
-        return Outcome(sum(self.counts.values()), **self.counts)
+        self.verdicts.table().to_csv(self.out / LEADS, index=False)
+        return Outcome(sum(self.counts.values()), **self.counts, sentences=tuple(self.verdicts.sentences()))
 
 
 def control_key(entry: Entry, control: str, plan: str = "") -> str:
@@ -230,62 +241,3 @@ def control_key(entry: Entry, control: str, plan: str = "") -> str:
     if control.endswith("same compute"):
         told.append(recipe.to_dict())
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:20]
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a comparison would do. recipes, controls: how many.   known: recipes that the store has.   failed:
-    that can't be done.   seconds: of all that is to do, None where nothing like it was run before."""
-
-    recipes: int
-    controls: int
-    known: int
-    failed: int
-    seconds: float | None
-    at_once: int
-
-
-def foresee(comparison: Comparison, store: RunStore, measure: Callable | None = None) -> Forecast:
-    """measure: (recipe) -> seconds, for recipes whose like the store lacks."""
-    known, paces = store.all_finished(), _seconds_of_like(store)
-    recipes = controls = found = failed = 0
-    seconds: float | None = 0.0
-    guessed: dict[tuple, float | None] = {}
-    at_once = 1
-    for entry in comparison.entries():
-        recipes += 1
-        if entry.recipe is None:
-            failed += 1
-            continue
-        trains = comparison.with_controls and entry.recipe.epochs
-        controls += len(CONTROLS) if trains else 0
-        at_once = processes(entry.recipe.threads)
-        if run_key(entry.recipe) in known:
-            found += 1
-            continue
-        like = _like(entry.fields)
-        if like not in guessed:
-            guessed[like] = paces.get(like) or (measure(entry.recipe) if measure else None)
-        one = guessed[like]
-        seconds = (
-            None if one is None or seconds is None else seconds + one * (1 + len(CONTROLS) * bool(trains))
-        )
-    return Forecast(recipes, controls, found, failed, seconds and seconds / at_once, at_once)
-
-
-def _like(fields) -> tuple:
-    names = ("model", "data", "criterion", "allocation", "repair", "epochs")
-    return tuple(str(fields.get(name)) for name in names)
-
-
-def _seconds_of_like(store: RunStore) -> dict[tuple, float]:
-    """{model, data, criterion, allocation, repair, epochs: mean seconds} of the newest kept runs."""
-    found: dict[tuple, list[float]] = {}
-    for run in store.runs("tags.`pruning.status` = 'finished' and tags.`pruning.kind` = 'recipe'", most=2000):
-        fields = dict(run.params)
-        fields.setdefault("epochs", "0")
-        found.setdefault(_like(fields), []).append(run.seconds)
-    return {like: fmean(seconds) for like, seconds in found.items()}
-
-
-__all__ = ["Forecast", "Outcome", "compare", "first_line", "foresee", "must_be_same"]

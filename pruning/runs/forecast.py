@@ -1,0 +1,66 @@
+"""What a comparison would do, before it is run: how many runs, and how long they take."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import fmean
+
+from pruning.runs.cluster import processes
+from pruning.runs.product import CONTROLS, Comparison
+from pruning.runs.run_key import run_key
+from pruning.runs.store import RunStore
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a comparison would do. recipes, controls: how many.   known: recipes that the store has.   failed:
+    that can't be done.   seconds: of all that is to do, None where nothing like it was run before."""
+
+    recipes: int
+    controls: int
+    known: int
+    failed: int
+    seconds: float | None
+    at_once: int
+
+
+def foresee(comparison: Comparison, store: RunStore, measure: Callable | None = None) -> Forecast:
+    """measure: (recipe) -> seconds, for recipes whose like the store lacks."""
+    known, paces = store.all_finished(), _seconds_of_like(store)
+    recipes = controls = found = failed = 0
+    seconds: float | None = 0.0
+    guessed: dict[tuple, float | None] = {}
+    at_once = 1
+    for entry in comparison.entries():
+        recipes += 1
+        if entry.recipe is None:
+            failed += 1
+            continue
+        trains = comparison.with_controls and entry.recipe.epochs
+        controls += len(CONTROLS) if trains else 0
+        at_once = processes(entry.recipe.threads)
+        if run_key(entry.recipe) in known:
+            found += 1
+            continue
+        like = _like(entry.fields)
+        if like not in guessed:
+            guessed[like] = paces.get(like) or (measure(entry.recipe) if measure else None)
+        one = guessed[like]
+        seconds = (
+            None if one is None or seconds is None else seconds + one * (1 + len(CONTROLS) * bool(trains))
+        )
+    return Forecast(recipes, controls, found, failed, seconds and seconds / at_once, at_once)
+
+
+def _like(fields) -> tuple:
+    names = ("model", "data", "criterion", "allocation", "repair", "epochs")
+    return tuple(str(fields.get(name)) for name in names)
+
+
+def _seconds_of_like(store: RunStore) -> dict[tuple, float]:
+    """{model, data, criterion, allocation, repair, epochs: mean seconds} of the newest kept runs."""
+    found: dict[tuple, list[float]] = {}
+    for run in store.runs("tags.`pruning.status` = 'finished' and tags.`pruning.kind` = 'recipe'", most=2000):
+        fields = dict(run.params)
+        fields.setdefault("epochs", "0")
+        found.setdefault(_like(fields), []).append(run.seconds)
+    return {like: fmean(seconds) for like, seconds in found.items()}

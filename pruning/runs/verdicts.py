@@ -1,0 +1,71 @@
+"""What a comparison's results say about each other: who leads under the same terms, in words and a table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pruning.comparison_statistics import Family, compared
+from pruning.runs.results_table import STAGES
+from pruning.tasks import TASKS
+
+TERMS = ("model", "data", "measure", "cut", "allocation", "repair", "epochs")  # the same within a family
+
+
+@dataclass(eq=False)
+class Verdicts:
+    """Gathers results as they come, and judges them by family: whatever differs in criterion or control,
+    under terms that are otherwise the same."""
+
+    found: dict[tuple, dict[str, dict[int, dict[str, np.ndarray]]]] = field(default_factory=dict)
+    labels: dict[tuple, np.ndarray] = field(default_factory=dict)
+    tasks: dict[tuple, str] = field(default_factory=dict)
+
+    def add(self, row: Mapping[str, Any], task: str, predictions: Mapping[str, np.ndarray]):
+        """row: as results.csv has it.   predictions: as predictions.npz."""
+        terms = tuple(str(row[name]) for name in TERMS)
+        last = [stage for stage in STAGES if any(name.startswith(f"{stage}_") for name in predictions)][-1]
+        cut = len(last) + 1
+        statistics = {
+            name[cut:]: np.array(a) for name, a in predictions.items() if name.startswith(f"{last}_")
+        }
+        label = row["control"] or row["criterion"]
+        self.found.setdefault(terms, {}).setdefault(label, {})[int(row["seed"])] = statistics
+        self.labels[terms], self.tasks[terms] = np.array(predictions["labels"]), task
+
+    def families(self) -> dict[tuple, Family]:
+        """{terms: Family}, of those with two results or more."""
+        return {
+            terms: compared(results, self.labels[terms], TASKS[self.tasks[terms]])
+            for terms, results in self.found.items()
+            if len(results) > 1
+        }
+
+    def sentences(self) -> list[str]:
+        """Who leads in each family, under which terms where these differ; then what that holds for."""
+        families = self.families()
+        told = []
+        for terms, family in families.items():
+            told.append(f"{_in_words(terms, list(families))}{family.leader()}")
+        notes = dict.fromkeys(note for family in families.values() for note in family.notes())
+        return [*told, *notes]
+
+    def table(self) -> pd.DataFrame:
+        """A row a pair: the terms, then as `Family.table`."""
+        tables = [
+            family.table().assign(**dict(zip(TERMS, terms, strict=True)))
+            for terms, family in self.families().items()
+        ]
+        if not tables:
+            return pd.DataFrame(columns=[*TERMS, "a", "b"])
+        whole = pd.concat(tables, ignore_index=True)
+        return whole[[*TERMS, *(name for name in whole.columns if name not in TERMS)]]
+
+
+def _in_words(terms: tuple, every: list[tuple]) -> str:
+    """What tells these terms from the others."""
+    differ = [k for k in range(len(TERMS)) if len({other[k] for other in every}) > 1]
+    told = ", ".join(f"{TERMS[k]} {terms[k]}" for k in differ)
+    return f"{told}: " if told else ""

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from unittest import mock
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.scriptrunner import RerunData
 from streamlit.testing.v1 import AppTest, local_script_runner
 
@@ -16,6 +17,10 @@ from tests.front_door import REPOSITORY
 TOKEN = "the-token-that-the-browser-of-the-tests-holds"
 OWNER = owner_of(TOKEN)
 LOOK = 2.0  # seconds between two looks without news
+
+# A server looks through all installed packages for components once. AppTest would do so again for every page
+# that is opened, and what is installed does not change meanwhile.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def open_page(page: str = "", token: str = TOKEN, **link) -> AppTest:

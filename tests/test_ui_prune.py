@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from pruning import Recipe
 from pruning.inspection import describe
 from pruning.inspection.tradeoff import COARSE
+from pruning.runs import RunStore
 from pruning.terms import percent
 from pruning.ui import jobs
 from pruning.ui.prune import accuracy_questions, controls
@@ -103,6 +104,12 @@ def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run
     mine = json.loads((tmp_path / "mine" / "report.json").read_text())
     for part in ("accuracy", "correct", "macs", "parameters", "widths", "flips", "agreement", "recipe"):
         assert mine[part] == report[part]  # to the last digit
+    store = RunStore()
+    (kept,) = [
+        run for run in store.runs() if run.params.get("size") == "16" and run.params["criterion"] == "l2"
+    ]
+    assert kept.status == "finished" and kept.metrics["tuned"] == report["values"]["tuned"]
+    store.close()
     press(again, "Take up its settings")
     assert again.query_params["epochs"] in ("1", ["1"])
 

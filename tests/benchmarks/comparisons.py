@@ -175,6 +175,21 @@ def busy(process: psutil.Process) -> bool:
         return False
 
 
+def parts() -> dict[str, list[str]]:
+    """What of docs/compare.md comes from here: the latest row of every figure."""
+    if not ROWS.exists():
+        return {"comparisons": ["Not measured yet."]}
+    with ROWS.open(newline="") as file:
+        latest = {(row["part"], row["what"]): row for row in csv.DictReader(file)}
+    table = ["| | |", "|---|---|"]
+    return {"comparisons": [*table, *(f"| {row['what']} | {told(row)} |" for row in latest.values())]}
+
+
+def told(row: dict[str, str]) -> str:
+    value = float(row["value"])
+    return f"{100 * value:.1f} %" if row["unit"] == "share" else f"{value:g} {row['unit']}"
+
+
 PARTS = {"speed": speed, "overhead": overhead, "queue": queue, "faults": faults}
 
 if __name__ == "__main__":

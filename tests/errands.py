@@ -75,3 +75,9 @@ def kill_worker(payload: tuple[str, int]) -> str:
         path.write_text("x" * (begun + 1))
         os.kill(os.getpid(), signal.SIGKILL)
     return note
+
+
+def nap(seconds: float) -> float:
+    """Does nothing for so long."""
+    time.sleep(seconds)
+    return seconds

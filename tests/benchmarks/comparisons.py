@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from tests import errands
 from tests.benchmarks.measured import ROOT
 
 ROWS = ROOT / "docs" / "measured" / "comparisons.csv"
@@ -103,23 +104,21 @@ def speed():
     shutil.rmtree(place)
 
 
-def nap(seconds: float) -> float:
-    time.sleep(seconds)
-    return seconds
-
-
 def overhead():
     from pruning.runs.cluster import Keys, cluster
     from pruning.runs.dispatch import Dispatcher, Work
 
     with cluster(None, Keys(), 1) as client:
-        dispatcher = Dispatcher(client, nap, lambda work: None, lambda *_: [])
+        answers: list = []
+        ended = lambda work, answer, *_: answers.append(answer) or []  # noqa: E731
+        dispatcher = Dispatcher(client, errands.nap, lambda work: None, ended)
         while len(dispatcher.workers()) < os.cpu_count():
             time.sleep(0.1)
         dispatcher.add([Work(SECONDS) for _ in range(WORKS)])
         start = time.perf_counter()
         dispatcher.run()
         took = time.perf_counter() - start
+    assert answers == [SECONDS] * WORKS
     add("overhead", f"{WORKS} works of {SECONDS:g} s", took / (WORKS * SECONDS / os.cpu_count()) - 1, "share")
 
 

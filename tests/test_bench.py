@@ -10,7 +10,7 @@ import pytest
 
 from pruning.bench.measure import watched
 from pruning.bench.table import as_table
-from tests.front_door import cli, forked
+from tests.front_door import forked
 
 NAME = "mobilenet_v3_large"  # the quickest of them
 
@@ -19,7 +19,7 @@ NAME = "mobilenet_v3_large"  # the quickest of them
 def measured(tmp_path_factory):
     """One network, once: the finished process and the JSON that it wrote."""
     file = tmp_path_factory.mktemp("bench") / "new" / "bench.json"
-    done = cli("bench", "--networks", NAME, "--repeats", "1", "--json", file)
+    done = forked("bench", "--networks", NAME, "--repeats", "1", "--json", file)
     assert done.returncode == 0, done.stderr
     return done, json.loads(file.read_text())
 
@@ -110,7 +110,7 @@ def judged(tmp_path_factory):
     """One criterion and cut on a network with shortcut A: the finished process and the JSON it wrote."""
     file = tmp_path_factory.mktemp("accuracy") / "accuracy.json"
     fewer = ("--calibration", "60", "--match-steps", "1", "--threads", "1", "--json", file)
-    done = cli("bench", *SMALL, *fewer)
+    done = forked("bench", *SMALL, *fewer)
     assert done.returncode == 0, done.stderr
     return done, json.loads(file.read_text())
 

@@ -16,7 +16,7 @@ from pruning.statistics.calibration_images import CalibrationImages
 from pruning.train import evaluate
 from tests.front_door import forked
 
-RECIPE = Recipe(data="digits", criterion="l1", calibration=60, threads=1, cut=0.5)
+RECIPE = Recipe(data="digits", size=16, criterion="l1", calibration=60, threads=1, cut=0.5)
 GROUP = "layer1.0.conv1"
 
 
@@ -30,9 +30,9 @@ def found():
 
 @pytest.fixture(scope="module")
 def network():
-    data = pruning.load_data("digits")
+    data = pruning.load_data("digits", size=16)
     model = pruning.load_model("resnet20", "digits")
-    return model, data, pruning.ChannelGraph(model, torch.zeros(1, 3, 32, 32))
+    return model, data, pruning.ChannelGraph(model, torch.zeros(1, 3, 16, 16))
 
 
 def loss(model, data) -> float:

@@ -5,14 +5,14 @@ import numpy as np
 from pruning.experiment import Recipe, run
 from pruning.experiment.loaded_networks import loaded
 from pruning.wall import picture_rows, wall
-from tests.front_door import cli
+from tests.front_door import forked
 from tests.shipped_walls import shipped_wall
 
 
 def test_the_shipped_wall_is_what_the_command_line_says(tmp_path):
     how = ("--data", "digits", "--criterion", "reconstruction", "--allocation", "error", "--threads", "1")
     how += ("--repair", "reconstruct", "--device", "cpu", "--cut", "0.5", "--out", tmp_path / "out")
-    done = cli("run", *how)
+    done = forked("run", *how)
     assert done.returncode == 0, done.stderr
     shipped = shipped_wall(Recipe(data="digits"))
     half = shipped.cuts.index(0.5)

@@ -62,7 +62,7 @@ def test_nothing_is_fine_tuned_unless_asked_for(server):
 
 
 def test_a_protected_group_and_a_share_of_its_own_are_taken_from_the_link(server):
-    app = open_prune(**LINK, cut="0.3", protect="layer1.0.conv1", cut_group="layer1.1.conv1=0.75")
+    app = open_prune(**LINK, size="16", cut="0.3", protect="layer1.0.conv1", cut_group="layer1.1.conv1=0.75")
     look_until(app, counted)
     assert "the largest share in layer1.1.conv1 (4 of 16 are kept)" in said(app)
     assert app.multiselect(key="widget protect").value == ["layer1.0.conv1"]
@@ -115,7 +115,7 @@ def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run
 
 
 def test_a_job_is_cancelled(server):
-    app = press(open_prune(**LINK, epochs="50"), "Prune and fine-tune")
+    app = press(open_prune(**LINK, size="16", epochs="50"), "Prune and fine-tune")
     look_until(app, lambda app: any(button.label == "Cancel" for button in app.button))
     press(app, "Cancel")
     look_until(app, lambda app: "This job was cancelled." in said(app))
@@ -170,7 +170,7 @@ def test_the_slider_s_own_cut_is_counted_first_and_alone_matched():
 
 
 def test_what_each_group_can_bear_is_measured_when_asked_for(server):
-    app = look_until(open_prune(**LINK, repair="recalibrate"), counted)
+    app = look_until(open_prune(**LINK, size="16", repair="recalibrate"), counted)
     look_until(press(app, "Measure every group"), lambda app: "of one group cut" in said(app))
     assert "hold-out images, one group at a time (9 groups)" in said(app) and "in colour" in said(app)
 

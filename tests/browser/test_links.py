@@ -27,7 +27,7 @@ def test_channels_opens_by_its_link_on_a_server_just_started(first_visit):
 
 
 def test_every_page_is_dark_for_those_who_like_it_dark(visit):
-    page = visit("/" + DIGITS, color_scheme="dark")
+    page = visit("/" + DIGITS + "&size=16", color_scheme="dark")
     names = page.get_by_test_id("stSidebar").get_by_role("link").all_inner_texts()
     assert names[0] == "Start" and {"Channels", "Prune", "Compress"} <= set(names)
     for name in names:

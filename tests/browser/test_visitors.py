@@ -9,7 +9,8 @@ from tests.browser.walk import metric, picture, rest
 from tests.front_door import REPOSITORY
 
 WEIGHTS = REPOSITORY / "assets" / "resnet20-digits.safetensors"
-LONG = "/Prune?data=digits&calibration=60&cut=0.5&criterion=l1&repair=recalibrate&threads=1&epochs=200"
+LONG = "/Prune?data=digits&size=16&calibration=60&cut=0.5&criterion=l1&repair=recalibrate&threads=1"
+LONG += "&epochs=200"
 GONE = re.compile("This link was made with the weights")
 
 

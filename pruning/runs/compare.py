@@ -18,7 +18,7 @@ from pruning.cost import Plan
 from pruning.progress import Watch, silent
 from pruning.runs.cluster import Keys, cluster, elsewhere
 from pruning.runs.dispatch import Dispatcher, Work
-from pruning.runs.product import CONTROLS, NARROW, Comparison, Entry
+from pruning.runs.product import CONTROLS, NARROW, SAME_COMPUTE, Comparison, Entry
 from pruning.runs.results_table import ResultsTable, row_of
 from pruning.runs.run_key import run_key, versions
 from pruning.runs.store import KeptRun, RunStore
@@ -238,6 +238,6 @@ def control_key(entry: Entry, control: str, plan: str = "") -> str:
     told: list[Any] = [control, {name: getattr(recipe, name) for name in own}, versions()]
     if plan:
         told.append(Plan.from_json(plan).widths)
-    if control.endswith("same compute"):
+    if SAME_COMPUTE in control:
         told.append(recipe.to_dict())
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:20]

@@ -11,9 +11,8 @@ from pruning.experiment.run import Result, loaded_by
 from pruning.experiment.shared_steps import Alone, scores_key
 from pruning.experiment.stages import Clock, Stages
 from pruning.progress import Watch, silent
-from pruning.runs.product import NARROW
+from pruning.runs.product import NARROW, SAME_COMPUTE
 
-SAME_COMPUTE = "same compute"
 MEASURING = ("time", "evaluate", "latency")  # steps of a run that make no network better
 LEARNING_RATE = 0.1  # of new weights, as `train` has it, on a one-cycle schedule
 
@@ -28,7 +27,7 @@ def narrower(recipe: Recipe) -> Recipe:
 def epochs_of(recipe: Recipe, control: str, dataset) -> int:
     """How long a control is trained: as many epochs as the recipe, or as much computation as all of its steps
     took, counted in passes of the network."""
-    if not control.endswith(SAME_COMPUTE):
+    if SAME_COMPUTE not in control:
         return max(1, recipe.epochs)
     pace = Pace(1.0, None, images_of(dataset))
     steps = steps_of(recipe, pace)

@@ -13,12 +13,12 @@ from pruning.experiment.recipe_fields import Allocation, Measure, Repair
 
 MOST = 100_000  # recipes of one comparison
 # The controls: what else the same epochs, or the same computation, would have bought.
-NEW_WEIGHTS, NARROW = "new weights", "narrower"
+NEW_WEIGHTS, NARROW, SAME_COMPUTE = "new weights", "narrower", "same compute"
 CONTROLS = {
     NEW_WEIGHTS: "the same widths, newly initialised, the same epochs",
-    f"{NEW_WEIGHTS}, same compute": "the same widths, newly initialised, as much computation in all",
+    f"{NEW_WEIGHTS} ({SAME_COMPUTE})": "the same widths, newly initialised, as much computation in all",
     NARROW: "all groups narrower by one share, newly initialised, the same epochs",
-    f"{NARROW}, same compute": "all groups narrower by one share, newly initialised, as much computation",
+    f"{NARROW} ({SAME_COMPUTE})": "all groups narrower by one share, newly initialised, as much computation",
 }
 BASELINES = ("random", "energy")  # beside the criteria unless controls are none
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pruning.comparison_statistics import Family, compared
+from pruning.runs.product import NARROW
 from pruning.runs.results_table import STAGES
 from pruning.tasks import TASKS
 
@@ -31,7 +32,7 @@ class Verdicts:
         statistics = {
             name[cut:]: np.array(a) for name, a in predictions.items() if name.startswith(f"{last}_")
         }
-        label = row["control"] or row["criterion"]
+        label = label_of(row)
         self.found.setdefault(terms, {}).setdefault(label, {})[int(row["seed"])] = statistics
         self.labels[terms], self.tasks[terms] = np.array(predictions["labels"]), task
 
@@ -62,6 +63,13 @@ class Verdicts:
             return pd.DataFrame(columns=[*TERMS, "a", "b"])
         whole = pd.concat(tables, ignore_index=True)
         return whole[[*TERMS, *(name for name in whole.columns if name not in TERMS)]]
+
+
+def label_of(row: Mapping[str, Any]) -> str:
+    """The criterion; of a control that is of one recipe alone also which, and its criterion."""
+    if row["control"] in ("", NARROW):
+        return row["control"] or row["criterion"]
+    return f"{row['criterion']}: {row['control']}"
 
 
 def _in_words(terms: tuple, every: list[tuple]) -> str:

@@ -46,6 +46,9 @@ class Answer:
 def answered(call: Call, files: Files | None = None) -> Answer:
     """Runs a call. Whatever goes wrong is told in the answer. files: that were sent along, since their paths
     are the sender's."""
+    from pruning.jobs.worker_process import be_polite
+
+    be_polite()
     with _ONE:
         start = time.perf_counter()
         try:

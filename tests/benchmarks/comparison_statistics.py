@@ -17,7 +17,7 @@ from pruning.comparison_statistics import compared, shares_of_variance
 from pruning.comparison_statistics.intervals import holm
 from pruning.comparison_statistics.mean_squares import mean_squares
 from pruning.tasks import DEFAULT
-from tests.benchmarks import comparisons
+from tests.benchmarks import compare_scenes, comparisons
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.engine_rows import table
 from tests.benchmarks.measured import ROOT
@@ -262,7 +262,7 @@ def main():
     elif given.part == "shares":
         shares()
     else:
-        filled(parts() | comparisons.parts(), "compare.md")
+        filled(parts() | comparisons.parts() | compare_scenes.parts(), "compare.md")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,125 @@
+"""What matters at half of the MACs: criteria x allocations x repairs on scenes, for docs/compare.md.
+
+python -m tests.benchmarks.compare_scenes [--few]: goes on where it was ended. --few: fewer criteria, and no
+block matching. Rows in docs/measured/compare_scenes.csv, pairs in docs/measured/compare_scenes_pairs.csv.
+"""
+
+import shutil
+import sys
+
+import numpy as np
+import pandas as pd
+
+from pruning.comparison_statistics import shares_of_variance
+from pruning.criteria import SCORED
+from tests.benchmarks.measured import KEPT, ROOT
+
+ROWS = ROOT / "docs" / "measured" / "compare_scenes.csv"
+PAIRS = ROWS.with_name("compare_scenes_pairs.csv")
+OUT = KEPT / "compare_scenes"
+FEW = ("l1", "cpot", "di", "catro", "taylor", "fpgm", "random", "energy")
+ALLOCATIONS, REPAIRS = ("uniform", "global", "error"), ("none", "recalibrate", "reconstruct", "match")
+FACTORS = ("criterion", "allocation", "repair")
+
+
+def measure(few: bool):
+    from pruning.progress_bars import Bars
+    from pruning.runs import Comparison, RunStore
+    from pruning.runs.compare import compare
+
+    asked = Comparison(
+        criteria=FEW if few else tuple(SCORED),
+        allocations=("uniform", "error") if few else ALLOCATIONS,
+        repairs=REPAIRS[:3] if few else REPAIRS,
+        seeds=(0, 1, 2),
+        controls="none",
+    )
+    with Bars() as watch:
+        compare(asked, OUT, store=RunStore(KEPT / "runs"), watch=watch)
+    keep()
+
+
+def keep():
+    """Copies what is finished into docs/measured/."""
+    shutil.copy(OUT / "results.csv", ROWS)
+    if (OUT / "differences.csv").exists():
+        shutil.copy(OUT / "differences.csv", PAIRS)
+
+
+def last(row: pd.Series) -> float:
+    """The accuracy that a recipe ends with."""
+    return row["accuracy_repaired"] if row["repair"] != "none" else row["accuracy_cut"]
+
+
+def finished() -> pd.DataFrame:
+    found = pd.read_csv(ROWS)
+    found = found[found["status"] == "finished"]
+    return found.assign(accuracy=found.apply(last, axis=1))
+
+
+def parts() -> dict[str, list[str]]:
+    """What of docs/compare.md comes from here."""
+    if not ROWS.exists():
+        return {"scenes": ["Not measured yet."]}
+    found = finished()
+    return {"scenes": [*accuracies(found), "", *matters(found), "", *leads()]}
+
+
+def accuracies(found: pd.DataFrame) -> list[str]:
+    """A row a criterion, a column an allocation and repair: mean over seeds."""
+    means = found.pivot_table(
+        index="criterion", columns=["allocation", "repair"], values="accuracy", aggfunc="mean"
+    )
+    order = sorted(means.columns, key=lambda pair: (pair[0] != "uniform", REPAIRS.index(pair[1])))
+    lines = [
+        "| criterion | " + " | ".join(f"{a}, {r}" for a, r in order) + " |",
+        "|---" * (len(order) + 1) + "|",
+    ]
+    for criterion, row in means[order].iterrows():
+        told = " | ".join("" if np.isnan(row[pair]) else f"{100 * row[pair]:.1f}" for pair in order)
+        lines.append(f"| {criterion} | {told} |")
+    seeds = found.groupby(list(FACTORS))["seed"].nunique()
+    baseline = found["accuracy_baseline"].mean()
+    told = f"Full network {100 * baseline:.1f} %; {len(found)} runs, "
+    told += f"{seeds.min()} to {seeds.max()} seeds a cell."
+    return [told, "", *lines]
+
+
+def matters(found: pd.DataFrame) -> list[str]:
+    """Shares of variance, of all cells and of the repaired ones."""
+    lines = ["| share of the variance | all | repaired alone |", "|---|---|---|"]
+    repaired = found[found["repair"] != "none"]
+    shares = [shares_of_variance(table, FACTORS, "accuracy").set_index("term") for table in (found, repaired)]
+    for term in shares[0].index:
+        told = [in_percent(table.loc[term]) if term in table.index else "" for table in shares]
+        lines.append(f"| {term} | {' | '.join(told)} |")
+    return lines
+
+
+def in_percent(row: pd.Series) -> str:
+    interval = "" if np.isnan(row["low"]) else f" ({100 * row['low']:.0f} to {100 * row['high']:.0f})"
+    return f"{100 * row['share']:.0f} %{interval}"
+
+
+def leads() -> list[str]:
+    """How many pairs of criteria can be told apart under the same terms, and whether chance is among them."""
+    if not PAIRS.exists():
+        return []
+    pairs = pd.read_csv(PAIRS)
+    lines = [
+        "| allocation, repair | pairs of criteria | told apart | led by another: random |",
+        "|---|---|---|---|",
+    ]
+    for (allocation, repair), some in pairs.groupby(["allocation", "repair"], sort=False):
+        apart = some[some["verdict"] != "no difference shown"]
+        led = apart[((apart["a"] == "random") & (apart["verdict"] == "b leads"))
+                    | ((apart["b"] == "random") & (apart["verdict"] == "a leads"))]  # fmt: skip
+        lines.append(f"| {allocation}, {repair} | {len(some)} | {len(apart)} | {len(led)} |")
+    return lines
+
+
+if __name__ == "__main__":
+    if "--keep" in sys.argv:
+        keep()
+    else:
+        measure("--few" in sys.argv)

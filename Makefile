@@ -61,6 +61,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.durations --write
 	if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.accelerator.is_available())'; then \
 	    $(BIN)/python -m tests.benchmarks.device --device cpu && $(BIN)/python -m tests.benchmarks.device; fi
+	$(BIN)/python -m tests.benchmarks.compare_scenes
 	for part in speed overhead queue faults; do $(BIN)/python -m tests.benchmarks.comparisons $$part || exit; done
 	for part in families shares write; do $(BIN)/python -m tests.benchmarks.comparison_statistics $$part || exit; done
 	$(BIN)/python -m tests.benchmarks.checkpoints

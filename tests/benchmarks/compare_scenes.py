@@ -81,7 +81,8 @@ def accuracies(found: pd.DataFrame) -> list[str]:
     seeds = found.groupby(list(FACTORS))["seed"].nunique()
     baseline = found["accuracy_baseline"].mean()
     told = f"Full network {100 * baseline:.1f} %; {len(found)} runs, "
-    told += f"{seeds.min()} to {seeds.max()} seeds a cell."
+    few, many = seeds.min(), seeds.max()
+    told += f"{many} seeds a cell." if few == many else f"{few} to {many} seeds a cell."
     return [told, "", *lines]
 
 

@@ -1,6 +1,7 @@
 """Who may import whom, read from the sources; what starts without torch, read from running processes."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -77,6 +78,26 @@ def test_no_module_imports_one_that_comes_after_it():
         allowed = set(ORDER[: ORDER.index(place(path)) + 1]) | ({""} if place(path) in ABOVE_ALL else set())
         backwards += [(path.name, part or "the package's front") for part in parts_used(path) - allowed]
     assert not backwards
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Not for their types alone either."""
+    known = {module_of(path): path for path in SOURCES}
+    graph = {}
+    for name, path in known.items():
+        used = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module in known:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                used |= {one if one in known else node.module for one in inner}
+            elif isinstance(node, ast.Import):
+                used |= {alias.name for alias in node.names if alias.name in known}
+        graph[name] = used - {name}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def test_streamlit_stays_in_the_app():

@@ -1,11 +1,11 @@
 """A family of comparisons: results on the same items, who leads whom by how much, and what that is worth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from pruning.comparison_statistics.compared_results import A_LEADS, B_LEADS, NOT_SHOWN, ComparedResults
 from pruning.comparison_statistics.intervals import (
     Spread,
     holm,
@@ -20,23 +20,12 @@ from pruning.comparison_statistics.sentences import comparison_in_words, leader_
 from pruning.tasks import Metric, Task
 
 ERROR = 0.05
-A_LEADS, B_LEADS, NOT_SHOWN = "a leads", "b leads", "no difference shown"
 
 Results = Mapping[str, Sequence[Mapping[str, np.ndarray]] | Mapping[int, Mapping[str, np.ndarray]]]
 
 
-@dataclass(frozen=True)
-class Family:
-    """Comparisons that are shown together. metric: of the task.   values: {label: mean over its seeds}.
-    seeds: {label: how many}.   items: test items.   against: the result that all are compared with, or None
-    where every pair is compared.   rows: see `table`."""
-
-    metric: Metric
-    values: Mapping[str, float]
-    seeds: Mapping[str, int]
-    items: int
-    against: str | None
-    rows: pd.DataFrame
+class Family(ComparedResults):
+    """What a family says, as a table and in sentences."""
 
     def table(self) -> pd.DataFrame:
         """A row a comparison, in the metric's own unit (shares of 1, not points):

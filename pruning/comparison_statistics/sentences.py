@@ -1,23 +1,22 @@
 """What a family of comparisons says, in plain words."""
 
 from math import ceil, floor, isnan, log10
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pruning.comparison_statistics.family import Family
+from pruning.comparison_statistics.compared_results import A_LEADS, B_LEADS, NOT_SHOWN, ComparedResults
 
 NAMED = 4  # results named in one sentence; of more it says how many
 
 
-def comparison_in_words(row: dict[str, Any], family: "Family") -> str:
+def comparison_in_words(row: dict[str, Any], family: ComparedResults) -> str:
     """A leads B by 1.4 points (95 %: 0.3 to 2.5). Or: no difference these images can show, and what would."""
-    if row["verdict"] == "no difference shown":
+    if row["verdict"] == NOT_SHOWN:
         return _not_shown(row, family)
-    ahead, behind = (row["a"], row["b"]) if row["verdict"] == "a leads" else (row["b"], row["a"])
+    ahead, behind = (row["a"], row["b"]) if row["verdict"] == A_LEADS else (row["b"], row["a"])
     return f"{ahead} leads {behind} by {_lead(row, family)}."
 
 
-def _lead(row: dict[str, Any], family: "Family") -> str:
+def _lead(row: dict[str, Any], family: ComparedResults) -> str:
     """1.4 points (95 %: 0.3 to 2.5): the size of a lead, whichever direction is better."""
     ends = sorted(abs(row[name]) for name in ("low_all", "high_all"))
     size, low, high = family.metric.numbers(abs(row["difference"]), *ends)
@@ -25,11 +24,11 @@ def _lead(row: dict[str, Any], family: "Family") -> str:
     return f"{_counted(size, family)} (95 %: {interval})"
 
 
-def _counted(number: str, family: "Family") -> str:
+def _counted(number: str, family: ComparedResults) -> str:
     return f"{number} {family.metric.step}".rstrip()
 
 
-def _not_shown(row: dict[str, Any], family: "Family") -> str:
+def _not_shown(row: dict[str, Any], family: ComparedResults) -> str:
     a, b = row["a"], row["b"]
     if row["difference"] == row["low"] == row["high"] == 0:
         return f"{a} and {b} do equally well on every image."
@@ -38,7 +37,7 @@ def _not_shown(row: dict[str, Any], family: "Family") -> str:
     return f"{a} against {b}: no difference these images can show ({told}).{_what_would(row, family)}"
 
 
-def _what_would(row: dict[str, Any], family: "Family") -> str:
+def _what_would(row: dict[str, Any], family: ComparedResults) -> str:
     """How many images, or seeds, would show a true difference as large as the one seen."""
     if row["difference"] == 0:
         return ""
@@ -62,7 +61,7 @@ def _rounded(count: float) -> str:
     return f"{-(-count // step) * step:,.0f}"
 
 
-def leader_in_words(family: "Family") -> str:
+def leader_in_words(family: ComparedResults) -> str:
     """The best result, whom it leads by how much, and from whom no difference is shown."""
     best = _best(family)
     rows = [row for row in family.rows.to_dict("records") if best in (row["a"], row["b"])]
@@ -80,7 +79,7 @@ def leader_in_words(family: "Family") -> str:
     return f"{told}." if not level else f"{told}; {_level(level)}."
 
 
-def _best(family: "Family") -> str:
+def _best(family: ComparedResults) -> str:
     """The best value of those whom nobody is shown to lead: with seeds that not all have, a mean over more of
     them may be better than one that leads on those that both have."""
     rows = family.rows.to_dict("records")
@@ -90,11 +89,11 @@ def _best(family: "Family") -> str:
     return pick(names, key=family.values.__getitem__)
 
 
-def _of_baseline(family: "Family", best: str, row: dict[str, Any]) -> str:
+def _of_baseline(family: ComparedResults, best: str, row: dict[str, Any]) -> str:
     """Where only comparisons with a baseline are made, nothing is said of the others among each other."""
     rows = family.rows.to_dict("records")
-    ahead = [row["a"] for row in rows if row["verdict"] == "a leads"]
-    behind = [row["a"] for row in rows if row["verdict"] == "b leads"]
+    ahead = [row["a"] for row in rows if row["verdict"] == A_LEADS]
+    behind = [row["a"] for row in rows if row["verdict"] == B_LEADS]
     told = f"{best} has the best {family.metric.name}, {family.metric.in_words(family.values[best])}"
     parts = [f"ahead of {family.against}: {_some(ahead) if ahead else 'nobody'}"]
     parts += [f"behind it: {_some(behind)}"] if behind else []
@@ -102,7 +101,7 @@ def _of_baseline(family: "Family", best: str, row: dict[str, Any]) -> str:
 
 
 def _ahead(row: dict[str, Any]) -> str | None:
-    return {"a leads": row["a"], "b leads": row["b"]}.get(row["verdict"])
+    return {A_LEADS: row["a"], B_LEADS: row["b"]}.get(row["verdict"])
 
 
 def _other(row: dict[str, Any], label: str) -> str:
@@ -120,7 +119,7 @@ def _some(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
-def notes(family: "Family") -> list[str]:
+def notes(family: ComparedResults) -> list[str]:
     """What is said once: what intervals hold for, and that few seeds say little."""
     count, seeds = len(family.rows), int(family.rows["seeds"].min())
     told = []

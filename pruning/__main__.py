@@ -140,7 +140,8 @@ def run(
     start = time.perf_counter()
     result = run_to_end(asked, out)
     if keep:
-        keeping.keep(asked, result, out, time.perf_counter() - start)
+        seconds, rows = time.perf_counter() - start, (*result.gate_history, *result.history)
+        keeping.keep(asked, out, result.report, seconds, rows)
     print(f"{in_one_line(result.report)}; saved in {out}")
 
 

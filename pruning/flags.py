@@ -53,6 +53,17 @@ def flags_of(names: Iterable[str] | None = None, *, options: bool = True) -> Cal
     return decorate
 
 
+def one(kind: Any, text: str) -> Any:
+    """The type of a flag that takes one word, or none where it is a switch."""
+    return Annotated[kind | None, Parameter(help=text, negative="")]
+
+
+def several(kind: Any, text: str) -> Any:
+    """The type of a flag that takes several words."""
+    parameter = Parameter(help=text, consume_multiple=True, negative="")
+    return Annotated[tuple[kind, ...] | None, parameter]
+
+
 def _flag(name: str, kind: Any, text: str) -> inspect.Parameter:
     if name in PLURAL:  # NAME=SHARE is read by `shares`
         kind, parameter = tuple[PLURAL[name], ...], Parameter(help=text, consume_multiple=True, negative="")

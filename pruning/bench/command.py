@@ -11,21 +11,10 @@ from cyclopts import Parameter
 from pruning.bench import accuracy_table, table
 from pruning.bench.accuracy import measure_accuracy
 from pruning.bench.measure import measure
-from pruning.flags import flags_of, recipe_of, writable
+from pruning.flags import flags_of, one, recipe_of, several, writable
 from pruning.progress_bars import Bars
 
 FIELDS = "model data checkpoint normalize size calibration threads".split()
-
-
-def one(kind: type, text: str) -> Any:
-    """A flag that takes one word, or none where it is a switch."""
-    return Annotated[kind | None, Parameter(help=text, negative="")]
-
-
-def several(kind: type, text: str) -> Any:
-    """A flag that takes several words."""
-    parameter = Parameter(help=text, consume_multiple=True, negative="")
-    return Annotated[tuple[kind, ...] | None, parameter]
 
 
 @flags_of(FIELDS, options=False)

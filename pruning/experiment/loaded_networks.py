@@ -8,13 +8,14 @@ from pruning.experiment.recipe import Recipe
 from pruning.experiment.result_cache import ResultCache
 from pruning.progress import Watch, silent
 
+# The fields that a loaded network and its data depend on.
+NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "device", "seed")
 _NETWORKS = ResultCache(3)
 
 
 def network_key(recipe: Recipe) -> tuple:
     """What a loaded network and its data depend on."""
-    fields = ("model", "data", "checkpoint", "normalize", "size", "subtask", "device", "seed")
-    return tuple(getattr(recipe, name) for name in fields)
+    return tuple(getattr(recipe, name) for name in NETWORK)
 
 
 def loaded(recipe: Recipe, watch: Watch = silent) -> Loaded:

@@ -14,6 +14,7 @@ from pruning.progress import Watch
 from pruning.search import SEARCHES
 from pruning.tasks import DEFAULT, Metric
 from pruning.terms import percent
+from pruning.train.schedule import batches_of
 
 STAGES = ("baseline", "cut", "repaired", "tuned", "quantized")
 
@@ -57,7 +58,7 @@ def looked_at(loaded) -> dict[str, int]:
     draws = criterion.looks_at_images(dict(recipe.options)) or recipe.repair != "none"
     draws = draws or recipe.allocation in SEARCHES
     epochs = recipe.epochs + (recipe.bits_epochs if recipe.bits is not None else 0)
-    steps = epochs * max(1, -(-(train - 1) // recipe.batch_size))
+    steps = epochs * batches_of(train, recipe.batch_size)
     matched = recipe.match_steps if recipe.repair == "match" else 0
     return {
         "images": train if epochs else calibration if draws else 0,

@@ -9,11 +9,12 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from pruning.cost import Plan
+from pruning.experiment import loaded_networks
 from pruning.experiment.planning import LIMITS, SEARCHING
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.result_cache import ResultCache
 
-NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "device", "threads", "seed")
+NETWORK = (*loaded_networks.NETWORK, "threads")  # threads: these are kept as results, to the last digit
 SCORES = (*NETWORK, "criterion", "options", "calibration")
 # How many results of a step are kept; a network of ImageNet's size takes 100 MB.
 KEPT = {"load": 2, "baseline": 4, "scores": 6, "errors": 2, "plan": 6, "reconstruct": 2, "repair": 2}

@@ -1,6 +1,5 @@
 """Training a network together with its gates, until each is shut or wide open and the target is reached."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from pruning.models import Normalization
 from pruning.models.fill_weights import restore
 from pruning.progress import Watch, silent
 from pruning.train.evaluation import mode_kept
+from pruning.train.schedule import batches_of
 from pruning.train.training_loop import check, copied
 from pruning.train.training_state import Saved
 
@@ -114,7 +114,7 @@ def _trained(
     """One training to its end. doomed: as GateOptimizer has it."""
     dataset, epochs, _, batch_size, *_ = given
     gates = Gates(graph, blocks=chosen.blocks, eps=chosen.eps_start, placement=placement)
-    batches = max(1, math.ceil((len(dataset.train) - 1) / batch_size))  # a last single image is left out
+    batches = batches_of(len(dataset.train), batch_size)
     gate_optimizer = GateOptimizer(gates, cut, epochs * batches, chosen.eps_end, chosen.gate_rate)
     gate_optimizer.frozen, gate_optimizer.doomed = chosen.control == "frozen", doomed
     stage = STAGE if doomed is None else f"{STAGE} drawn"

@@ -8,22 +8,12 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from pruning.experiment.duration import about
-from pruning.flags import flags_of, recipe_of, writable
+from pruning.flags import flags_of, one, recipe_of, several, writable
 from pruning.progress_bars import Bars
 from pruning.runs.product import BASELINES, Comparison
 from pruning.terms import plural
 
 FIELDS = "checkpoint normalize size groups calibration match_steps lr batch_size device threads".split()
-
-
-def several(kind: type, text: str) -> Any:
-    """A flag that takes several words."""
-    parameter = Parameter(help=text, consume_multiple=True, negative="")
-    return Annotated[tuple[kind, ...] | None, parameter]
-
-
-def one(kind: Any, text: str, name: str | None = None) -> Any:
-    return Annotated[kind | None, Parameter(name=name, help=text, negative="")]
 
 
 # What is multiplied: {name: (type, help)}.
@@ -126,11 +116,6 @@ def in_words(found) -> str:
     words += [f"{found.controls} controls beside them"] if found.controls else []
     words += [f"{found.known} in the store already"] if found.known else []
     words += [f"{found.failed} that can't be done"] if found.failed else []
-    took = (
-        ""
-        if found.seconds is None
-        else f", about {about(found.seconds)}"
-        if found.seconds
-        else ", nothing to run"
-    )
-    return f"{', '.join(words)}{took}; {plural(found.at_once, 'recipe')} at once"
+    if found.seconds is not None:
+        words += [f"about {about(found.seconds)}" if found.seconds else "nothing to run"]
+    return f"{', '.join(words)}; {plural(found.at_once, 'recipe')} at once"

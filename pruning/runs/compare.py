@@ -3,6 +3,7 @@ result is kept at once."""
 
 import hashlib
 import json
+import logging
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -15,18 +16,20 @@ from typing import Any
 import numpy as np
 
 from pruning.cost import Plan
+from pruning.experiment.shared_steps import NETWORK
 from pruning.progress import Watch, silent
 from pruning.runs.cluster import Keys, cluster, elsewhere
 from pruning.runs.dispatch import Dispatcher, Work
 from pruning.runs.product import CONTROLS, NARROW, SAME_COMPUTE, Comparison, Entry
 from pruning.runs.results_table import ResultsTable, row_of
 from pruning.runs.run_key import run_key, versions
-from pruning.runs.store import KeptRun, RunStore
-from pruning.runs.verdicts import Verdicts
+from pruning.runs.store import REPORT, KeptRun, RunStore
+from pruning.runs.verdicts import Verdicts, sentences, table
 from pruning.runs.worker_call import NAMING, Answer, Call, Files, answered
-from pruning.tasks import DEFAULT
 
+log = logging.getLogger(__name__)
 RESULTS, ASKED, LEADS = "results.csv", "comparison.json", "differences.csv"
+PLAN, PREDICTIONS = "plan.json", "predictions.npz"  # of a run
 GROUP = ("model", "data", "seed", "criterion")  # what share most of their steps
 
 
@@ -124,6 +127,7 @@ class _Running:
                 self.add(Wanted(entry), "failed", error=entry.error)
                 continue
             self.threads = entry.recipe.threads
+            self.verdicts.expect(row_of(entry, ""))
             self.works += self.want(Wanted(entry, run_key(entry.recipe)))
             self.works += [work for wanted in self.narrowed(entry) for work in self.want(wanted)]
         self.counted = True
@@ -138,8 +142,10 @@ class _Running:
         """The controls that need no plan of the recipe's own."""
         for control in self.controls(entry):
             self.total += 1
+            beside = Entry(entry.fields, entry.recipe, control)
+            self.verdicts.expect(row_of(beside, ""))
             if control.startswith(NARROW):
-                yield Wanted(Entry(entry.fields, entry.recipe, control), control_key(entry, control))
+                yield Wanted(beside, control_key(entry, control))
 
     def widened(self, entry: Entry, plan: str) -> Iterator[Wanted]:
         """The controls that have the widths of the recipe's plan."""
@@ -166,12 +172,13 @@ class _Running:
         return [Work(call, tuple(getattr(recipe, name) for name in GROUP), wanted)]
 
     def from_store(self, wanted: Wanted, run: KeptRun) -> list[Work]:
-        files = self.store.fetch(run, "")
-        how: dict[str, Any] = {"files": files, "seconds": run.seconds, "run": run.id, "known": True}
-        self.add(wanted, "finished", report=json.loads((files / "report.json").read_text()), **how)
+        report = json.loads(self.store.fetch(run, REPORT).read_text())
+        said = self.store.fetch(run, PREDICTIONS)
+        how: dict[str, Any] = {"said": said, "seconds": run.seconds, "run": run.id, "known": True}
+        self.add(wanted, "finished", report=report, **how)
         if wanted.entry.control or not self.controls(wanted.entry):
             return []
-        plan = (files / "plan.json").read_text()
+        plan = self.store.fetch(run, PLAN).read_text()
         return [work for one in self.widened(wanted.entry, plan) for work in self.want(one)]
 
     def begun(self, work: Work):
@@ -187,29 +194,31 @@ class _Running:
         if answer is None or answer.status != "finished":
             status, error = (status, why) if answer is None else ("failed", answer.error)
             self.store.end(id, status, error)
+            if answer is not None:
+                log.info("a recipe of a comparison failed: %s", answer.details)
             for one in waiting:
                 self.add(one, status, error=error, seconds=answer.seconds if answer else "")
             return []
         with tempfile.TemporaryDirectory(prefix="pruning-") as scratch:
             zipfile.ZipFile(BytesIO(answer.files)).extractall(scratch)
             self.store.finish(id, scratch, answer.report, answer.seconds, answer.history)
-            plan = (Path(scratch) / "plan.json").read_text()
-            how: dict[str, Any] = {"files": scratch, "seconds": answer.seconds, "run": id}
+            plan = (Path(scratch) / PLAN).read_text()
+            how: dict[str, Any] = {"said": Path(scratch) / PREDICTIONS, "seconds": answer.seconds, "run": id}
             for one in waiting:
                 self.add(one, "finished", report=answer.report, **how)
         self.took.append(answer.seconds)
         recipes = [one.entry for one in waiting if not one.entry.control]
         return [work for entry in recipes for one in self.widened(entry, plan) for work in self.want(one)]
 
-    def add(self, wanted: Wanted, status: str, *, report=None, files=None, known: bool = False, **more: Any):
+    def add(self, wanted: Wanted, status: str, *, report=None, said=None, known: bool = False, **more: Any):
         digest = wanted.entry.recipe.digest() if wanted.entry.recipe else ""
         if isinstance(more.get("seconds"), float):
             more["seconds"] = f"{more['seconds']:.3f}"
         row = row_of(wanted.entry, status, report=report, digest=digest, **more)
         self.table.add(row)
-        if files is not None:
-            with np.load(Path(files) / "predictions.npz") as predictions:
-                self.verdicts.add(row, report.get("task", DEFAULT.name), predictions)
+        if said is not None:
+            with np.load(said) as predictions:
+                self.verdicts.add(row, report["task"], predictions)
         self.counts["known" if known else status] += 1
         self.tell()
 
@@ -223,16 +232,15 @@ class _Running:
         self.watch("compare", done, self.total, **values)
 
     def outcome(self) -> Outcome:
-        self.verdicts.table().to_csv(self.out / LEADS, index=False)
-        return Outcome(sum(self.counts.values()), **self.counts, sentences=tuple(self.verdicts.sentences()))
+        families = self.verdicts.families()
+        table(families).to_csv(self.out / LEADS, index=False)
+        return Outcome(sum(self.counts.values()), **self.counts, sentences=tuple(sentences(families)))
 
 
 def control_key(entry: Entry, control: str, plan: str = "") -> str:
     """Of a control's numbers: two recipes of the same widths, epochs and seed share it."""
     recipe = entry.recipe
-    own: tuple[str, ...]
-    own = ("model", "data", "checkpoint", "normalize", "size", "subtask", "device", "threads", "seed")
-    own += ("batch_size", "epochs", "calibration")
+    own: tuple[str, ...] = (*NETWORK, "batch_size", "epochs", "calibration")
     if not plan:
         own += ("cut", "measure", "groups", "protect", "max_cut_per_group", "min_channels", "round_to")
     told: list[Any] = [control, {name: getattr(recipe, name) for name in own}, versions()]

@@ -12,6 +12,7 @@ from pruning.experiment.shared_steps import Alone, scores_key
 from pruning.experiment.stages import Clock, Stages
 from pruning.progress import Watch, silent
 from pruning.runs.product import NARROW, SAME_COMPUTE
+from pruning.train.schedule import batches_of
 
 MEASURING = ("time", "evaluate", "latency")  # steps of a run that make no network better
 LEARNING_RATE = 0.1  # of new weights, as `train` has it, on a one-cycle schedule
@@ -77,7 +78,7 @@ def run_control(
 
 def trained_on(loaded, epochs: int) -> dict[str, int]:
     images = len(loaded.data.train)
-    steps = epochs * max(1, -(-(images - 1) // loaded.recipe.batch_size))
+    steps = epochs * batches_of(images, loaded.recipe.batch_size)
     return {"images": images, "labels": images, "gradient_steps": steps}
 
 

@@ -4,12 +4,12 @@ for again."""
 import logging
 import shutil
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import load_report
-from pruning.experiment.run import Result
 from pruning.inspection.prediction_changes import RunReport, run_and_report
 from pruning.progress import Watch, silent
 from pruning.runs.run_key import run_key
@@ -21,25 +21,18 @@ log = logging.getLogger(__name__)
 def taken_from_store(recipe: Recipe, out: Path) -> dict | None:
     """The report of a finished run of these very numbers, its files copied to `out`; None where there is
     none."""
-    store = RunStore()
-    try:
+    with RunStore() as store:
         found = store.finished(run_key(recipe))
         if found is None:
             return None
         shutil.copytree(store.fetch(found, ""), out, dirs_exist_ok=True)
-        return load_report(out)
-    finally:
-        store.close()
+    return load_report(out)
 
 
-def keep(recipe: Recipe, result: Result, out: Path, seconds: float) -> None:
-    """Keeps a run that was saved into `out`. recipe: as it was asked for."""
-    store = RunStore()
-    try:
-        id = store.begin(recipe, run_key(recipe))
-        store.finish(id, out, result.report, seconds, (*result.gate_history, *result.history))
-    finally:
-        store.close()
+def keep(recipe: Recipe, folder: str | Path, report: Mapping, seconds: float, history: Iterable) -> None:
+    """Keeps a run that was saved into a folder. recipe: as it was asked for.   history: a row an epoch."""
+    with RunStore() as store:
+        store.finish(store.begin(recipe, run_key(recipe)), folder, report, seconds, history)
 
 
 def run_report_and_keep(recipe: Recipe, folder: str, watch: Watch = silent) -> RunReport:
@@ -48,14 +41,9 @@ def run_report_and_keep(recipe: Recipe, folder: str, watch: Watch = silent) -> R
     start = time.perf_counter()
     found = run_and_report(recipe, folder, watch)
     seconds = time.perf_counter() - start
+    rows = [row for table in (found.gate_history, found.history) for row in table.to_dict("records")]
     try:
-        store = RunStore()
-        try:
-            id = store.begin(recipe, run_key(recipe))
-            rows = [*found.gate_history.to_dict("records"), *found.history.to_dict("records")]
-            store.finish(id, folder, found.report, seconds, rows)
-        finally:
-            store.close()
+        keep(recipe, folder, found.report, seconds, rows)
     except Exception as error:
         log.warning("a run was not kept", exc_info=True)
         told = f"This run was not kept: {error}."

@@ -9,8 +9,6 @@ that can be taken belongs to a process that is gone.
 import contextlib
 import os
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +33,7 @@ QUIET = {  # MLflow reports to nobody, prints nothing, and soon says that a serv
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
+REPORT = "report.json"
 LONGEST = 500  # letters of a parameter or tag
 PAGE = 1000  # runs asked for at once
 ALWAYS = ("model", "data", "criterion", "cut", "allocation", "repair", "seed")
@@ -135,12 +134,9 @@ class RunStore:
 
         with self._write():
             self.client.log_batch(id, metrics=_metrics(report, history, seconds))
-            with tempfile.TemporaryDirectory(prefix="pruning-run-") as scratch:
-                for file in Path(folder).iterdir():
-                    if file.is_file() and file.name != "report.json":
-                        shutil.copy(file, scratch)
-                self.client.log_artifacts(id, scratch)
-            self.client.log_artifact(id, str(Path(folder) / "report.json"))
+            files = [file for file in Path(folder).iterdir() if file.is_file()]
+            for file in sorted(files, key=lambda file: file.name == REPORT):  # the report last
+                self.client.log_artifact(id, str(file))
             told = {STATUS: "finished", SECONDS: f"{seconds:.3f}"}
             self.client.log_batch(id, tags=[RunTag(name, value) for name, value in told.items()])
             self.client.set_terminated(id, "FINISHED")
@@ -154,13 +150,12 @@ class RunStore:
             self.client.log_batch(id, tags=tags)
             self.client.set_terminated(id, "FAILED" if status == "failed" else "KILLED")
 
-    def mark_interrupted(self) -> int:
-        """Runs whose process is gone are marked as interrupted; returns how many."""
+    def mark_interrupted(self):
+        """Runs whose process is gone are marked as interrupted."""
         from filelock import FileLock, Timeout
 
         gone: dict[str, bool] = {}
-        found = [run for run in self.runs(f"tags.`{STATUS}` = 'running'")]
-        for run in found:
+        for run in list(self.runs(f"tags.`{STATUS}` = 'running'")):
             process = run.tags.get(PROCESS, "")
             place = self.folder / LOCKS / process
             if process == self.process or (self.uri and not place.exists()):  # or of another machine
@@ -174,7 +169,6 @@ class RunStore:
                     gone[process] = False
             if gone[process]:
                 self.end(run.id, "interrupted", "its process ended before the run did")
-        return sum(gone.get(run.tags.get(PROCESS, ""), False) for run in found)
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[None]:
@@ -220,6 +214,12 @@ class RunStore:
             return own / name
         place = str(folder) if folder is not None else None
         return Path(self.client.download_artifacts(run.id, name, place))
+
+    def __enter__(self) -> "RunStore":
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def close(self):
         self.alive.release()

@@ -14,6 +14,8 @@ from pruning.tasks import TASKS
 
 TERMS = ("model", "data", "measure", "cut", "allocation", "repair", "epochs")  # the same within a family
 
+Families = dict[tuple, Family]  # by terms
+
 
 @dataclass(eq=False)
 class Verdicts:
@@ -24,6 +26,15 @@ class Verdicts:
     labels: dict[tuple, np.ndarray] = field(default_factory=dict)
     tasks: dict[tuple, str] = field(default_factory=dict)
 
+    def expect(self, row: Mapping[str, Any]):
+        """Gives a result its place, so that families are in the order asked for, whoever ends first. row: as
+        results.csv will have it."""
+        self._of(row)
+
+    def _of(self, row: Mapping[str, Any]) -> dict[int, dict[str, np.ndarray]]:
+        terms = tuple(str(row[name]) for name in TERMS)
+        return self.found.setdefault(terms, {}).setdefault(label_of(row), {})
+
     def add(self, row: Mapping[str, Any], task: str, predictions: Mapping[str, np.ndarray]):
         """row: as results.csv has it.   predictions: as predictions.npz."""
         terms = tuple(str(row[name]) for name in TERMS)
@@ -32,37 +43,37 @@ class Verdicts:
         statistics = {
             name[cut:]: np.array(a) for name, a in predictions.items() if name.startswith(f"{last}_")
         }
-        label = label_of(row)
-        self.found.setdefault(terms, {}).setdefault(label, {})[int(row["seed"])] = statistics
+        self._of(row)[int(row["seed"])] = statistics
         self.labels[terms], self.tasks[terms] = np.array(predictions["labels"]), task
 
-    def families(self) -> dict[tuple, Family]:
+    def families(self) -> Families:
         """{terms: Family}, of those with two results or more."""
+        there = {
+            terms: {label: of for label, of in results.items() if of} for terms, results in self.found.items()
+        }
         return {
             terms: compared(results, self.labels[terms], TASKS[self.tasks[terms]])
-            for terms, results in self.found.items()
+            for terms, results in there.items()
             if len(results) > 1
         }
 
-    def sentences(self) -> list[str]:
-        """Who leads in each family, under which terms where these differ; then what that holds for."""
-        families = self.families()
-        told = []
-        for terms, family in families.items():
-            told.append(f"{_in_words(terms, list(families))}{family.leader()}")
-        notes = dict.fromkeys(note for family in families.values() for note in family.notes())
-        return [*told, *notes]
 
-    def table(self) -> pd.DataFrame:
-        """A row a pair: the terms, then as `Family.table`."""
-        tables = [
-            family.table().assign(**dict(zip(TERMS, terms, strict=True)))
-            for terms, family in self.families().items()
-        ]
-        if not tables:
-            return pd.DataFrame(columns=[*TERMS, "a", "b"])
-        whole = pd.concat(tables, ignore_index=True)
-        return whole[[*TERMS, *(name for name in whole.columns if name not in TERMS)]]
+def sentences(families: Families) -> list[str]:
+    """Who leads in each family, under which terms where these differ; then what that holds for."""
+    told = [f"{_in_words(terms, list(families))}{family.leader()}" for terms, family in families.items()]
+    notes = dict.fromkeys(note for family in families.values() for note in family.notes())
+    return [*told, *notes]
+
+
+def table(families: Families) -> pd.DataFrame:
+    """A row a pair: the terms, then as `Family.table`."""
+    tables = [
+        family.table().assign(**dict(zip(TERMS, terms, strict=True))) for terms, family in families.items()
+    ]
+    if not tables:
+        return pd.DataFrame(columns=[*TERMS, "a", "b"])
+    whole = pd.concat(tables, ignore_index=True)
+    return whole[[*TERMS, *(name for name in whole.columns if name not in TERMS)]]
 
 
 def label_of(row: Mapping[str, Any]) -> str:

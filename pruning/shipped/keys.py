@@ -14,11 +14,11 @@ from typing import Any
 from pruning.devices import AUTO, chosen
 from pruning.experiment import Recipe
 from pruning.experiment.defaults import MATCH_STEPS
+from pruning.experiment.loaded_networks import NETWORK
 from pruning.experiment.planning import LIMITS, SEARCHING
 from pruning.inspection.preview import best_repair
 from pruning.search import SEARCHES
 
-NETWORK = ("model", "data", "checkpoint", "normalize", "size", "subtask", "seed", "device")
 SCORING = (*NETWORK, "criterion", "options", "calibration")
 CUTTING = (*LIMITS, *SEARCHING, "repair", "match_steps")  # the last two as `as_searched` has them
 ROUNDING = (*SCORING, *CUTTING, "bit_choices")  # what a network to be rounded depends on

@@ -1,9 +1,14 @@
-"""Learning rates over a training: how they climb and fall."""
+"""Steps of a training, and how its learning rate climbs and falls over them."""
 
 import math
 from typing import Literal
 
 Schedule = Literal["cosine", "one-cycle"]
+
+
+def batches_of(images: int, batch_size: int) -> int:
+    """Steps of an epoch: a last single image is left out."""
+    return max(1, math.ceil((images - 1) / batch_size))
 
 
 def share_of_rate(passed: float, schedule: Schedule) -> float:

@@ -25,7 +25,7 @@ from pruning.terms import plural
 from pruning.train.augmentation import augmented
 from pruning.train.distillation import Lesson, Teaching
 from pruning.train.evaluation import Predictions, evaluate, mode_kept
-from pruning.train.schedule import Schedule, share_of_rate
+from pruning.train.schedule import Schedule, batches_of, share_of_rate
 from pruning.train.training_state import Saved, put_back, state_of
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ class Run:
         self.metric = self.dataset.task.metric
 
         self.random = np.random.Generator(np.random.PCG64(self.seed))
-        images = len(self.dataset.train)
-        self.batches = max(1, math.ceil((images - 1) / self.batch_size))  # a last single image is left out
+        self.batches = batches_of(len(self.dataset.train), self.batch_size)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=self.lr, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
         )

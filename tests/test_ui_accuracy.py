@@ -9,7 +9,7 @@ from pruning.ui import test_accuracy
 from tests.page_door import look_until, open_page, said
 
 LINK = {"data": "digits", "criterion": "l1", "calibration": "60", "threads": "1"}
-PAGES = ("", "1_Channels", "2_Prune", "3_Compress", "4_Gates")
+PAGES = ("", "1_Channels", "2_Prune", "4_Compress", "5_Gates")
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -45,5 +45,5 @@ def bundled_copy(tmp_path):
 
 
 def test_of_a_cut_and_a_repaired_network_compress_says_both(server):
-    app = look_until(open_page("3_Compress", **LINK, bits="4", repair="recalibrate"), lambda app: app.metric)
+    app = look_until(open_page("4_Compress", **LINK, bits="4", repair="recalibrate"), lambda app: app.metric)
     assert {"Full network", "Cut and repaired", "In few bits"} <= {metric.label for metric in app.metric}

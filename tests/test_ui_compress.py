@@ -40,7 +40,7 @@ POINTS = pd.DataFrame(
 
 
 def open_compress(**link) -> AppTest:
-    return open_page("3_Compress", **{**LINK, **link})
+    return open_page("4_Compress", **{**LINK, **link})
 
 
 def figure_of(app: AppTest, label: str) -> str:
@@ -69,7 +69,7 @@ def test_a_mean_out_of_reach_is_one_sentence_and_the_slider_stays(server):
 
 
 def test_a_page_without_bits_shows_four_and_a_visit_changes_no_recipe(server):
-    app = open_page("3_Compress", data="digits", criterion="l1", calibration="60", threads="1")
+    app = open_page("4_Compress", data="digits", criterion="l1", calibration="60", threads="1")
     assert app.slider(key="widget bits").value == 4 and "bits" not in app.query_params
 
 

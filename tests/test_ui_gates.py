@@ -78,7 +78,7 @@ def report_of(difference: float | None = 2e-7) -> RunReport:
 
 
 def open_gates(**link) -> AppTest:
-    app = open_page("4_Gates", **(LINK | link))
+    app = open_page("5_Gates", **(LINK | link))
     assert not app.exception, app.exception
     return app
 
@@ -121,7 +121,7 @@ def test_a_page_that_scores_puts_gates_aside_and_they_are_taken_up_again(server)
     assert app.slider(key="widget cut").value == 30
     assert "gdp" not in app.selectbox(key="widget criterion").options
     app.selectbox(key="widget criterion").select("fpgm").run()
-    app.switch_page("pages/4_Gates.py").run()
+    app.switch_page("pages/5_Gates.py").run()
     told = {"criterion": "gdp", "gate_epochs": "2", "eps_end": "0.01", "cut": "0.3"}
     assert told.items() <= link_of(app).items()
     app.switch_page("pages/2_Prune.py").run()

@@ -37,14 +37,14 @@ def labels(app) -> set[str]:
     return {button.label for button in app.button}
 
 
-@pytest.mark.parametrize("page", ["", "2_Prune", "3_Compress", "4_Gates"])
+@pytest.mark.parametrize("page", ["", "2_Prune", "4_Compress", "5_Gates"])
 def test_of_others_jobs_a_page_tells_that_they_are_there_and_no_more(page, tmp_path):
     told = [Event("tune", 3, 9, {"run_seconds_left": 240.0}, time.time())]
     foreign = [
         known(tmp_path, recipe=GDP, owner="other", events=told),
         known(tmp_path, owner="other", began=False),
     ]
-    app = open_page(page, data="digits", criterion="gdp" if page == "4_Gates" else "l1", threads="1")
+    app = open_page(page, data="digits", criterion="gdp" if page == "5_Gates" else "l1", threads="1")
     assert "2 jobs of other visitors are at work or waiting." in said(app)
     everything = said(app) + str([app.button, app.expander, app.get("page_link")])
     assert SECRET not in everything and not any(job.id in everything for job in foreign)
@@ -66,7 +66,7 @@ def test_ones_own_jobs_are_listed_and_say_whose_are_before_them(tmp_path):
     assert jobs.before_it([job, first]).startswith("2 jobs")
 
 
-@pytest.mark.parametrize(("page", "recipe"), [("2_Prune", PLAIN), ("4_Gates", GDP)])
+@pytest.mark.parametrize(("page", "recipe"), [("2_Prune", PLAIN), ("5_Gates", GDP)])
 def test_who_has_the_link_looks_on_and_only_the_owner_ends_it(page, recipe, tmp_path):
     told = [Event("gates" if recipe is GDP else "tune", 3, 9, {"message": "at work"}, time.time())]
     job = known(tmp_path, recipe=recipe, owner=OWNER, events=told)
@@ -94,7 +94,7 @@ def test_who_has_the_link_looks_on_and_only_the_owner_ends_it(page, recipe, tmp_
 def test_a_job_on_a_file_of_somebody_else_is_looked_at_and_not_trained_again(tmp_path):
     recipe = GDP.but(checkpoint="sha256:" + "0" * 64 + "#secret.th")
     job = known(tmp_path, recipe=recipe, owner="other")
-    app = open_page("4_Gates", **GDP.to_query(), job=job.id)  # a link with another recipe, which opens
+    app = open_page("5_Gates", **GDP.to_query(), job=job.id)  # a link with another recipe, which opens
     next(button for button in app.button if button.label == "Train with this seed too").click().run()
     assert "secret.th, which you have not given here" in app.warning[0].value
     assert jobs.workers().jobs("job") == [job]

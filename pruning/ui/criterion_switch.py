@@ -60,4 +60,4 @@ def notice(recipe: Recipe, page: str):
     )
     job = {"job": state.looking_at("job")} if state.looking_at("job") else {}
     query = held["gates"].to_query() | job
-    st.page_link("pages/4_Gates.py", label="Watch the gates", query_params=query)
+    st.page_link("pages/5_Gates.py", label="Watch the gates", query_params=query)

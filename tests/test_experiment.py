@@ -132,6 +132,7 @@ def test_fewer_images_than_asked_for_and_epochs_in_vain_are_messages(tmp_path):
     assert any("made the network no better on the hold-out" in told for told in report["messages"])
     assert np.array_equal(said["tuned_probabilities"], said["cut_probabilities"])  # not a digit is moved
     assert len(result.history) == 2 and not any(row["kept"] for row in result.history)
+    assert json.loads(json.dumps(result.report))["history"] == list(result.history)
 
 
 def test_an_upload_is_found_by_its_digest_and_asked_for_by_its_name(tmp_path, monkeypatch):

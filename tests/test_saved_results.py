@@ -66,6 +66,7 @@ def test_a_recipe_and_a_report_of_0_1_say_of_it_what_they_did(name, tmp_path):
     network = pruning.load(SAVED / name)
     assert sum(values.numel() for values in network.parameters()) == report["parameters"]["final"]
     assert report["values"] == report["accuracy"] and report["metric"]["name"] == "accuracy"
+    assert report["history"] == report["gate_history"] == []
     table = stages(report)  # what pages draw
     assert list(table["stage"])[:2] == ["baseline", "cut"]
     with np.load(folder / "predictions.npz") as predictions:

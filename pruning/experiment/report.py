@@ -78,7 +78,7 @@ def load_report(folder: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds no report; give the folder that a run was saved in") from None
     if isinstance(report.get("metric"), str):  # before there were tasks: there was one metric, of one task
         report |= {"task": DEFAULT.name, "metric": asdict(DEFAULT.metric), "values": report["accuracy"]}
-    return report
+    return {"history": [], "gate_history": []} | report  # before epochs stood in it
 
 
 def stored_bytes(model, codes: dict | None = None) -> int:

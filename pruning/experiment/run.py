@@ -108,10 +108,11 @@ def run(
     if recipe.bits is not None:
         small, plan, codes = rounded(loaded, small, plan, stages, clock, messages, watch)
     watch.begin("time")
-    report = report_of(loaded, small, plan, stages, clock, codes, messages, watch) | {"gates": told}
+    more = (gates.gated.trace, tuple(gates.gated.history)) if gates else (None, ())
+    report = report_of(loaded, small, plan, stages, clock, codes, messages, watch)
+    report |= {"gates": told, "history": [*history], "gate_history": [*more[1]]}
     if saved:
         saved.remove()
-    more = (gates.gated.trace, tuple(gates.gated.history)) if gates else (None, ())
     told = (report, stages.predictions(), tuple(history), codes)
     return Result(loaded.recipe, small, plan, *told, *more, loaded.table)
 

@@ -72,7 +72,7 @@ def run_control(
     told.begin("time")
     report = report_of(loaded, small, plan, stages, clock, None, messages, told)
     report["looked_at"] = trained_on(loaded, epochs)
-    report["control"] = {"kind": control, "epochs": epochs}
+    report |= {"control": {"kind": control, "epochs": epochs}, "history": [*history], "gate_history": []}
     return Result(loaded.recipe, small, plan, report, stages.predictions(), tuple(history))
 
 

@@ -29,6 +29,7 @@ from pruning.runs.worker_call import NAMING, Answer, Call, Files, answered
 
 log = logging.getLogger(__name__)
 RESULTS, ASKED, LEADS = "results.csv", "comparison.json", "differences.csv"
+SAID = "sentences.txt"  # who leads, in words: a line a sentence
 PLAN, PREDICTIONS = "plan.json", "predictions.npz"  # of a run
 GROUP = ("model", "data", "seed", "criterion")  # what share most of their steps
 
@@ -234,7 +235,9 @@ class _Running:
     def outcome(self) -> Outcome:
         families = self.verdicts.families()
         table(families).to_csv(self.out / LEADS, index=False)
-        return Outcome(sum(self.counts.values()), **self.counts, sentences=tuple(sentences(families)))
+        told = tuple(sentences(families))
+        (self.out / SAID).write_text("".join(f"{sentence}\n" for sentence in told), encoding="utf-8")
+        return Outcome(sum(self.counts.values()), **self.counts, sentences=told)
 
 
 def control_key(entry: Entry, control: str, plan: str = "") -> str:

@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, get_args
 
 from pruning.criteria import CRITERIA
@@ -12,6 +12,7 @@ from pruning.experiment.recipe import Recipe
 from pruning.experiment.recipe_fields import Allocation, Measure, Repair
 
 MOST = 100_000  # recipes of one comparison
+SETTINGS = "settings"  # of an added recipe: what of it no other column says
 # The controls: what else the same epochs, or the same computation, would have bought.
 NEW_WEIGHTS, NARROW, SAME_COMPUTE = "new weights", "narrower", "same compute"
 CONTROLS = {
@@ -40,9 +41,11 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What is compared: the full product of these lists. criteria: names, with options behind a colon and
-    separated by commas, `cpot:temperature=2`.   controls: none or all; None is all where epochs are trained.
-    settings: further fields that every recipe has, such as calibration.
+    """What is compared: the full product of these lists, and recipes beside it. criteria: names, with options
+    behind a colon and separated by commas, `cpot:temperature=2`; none where there are recipes: no product.
+    controls: none or all; None is all where epochs are trained.   settings: further fields that every recipe
+    of the product has, such as calibration.   recipes: further recipes, as `Recipe.to_dict` has them; each is
+    run with all of the seeds.
 
     Raises ValueError in one sentence on names that do not exist, and on more combinations than can be run."""
 
@@ -57,10 +60,11 @@ class Comparison:
     seeds: tuple[int, ...] = (0,)
     controls: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    recipes: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self):
         for name in ("models", "datasets", "criteria", "cuts", "measures", "repairs", "epochs", "seeds"):
-            if not getattr(self, name):
+            if not getattr(self, name) and not (name == "criteria" and self.recipes):
                 raise ValueError(f"{name} names nothing to compare; give one or more")
         for text in self.criteria:
             criterion_of(text)
@@ -73,6 +77,8 @@ class Comparison:
                 choose(name, get_args(literal), what)
         if self.controls is not None:
             choose(self.controls, ("none", "all"), "choice of controls")
+        for fields in self.recipes:
+            Recipe.from_dict(fields)
         if self.size > MOST:
             raise ValueError(
                 f"these lists make {self.size:,} recipes, more than the {MOST:,} of one comparison; shorten "
@@ -81,12 +87,13 @@ class Comparison:
 
     @property
     def with_controls(self) -> bool:
-        return any(self.epochs) if self.controls is None else self.controls == "all"
+        trained = any(self.epochs) or any(given.get("epochs") for given in self.recipes)
+        return trained if self.controls is None else self.controls == "all"
 
     @property
     def every_criterion(self) -> tuple[str, ...]:
         """Those asked for, and the baselines, which cost little and say most."""
-        if self.controls == "none":
+        if self.controls == "none" or not self.criteria:
             return self.criteria
         asked = {text.partition(":")[0] for text in self.criteria}
         return (*self.criteria, *(name for name in BASELINES if name not in asked))
@@ -111,13 +118,21 @@ class Comparison:
         count = 1
         for values in self.lists.values():
             count *= len(dict.fromkeys(values))
-        return count
+        return count + len(self.recipes) * len(dict.fromkeys(self.seeds))
 
     def entries(self) -> Iterator[Entry]:
-        """The recipes, those that share most with each other next to each other."""
-        names = list(self.lists)
+        """The recipes, those that share most with each other next to each other; then those added, but for
+        what is among the others."""
+        names, there = list(self.lists), set()
         for values in itertools.product(*(dict.fromkeys(values) for values in self.lists.values())):
-            yield self.entry(dict(zip(names, values, strict=True)))
+            entry = self.entry(dict(zip(names, values, strict=True)))
+            there.add(entry.recipe)
+            yield entry
+        for given, seed in itertools.product(self.recipes, dict.fromkeys(self.seeds)):
+            recipe = replace(Recipe.from_dict(given), seed=seed)
+            if recipe not in there:
+                there.add(recipe)
+                yield Entry(self.fields_of(recipe), recipe)
 
     def entry(self, fields: dict[str, Any]) -> Entry:
         criterion, options = criterion_of(fields["criterion"])
@@ -129,6 +144,15 @@ class Comparison:
         except ValueError as error:
             return Entry(fields, None, error=str(error))
         return Entry(fields | {"allocation": recipe.allocation}, recipe)
+
+    def fields_of(self, recipe: Recipe) -> dict[str, Any]:
+        """A recipe as the table's columns have it."""
+        told = recipe.differences()
+        options = ",".join(f"{name}={value}" for name, value in told.pop("options").items())
+        fields = {name: getattr(recipe, name) for name in self.lists}
+        fields["criterion"] += f":{options}" if options else ""
+        beside = [f"{name}={value}" for name, value in told.items() if name not in fields]
+        return fields | {SETTINGS: " ".join(beside)}
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pruning.runs.product import Entry
+from pruning.runs.product import SETTINGS, Entry
 
-STAGES = ("baseline", "cut", "repaired", "tuned")
+STAGES = ("baseline", "cut", "repaired", "tuned", "quantized")
 BEFORE_AFTER = ("baseline", "final")
+# {column: how a report calls it}
+COSTS = {"macs": "macs", "parameters": "parameters", "latency": "latency_ms", "bytes": "bytes"}
 COLUMNS = (
     *("model", "data", "criterion", "cut", "measure", "allocation", "repair", "epochs", "seed"),
     *("kind", "control", "status", "error", "metric"),
     *(f"accuracy_{stage}" for stage in STAGES),
-    *(f"{name}_{stage}" for name in ("macs", "parameters", "latency") for stage in BEFORE_AFTER),
-    *("images", "labels", "gradient_steps", "seconds", "digest", "run"),
+    *(f"{name}_{stage}" for name in COSTS for stage in BEFORE_AFTER),
+    *("images", "labels", "gradient_steps", "seconds", "digest", "run", SETTINGS),
 )
 
 
@@ -31,7 +33,7 @@ def row_of(
         return row
     row["metric"] = report["metric"]["name"]
     row |= {f"accuracy_{stage}": _told(report["values"].get(stage)) for stage in STAGES}
-    for name, column in (("macs", "macs"), ("parameters", "parameters"), ("latency_ms", "latency")):
+    for column, name in COSTS.items():
         row |= {f"{column}_{stage}": report[name][stage] for stage in BEFORE_AFTER}
     return row | {name: report["looked_at"][name] for name in ("images", "labels", "gradient_steps")}
 

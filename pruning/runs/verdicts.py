@@ -12,7 +12,8 @@ from pruning.runs.product import NARROW
 from pruning.runs.results_table import STAGES
 from pruning.tasks import TASKS
 
-TERMS = ("model", "data", "measure", "cut", "allocation", "repair", "epochs")  # the same within a family
+# the same within a family
+TERMS = ("model", "data", "measure", "cut", "allocation", "repair", "epochs", "settings")
 
 Families = dict[tuple, Family]  # by terms
 

@@ -10,7 +10,7 @@ TRAIN := $(BIN)/python -m pruning train
 .PHONY: run test walk assets measure chromium
 
 run: .venv/installed
-	$(BIN)/python -m streamlit run app.py
+	$(BIN)/python -m pruning app
 
 # pytest comes last, so that its closing line is the last thing to be read
 test: .venv/installed-dev chromium

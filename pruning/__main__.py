@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
+from pruning.app_command import start_app
 from pruning.bench.command import bench
 from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
@@ -206,6 +207,7 @@ def train(
 for measuring in (oracle, sensitivity, bench):
     app.command(measuring)
 app.command(compare)
+app.command(start_app, name="app")
 
 
 def main(words: list[str] | None = None) -> int:

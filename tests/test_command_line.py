@@ -57,6 +57,7 @@ WRONG_WORDS = {
     "a recipe that is not there": ("run --recipe nowhere.json --out out", ["nowhere.json"]),
     "unknown group": (run(protect="layer1.0.conv7"), ["layer1.0.conv7", "layer1.0.conv1"]),
     "a cut out of reach": (run(cut="0.97"), ["0.97"]),
+    "the app on a port that is none": ("app --port 99999", ["99999", "65535"]),
     "scores of an unknown criterion": ("scores --criterion l3 --out out", ["l3", "l1"]),
     "training for no epochs": ("train --epochs 0 --out out", ["epochs"]),
 }

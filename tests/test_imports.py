@@ -19,6 +19,7 @@ ORDER = (
         "progress_bars",
         "error_messages",
         "terms",
+        "places",
         "tasks",
         "models",
         "data",
@@ -27,7 +28,7 @@ ORDER = (
     *("cost", "statistics", "surgery", "optimizers"),
     *("latency", "reconstruction", "attribution", "criteria", "allocation", "train", "gates", "search"),
     *("quantize", "export", "experiment", "inspection", "comparison_statistics", "wall", "shipped", "jobs"),
-    *("listing", "flags", "runs", "figures", "ui", "bench", "measuring_commands", "__main__"),
+    *("listing", "flags", "runs", "figures", "ui", "bench", "measuring_commands", "app_command", "__main__"),
 )
 ABOVE_ALL = {
     "jobs",

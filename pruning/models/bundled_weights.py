@@ -5,8 +5,7 @@ from pathlib import Path
 from pruning.models.build import names
 from pruning.models.checkpoint import Checkpoint, read_checkpoint
 from pruning.models.registry import MODELS
-
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+from pruning.places import ASSETS
 
 
 def bundled() -> tuple[tuple[str, str], ...]:

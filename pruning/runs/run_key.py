@@ -12,7 +12,10 @@ from pruning.experiment.recipe import Recipe
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pot", "scikit-learn", "captum")
 PACKAGE = Path(__file__).resolve().parents[1]
 # Of this package, what no number depends on.
-ASIDE = ("ui", "figures", "jobs", "runs", "bench", "inspection", "shipped", "comparison_statistics")
+ASIDE = (
+    *("ui", "figures", "jobs", "runs", "bench", "inspection", "shipped", "comparison_statistics"),
+    *("places.py", "app_command.py", "app_files"),
+)
 
 
 def run_key(recipe: Recipe, control: str = "") -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pruning.experiment import Recipe
 from pruning.inspection import AccuracyNow
-from pruning.models.bundled_weights import ASSETS
+from pruning.places import ASSETS
 from pruning.shipped.encoding import header_of, unpacked
 
 TIMES = ("repair_seconds",)  # taken on another machine: they say nothing of this one

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
+from pruning.places import APP, ASSETS
 from pruning.terms import title
 from pruning.ui import (
     copy_link,
@@ -25,8 +26,7 @@ from pruning.ui import (
 )
 from pruning.ui.page_messages import in_page_words
 
-ROOT = Path(__file__).resolve().parents[2]
-ICON = ROOT / "assets" / "icon.svg"
+ICON = ASSETS / "icon.svg"
 LAYOUT = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def sidebar(recipe: Recipe, page: str):
 
 def places() -> dict[str, str]:
     """{name: file} of the pages there are, in their order."""
-    pages = sorted((ROOT / "pages").glob("*.py"))
+    pages = sorted((APP / "pages").glob("*.py"))
     return {"Start": "app.py"} | {path.stem.partition("_")[2]: f"pages/{path.name}" for path in pages}
 
 

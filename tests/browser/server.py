@@ -1,4 +1,4 @@
-"""The app as `make run` starts it: a process of its own, on a free port, with a home folder of its own."""
+"""The app as `python -m pruning app` starts it: a process of its own, with a port and a home of its own."""
 
 import os
 import socket
@@ -40,12 +40,12 @@ class Server:
 def serving(home: Path) -> Iterator[Server]:
     """Serves inside, and ends the server by its id."""
     port, begun = free_port(), time.monotonic()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "pruning", "app", "--port", str(port), "--headless"]
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [*command, "--server.headless", "true"],
-            cwd=REPOSITORY,
-            env={**os.environ, "HOME": str(home), "TMPDIR": str(home)},
+            command,
+            cwd=home,
+            env={**os.environ, "HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": str(REPOSITORY)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

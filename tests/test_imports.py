@@ -27,7 +27,7 @@ ORDER = (
     ),
     *("cost", "statistics", "surgery", "optimizers"),
     *("latency", "reconstruction", "attribution", "criteria", "allocation", "train", "gates", "search"),
-    *("quantize", "export", "experiment", "inspection", "comparison_statistics", "wall", "shipped", "jobs"),
+    *("quantize", "export", "experiment", "comparison_statistics", "inspection", "wall", "shipped", "jobs"),
     *("listing", "flags", "runs", "figures", "ui", "bench", "measuring_commands", "app_command", "__main__"),
 )
 ABOVE_ALL = {

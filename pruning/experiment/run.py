@@ -102,19 +102,18 @@ def run(
     small, told = repaired.network(shared), repaired.gates
     stages.found |= repaired.found
     messages += repaired.messages
-    stopped = gates is not None and gates.gated.stopped
-    history = tune(loaded, small, stages, clock, messages, watch, saved, stopped)
+    history = tune(loaded, small, stages, clock, messages, watch, saved, bool(gates and gates.gated.stopped))
     codes = None
     if recipe.bits is not None:
         small, plan, codes = rounded(loaded, small, plan, stages, clock, messages, watch)
     watch.begin("time")
-    more = (gates.gated.trace, tuple(gates.gated.history)) if gates else (None, ())
     report = report_of(loaded, small, plan, stages, clock, codes, messages, watch)
-    report |= {"gates": told, "history": [*history], "gate_history": [*more[1]]}
+    trace, gate_history = (gates.gated.trace, gates.gated.history) if gates else (None, [])
+    report |= {"gates": told, "history": [*history], "gate_history": [*gate_history]}
     if saved:
         saved.remove()
-    told = (report, stages.predictions(), tuple(history), codes)
-    return Result(loaded.recipe, small, plan, *told, *more, loaded.table)
+    said = (report, stages.predictions(), tuple(history), codes, trace, tuple(gate_history))
+    return Result(loaded.recipe, small, plan, *said, loaded.table)
 
 
 def _state_of(state: str | Path | None, loaded: Loaded) -> Saved | None:

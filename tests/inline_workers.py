@@ -39,7 +39,7 @@ class InlineWorkers(Workers):
         super().cancel(job)
 
     def _hand_in(self, job: Job):
-        if job.queue != "job":
+        if job.queue in ("preview", "measurement"):
             job.ended = Ended(self, job)
             self.waiting.append(job)
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Queue = Literal["job", "preview", "measurement"]
+Queue = Literal["job", "preview", "measurement", "comparison"]
 # Each has a worker of its own, so that a preview never waits behind a job, nor behind what somebody measures.
-QUEUES: tuple[Queue, ...] = ("job", "preview", "measurement")
-LATER: Queue = "measurement"  # its worker starts when the others are up, and imports when it is first used
+# That of comparisons only sees to it that their runs are done, in processes of their own.
+QUEUES: tuple[Queue, ...] = ("job", "preview", "measurement", "comparison")
+# Their workers start when the others are up, and import when they are first used.
+LATER: tuple[Queue, ...] = ("measurement", "comparison")
 
 log = logging.getLogger(__name__)
 

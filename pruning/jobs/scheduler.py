@@ -88,7 +88,7 @@ async def serve(folder: str, memory: int | None, queues: tuple[str, ...]):
                 for place, queue in enumerate(queues)
             ]
             for now in (True, False):
-                some = [nanny for nanny in nannies if (nanny.name != LATER) == now]
+                some = [nanny for nanny in nannies if (nanny.name not in LATER) == now]
                 await asyncio.gather(*(stack.enter_async_context(nanny) for nanny in some))
                 if now:
                     announce(scheduler.address, keys)

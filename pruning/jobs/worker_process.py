@@ -106,7 +106,7 @@ class Warm(WorkerPlugin):
         self.modules = modules
 
     def setup(self, worker):
-        if worker.name != LATER:
+        if worker.name not in LATER:
             threading.Thread(target=self.warm, daemon=True).start()
 
     def warm(self):

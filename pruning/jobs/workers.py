@@ -1,5 +1,5 @@
 """Worker processes beside the server, one a queue: jobs one after the other, previews that no job holds up,
-and measurements that hold up neither."""
+measurements that hold up neither, and comparisons, which have processes of their own."""
 
 import atexit
 import os

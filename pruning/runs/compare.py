@@ -1,6 +1,7 @@
 """A comparison, run: what is known already is taken from the store, the rest goes to the workers, and every
 result is kept at once."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from pruning.cost import Plan
+from pruning.experiment.duration import LEFT
 from pruning.experiment.shared_steps import NETWORK
 from pruning.progress import Watch, silent
 from pruning.runs.cluster import Keys, cluster, elsewhere
@@ -29,6 +31,7 @@ from pruning.runs.worker_call import NAMING, Answer, Call, Files, answered
 
 log = logging.getLogger(__name__)
 RESULTS, ASKED, LEADS = "results.csv", "comparison.json", "differences.csv"
+RUNNING = ".running"  # locked by the process that is at it
 SAID = "sentences.txt"  # who leads, in words: a line a sentence
 PLAN, PREDICTIONS = "plan.json", "predictions.npz"  # of a run
 GROUP = ("model", "data", "seed", "criterion")  # what share most of their steps
@@ -63,7 +66,7 @@ def must_be_same(out: Path, comparison: Comparison) -> None:
         raise ValueError(
             f"{out} holds another comparison; give another folder, or its own lists to go on with it"
         )
-    if not asked.is_file() and out.is_dir() and any(out.iterdir()):
+    if not asked.is_file() and out.is_dir() and {file.name for file in out.iterdir()} - {RUNNING}:
         raise ValueError(f"{out} holds other files; give a new folder")
 
 
@@ -86,17 +89,31 @@ def compare(
     must_be_same(out, comparison)
     store = store or RunStore()
     out.mkdir(parents=True, exist_ok=True)
-    (out / ASKED).write_text(comparison.to_json())
-    run = _Running(comparison, out, store, again, watch)
-    run.begin()
-    if run.works:
-        with cluster(scheduler, keys, run.threads) as client:
-            run.dispatcher = Dispatcher(client, answered, run.begun, run.ended)
-            if elsewhere(scheduler) and (files := run.files()):
-                run.dispatcher.sent = client.scatter(files, broadcast=True, hash=False)
-            run.dispatcher.add(run.works)
-            run.dispatcher.run()
-    return run.outcome()
+    with only_one(out):
+        (out / ASKED).write_text(comparison.to_json())
+        run = _Running(comparison, out, store, again, watch)
+        run.begin()
+        if run.works:
+            with cluster(scheduler, keys, run.threads) as client:
+                run.dispatcher = Dispatcher(client, answered, run.begun, run.ended)
+                run.dispatcher.looked = run.tell
+                if elsewhere(scheduler) and (files := run.files()):
+                    run.dispatcher.sent = client.scatter(files, broadcast=True, hash=False)
+                run.dispatcher.add(run.works)
+                run.finish_or_mark()
+        return run.outcome()
+
+
+@contextlib.contextmanager
+def only_one(out: Path) -> Iterator[None]:
+    """Two processes at one comparison would write over each other. Raises ValueError for the second."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(out / RUNNING, timeout=0):
+            yield
+    except Timeout:
+        raise ValueError(f"another process is at the comparison in {out}; let it end, or end it") from None
 
 
 @dataclass(eq=False)
@@ -133,6 +150,16 @@ class _Running:
             self.works += [work for wanted in self.narrowed(entry) for work in self.want(wanted)]
         self.counted = True
         self.tell()
+
+    def finish_or_mark(self):
+        """Until all is done. Ended before, what is under way is marked as interrupted at once."""
+        try:
+            self.dispatcher.run()
+        except BaseException:
+            for id in self.ids.values():
+                with contextlib.suppress(Exception):  # what ended it is worth more than what follows
+                    self.store.end(id, "interrupted", "the comparison was ended before the run did")
+            raise
 
     def files(self) -> Files:
         """What recipes name by a path and workers on other machines may not have, read once."""
@@ -229,7 +256,8 @@ class _Running:
         done, values = sum(self.counts.values()), {}
         if self.took:
             at_once = max(1, len(self.dispatcher.current))
-            values["minutes_left"] = fmean(self.took) * (self.total - done) / at_once / 60
+            left = fmean(self.took) * (self.total - done) / at_once
+            values |= {"minutes_left": left / 60, LEFT: left}
         self.watch("compare", done, self.total, **values)
 
     def outcome(self) -> Outcome:

@@ -56,6 +56,7 @@ class Dispatcher:
     done: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
     number: int = 0
     sent: "Future | None" = None
+    looked: Callable[[], None] = lambda: None  # told several times a second; what it raises ends the run
 
     def add(self, works: Iterable[Work]):
         for work in works:
@@ -75,6 +76,7 @@ class Dispatcher:
             for worker in workers:
                 self.fill(worker)
             self.collect()
+            self.looked()
 
     def workers(self) -> list[str]:
         """Addresses of those that run. Empty too while the scheduler can't be reached."""

@@ -66,7 +66,7 @@ def compare(
     from pruning.runs.cluster import Keys
     from pruning.runs.compare import compare as run_comparison
     from pruning.runs.compare import must_be_same
-    from pruning.runs.forecast import foresee
+    from pruning.runs.forecast import foresee, measured_seconds
     from pruning.runs.store import RunStore
 
     lists = {name: given.pop(name) for name in LISTS if name in given}
@@ -77,7 +77,7 @@ def compare(
     store = RunStore()
     try:
         if dry_run:
-            return print(in_words(foresee(comparison, store, seconds_of)))
+            return print(in_words(foresee(comparison, store, measured_seconds)))
         with Bars() as watch:
             done = run_comparison(comparison, out, **how, store=store, watch=watch)
         for sentence in done.sentences:
@@ -99,16 +99,6 @@ def settings(given: dict[str, Any]) -> dict[str, Any]:
     """Fields that all recipes have, checked before anything runs."""
     recipe_of({"criterion": "l1", **given})
     return {name: value for name, value in given.items() if value is not None}
-
-
-def seconds_of(recipe) -> float | None:
-    """Measured, of a recipe whose like was never run."""
-    from pruning.experiment.duration import pace_now, seconds_of
-
-    try:
-        return seconds_of(recipe, pace_now(recipe))
-    except ValueError:  # it can't be loaded: its rows will say so
-        return 0.0
 
 
 def in_words(found) -> str:

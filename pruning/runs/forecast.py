@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
 
+from pruning.experiment.duration import pace_now, seconds_of
+from pruning.experiment.recipe import Recipe
+from pruning.progress import Watch, silent
 from pruning.runs.cluster import processes
 from pruning.runs.product import CONTROLS, Comparison
 from pruning.runs.run_key import run_key
@@ -49,6 +52,20 @@ def foresee(comparison: Comparison, store: RunStore, measure: Callable | None = 
             None if one is None or seconds is None else seconds + one * (1 + len(CONTROLS) * bool(trains))
         )
     return Forecast(recipes, controls, found, failed, seconds and seconds / at_once, at_once)
+
+
+def forecast_of(recipe: Recipe, comparison: Comparison, watch: Watch = silent) -> Forecast:
+    """`foresee`, as a question of a page. recipe: of the page; it says nothing here."""
+    with RunStore() as store:
+        return foresee(comparison, store, measured_seconds)
+
+
+def measured_seconds(recipe: Recipe) -> float:
+    """Of a recipe whose like was never run: the network is timed."""
+    try:
+        return seconds_of(recipe, pace_now(recipe))
+    except ValueError:  # it can't be loaded: its rows will say so
+        return 0.0
 
 
 def _like(fields) -> tuple:

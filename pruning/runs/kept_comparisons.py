@@ -1,5 +1,5 @@
-"""Comparisons that are kept beside the store's runs: each a folder named by what is compared, so that the same
-lists lead to the same results, after any restart."""
+"""Comparisons that are kept beside the store's runs: each a folder named by what is compared, so that the
+same lists lead to the same results, after any restart."""
 
 import hashlib
 import json
@@ -29,6 +29,11 @@ class KeptComparison:
     owner: str = ""
     begun: float = 0.0
     bundled: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was run to its end."""
+        return (self.folder / SAID).is_file()
 
     @property
     def sentences(self) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
+from urllib.parse import urlencode, urlparse
 from urllib.request import url2pathname
 
 from pruning.experiment.recipe import Recipe
@@ -22,8 +22,8 @@ from pruning.experiment.recipe import Recipe
 EXPERIMENT = "pruning-explorer"
 FOLDER, TEAM = "PRUNING_RUNS", "MLFLOW_TRACKING_URI"
 DATABASE, ARTIFACTS, LOCKS = "runs.db", "artifacts", "processes"
-STATUS, KEY, PROCESS, SECONDS, REASON, KIND = (
-    f"pruning.{name}" for name in ("status", "key", "process", "seconds", "reason", "kind")
+STATUS, KEY, PROCESS, SECONDS, REASON, KIND, LINK = (
+    f"pruning.{name}" for name in ("status", "key", "process", "seconds", "reason", "kind", "link")
 )
 QUIET = {  # MLflow reports to nobody, prints nothing, and soon says that a server is not there
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -119,8 +119,9 @@ class RunStore:
         from mlflow.entities import Param
 
         told = {STATUS: "running", KEY: key, PROCESS: self.process, KIND: kind}
+        told[LINK] = urlencode(recipe.to_query())
         told |= {f"pruning.{name}": value for name, value in tags.items()}
-        with self._write():
+        with self.write():
             run = self.client.create_run(self.experiment, tags=told, run_name=_name(recipe))
             params = [Param(name, text) for name, text in _params(recipe).items()]
             self.client.log_batch(run.info.run_id, params=params)
@@ -132,7 +133,7 @@ class RunStore:
         """Keeps a run's files and curves, then that it is finished. folder: what `Result.save` wrote."""
         from mlflow.entities import RunTag
 
-        with self._write():
+        with self.write():
             self.client.log_batch(id, metrics=_metrics(report, history, seconds))
             files = [file for file in Path(folder).iterdir() if file.is_file()]
             for file in sorted(files, key=lambda file: file.name == REPORT):  # the report last
@@ -145,7 +146,7 @@ class RunStore:
         """Notes that a run has no result. status: failed, lost or interrupted."""
         from mlflow.entities import RunTag
 
-        with self._write():
+        with self.write():
             tags = [RunTag(STATUS, status), RunTag(REASON, reason[:LONGEST])]
             self.client.log_batch(id, tags=tags)
             self.client.set_terminated(id, "FAILED" if status == "failed" else "KILLED")
@@ -171,7 +172,7 @@ class RunStore:
                 self.end(run.id, "interrupted", "its process ended before the run did")
 
     @contextlib.contextmanager
-    def _write(self) -> Iterator[None]:
+    def write(self) -> Iterator[None]:
         """One process writes at a time; a server looks after that itself."""
         with contextlib.nullcontext() if self.uri else self.writing:
             yield
@@ -190,7 +191,7 @@ class RunStore:
                 page_token=token,
             )
             for run in page:
-                yield _kept(run)
+                yield kept_run(run)
             token, left = page.token, None if left is None else left - len(page)
             if not token:
                 return
@@ -264,7 +265,7 @@ def _metrics(report: Mapping[str, Any], history: Iterable[Mapping], seconds: flo
     return metrics[:1000]
 
 
-def _kept(run) -> KeptRun:
+def kept_run(run) -> KeptRun:
     tags = run.data.tags
     return KeptRun(
         run.info.run_id,

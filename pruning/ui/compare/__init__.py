@@ -1,1 +1,1 @@
-"""The panels of the Compare page."""
+"""The parts of the Compare page."""

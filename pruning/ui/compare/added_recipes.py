@@ -1,0 +1,87 @@
+"""Recipes that were added to a new comparison on other pages. They are in the link, as links of their own."""
+
+from urllib.parse import parse_qsl, urlencode
+
+import streamlit as st
+
+from pruning.experiment import Recipe
+from pruning.terms import ALLOCATIONS, REPAIRS, plural, title
+from pruning.ui import display_names, state
+
+MOST = 12  # what a link holds
+BETWEEN = "~"
+HELP = "Puts these settings beside others: on Compare, all that were added are run with several seeds."
+PAGE = "pages/3_Compare.py"
+
+
+def recipes() -> list[Recipe]:
+    """Those that were added; what a link says wrongly is left out."""
+    found = []
+    for text in filter(None, (state.looking_at("added") or "").split(BETWEEN)):
+        try:
+            found.append(Recipe.from_query(dict(parse_qsl(text))))
+        except ValueError as error:
+            state.refuse(f"A recipe of this comparison was left out: {error}")
+    return found
+
+
+def there() -> bool:
+    return bool(state.looking_at("added"))
+
+
+def button(recipe: Recipe):
+    """On other pages, beside their own button: adds the recipe, or leads to where it was added."""
+    if state.lesson():
+        return
+    now = recipes()
+    if recipe in now:
+        told = f"In the comparison ({plural(len(now), 'recipe')})"
+        st.page_link(PAGE, label=told, icon=":material/balance:", query_params=state.link())
+        return
+    full = len(now) >= MOST
+    st.button(
+        "Add to comparison",
+        icon=":material/balance:",
+        type="tertiary",
+        on_click=add,
+        args=(recipe,),
+        disabled=full,
+        help=f"A comparison takes {MOST} recipes that are added one by one." if full else HELP,
+    )
+
+
+def add(recipe: Recipe):
+    """A click's callback."""
+    _keep([*recipes(), recipe])
+    st.toast("Added: the page Compare runs it beside others.", icon=":material/balance:")
+
+
+def remove(recipe: Recipe):
+    """A click's callback."""
+    _keep([one for one in recipes() if one != recipe])
+
+
+def _keep(these: list[Recipe]):
+    texts = [urlencode(recipe.to_query()) or urlencode({"model": recipe.model}) for recipe in these]
+    state.look_at(added=BETWEEN.join(texts) or None)
+
+
+def panel():
+    """The added ones, each with a way out again."""
+    now = recipes()
+    if not now:
+        return
+    st.markdown("**Added one by one**")
+    for place, recipe in enumerate(now):
+        left, right = st.columns([6, 1], vertical_alignment="center")
+        left.markdown(f":small[{in_words(recipe)}]")
+        right.button("", icon=":material/close:", key=f"added {place}", help="Take it out", type="tertiary",
+                     on_click=remove, args=(recipe,))  # fmt: skip
+
+
+def in_words(recipe: Recipe) -> str:
+    share = f"{display_names.percent(recipe.cut)} cut"
+    epochs = f", {plural(recipe.epochs, 'epoch')}" if recipe.epochs else ""
+    bits = f", {recipe.bits:g} bits" if recipe.bits is not None else ""
+    how = f"{ALLOCATIONS[recipe.allocation].title}, {REPAIRS[recipe.repair].title}"
+    return f"{display_names.subject(recipe)}: {title(recipe.criterion)}, {share}, {how}{epochs}{bits}"

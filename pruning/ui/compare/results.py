@@ -1,0 +1,186 @@
+"""What a comparison says: who leads, which choices matter, every point, and every run."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from pruning.comparison_statistics import shares_of_variance
+from pruning.experiment import Recipe
+from pruning.figures.comparison import COSTS, NAMES, against_cost, by_choice, choices_in_words
+from pruning.figures.factors import factor_shares, factors_in_words
+from pruning.runs.comparison_points import LAST, at_stage, metric_of, points, stages_of, varying
+from pruning.runs.kept_comparisons import KeptComparison
+from pruning.terms import sentence, title
+from pruning.ui import charts, state
+from pruning.ui.compare import open_run, published, run_table, running, shown_comparison
+
+STAGES = {
+    LAST: "As each ends",
+    "cut": "Right after the cut",
+    "repaired": "Repaired",
+    "tuned": "Fine-tuned",
+    "quantized": "In few bits",
+}
+CHOICES, COST = "Choice by choice", "Against cost"
+FEWEST = 4  # points of which shares can be told
+
+
+def panel(recipe: Recipe):
+    shown = shown_comparison.choose()
+    if shown is None:
+        st.info("Nothing has been compared yet. Choose what to compare under New comparison.")
+        return
+    running.status(shown)
+    table = shown_comparison.rows_of(shown)
+    if table is None or not (table["status"] == "finished").any():
+        if table is not None and len(table):
+            run_table.panel(shown, table)
+        return
+    job = shown_comparison.job_of(shown)
+    if job is not None and not job.finished:
+        return  # what stands there moves, and is drawn by what follows the job
+    draw(shown, table)
+
+
+def draw(shown: KeptComparison, table: pd.DataFrame):
+    """All of a comparison that stands still."""
+    said(shown, table)
+    stage = switch(table)
+    rows = at_stage(table, stage)
+    factors = ordered(varying(rows))
+    matter(rows, factors)
+    chart(shown, table, stage, factors)
+    run_table.panel(shown, table)
+    published.panel()
+
+
+def said(shown: KeptComparison, table: pd.DataFrame):
+    """The story of a comparison of repairs, then who leads; more than a few sentences are folded."""
+    story = repair_in_words(table)
+    if story:
+        st.markdown(f"**{story}**")
+    sentences = shown.sentences
+    if not sentences:
+        return
+    for one in sentences[:3] if not story else []:
+        st.markdown(one)
+    if rest := sentences[3:] if not story else sentences:
+        with st.expander(f"Who leads, under the same terms ({len(rest)})"):
+            st.markdown("\n".join(f"- {one}" for one in rest))
+
+
+def repair_in_words(table: pd.DataFrame) -> str:
+    """How far random order is from the best criterion, as cut and repaired; empty where that was not
+    compared."""
+    rows = at_stage(table[table["control"] == ""])
+    if "random" not in set(rows["criterion"]) or rows["repair"].nunique() < 2:
+        return ""
+    metric, told = metric_of(rows), []
+    means = rows.groupby(["repair", "criterion"])["accuracy"].mean().unstack()
+    repaired = means.drop(index="none", errors="ignore")
+    if repaired.empty or "none" not in means.index:
+        return ""
+    best = repaired["random"].idxmax() if metric.direction == "higher" else repaired["random"].idxmin()
+    for repair in ("none", best):
+        others = means.loc[repair].drop("random").dropna()
+        top = others.idxmax() if metric.direction == "higher" else others.idxmin()
+        gap = abs(others[top] - means.loc[repair, "random"])
+        told.append((gap, top, others[top], means.loc[repair, "random"]))
+    (before, *_), (after, top, value, chance) = told
+    gap, gap_before = metric.numbers(after, before)
+    return sentence(
+        f"once repaired, even random order comes within {gap} {metric.step} of the best criterion "
+        f"({metric.in_words(chance)} against {title(top)}'s {metric.in_words(value)}); as cut, "
+        f"{gap_before} {metric.step} lie between them."
+    )
+
+
+def switch(table: pd.DataFrame) -> str:
+    """The stage whose accuracy is shown, in all charts at once."""
+    there = [LAST, *stages_of(table)]
+    stage = state.looking_at("stage")
+    stage = stage if stage in there else LAST
+    how = state.bound_look("stage", stage, none=LAST, by="default")
+    text = (
+        "Right after the cut, after repair, or after fine-tuning; those that have no such stage are left out."
+    )
+    picked = st.segmented_control("Accuracy", there, format_func=STAGES.get, **(how | {"help": text}))
+    return picked or stage
+
+
+def ordered(factors: Sequence[str]) -> list[str]:
+    """The criterion first, what repairs second."""
+    first = [name for name in ("criterion", "repair", "allocation") if name in factors]
+    return [*first, *(name for name in factors if name not in first)]
+
+
+def matter(rows: pd.DataFrame, factors: Sequence[str]):
+    """How much of the differences each choice makes."""
+    several = [name for name in factors if name not in ("settings", "measure")]
+    shares = pd.DataFrame()
+    if len(several) > 1 and len(rows) >= FEWEST and rows["accuracy"].nunique() > 1:
+        shares = shares_of_variance(rows, several[:4], "accuracy")
+    st.subheader("What matters here", anchor=False)
+    if shares.empty:
+        st.caption(factors_in_words(shares))
+        return
+    charts.chart(
+        factor_shares(shares),
+        factors_in_words(shares),
+        key="factor shares",
+        alt="Share of the differences in accuracy that each choice makes",
+        table=shares,
+    )
+
+
+def chart(shown: KeptComparison, table: pd.DataFrame, stage: str, factors: Sequence[str]):
+    """Every point: choice by choice where all have one budget, else against the cost."""
+    st.subheader("Every choice", anchor=False)
+    several = table["cut"].nunique() > 1 or table["measure"].nunique() > 1
+    wanted = state.looking_at("against")
+    cost = wanted if wanted in COSTS else ("macs" if several and wanted is None else None)
+    names = [None, *COSTS]
+    first = "macs" if several else None
+
+    def read(name) -> str:
+        return name or "choices"
+
+    how = state.bound_look("against", cost, none=first, options=names, read=read)
+    text = "Choices as rows, or accuracy against what is left of a cost; points that another one beats at no "
+    text += "more cost are faded."
+    st.selectbox("Show", names, format_func=axis_in_words, **(how | {"help": text}))
+    found = points(table, stage, cost or "macs")
+    if cost and found["cost"].isna().all():
+        st.info("This comparison has no such figures: it was run by an earlier version.")
+        return
+    metric, pinned = metric_of(table), pinned_accuracy(table, found)
+    varied = [name for name in factors if name in found]
+    if cost:
+        figure = against_cost(found, varied, cost, metric, pinned)
+    else:
+        figure = by_choice(found, varied or ["criterion"], metric, pinned)
+    charts.chart(
+        figure,
+        choices_in_words(found, varied, metric, cost or "macs"),
+        key=f"points {cost}",
+        alt="Accuracy of every choice",
+        table=found,
+        click=lambda point: open_run.clicked(shown, table, point["customdata"]),
+    )
+    open_run.go()
+
+
+def axis_in_words(cost: str | None) -> str:
+    return CHOICES if cost is None else f"{COST}: {COSTS[cost][0]}"
+
+
+def pinned_accuracy(table: pd.DataFrame, found: pd.DataFrame) -> float | None:
+    """Mean accuracy of the choice that a pinned run belongs to."""
+    row = table[table["run"] == state.looking_at("pinned")]
+    if row.empty or found.empty:
+        return None
+    same = pd.Series(True, index=found.index)
+    for name in NAMES:
+        same &= found[name] == row.iloc[0][name]
+    return float(found.loc[same, "accuracy"].iloc[0]) if same.any() else None

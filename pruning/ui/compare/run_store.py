@@ -1,0 +1,64 @@
+"""The server's store of runs: opened once, in the background, since that takes a second or two."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+import streamlit as st
+
+from pruning.runs.store import RunStore
+from pruning.ui.page_messages import in_page_words
+
+log = logging.getLogger(__name__)
+
+
+class Opening:
+    """store: once it is open.   error: one sentence, where it can't be."""
+
+    def __init__(self):
+        self.store: RunStore | None = None
+        self.error = ""
+        threading.Thread(target=self._open, daemon=True, name="store of runs").start()
+
+    def _open(self):
+        try:
+            self.store = RunStore()
+        except ValueError as error:
+            self.error = str(error)
+        except Exception:
+            log.exception("the store of runs could not be opened")
+            self.error = "The store of runs could not be opened; the server's log says why"
+
+    def close(self):
+        if self.store is not None:
+            self.store.close()
+
+
+@st.cache_resource(show_spinner=False, on_release=Opening.close)
+def opening() -> Opening:
+    """Returns at once."""
+    return Opening()
+
+
+def store() -> RunStore | None:
+    """None while it is being opened, and where it can't be."""
+    return opening().store
+
+
+def follow(draw: Callable[[RunStore], None]):
+    """Draws what needs the store, now or as soon as it is open."""
+    now = opening()
+    if now.store is not None:
+        draw(now.store)
+    elif now.error:
+        st.error(in_page_words(now.error))
+        st.button("Try again", on_click=opening.clear, key="store again")
+    else:
+        st.fragment(_wait, run_every=0.3)()
+
+
+def _wait():
+    now = opening()
+    if now.store is not None or now.error:
+        st.rerun()
+    st.caption("The store of runs is being opened.")

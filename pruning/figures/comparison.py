@@ -1,4 +1,5 @@
-"""A comparison's points: accuracy choice by choice, and against what is left of the cost."""
+"""A comparison's points: accuracy choice by choice, and against what is left of the cost. `metric` is the
+task's, a `tasks.Metric`: its name, unit and which values are better."""
 
 from collections.abc import Sequence
 
@@ -7,7 +8,6 @@ import plotly.graph_objects as go
 
 from pruning.figures.empty_figure import nothing
 from pruning.figures.method_style import LEGEND, PALETTE, QUIET, look
-from pruning.tasks import Metric
 from pruning.terms import ALLOCATIONS, MEASURE_NAMES, REPAIRS, percent, plural, title
 
 NAMES = {
@@ -55,9 +55,7 @@ def labelled(points: pd.DataFrame, factors: Sequence[str]) -> pd.DataFrame:
     return points.assign(label=told)
 
 
-def by_choice(
-    points: pd.DataFrame, factors: Sequence[str], metric: Metric, pinned: float | None = None
-) -> go.Figure:
+def by_choice(points: pd.DataFrame, factors: Sequence[str], metric, pinned: float | None = None) -> go.Figure:
     """A row a level of the first factor, best first; colours are the levels of the second, symbols those of
     the third. Bars reach from the worst to the best seed. A point's own data begins with its run.
 
@@ -99,7 +97,7 @@ def _levels(points: pd.DataFrame, factor: str | None):
     return [(None, points)] if factor is None else list(points.groupby(factor, sort=False))
 
 
-def _dots(figure: go.Figure, rows: pd.DataFrame, factor: str, name: str, mark: dict, metric: Metric):
+def _dots(figure: go.Figure, rows: pd.DataFrame, factor: str, name: str, mark: dict, metric):
     figure.add_scatter(
         x=scale_of(metric) * rows["accuracy"].to_numpy("float32"),
         y=[factor_in_words(factor, value) for value in rows[factor]],
@@ -115,13 +113,13 @@ def _dots(figure: go.Figure, rows: pd.DataFrame, factor: str, name: str, mark: d
     )
 
 
-def seen(rows: pd.DataFrame, metric: Metric):
+def seen(rows: pd.DataFrame, metric):
     """What a point holds beside its place: run, label, seeds, worst and best seed as they are drawn."""
     size = scale_of(metric)
     return rows[SEEN].assign(low=size * rows["low"], high=size * rows["high"]).to_numpy(object)
 
 
-def spread(rows: pd.DataFrame, metric: Metric) -> dict:
+def spread(rows: pd.DataFrame, metric) -> dict:
     """Bars from the worst to the best seed."""
     size = scale_of(metric)
     return {
@@ -134,18 +132,18 @@ def spread(rows: pd.DataFrame, metric: Metric) -> dict:
     }
 
 
-def scale_of(metric: Metric) -> float:
+def scale_of(metric) -> float:
     """Shares are drawn in percent."""
     return 100.0 if metric.unit == "share" else 1.0
 
 
-def axis_of(metric: Metric) -> str:
+def axis_of(metric) -> str:
     unit = "%" if metric.unit == "share" else metric.unit
     return f"{metric.name} on the test images" + (f" ({unit})" if unit else "")
 
 
 def against_cost(
-    points: pd.DataFrame, factors: Sequence[str], cost: str, metric: Metric, pinned: float | None = None
+    points: pd.DataFrame, factors: Sequence[str], cost: str, metric, pinned: float | None = None
 ) -> go.Figure:
     """Accuracy against cost: a line a criterion, and whatever else differs but the ratio; dominated points
     are faded. A point's own data begins with its run.
@@ -186,7 +184,7 @@ def against_cost(
     return figure
 
 
-def _line(figure, rows: pd.DataFrame, size: float, metric: Metric, name: str, criterion: str, place: int):
+def _line(figure, rows: pd.DataFrame, size: float, metric, name: str, criterion: str, place: int):
     how = look(criterion)
     symbol = how["marker"]["symbol"] + ("" if place == 0 else ("-open", "-dot", "-open-dot")[place % 3 - 1])
     faded = [FADED if one else 1.0 for one in rows["dominated"]]
@@ -206,7 +204,7 @@ def _line(figure, rows: pd.DataFrame, size: float, metric: Metric, name: str, cr
     )
 
 
-def choices_in_words(points: pd.DataFrame, factors: Sequence[str], metric: Metric, cost: str) -> str:
+def choices_in_words(points: pd.DataFrame, factors: Sequence[str], metric, cost: str) -> str:
     """The best and the worst point, and how many are on the frontier."""
     if points.empty:
         return "No run has finished yet."

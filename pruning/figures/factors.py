@@ -13,7 +13,7 @@ LARGE = 0.05  # a share that is named in the sentence
 
 
 def factor_shares(shares: pd.DataFrame) -> go.Figure:
-    """A bar a term, the largest on top, with its interval; what is no factor (seeds, images, three factors
+    """A bar a term, with its interval; what is no factor (seeds, images, three factors
     together) is grey.
 
     shares: as `comparison_statistics.shares_of_variance`."""

@@ -78,20 +78,21 @@ def compare(
     keys: Keys = Keys(),  # noqa: B008 (frozen)
     again: bool = False,
     store: RunStore | None = None,
+    owner: str = "",
     watch: Watch = silent,
 ) -> Outcome:
     """Runs what the store lacks of a comparison; OUT/results.csv has a row a run, as they end.
 
     A recipe that can't be done is a row with its reason; one whose worker was lost three times is a row that
     says `lost`. Ended in the middle, by whatever, the same call goes on where it was. again: also runs what
-    the store has."""
+    the store has.   owner: whose the runs are; empty: nobody's in particular."""
     out = Path(out)
     must_be_same(out, comparison)
     store = store or RunStore()
     out.mkdir(parents=True, exist_ok=True)
     with only_one(out):
         (out / ASKED).write_text(comparison.to_json())
-        run = _Running(comparison, out, store, again, watch)
+        run = _Running(comparison, out, store, again, watch, owner)
         run.begin()
         if run.works:
             with cluster(scheduler, keys, run.threads) as client:
@@ -123,6 +124,7 @@ class _Running:
     store: RunStore
     again: bool
     watch: Watch
+    owner: str = ""
     works: list[Work] = field(default_factory=list)
     same: dict[str, list[Wanted]] = field(default_factory=dict)  # key: rows that wait for one run
     ids: dict[str, str] = field(default_factory=dict)  # key: run of the store, once it is under way
@@ -212,6 +214,7 @@ class _Running:
     def begun(self, work: Work):
         wanted: Wanted = work.note
         how = {"kind": wanted.entry.kind, "control": wanted.entry.control, "comparison": self.out.name}
+        how["owner"] = self.owner
         self.ids[wanted.key] = self.store.begin(wanted.entry.recipe, wanted.key, **how)
 
     def ended(self, work: Work, answer: Answer | None, status: str, why: str) -> list[Work]:

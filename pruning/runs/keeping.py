@@ -29,21 +29,24 @@ def taken_from_store(recipe: Recipe, out: Path) -> dict | None:
     return load_report(out)
 
 
-def keep(recipe: Recipe, folder: str | Path, report: Mapping, seconds: float, history: Iterable) -> None:
-    """Keeps a run that was saved into a folder. recipe: as it was asked for.   history: a row an epoch."""
+def keep(
+    recipe: Recipe, folder: str | Path, report: Mapping, seconds: float, history: Iterable, owner: str = ""
+) -> None:
+    """Keeps a run that was saved into a folder. recipe: as it was asked for.   history: a row an epoch.
+    owner: who alone may delete it; empty: anybody."""
     with RunStore() as store:
-        store.finish(store.begin(recipe, run_key(recipe)), folder, report, seconds, history)
+        store.finish(store.begin(recipe, run_key(recipe), owner=owner), folder, report, seconds, history)
 
 
-def run_report_and_keep(recipe: Recipe, folder: str, watch: Watch = silent) -> RunReport:
-    """`run_and_report`, and the run kept in the store. A store that can't be used costs no result: a message
-    says so."""
+def run_report_and_keep(recipe: Recipe, folder: str, owner: str = "", watch: Watch = silent) -> RunReport:
+    """`run_and_report`, and the run kept in the store, as its owner's. A store that can't be used costs no
+    result: a message says so."""
     start = time.perf_counter()
     found = run_and_report(recipe, folder, watch)
     seconds = time.perf_counter() - start
     rows = [row for table in (found.gate_history, found.history) for row in table.to_dict("records")]
     try:
-        keep(recipe, folder, found.report, seconds, rows)
+        keep(recipe, folder, found.report, seconds, rows, owner)
     except Exception as error:
         log.warning("a run was not kept", exc_info=True)
         told = f"This run was not kept: {error}."

@@ -98,7 +98,10 @@ def _opened(folder: Path) -> KeptComparison | None:
     return KeptComparison(folder.name, folder, asked, title, about.get("owner", ""), begun, bundled)
 
 
-def run_comparison(comparison: Comparison, folder: str, scheduler: str | None, watch: Watch = silent) -> int:
+def run_comparison(
+    comparison: Comparison, folder: str, scheduler: str | None, owner: str = "", watch: Watch = silent
+) -> int:
     """`compare` as the whole of a job: what the store lacks is run. Returns how many rows there are."""
     with RunStore() as store:
-        return compare(comparison, folder, scheduler=scheduler, store=store, watch=watch).rows
+        found = compare(comparison, folder, scheduler=scheduler, store=store, owner=owner, watch=watch)
+        return found.rows

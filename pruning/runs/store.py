@@ -120,7 +120,7 @@ class RunStore:
 
         told = {STATUS: "running", KEY: key, PROCESS: self.process, KIND: kind}
         told[LINK] = urlencode(recipe.to_query())
-        told |= {f"pruning.{name}": value for name, value in tags.items()}
+        told |= {f"pruning.{name}": value for name, value in tags.items() if value}
         with self.write():
             run = self.client.create_run(self.experiment, tags=told, run_name=_name(recipe))
             params = [Param(name, text) for name, text in _params(recipe).items()]

@@ -25,9 +25,10 @@ def workers() -> Workers:
 
 
 def start(function: Callable, recipe: Recipe, folder: Path, **about) -> Job:
-    """Hands a run to the job queue, as the visitor's own. folder: where the result is saved."""
+    """Hands a run to the job queue, as the visitor's own: function(recipe, folder, owner). folder: where the
+    result is saved."""
     about |= {"folder": folder, "owner": visitor.owner()}
-    return workers().submit("job", function, recipe, str(folder), **about)
+    return workers().submit("job", function, recipe, str(folder), visitor.owner(), **about)
 
 
 def lacks_file(recipe: Recipe) -> bool:

@@ -9,7 +9,6 @@ import streamlit as st
 
 from pruning import models
 from pruning.criteria import CRITERIA
-from pruning.data import DATA
 from pruning.experiment import Recipe
 from pruning.experiment.duration import about
 from pruning.experiment.recipe_fields import Allocation, Measure, Repair
@@ -17,18 +16,12 @@ from pruning.figures.comparison import factor_in_words
 from pruning.runs.forecast import Forecast, forecast_of
 from pruning.runs.kept_comparisons import begin, comparison_id, run_comparison
 from pruning.runs.product import BASELINES, Comparison
-from pruning.terms import ALLOCATIONS, MEASURE_NAMES, REPAIRS, plural, titled
-from pruning.ui import display_names, jobs, preview_cache, state
+from pruning.terms import ALLOCATIONS, MEASURE_NAMES, REPAIRS, titled
+from pruning.ui import display_names, jobs, preview_cache, state, visitor
 from pruning.ui.compare import added_recipes
+from pruning.ui.compare.comparison_lists import CUTS, comparison_of, lists_of, title_of, written
 from pruning.ui.page_messages import in_page_words
 
-CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-USUAL = {"cuts": (0.3, 0.5, 0.7), "seeds": 3, "epochs": 0}
-# Fields that all recipes of a comparison share, taken from the settings of the other pages.
-SHARED = (
-    *("checkpoint", "normalize", "size", "groups", "calibration", "match_steps", "lr", "batch_size"),
-    *("device", "threads", "subtask", "protect", "round_to", "min_channels", "max_cut_per_group"),
-)
 OWN = "Allocation follows the criterion where none is chosen: one ratio in all groups, open gates for GDP."
 NO_PRODUCT = "The lists are left out; only the recipes that were added are run, with every seed."
 CONTROLS = (
@@ -54,52 +47,6 @@ def panel(recipe: Recipe):
 
 
 # --------------------------------------------------------------------------------------------- what is chosen
-
-
-def lists_of(recipe: Recipe) -> dict[str, Any]:
-    """What the link says is to be compared, and for what it does not say, what suits the recipe."""
-    criteria = dict.fromkeys((recipe.criterion, "l1", "random"))
-    lists: dict[str, Any] = {
-        "networks": (f"{recipe.model} {recipe.data}",),
-        "criteria": tuple(criteria),
-        "measures": (recipe.measure,),
-        "allocations": () if recipe.trained else (recipe.allocation,),
-        "repairs": (recipe.repair,),
-        "controls": True,
-        "product": True,
-    } | USUAL
-    return lists | read(state.looking_at("lists") or "")
-
-
-def read(text: str) -> dict[str, Any]:
-    """A link's text as lists; parts that can't be read, of another version or by a slip, are left out."""
-    found: dict[str, Any] = {}
-    for part in filter(None, text.split(";")):
-        name, _, rest = part.partition(":")
-        values = tuple(filter(None, rest.split("|")))
-        try:
-            if name == "cuts":
-                found[name] = tuple(float(value) for value in values)
-            elif name in ("seeds", "epochs"):
-                found[name] = int(rest)
-            elif name in ("controls", "product"):
-                found[name] = rest == "1"
-            elif name in ("networks", "criteria", "measures", "allocations", "repairs"):
-                found[name] = values
-        except ValueError:
-            continue
-    return found
-
-
-def written(lists: Mapping[str, Any]) -> str:
-    """As `read` takes it."""
-
-    def told(value) -> str:
-        if isinstance(value, bool):
-            return str(int(value))
-        return str(value) if isinstance(value, int) else "|".join(f"{one}" for one in value)
-
-    return ";".join(f"{name}:{told(value)}" for name, value in lists.items())
 
 
 def what(recipe: Recipe, lists: dict[str, Any]):
@@ -170,67 +117,6 @@ def pair(text: str) -> str:
 # ------------------------------------------------------------------------------------------ what comes of it
 
 
-def comparison_of(recipe: Recipe, lists: Mapping[str, Any]) -> Comparison:
-    """Raises ValueError in one sentence where the lists make none."""
-    recipes = tuple(one.to_dict() for one in added_recipes.recipes())
-    seeds, controls = tuple(range(lists["seeds"])), None if lists["controls"] else "none"
-    if recipes and not lists["product"]:
-        return Comparison(criteria=(), seeds=seeds, controls=controls, recipes=recipes)
-    pairs = [one.partition(" ")[::2] for one in lists["networks"]]
-    models, datasets = (
-        (tuple(dict.fromkeys(names)) for names in zip(*pairs, strict=True)) if pairs else ((), ())
-    )
-    if len(models) * len(datasets) != len(pairs):
-        raise ValueError(
-            "Networks and data are combined with each other: choose networks for one data set, or data sets "
-            "for one network"
-        )
-    for name in set(datasets) - set(DATA) - {recipe.data}:
-        raise ValueError(f"There is no data set {name} here; choose it on Start first")
-    return Comparison(
-        models=models,
-        datasets=datasets,
-        criteria=tuple(lists["criteria"]),
-        cuts=tuple(lists["cuts"]),
-        measures=tuple(lists["measures"]),
-        allocations=tuple(lists["allocations"]),
-        repairs=tuple(lists["repairs"]),
-        epochs=(lists["epochs"],),
-        seeds=seeds,
-        controls=controls,
-        settings=settings(recipe, pairs),
-        recipes=recipes,
-    )
-
-
-def settings(recipe: Recipe, pairs: list) -> dict[str, Any]:
-    """What the other pages have set and every recipe is to have; weights of one's own only where the network
-    and the data are those they are for."""
-    own = pairs == [(recipe.model, recipe.data)]
-    told = {name: value for name, value in recipe.differences().items() if name in SHARED}
-    return told if own else {n: v for n, v in told.items() if n not in ("checkpoint", "normalize", "size")}
-
-
-def title_of(asked: Comparison) -> str:
-    """What is compared, in a few words."""
-    parts = []
-    if asked.criteria:
-        where = [f"{display_names.network(m)} on {display_names.data(d)}"
-                 for m in asked.models for d in asked.datasets]  # fmt: skip
-        parts.append(", ".join(where[:2]) + (f" and {len(where) - 2} others" if len(where) > 2 else ""))
-        for values, word in (
-            (asked.every_criterion, "criteria"),
-            (asked.cuts, "ratios"),
-            (asked.allocations, "allocations"),
-            (asked.repairs, "repairs"),
-        ):
-            if len(values) > 1:
-                parts.append(f"{len(values)} {word}")
-    if asked.recipes:
-        parts.append(f"{plural(len(asked.recipes), 'recipe')} chosen one by one")
-    return ", ".join([*parts, plural(len(asked.seeds), "seed")])
-
-
 def button(recipe: Recipe, asked: Comparison):
     """How many runs and how long, then the start."""
     number = asked.size
@@ -283,7 +169,7 @@ def start(asked: Comparison):
     if recipes and jobs.lacks_file(recipes[0]):
         return
     try:
-        kept = begin(asked, title_of(asked), jobs.visitor.owner())
+        kept = begin(asked, title_of(asked), visitor.owner())
     except ValueError as error:
         state.refuse(error)
         return
@@ -299,6 +185,6 @@ def submit(kept):
     ]
     if running:
         return
-    about = {"title": kept.title, "owner": jobs.visitor.owner(), "about": (kept.id,)}
-    arguments = (run_comparison, kept.asked, str(kept.folder), jobs.workers().scheduler)
+    about = {"title": kept.title, "owner": visitor.owner(), "about": (kept.id,)}
+    arguments = (run_comparison, kept.asked, str(kept.folder), jobs.workers().scheduler, visitor.owner())
     jobs.workers().submit("comparison", *arguments, **about)

@@ -22,7 +22,7 @@ STAGES = {
     "tuned": "Fine-tuned",
     "quantized": "In few bits",
 }
-CHOICES, COST = "Choice by choice", "Against cost"
+BY_CHOICE = "choices"
 FEWEST = 4  # points of which shares can be told
 
 
@@ -138,32 +138,27 @@ def chart(shown: KeptComparison, table: pd.DataFrame, stage: str, factors: Seque
     """Every point: choice by choice where all have one budget, else against the cost."""
     st.subheader("Every choice", anchor=False)
     several = table["cut"].nunique() > 1 or table["measure"].nunique() > 1
-    wanted = state.looking_at("against")
-    cost = wanted if wanted in COSTS else ("macs" if several and wanted is None else None)
-    names = [None, *COSTS]
-    first = "macs" if several else None
-
-    def read(name) -> str:
-        return name or "choices"
-
-    how = state.bound_look("against", cost, none=first, options=names, read=read)
+    wanted, names, first = state.looking_at("against"), [BY_CHOICE, *COSTS], "macs" if several else BY_CHOICE
+    axis = wanted if wanted in names else first
+    how = state.bound_look("against", axis, none=first, options=names)
     text = "Choices as rows, or accuracy against what is left of a cost; points that another one beats at no "
     text += "more cost are faded."
     st.selectbox("Show", names, format_func=axis_in_words, **(how | {"help": text}))
-    found = points(table, stage, cost or "macs")
-    if cost and found["cost"].isna().all():
+    cost = "macs" if axis == BY_CHOICE else axis
+    found = points(table, stage, cost)
+    if axis != BY_CHOICE and found["cost"].isna().all():
         st.info("This comparison has no such figures: it was run by an earlier version.")
         return
     metric, pinned = metric_of(table), pinned_accuracy(table, found)
     varied = [name for name in factors if name in found]
-    if cost:
+    if axis != BY_CHOICE:
         figure = against_cost(found, varied, cost, metric, pinned)
     else:
         figure = by_choice(found, varied or ["criterion"], metric, pinned)
     charts.chart(
         figure,
-        choices_in_words(found, varied, metric, cost or "macs"),
-        key=f"points {cost}",
+        choices_in_words(found, varied, metric, cost),
+        key=f"points {axis}",
         alt="Accuracy of every choice",
         table=found,
         click=lambda point: open_run.clicked(shown, table, point["customdata"]),
@@ -171,8 +166,8 @@ def chart(shown: KeptComparison, table: pd.DataFrame, stage: str, factors: Seque
     open_run.go()
 
 
-def axis_in_words(cost: str | None) -> str:
-    return CHOICES if cost is None else f"{COST}: {COSTS[cost][0]}"
+def axis_in_words(axis: str) -> str:
+    return "Choice by choice" if axis == BY_CHOICE else f"Against cost: {COSTS[axis][0]}"
 
 
 def pinned_accuracy(table: pd.DataFrame, found: pd.DataFrame) -> float | None:

@@ -1,14 +1,18 @@
 """What a finished run tells image by image, and the job function that brings it to a page."""
 
 import json
+import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import pruning
 from pruning.experiment import Recipe
 from pruning.inspection import prediction_changes
+from pruning.inspection.reopened_run import reopened_run
 from pruning.train import evaluate
+from tests.run_reports import assert_same
 
 PREDICTIONS = {
     "labels": np.array([0, 1, 2, 0, 1]),
@@ -69,6 +73,23 @@ def test_a_run_reports_the_numbers_that_it_saved(done):
     kinds = found.changes["change"].value_counts()
     assert {kind: int(kinds.get(kind, 0)) for kind in report["flips"]} == report["flips"]
     assert found.history.empty and "loss" in found.history
+
+
+def test_a_saved_run_opens_as_it_was_and_without_its_data_says_so(done, tmp_path):
+    found, folder, _ = done
+    assert_same(found, reopened_run(folder))
+    kept = shutil.copytree(folder, tmp_path / "kept")
+    changed = found.report | {"recipe": found.recipe.but(data=str(tmp_path / "gone.npz")).to_dict()}
+    (kept / "report.json").write_text(json.dumps(changed))
+    again = reopened_run(kept)
+    assert "gone.npz" in again.unseen and not again.pictures and again.grad_cams is None
+    pd.testing.assert_frame_equal(again.changes, found.changes)
+    old = {name: value for name, value in changed.items() if name not in ("groups", "history")}
+    (kept / "report.json").write_text(json.dumps(old))
+    assert reopened_run(kept).widths["tied_to"].isna().all() and reopened_run(kept).history.empty
+    (kept / "predictions.npz").write_bytes(b"cut off")
+    with pytest.raises(ValueError, match="holds no whole run"):
+        reopened_run(kept)
 
 
 def test_its_pictures_are_those_test_images(done):

@@ -17,10 +17,12 @@ from safetensors.numpy import load_file
 import pruning
 from pruning.experiment.run import run
 from pruning.inspection import prediction_changes
+from pruning.inspection.reopened_run import reopened_run
 from pruning.models.bundled_weights import bundled_file
 from pruning.progress import Cancelled
 from pruning.train import Saved, evaluate
 from tests.front_door import REPOSITORY, forked
+from tests.run_reports import assert_same
 from tests.small_data import write_npz
 
 TRAINED = "--epochs 4 --gate-epochs 2 --batch-size 32 --cut 0.5"
@@ -186,6 +188,7 @@ def test_gates_are_scores_for_another_allocation(recipe, tmp_path):
     assert found.gates.rows["step"].iloc[-1] == found.gates.steps == 6
     assert found.gate_history["epoch"].tolist() == [1] == found.history["epoch"].tolist()
     assert {"left", "target", "between"} <= set(found.gate_history)
+    assert_same(found, reopened_run(tmp_path / "out"))
 
 
 def test_scores_are_gates_trained_for_all_epochs(subject, tmp_path):

@@ -39,6 +39,7 @@ def report_of(
         "bytes": {"baseline": stored_bytes(loaded.model), "final": stored_bytes(small, codes)},
         "latency_ms": latency,
         "widths": {group.name: [group.size, plan.widths[group.name]] for group in loaded.graph.groups},
+        "groups": {g.name: {"inner": g.inner, "tied_to": [*g.tied_to]} for g in loaded.graph.groups},
         "seconds": clock.seconds,
         "looked_at": looked_at(loaded),
         "gates": None,
@@ -78,7 +79,8 @@ def load_report(folder: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds no report; give the folder that a run was saved in") from None
     if isinstance(report.get("metric"), str):  # before there were tasks: there was one metric, of one task
         report |= {"task": DEFAULT.name, "metric": asdict(DEFAULT.metric), "values": report["accuracy"]}
-    return {"history": [], "gate_history": []} | report  # before epochs stood in it
+    # before epochs, and what groups are coupled to, stood in it
+    return {"history": [], "gate_history": [], "groups": {}} | report
 
 
 def stored_bytes(model, codes: dict | None = None) -> int:

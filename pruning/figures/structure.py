@@ -53,7 +53,10 @@ def structure(widths: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def tied(names: str) -> str:
+def tied(names: str | None) -> str:
+    """names: None where an older report does not tell."""
+    if names is None:
+        return ""
     return f"pruned together with {names.replace(';', ',')}" if names else "coupled to no other layer"
 
 

@@ -31,6 +31,7 @@ class RunReport:
     first PICTURES of each kind of change.   path: as `Plan.path_table()`.   grad_cams: what both networks
     look at in some test images, where that can be said.
     gates, gate_history: as in Result; without gates None, and no rows.
+    unseen: why pictures and Grad-CAM are missing, of a saved run whose data are not at hand any more.
     """
 
     recipe: Recipe
@@ -45,6 +46,7 @@ class RunReport:
     grad_cams: GradCamPairs | None
     gates: GateTrace | None
     gate_history: pd.DataFrame
+    unseen: str = ""
 
 
 EPOCH = ("epoch", "loss", "holdout_loss", "holdout_accuracy", "images_per_second")
@@ -62,7 +64,6 @@ def run_and_report(recipe: Recipe, folder: str, watch: Watch = silent) -> RunRep
     told = answers(result.predictions, result.report["classes"])
     found = changes(result.predictions, result.report["classes"])
     full = load(result.recipe)
-    shown = found.groupby("change", sort=False).head(PICTURES)["image"]
     return RunReport(
         recipe=result.recipe,
         report=result.report,
@@ -71,7 +72,7 @@ def run_and_report(recipe: Recipe, folder: str, watch: Watch = silent) -> RunRep
         stages=stages(result.report),
         difference=difference(result.predictions),
         changes=found,
-        pictures={int(image): np.array(full.data.test.images[image]) for image in shown},
+        pictures={int(image): np.array(full.data.test.images[image]) for image in shown_images(told)},
         path=result.plan.path_table(),
         grad_cams=grad_cam_pairs(full, result.model, chosen(told), watch),
         gates=result.gates,
@@ -121,6 +122,12 @@ def changes(predictions: Mapping[str, np.ndarray], classes: Sequence[str]) -> pd
     the last stage, the pruned network's most confident answers first: rows of `answers`."""
     table = answers(predictions, classes)
     return table[table["change"] != "same"].reset_index(drop=True)
+
+
+def shown_images(told: pd.DataFrame) -> list[int]:
+    """Rows of the test part: the first PICTURES of each kind of change. told: as `answers`."""
+    changed = told[told["change"] != "same"]
+    return changed.groupby("change", sort=False).head(PICTURES)["image"].tolist()
 
 
 def answers(predictions: Mapping[str, np.ndarray], classes: Sequence[str]) -> pd.DataFrame:

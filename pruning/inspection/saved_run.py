@@ -83,7 +83,7 @@ def read_run(label: str, folder: str | Path) -> SavedRun:
         plan = Plan.from_json((folder / "plan.json").read_bytes())
         with np.load(folder / "predictions.npz") as kept:
             predictions = {name: kept[name] for name in kept.files}
-    except (OSError, KeyError, BadZipFile) as error:
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise ValueError(f"{folder} holds no whole run: {type(error).__name__}, {error}") from error
     if report["task"] not in TASKS:
         raise ValueError(f"{folder} holds a run of {report['task']}, which this version does not know")

@@ -14,8 +14,10 @@ score of the answer it gives comes from (Grad-CAM, each map over its own largest
 DARKEST = 0.12  # of a pixel's brightness, where nothing of the score comes from
 
 
-def panel(found: GradCamPairs | None):
-    """Grad-CAM before and after, for one kind of image at a time."""
+def panel(found: GradCamPairs | None, unseen: str = ""):
+    """Grad-CAM before and after, for one kind of image at a time. unseen: why there can be none."""
+    if unseen:
+        return
     st.subheader("What both networks look at", anchor=False)
     if found is None:
         st.caption("This network has no layer with spatial maps, so Grad-CAM has nothing to show.")

@@ -49,7 +49,7 @@ def panel(job: Job):
         curve(found)
     latency.panel(found)
     what_changed(found)
-    grad_cam.panel(found.grad_cams)
+    grad_cam.panel(found.grad_cams, found.unseen)
     search.path(found.recipe, found.path, achieved(found), found.widths, key="run-search")
     widths(found)
     as_text(found.recipe)
@@ -198,6 +198,8 @@ def what_changed(found: RunReport):
         **report["flips"], images=report["test_images"], agreement=report["agreement"]
     )
     st.markdown(words)
+    if found.unseen:
+        st.caption(found.unseen)
     for column, (kind, label) in zip(st.columns(2, gap="large"), KINDS.items(), strict=True):
         rows = found.changes[found.changes["change"] == kind]
         with column:

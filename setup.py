@@ -10,7 +10,7 @@ from setuptools.command.build_py import build_py
 
 TOP = Path(__file__).resolve().parent
 INSTALLED = Path("pruning", "app_files")  # where pruning/places.py looks
-FILES = ("app.py", "pages/*.py", "assets/*", ".streamlit/config.toml")
+FILES = ("app.py", "pages/*.py", "assets/**/*", ".streamlit/config.toml")
 
 
 class WithApp(build_py):
@@ -23,7 +23,7 @@ class WithApp(build_py):
 
     def app_files(self) -> dict[str, Path]:
         """{where a file goes: where it stands}."""
-        found = [path for pattern in FILES for path in sorted(TOP.glob(pattern))]
+        found = [path for pattern in FILES for path in sorted(TOP.glob(pattern)) if path.is_file()]
         return {str(Path(self.build_lib, INSTALLED, path.relative_to(TOP))): path for path in found}
 
     def get_outputs(self, include_bytecode=True):

@@ -11,6 +11,7 @@ from pruning.ui import (
     one_channel,
     page,
 )
+from pruning.ui.compare import added_recipes
 from pruning.ui.gates import group
 
 recipe = page.begin("Channels")
@@ -20,6 +21,7 @@ st.markdown(
     "Coupled layers share one row: their channels are pruned together."
 )
 channel_map.controls(recipe)
+added_recipes.button(recipe)
 table = channel_map.table_of(recipe)
 channel_map.rank_map(recipe, table)
 channel_map.one_group(recipe, table)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pruning.ui import criterion_switch, page
+from pruning.ui.compare import added_recipes
 from pruning.ui.gates import controls, gate_function, result, seeds, training_job
 from pruning.ui.prune.result import as_text
 from pruning.ui.prune.run_job import others
@@ -16,6 +17,7 @@ with left:
     controls.every(recipe)
 with right:
     training_job.button(recipe)
+    added_recipes.button(recipe)
     with st.container():  # a place each, so that what comes and goes moves nothing else
         training_job.status()
     with st.container():

@@ -8,13 +8,14 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from pruning.places import ASSETS
 from pruning.progress import Watch, silent
 from pruning.runs.compare import ASKED, SAID, compare
 from pruning.runs.product import Comparison
 from pruning.runs.store import RunStore, runs_folder
 
 FOLDER, ABOUT = "comparisons", "about.json"
-BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "comparisons"
+BUNDLED = ASSETS / "comparisons"
 
 
 @dataclass(frozen=True)

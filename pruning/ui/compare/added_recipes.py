@@ -12,6 +12,7 @@ MOST = 12  # what a link holds
 BETWEEN = "~"
 HELP = "Puts these settings beside others: on Compare, all that were added are run with several seeds."
 PAGE = "pages/3_Compare.py"
+OPENED = "compare opened"  # which of its views that page opens
 
 
 def recipes() -> list[Recipe]:
@@ -53,6 +54,7 @@ def button(recipe: Recipe):
 def add(recipe: Recipe):
     """A click's callback."""
     _keep([*recipes(), recipe])
+    st.session_state[OPENED] = "new"
     st.toast("Added: the page Compare runs it beside others.", icon=":material/balance:")
 
 

@@ -120,7 +120,9 @@ def pair(text: str) -> str:
 def button(recipe: Recipe, asked: Comparison):
     """How many runs and how long, then the start."""
     number = asked.size
-    st.metric("Runs", f"{number:,}", help="Every combination, with every seed; controls not counted.")
+    st.metric(
+        "Runs", f"{number:,}", border=True, help="Every combination, with every seed; controls not counted."
+    )
     how_long(recipe, asked)
     added = [name for name in BASELINES if name in asked.every_criterion and name not in asked.criteria]
     if added:
@@ -175,7 +177,7 @@ def start(asked: Comparison):
         return
     submit(kept)
     state.look_at(comparison=kept.id, stage=None, only=None, pinned=None, job=None)
-    st.session_state["compare opened"] = "results"
+    st.session_state[added_recipes.OPENED] = "results"
 
 
 def submit(kept):

@@ -1,5 +1,6 @@
 """What a comparison says: who leads, which choices matter, every point, and every run."""
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -7,7 +8,14 @@ import streamlit as st
 
 from pruning.comparison_statistics import shares_of_variance
 from pruning.experiment import Recipe
-from pruning.figures.comparison import COSTS, NAMES, against_cost, by_choice, choices_in_words
+from pruning.figures.comparison import (
+    COSTS,
+    NAMES,
+    against_cost,
+    by_choice,
+    choices_in_words,
+    factor_in_words,
+)
 from pruning.figures.factors import factor_shares, factors_in_words
 from pruning.runs.comparison_points import LAST, at_stage, metric_of, points, stages_of, varying
 from pruning.runs.kept_comparisons import KeptComparison
@@ -60,7 +68,7 @@ def said(shown: KeptComparison, table: pd.DataFrame):
     story = repair_in_words(table)
     if story:
         st.markdown(f"**{story}**")
-    sentences = shown.sentences
+    sentences = [in_page_terms(one, shown) for one in shown.sentences]
     if not sentences:
         return
     for one in sentences[:3] if not story else []:
@@ -68,6 +76,22 @@ def said(shown: KeptComparison, table: pd.DataFrame):
     if rest := sentences[3:] if not story else sentences:
         with st.expander(f"Who leads, under the same terms ({len(rest)})"):
             st.markdown("\n".join(f"- {one}" for one in rest))
+
+
+def in_page_terms(said: str, shown: KeptComparison) -> str:
+    """A sentence as pages say it: names in place of what recipes call them, "cut 0.5" as 50 % cut."""
+    names = {text.partition(":")[0] for text in shown.asked.every_criterion}
+    names |= {recipe["criterion"] for recipe in shown.asked.recipes}
+    terms = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    head, colon, rest = said.partition(": ")
+    if colon and re.match(r"(model|data|measure|cut|allocation|repair|epochs|settings) ", head):
+        parts = [part.partition(" ")[::2] for part in head.split(", ")]
+        head = ", ".join(
+            factor_in_words(name, float(value) if name in ("cut", "epochs") else value)
+            for name, value in parts
+        )
+        said = f"{sentence(head)}: {rest}"
+    return re.sub(rf"\b({terms})\b(?!=)", lambda found: title(found[0]), said) if terms else said
 
 
 def repair_in_words(table: pd.DataFrame) -> str:

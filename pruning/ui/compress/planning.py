@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pruning.experiment import Recipe
+from pruning.ui.compare import added_recipes
 from pruning.ui.compress import controls, rounded, subtask
 from pruning.ui.prune import result
 
@@ -14,6 +15,7 @@ def panel(recipe: Recipe):
     with right:
         rounded.numbers(recipe)
         controls.button()
+        added_recipes.button(recipe)
     st.subheader("Who gets the bits", anchor=False)
     rounded.channels(recipe)
     st.subheader("Size against accuracy", anchor=False)

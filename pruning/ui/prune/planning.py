@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pruning.experiment import Recipe
+from pruning.ui.compare import added_recipes
 from pruning.ui.prune import controls, cut_preview, result, run_job, sensitivity
 
 
@@ -15,6 +16,7 @@ def panel(recipe: Recipe):
     with right:
         numbers = st.container()
         run_job.button(recipe)
+        added_recipes.button(recipe)
         curve = st.container()
     widths = st.container()
     cut_preview.follow(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pruning import export
+from pruning.experiment import Recipe
 from pruning.experiment.loading import Loaded, load, use_threads
 from pruning.gates.gate_trace import COLUMNS, GateTrace
 from pruning.inspection.grad_cam_pairs import GradCamPairs, chosen, grad_cam_pairs
@@ -58,6 +59,11 @@ def reopened_run(folder: str | Path, watch: Watch = silent) -> RunReport:
         gate_history=epochs(saved.report["gate_history"], GATE_HISTORY),
         unseen=unseen,
     )
+
+
+def opened_again(recipe: Recipe, folder: str, watch: Watch = silent) -> RunReport:
+    """`reopened_run`, as a question of a page. recipe: the run's, by which the page knows what it asked."""
+    return reopened_run(folder, watch)
 
 
 def widths(report: Mapping[str, Any]) -> pd.DataFrame:

@@ -61,6 +61,10 @@ class KeptRun:
     tags: Mapping[str, str] = field(default_factory=dict)
     artifacts: str = ""  # where its files are, as a URI
 
+    @property
+    def kept_at(self) -> str:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(self.started))
+
 
 class RunStore:
     """Runs that are kept. Several processes may write at once.

@@ -1,7 +1,6 @@
 """Every run that is kept, by whatever it was run: searched, opened on another page, put side by side, noted,
 added to a comparison, deleted and brought back."""
 
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -87,7 +86,7 @@ def table(runs: Sequence[KeptRun]) -> pd.DataFrame:
                  if name in run.metrics]  # fmt: skip
         whole, left = run.metrics.get("macs_baseline"), run.metrics.get("macs_final")
         told: dict[str, Any] = {
-            "Kept": time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started)),
+            "Kept": run.kept_at,
             "Network": display_names.network(run.params.get("model", "")),
             "Data": display_names.data(run.params.get("data", "")),
         }

@@ -33,7 +33,7 @@ def panel():
     job = training_job.shown()
     if job is None or job.status != "done":
         return
-    settings(job)
+    settings(job.arguments[0], job.id)
     found: RunReport = job.result()
     if state.looking_at("zeros") is not None:
         removed(found, job)

@@ -23,9 +23,8 @@ SHOWN = 12  # pictures of each kind
 KINDS = {"broken": "Right before, wrong now", "mended": "Wrong before, right now"}
 
 
-def in_short(job: Job) -> str:
+def in_short(found: RunReport) -> str:
     """The figures that matter, in one line."""
-    found: RunReport = job.result()
     whole, last = found.stages.iloc[0], found.stages.iloc[-1]
     words = (
         f"Done, {settings(found.recipe)}: test accuracy {percent(last['accuracy'])} ({last['correct']:,} of "
@@ -34,10 +33,9 @@ def in_short(job: Job) -> str:
     return words + f"{percent(1 - last['macs'] / whole['macs'])} of the MACs are removed."
 
 
-def panel(job: Job):
-    """Everything about a job that is done."""
-    found: RunReport = job.result()
-    take_away(found, job.folder)
+def panel(found: RunReport, folder: Path):
+    """Everything about a run that is done. folder: where it was saved."""
+    take_away(found, folder)
     accuracies(found)
     savings(found)
     for message in found.report["messages"]:

@@ -17,7 +17,7 @@ from pruning.runs.keeping import run_report_and_keep
 from pruning.terms import percent
 from pruning.ui import display_names, duration, jobs, preview_cache, state
 from pruning.ui.page_messages import in_page_words
-from pruning.ui.prune import result
+from pruning.ui.prune import kept_run, result
 
 STAGES = preview_cache.STAGES | {"plan": "Choosing channels", "cut": "Cutting", "tune": "Fine-tuning"}
 HEIGHT = 210  # pixels of a live chart
@@ -47,7 +47,7 @@ def start():
     recipe = state.recipe_now()
     words = f"{display_names.subject(recipe)}: {result.settings(recipe)}"
     job = jobs.start(run_report_and_keep, recipe, jobs.workers().results_folder(), title=words)
-    state.look_at(job=job.id)
+    state.look_at(job=job.id, kept=None)
 
 
 def shown() -> Job | None:
@@ -82,7 +82,7 @@ def unknown(id: str):
 def ended(job: Job):
     """How a job ended, in a line."""
     if job.status == "done":
-        st.success(result.in_short(job))
+        st.success(result.in_short(job.result()))
     elif job.status == "cancelled":
         st.info(f"This job was cancelled. {job.title}")
     else:
@@ -90,24 +90,27 @@ def ended(job: Job):
 
 
 def result_panel():
-    """What came of the job that is done, the network to take away first."""
+    """What came of the job that is done, or of the kept run that the link names, the network to take away
+    first."""
+    if state.looking_at("kept"):
+        kept_run.panel(settings)
+        return
     job = shown()
     if job is None or job.status != "done":
         st.info("There is no result yet. It stands here as soon as a run has ended.")
         return
     st.markdown(f"**{job.title}**")
     ended(job)
-    settings(job)
-    result.panel(job)
+    settings(job.arguments[0], job.id)
+    result.panel(job.result(), job.folder)
 
 
-def settings(job: Job):
-    """Offers a job's settings where the page shows others by now."""
-    recipe = job.arguments[0]
+def settings(recipe: Recipe, id: str):
+    """Offers a run's settings where the page shows others by now."""
     if recipe != state.recipe_now():
         left, right = st.columns([4, 1], vertical_alignment="center")
         left.caption("The settings of this page have changed since: this is the run as it was started.")
-        right.button("Take up its settings", on_click=take_up, args=(recipe,), key=f"settings {job.id}")
+        right.button("Take up its settings", on_click=take_up, args=(recipe,), key=f"settings {id}")
 
 
 def take_up(recipe: Recipe):

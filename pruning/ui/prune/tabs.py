@@ -37,15 +37,18 @@ def tabs(key: str):
     return st.tabs(VIEWS, key=widget, on_change=chosen, default=held[key][0])
 
 
-def standing() -> tuple[str | None, bool]:
-    """What the natural view depends on: which job the link names, and whether it has ended."""
+def standing() -> tuple[str | None, str | None, bool]:
+    """What the natural view depends on: which job and which kept run the link names, and whether the job has
+    ended."""
     job = run_job.shown()
-    return state.looking_at("job"), job is not None and job.finished
+    return state.looking_at("job"), state.looking_at("kept"), job is not None and job.finished
 
 
 def natural() -> str:
     """Where what matters now stands: a run at work, or one that failed; a result; else the plan."""
     job = run_job.shown()
+    if state.looking_at("kept"):
+        return RESULT
     if state.looking_at("job") is None:
         return PLAN
     return RESULT if job is not None and job.status == "done" else RUN

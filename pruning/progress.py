@@ -21,6 +21,18 @@ class Paused(Cancelled):
     """Raised by the work itself once it has kept its state, because it was asked to pause: it can go on."""
 
 
+class Yielded(Exception):
+    """Raised by long work between two parts, so that others get their turn: it is queued anew behind them,
+    and the same call has to go on where it was."""
+
+
+def others_wait(watch: Watch) -> bool:
+    """Whether work that has had its turn should make way by raising `Yielded`; never where nobody queues,
+    such as on the command line."""
+    asked = getattr(watch, "others_wait", None)
+    return asked is not None and asked()
+
+
 def silent(stage: str, done: int, total: int, **values) -> None:
     """The watch of a caller who does not look. `values` is a page's or a bar's business, so it is not read
     here."""

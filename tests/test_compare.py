@@ -158,6 +158,19 @@ def test_what_an_answer_makes_possible_is_done_as_well(client):
     assert sorted(payload for payload, _, _ in dispatched(client, abs, [Work(3)], more)[0]) == [0, 1, 2, 3]
 
 
+def test_what_is_at_work_is_the_last_once_others_have_to_have_their_turn(client):
+    answers: list = []
+    how = {"pauses": lambda: bool(answers)}
+    dispatcher = Dispatcher(
+        client, abs, lambda work: None, lambda work, answer, *_: answers.append(answer) or [], **how
+    )
+    dispatcher.add(Work(-number) for number in range(20))
+    dispatcher.run()
+    assert 1 <= len(answers) < 20 and not dispatcher.flying
+    left = [work.payload for group in dispatcher.waiting.values() for work in group]
+    assert sorted([*answers, *(-number for number in left)]) == list(range(20))
+
+
 def test_a_killed_worker_s_work_is_handed_out_again_and_a_killer_is_lost(client, tmp_path):
     note = tmp_path / "note"
     works = [Work((str(note), 1)), Work((str(note), 0))]

@@ -8,6 +8,11 @@ measurements, on Dask.
 
 `function` is importable and is called in the worker as `function(*arguments, watch=watch)`; what it tells its
 watch arrives here as events, and its watch raises `Cancelled` when nobody wants the result any more.
+
+Work that can go on later makes way for others between two of its parts; the same call is then made again:
+
+    if progress.others_wait(watch):
+        raise progress.Yielded
 """
 
 from pruning.jobs.job import QUEUES, Event, Job, Outcome

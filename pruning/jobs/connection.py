@@ -1,5 +1,6 @@
 """The way to a scheduler: a child process of ours, or one that runs already at an address."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from distributed import Client, Security
 
 from pruning.jobs.job import QUEUES, Job, Queue
-from pruning.jobs.worker_process import Warm, execute
+from pruning.jobs.worker_process import Warm, execute, hear_waited_for
 
 PATIENCE = 10.0  # seconds until somebody else's scheduler has to answer
 
@@ -30,13 +31,15 @@ class Connection:
         """A client whose scheduler was killed stays "connecting" for good: it has to be replaced."""
         return self.client.status == "running" and (self.process is None or self.process.poll() is None)
 
-    def submit(self, job: Job):
-        """Hands the call to Dask and returns its future. Does not wait."""
-        key = f"{job.queue}-{job.id}-{job.attempts}"
+    def submit(self, job: Job, turn: float):
+        """Hands the call to Dask and returns its future. Does not wait. turn: seconds that it may work before
+        it makes way."""
+        key = f"{job.queue}-{job.id}-{job.handed}"
         return self.client.submit(
             execute,
             self.topic,
             job.id,
+            turn,
             job.call,
             key=key,
             pure=False,
@@ -51,6 +54,13 @@ class Connection:
             return {queue: 1}
         workers = self.client.scheduler_info()["workers"].values()
         return {queue: 1} if any(queue in worker["resources"] for worker in workers) else None
+
+    def tell_waited_for(self, job: Job):
+        """Has a job at work know whether others wait. Does not wait; if it can't be told it goes on."""
+        worker = job.began.values["address"]
+        how = {"workers": [worker], "on_error": "ignore", "asynchronous": True}
+        told = self.client.run(hear_waited_for, job.id, job.waited_for, **how)
+        asyncio.run_coroutine_threadsafe(told, self.client.loop.asyncio_loop)
 
     def restart(self, worker: str):
         """Ends a worker process and starts it anew (5 s): the only way to stop a call that never looks at its

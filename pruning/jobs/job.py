@@ -36,7 +36,7 @@ class Outcome:
     """How a job ended. `error` is one sentence for a page; `details`, for the log, holds the traceback.
     fault: the program's own, not that of what it was given."""
 
-    status: Literal["done", "failed", "cancelled", "lost"]
+    status: Literal["done", "failed", "cancelled", "lost", "yielded"]  # the last one goes on later
     value: Any = None
     error: str = ""
     details: str = ""
@@ -58,7 +58,10 @@ class Job:
     folder:   where its result is saved, if it is; removed when the job is forgotten.
     after:    the id of the ended job that it goes on from, if it does.
     call:     function and arguments, pickled (so the function is importable where the worker runs).
-    turn:     of all that wait in its queue the lowest is next: see `Workers`.
+    turn:     of all that wait in its queue the lowest is next, of equal ones that of the lowest order: see
+              `turns`.
+    waited_for: whether it was told, while it works, that others wait.
+    handed:   times it was handed to Dask, in all its turns.
     events:   in the order in which they were told; only ever appended to.
     """
 
@@ -71,13 +74,16 @@ class Job:
     folder: Path | None = None
     after: str = ""
     turn: int = 0
+    order: int = 0
+    waited_for: bool = False
+    handed: int = 0
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     events: list[Event] = field(default_factory=list, repr=False)
     submitted: float = field(default_factory=time.time)
     began: Event | None = None  # told by the worker itself: the process that runs it and the worker's name
     wound_down: bool = False  # the worker's thread is free again: a cancelled job first ends its batch
     outcome: Outcome | None = None
-    attempts: int = 0  # times it was handed to Dask; it begins once at most
+    attempts: int = 0  # times it was handed to Dask for this turn; it begins once at most
     future: Any = field(default=None, repr=False)
     ahead_of: Callable[["Job"], int] = field(default=lambda job: 0, repr=False)
     ended: threading.Event = field(default_factory=threading.Event, repr=False)
@@ -85,6 +91,7 @@ class Job:
     @property
     def status(self) -> Literal["queued", "running", "done", "failed", "cancelled", "lost"]:
         if self.outcome:
+            assert self.outcome.status != "yielded"  # then it goes on, and has no outcome yet
             return self.outcome.status
         return "running" if self.began else "queued"
 

@@ -13,10 +13,12 @@ from distributed import WorkerPlugin, get_worker
 
 from pruning.error_messages import first_line, for_the_person
 from pruning.jobs.job import LATER, Outcome
-from pruning.progress import Cancelled, Watch
+from pruning.progress import Cancelled, Watch, Yielded
 
 NICENESS = 10  # the server and the browser come first
 BEGAN, WOUND_DOWN = "began", "wound down"  # told by `execute` around the stages that the function tells
+
+WAITED_FOR: set[str] = set()  # jobs of this process for which others wait, as the app has told
 
 FAULT = "The computation stopped, through a mistake in the program ({}: {}); the server's log has the rest."
 
@@ -31,8 +33,9 @@ class Reporter:
     (an epoch's accuracy, a message).
     """
 
-    def __init__(self, topic: str, job: str):
-        self.worker, self.topic, self.job = get_worker(), topic, job
+    def __init__(self, topic: str, job: str, turn: float):
+        self.worker, self.topic, self.job, self.turn = get_worker(), topic, job, turn
+        WAITED_FOR.discard(job)  # in its last turn
         self.key = self.worker.get_current_task()
         self.start, self.told_at = time.monotonic(), 0.0
         self.told_like: tuple[str, frozenset[str]] | None = None
@@ -51,19 +54,24 @@ class Reporter:
         task = self.worker.state.tasks.get(self.key)
         return task is not None and task.state in ("executing", "long-running")
 
+    def others_wait(self) -> bool:
+        """Whether the job has had its turn, and others wait for theirs."""
+        return self.job in WAITED_FOR and time.monotonic() - self.start >= self.turn
+
     def tell(self, stage: str, done: int, total: int, values: dict):
         plain = {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
         event = {"job": self.job, "stage": stage, "done": int(done), "total": int(total), "values": plain}
         self.worker.log_event(self.topic, event | {"time": time.time()})
 
 
-def execute(topic: str, job: str, call: bytes) -> Outcome:
+def execute(topic: str, job: str, turn: float, call: bytes) -> Outcome:
     """Runs one call as a Dask task. Whatever it raises comes back as an Outcome: a sentence needs no
     unpickling.
     """
     be_polite()
-    watch = Reporter(topic, job)
-    watch.tell(BEGAN, 0, 1, {"process": os.getpid(), "worker": str(watch.worker.name)})
+    watch = Reporter(topic, job, turn)
+    place = {"worker": str(watch.worker.name), "address": watch.worker.address}
+    watch.tell(BEGAN, 0, 1, {"process": os.getpid(), **place})
     # Events leave every 2 ms. The app must know that the job began before anything in it can kill this
     # process, because a job that never began may be handed in again.
     time.sleep(0.01)
@@ -81,12 +89,19 @@ def outcome_of(call: bytes, watch: Watch) -> Outcome:
         return Outcome("done", function(*arguments, watch=watch))
     except Cancelled:
         return Outcome("cancelled", error="Cancelled")
+    except Yielded:
+        return Outcome("yielded")
     except Exception as error:
         details = traceback.format_exc()
         if for_the_person(error):
             return Outcome("failed", error=str(error), details=details)
         sentence = FAULT.format(type(error).__name__, first_line(error))
         return Outcome("failed", error=sentence, details=details, fault=True)
+
+
+def hear_waited_for(job: str, waited_for: bool):
+    """Called by the app in the worker's process, beside the job at work."""
+    (WAITED_FOR.add if waited_for else WAITED_FOR.discard)(job)
 
 
 def be_polite():

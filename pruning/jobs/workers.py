@@ -2,6 +2,7 @@
 measurements that hold up neither, and comparisons, which have processes of their own."""
 
 import atexit
+import itertools
 import os
 import pickle
 import secrets
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from pruning.error_messages import choose
 from pruning.jobs.folder import Folder
 from pruning.jobs.job import QUEUES, Event, Job, Outcome, Queue
+from pruning.jobs.turns import in_queue, place, supersedes, turn_behind, turn_of_new, waited_for
 
 if TYPE_CHECKING:
     from pruning.jobs.connection import Connection
@@ -25,8 +27,10 @@ ATTEMPTS = 5  # times in all that a job that never began is handed in, as the wo
 STARTS_WITHIN = 60.0  # seconds, on a machine that is busy with other things; 2 on one that is not
 # What a network is traced, scored, cut and counted with
 WARM = ("torch", *(f"pruning.{part}" for part in ("channels.graph", "criteria.scoring", "surgery", "train")))
+TURN = 60.0  # seconds; a comparison takes some to begin anew
 KEPT = 50  # finished jobs that are remembered, with their results; the oldest is forgotten first
 LOST = "The process that ran this was killed, by hand or for needing too much memory; it was not run again."
+LOSS = Outcome("lost", error=LOST)
 UNHEARD = "Every process that was to run this ended before it began; start it again."
 
 
@@ -39,10 +43,10 @@ class Workers:
     warm:      modules that each worker imports ahead of its first call.
     memory:    bytes a worker may use; None takes 30 % of the machine's. A worker that needs more is ended.
     after:     seconds until the processes are started, unless something is handed in before.
+    turn:      seconds that long work keeps its worker while others wait.
 
-    Of previews those of the sessions come by turns, so that nobody waits for all that another one has asked:
-    each gets the turn after its session's last one, or after the one at work. Other queues keep the order in
-    which jobs were handed in.
+    Visitors take turns (`turns`), of previews sessions do. Long work that can go on later asks its watch
+    whether others wait (`progress.others_wait`) and raises `Yielded`; it is queued anew behind them.
     """
 
     def __init__(
@@ -52,11 +56,13 @@ class Workers:
         warm: tuple[str, ...] = WARM,
         memory: int | None = None,
         after: float = 0.0,
+        turn: float = TURN,
     ):
-        self.scheduler, self.warm, self.memory = scheduler, warm, memory
+        self.scheduler, self.warm, self.memory, self.turn = scheduler, warm, memory, turn
         self.folder, self.topic = Folder(), f"pruning-{secrets.token_hex(8)}"
         self.lock, self.after, self.hurry = threading.RLock(), after, threading.Event()
         self.turns: dict[Queue, int] = dict.fromkeys(QUEUES, 0)  # of the latest job that began
+        self.orders, self.telling = itertools.count(), threading.Lock()
         self.known: dict[str, Job] = {}  # by id, in the order of submission
         self.connection: Connection | None = None
         self.opening: threading.Thread | None = None
@@ -78,12 +84,14 @@ class Workers:
         with self.lock:
             self._forget()
             overtaken = [old for old in self.known.values() if queue == "preview" and supersedes(job, old)]
-            job.turn = self._next_turn(job)
+            job.turn = turn_of_new(job, self.known.values(), self.turns[queue])
+            job.order = next(self.orders)
             self.known[job.id] = job
         self.hurry.set()
         for old in overtaken:
             self.cancel(old)
         self._hand_in(job)
+        self._tell_waited_for(queue)
         return job
 
     def job(self, id: str) -> Job | None:
@@ -96,10 +104,7 @@ class Workers:
 
     def ahead(self, job: Job) -> list[Job]:
         """The unfinished jobs of its queue that come before it, the first one first."""
-        queue = [
-            other for other in list(self.known.values()) if other.queue == job.queue and not other.finished
-        ]
-        queue.sort(key=lambda other: (other.began is None, other.turn))  # of equal turns in their order
+        queue = in_queue(job, list(self.known.values()))
         return queue[: queue.index(job)] if job in queue else []
 
     def cancel(self, job: Job):
@@ -108,6 +113,7 @@ class Workers:
             if not job.settle(Outcome("cancelled", error="Cancelled")):
                 return
             future = job.future
+        self._tell_waited_for(job.queue)
         if future is not None:
             future.release()  # as `cancel`, but does not wait for the scheduler
         if job.began and not job.wound_down:
@@ -140,11 +146,6 @@ class Workers:
 
     # --------------------------------------------------------------------------------- on the way there
 
-    def _next_turn(self, job: Job) -> int:
-        queue = [other for other in self.known.values() if other.queue == job.queue and not other.finished]
-        own = [one.turn for one in queue if job.queue != "preview" or one.session == job.session]
-        return max([self.turns[job.queue], *own]) + 1
-
     def _hand_in(self, job: Job):
         """To Dask, if the way is open; else the job waits for `_connect`, which hands in all that wait."""
         with self.lock:
@@ -152,7 +153,8 @@ class Workers:
                 return
             if self.connection and self.connection.alive:
                 job.attempts += 1
-                job.future = self.connection.submit(job)
+                job.handed += 1
+                job.future = self.connection.submit(job, self.turn)
                 job.future.add_done_callback(partial(self._ended, job))
             else:
                 job.future = None
@@ -193,7 +195,8 @@ class Workers:
             self._hand_in(job)
 
     def _waiting(self) -> list[Job]:
-        return [job for job in self.known.values() if not job.finished and job.future is None]
+        waiting = [job for job in self.known.values() if not job.finished and job.future is None]
+        return sorted(waiting, key=place)
 
     # --------------------------------------------------------------------------------- on the way back
 
@@ -209,8 +212,9 @@ class Workers:
         elif event.stage != "began":
             job.events.append(event)
         elif job.began is None:
-            job.began = event
+            job.began, job.wound_down, job.waited_for = event, False, False
             self.turns[job.queue] = max(self.turns[job.queue], job.turn)
+            self._tell_waited_for(job.queue)
         elif lose(job):  # somebody else's scheduler runs it a second time
             job.future.release()
 
@@ -222,10 +226,14 @@ class Workers:
             return
         if future.status == "finished":
             try:
-                job.settle(future.result(timeout=60))
+                outcome = future.result(timeout=60)
             except Exception:  # its worker died between the end of the work and the way of the result
-                lose(job)
+                outcome = LOSS
             future.release()
+            if outcome.status == "yielded":
+                self._queue_anew(job)
+            else:
+                job.settle(outcome)
         elif future.status == "error" and not isinstance(error := future.exception(), KilledWorker):
             job.settle(Outcome("failed", error=f"The computation did not start: {error}"))
         elif job.began:
@@ -234,6 +242,24 @@ class Workers:
             job.settle(Outcome("lost", error=UNHEARD))
         else:  # killed or cut off while it waited for its turn
             self._hand_in(job)
+
+    def _queue_anew(self, job: Job):
+        """It has made way and goes on later."""
+        with self.lock:
+            job.turn, job.order = turn_behind(job, self.known.values()), next(self.orders)
+            job.began, job.attempts = None, 0
+        self._hand_in(job)
+
+    def _tell_waited_for(self, queue: Queue):
+        """Has whoever is at work know when others begin to wait, and when they don't any more. Of previews
+        none is long enough. Has a lock of its own, since it must not wait while Dask is asked something."""
+        with self.telling:
+            known, connection = list(self.known.values()), self.connection
+            at_work = [job for job in known if job.queue == queue != "preview" and job.status == "running"]
+            for job in at_work:
+                if (now := waited_for(job, known)) != job.waited_for and connection and connection.alive:
+                    job.waited_for = now
+                    connection.tell_waited_for(job)
 
     def _gone(self, connection):
         """Our scheduler has ended: what ran is lost, and what waited goes to a new one."""
@@ -267,17 +293,9 @@ class Workers:
                     shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def supersedes(new: Job, old: Job) -> bool:
-    """Whether `old` is a preview that nobody waits for once `new` is asked for."""
-    shared = min(len(new.about), len(old.about))
-    same_wish = shared and new.about[:shared] == old.about[:shared]
-    same_session = new.session and new.session == old.session
-    return old.queue == "preview" and not old.finished and bool(same_session and not same_wish)
-
-
 def lose(job: Job) -> bool:
     job.wound_down = True
-    return job.settle(Outcome("lost", error=LOST))
+    return job.settle(LOSS)
 
 
 def address_in_environment() -> str | None:

@@ -19,7 +19,7 @@ import numpy as np
 from pruning.cost import Plan
 from pruning.experiment.duration import LEFT
 from pruning.experiment.shared_steps import NETWORK
-from pruning.progress import Watch, silent
+from pruning.progress import Watch, Yielded, others_wait, silent
 from pruning.runs.cluster import Keys, cluster, elsewhere
 from pruning.runs.dispatch import Dispatcher, Work
 from pruning.runs.product import CONTROLS, NARROW, SAME_COMPUTE, Comparison, Entry
@@ -84,8 +84,9 @@ def compare(
     """Runs what the store lacks of a comparison; OUT/results.csv has a row a run, as they end.
 
     A recipe that can't be done is a row with its reason; one whose worker was lost three times is a row that
-    says `lost`. Ended in the middle, by whatever, the same call goes on where it was. again: also runs what
-    the store has.   owner: whose the runs are; empty: nobody's in particular."""
+    says `lost`. Ended in the middle, by whatever, the same call goes on where it was; raises `Yielded` itself
+    where the watch says that others wait (`progress.others_wait`). again: also runs what the store has, and
+    so makes no way for others.   owner: whose the runs are; empty: nobody's in particular."""
     out = Path(out)
     must_be_same(out, comparison)
     store = store or RunStore()
@@ -96,12 +97,13 @@ def compare(
         run.begin()
         if run.works:
             with cluster(scheduler, keys, run.threads) as client:
-                run.dispatcher = Dispatcher(client, answered, run.begun, run.ended)
-                run.dispatcher.looked = run.tell
+                run.dispatcher = Dispatcher(client, answered, run.begun, run.ended, pauses=run.pauses)
                 if elsewhere(scheduler) and (files := run.files()):
                     run.dispatcher.sent = client.scatter(files, broadcast=True, hash=False)
                 run.dispatcher.add(run.works)
                 run.finish_or_mark()
+            if run.dispatcher.waiting:
+                raise Yielded
         return run.outcome()
 
 
@@ -262,6 +264,12 @@ class _Running:
             left = fmean(self.took) * (self.total - done) / at_once
             values |= {"minutes_left": left / 60, LEFT: left}
         self.watch("compare", done, self.total, **values)
+
+    def pauses(self) -> bool:
+        """Whether others have to have their turn. Tells how far it is as well: so one that is cancelled ends
+        within a recipe."""
+        self.tell()
+        return not self.again and others_wait(self.watch)
 
     def outcome(self) -> Outcome:
         families = self.verdicts.families()

@@ -44,7 +44,8 @@ class Dispatcher:
     """Runs works on a client's workers. function: payload -> answer, in the worker.   begun: told a work when
     it is handed out first.   ended: told a work and its answer, or None with a status, failed or lost, and
     the reason; returns works that can be done only now.   sent: a future of what every call is given besides
-    its payload, which the workers hold; None is nothing."""
+    its payload, which the workers hold; None is nothing.   pauses: asked twice a second; once it is true
+    nothing more is handed out, and what is at work is the last."""
 
     client: "Client"
     function: Callable[[Any], Any]
@@ -56,16 +57,18 @@ class Dispatcher:
     done: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
     number: int = 0
     sent: "Future | None" = None
-    looked: Callable[[], None] = lambda: None  # told several times a second; what it raises ends the run
+    pauses: Callable[[], bool] = lambda: False
+    paused: bool = False
 
     def add(self, works: Iterable[Work]):
         for work in works:
             self.waiting.setdefault(work.group, deque()).append(work)
 
     def run(self):
-        """Until nothing waits and nothing is at work. Raises ValueError where no worker comes."""
+        """Until nothing is at work and nothing waits, unless it pauses. Raises ValueError where no worker
+        comes."""
         seen = time.monotonic()
-        while self.waiting or self.flying:
+        while self.flying or (self.waiting and not self.paused):
             workers = self.workers()
             seen = time.monotonic() if workers else seen
             if time.monotonic() - seen > PATIENCE:
@@ -73,10 +76,10 @@ class Dispatcher:
                     "no worker has joined the scheduler for a minute; start one, then this again"
                 )
             self.bury(workers)
-            for worker in workers:
+            for worker in () if self.paused else workers:
                 self.fill(worker)
             self.collect()
-            self.looked()
+            self.paused = self.paused or (self.number > 0 and self.pauses())  # not before anything was done
 
     def workers(self) -> list[str]:
         """Addresses of those that run. Empty too while the scheduler can't be reached."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pruning.jobs import Workers, folder
+from pruning.jobs import Workers, ended, folder
 from pruning.jobs import workers as module
 from tests import errands
 from tests.processes import alive, descendants, until
@@ -88,7 +88,7 @@ def test_an_error_is_one_sentence(workers, traces):
 
 
 def test_the_oldest_jobs_are_forgotten_with_their_results(workers, monkeypatch):
-    monkeypatch.setattr(module, "KEPT", 2)
+    monkeypatch.setattr(ended, "KEPT", 2)
     jobs = []
     for _ in range(4):
         jobs.append(workers.submit("job", errands.count, 1, folder=workers.results_folder()))

@@ -51,7 +51,7 @@ def test_a_measurement_is_ended_by_nothing_but_its_button(workers):
     assert labels(again).count("Cancel") == 2 and "Oracle of one" in said(again)
     assert labels(stranger) == ["Measure one", "Measure other"]
     press(stranger, "Measure one")
-    assert "It waits for 2 measurements of other visitors." in said(stranger)
+    assert "It waits for 1 measurement of other visitors." in said(stranger)
     assert "Oracle of" not in said(stranger) and "End that one" not in labels(stranger)
     press(app, "End that one")
     assert one.status == "cancelled" and not other.finished and "Measure one" in labels(app)

@@ -6,7 +6,6 @@ import itertools
 import os
 import pickle
 import secrets
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pruning.error_messages import choose
+from pruning.jobs.ended import LOSS, UNHEARD, forget, lose
 from pruning.jobs.folder import Folder
 from pruning.jobs.job import QUEUES, Event, Job, Outcome, Queue
 from pruning.jobs.turns import in_queue, place, supersedes, turn_behind, turn_of_new, waited_for
@@ -28,10 +28,6 @@ STARTS_WITHIN = 60.0  # seconds, on a machine that is busy with other things; 2 
 # What a network is traced, scored, cut and counted with
 WARM = ("torch", *(f"pruning.{part}" for part in ("channels.graph", "criteria.scoring", "surgery", "train")))
 TURN = 60.0  # seconds; a comparison takes some to begin anew
-KEPT = 50  # finished jobs that are remembered, with their results; the oldest is forgotten first
-LOST = "The process that ran this was killed, by hand or for needing too much memory; it was not run again."
-LOSS = Outcome("lost", error=LOST)
-UNHEARD = "Every process that was to run this ended before it began; start it again."
 
 
 class Workers:
@@ -82,7 +78,7 @@ class Workers:
         job = Job(queue, pickle.dumps((function, arguments)), title or function.__name__, **about)
         job.ahead_of = lambda job: len(self.ahead(job))
         with self.lock:
-            self._forget()
+            forget(self.known)
             overtaken = [old for old in self.known.values() if queue == "preview" and supersedes(job, old)]
             job.turn = turn_of_new(job, self.known.values(), self.turns[queue])
             job.order = next(self.orders)
@@ -239,7 +235,7 @@ class Workers:
         elif job.began:
             lose(job)
         elif job.attempts >= ATTEMPTS:
-            job.settle(Outcome("lost", error=UNHEARD))
+            job.settle(UNHEARD)
         else:  # killed or cut off while it waited for its turn
             self._hand_in(job)
 
@@ -279,23 +275,6 @@ class Workers:
         if not job.wound_down and connection and not self.closed:
             connection.restart(job.began.values["worker"])
             job.wound_down = True
-
-    # ------------------------------------------------------------------------------------------- the register
-
-    def _forget(self):
-        """Previews go when they have ended (who asked holds them); of the other queues the last KEPT stay."""
-        over = [job for job in self.known.values() if job.finished and (job.wound_down or not job.began)]
-        for queue in QUEUES:
-            old, kept = [job for job in over if job.queue == queue], 0 if queue == "preview" else KEPT
-            for job in old[: max(0, len(old) - kept)]:
-                del self.known[job.id]
-                if job.folder:
-                    shutil.rmtree(job.folder, ignore_errors=True)
-
-
-def lose(job: Job) -> bool:
-    job.wound_down = True
-    return job.settle(LOSS)
 
 
 def address_in_environment() -> str | None:

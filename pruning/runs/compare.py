@@ -139,7 +139,7 @@ class _Running:
 
     def begin(self):
         """Sorts the entries into rows that are known and works that are to be done."""
-        self.known = {} if self.again else self.store.all_finished()
+        self.known = nothing if self.again else self.store.all_finished(self.comparison.size)
         self.counts = dict.fromkeys(("known", "finished", "failed", "lost"), 0)
         self.total = 0
         self.table = ResultsTable(self.out / RESULTS)
@@ -193,8 +193,8 @@ class _Running:
 
     def want(self, wanted: Wanted) -> list[Work]:
         """A row from the store, a row that waits for a run that is wanted already, or a work."""
-        if wanted.key in self.known:
-            return self.from_store(wanted, self.known[wanted.key])
+        if (run := self.known(wanted.key)) is not None:
+            return self.from_store(wanted, run)
         if wanted.key in self.same:
             self.same[wanted.key].append(wanted)
             return []
@@ -277,6 +277,10 @@ class _Running:
         told = tuple(sentences(families))
         (self.out / SAID).write_text("".join(f"{sentence}\n" for sentence in told), encoding="utf-8")
         return Outcome(sum(self.counts.values()), **self.counts, sentences=told)
+
+
+def nothing(key: str) -> None:
+    """No run of this key is known."""
 
 
 def control_key(entry: Entry, control: str, plan: str = "") -> str:

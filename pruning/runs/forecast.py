@@ -28,7 +28,7 @@ class Forecast:
 
 def foresee(comparison: Comparison, store: RunStore, measure: Callable | None = None) -> Forecast:
     """measure: (recipe) -> seconds, for recipes whose like the store lacks."""
-    known, paces = store.all_finished(), _seconds_of_like(store)
+    known, paces = store.all_finished(comparison.size), _seconds_of_like(store)
     recipes = controls = found = failed = 0
     seconds: float | None = 0.0
     guessed: dict[tuple, float | None] = {}
@@ -41,7 +41,7 @@ def foresee(comparison: Comparison, store: RunStore, measure: Callable | None = 
         trains = comparison.with_controls and entry.recipe.epochs
         controls += len(CONTROLS) if trains else 0
         at_once = processes(entry.recipe.threads)
-        if run_key(entry.recipe) in known:
+        if known(run_key(entry.recipe)) is not None:
             found += 1
             continue
         like = _like(entry.fields)
@@ -76,7 +76,7 @@ def _like(fields) -> tuple:
 def _seconds_of_like(store: RunStore) -> dict[tuple, float]:
     """{model, data, criterion, allocation, repair, epochs: mean seconds} of the newest kept runs."""
     found: dict[tuple, list[float]] = {}
-    for run in store.runs("tags.`pruning.status` = 'finished' and tags.`pruning.kind` = 'recipe'", most=2000):
+    for run in store.runs("tags.`pruning.status` = 'finished' and tags.`pruning.kind` = 'recipe'", most=500):
         fields = dict(run.params)
         fields.setdefault("epochs", "0")
         found.setdefault(_like(fields), []).append(run.seconds)

@@ -94,8 +94,8 @@ def table(runs: Sequence[KeptRun]) -> pd.DataFrame:
         told |= {
             "Seed": run.params.get("seed", ""),
             "State": run.status if run.kind == "recipe" else f"{run.status}, control",
-            "Full network": round(value[0], 4) if value else None,
-            "In the end": round(value[-1], 4) if value else None,
+            "Full network (%)": in_percent(value[0]) if value else None,
+            "In the end (%)": in_percent(value[-1]) if value else None,
             "MACs left (%)": round(100 * left / whole, 1) if whole and left else None,
             "Seconds": None if run.seconds != run.seconds else round(run.seconds, 1),
             "Note": run.tags.get(run_list.NOTE, "") or run.reason,
@@ -104,10 +104,19 @@ def table(runs: Sequence[KeptRun]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def in_percent(value: float) -> float:
+    """As the columns have it."""
+    return round(100 * value, 2)
+
+
 def field(run: KeptRun, name: str) -> str:
     text = run.params.get(name, "0" if name == "epochs" else "")
     try:
-        return factor_in_words(name, float(text) if name in ("cut", "epochs") else text) if text else ""
+        return (
+            factor_in_words(name, float(text) if name in ("cut", "epochs") else text)
+            if text not in ("", "0")
+            else ""
+        )
     except ValueError:
         return text
 

@@ -50,7 +50,7 @@ def opened(store: RunStore, settings: Callable[[Recipe, str], None]):
         if note := run.tags.get(run_list.NOTE):
             st.caption(note)
         st.success(result.in_short(found))
-        settings(found.recipe, id)
+        settings(recipe, id)
         result.panel(found, folder)
 
     preview_cache.follow(question, draw)

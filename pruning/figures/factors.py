@@ -56,7 +56,10 @@ def term_in_words(term: str) -> str:
 def factors_in_words(shares: pd.DataFrame) -> str:
     """What matters most, with its interval, and what hardly does."""
     if shares.empty:
-        return "Where two choices or more differ, this says how much of the differences each makes."
+        return (
+            "Where two choices or more differ, in all combinations, this says how much of the differences "
+            "each makes."
+        )
     rows = shares[[_is_factor(term) for term in shares["term"]]].sort_values("share", ascending=False)
     first = rows.iloc[0]
     interval = (

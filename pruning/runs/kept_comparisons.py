@@ -4,6 +4,7 @@ same lists lead to the same results, after any restart."""
 import hashlib
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def begin(comparison: Comparison, title: str, owner: str = "") -> KeptComparison
 
 def kept_comparison(id: str) -> KeptComparison | None:
     """None where there is none of this name."""
-    if not id.replace("-", "").isalnum():
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", id):  # a name, and no way to another folder
         return None
     for place in (runs_folder() / FOLDER / id, BUNDLED / id):
         if (place / ASKED).is_file():

@@ -7,6 +7,7 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.terms import ALLOCATIONS, REPAIRS, plural, title
 from pruning.ui import display_names, state
+from pruning.ui.page_messages import in_page_words
 
 MOST = 12  # what a link holds
 BETWEEN = "~"
@@ -17,17 +18,22 @@ OPENED = "compare opened"  # which of its views that page opens
 
 def recipes() -> list[Recipe]:
     """Those that were added; what a link says wrongly is left out."""
-    found = []
+    return _read()[0]
+
+
+def _read() -> tuple[list[Recipe], list[str]]:
+    """The recipes, and why others are none."""
+    found, wrong = [], []
     for text in filter(None, (state.looking_at("added") or "").split(BETWEEN)):
         try:
             found.append(Recipe.from_query(dict(parse_qsl(text))))
         except ValueError as error:
-            state.refuse(f"A recipe of this comparison was left out: {error}")
-    return found
+            wrong.append(str(error))
+    return found, wrong
 
 
 def there() -> bool:
-    return bool(state.looking_at("added"))
+    return bool(recipes())
 
 
 def button(recipe: Recipe):
@@ -70,7 +76,9 @@ def _keep(these: list[Recipe]):
 
 def panel():
     """The added ones, each with a way out again."""
-    now = recipes()
+    now, wrong = _read()
+    for sentence in wrong:
+        st.warning(f"A recipe of this link was left out: {in_page_words(sentence)}")
     if not now:
         return
     st.markdown("**Added one by one**")

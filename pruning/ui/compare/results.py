@@ -32,6 +32,7 @@ STAGES = {
 }
 BY_CHOICE = "choices"
 FEWEST = 4  # points of which shares can be told
+UNCLEAR = 0.05  # a share below zero by as much: choices hide each other where combinations are missing
 
 
 def panel(recipe: Recipe):
@@ -145,6 +146,8 @@ def matter(rows: pd.DataFrame, factors: Sequence[str]):
     shares = pd.DataFrame()
     if len(several) > 1 and len(rows) >= FEWEST and rows["accuracy"].nunique() > 1:
         shares = shares_of_variance(rows, several[:4], "accuracy")
+        if (shares["share"] < -UNCLEAR).any():  # too many combinations are missing
+            shares = shares.iloc[:0]
     st.subheader("What matters here", anchor=False)
     if shares.empty:
         st.caption(factors_in_words(shares))

@@ -67,6 +67,21 @@ def test_the_wall_follows_the_hand_and_repair_turns_pictures_back(visit):
     picture(page, "start-repaired")
 
 
+def there_and_back(page: Page):
+    """To the plan tried before, by the keyboard, and on to this one again."""
+    page.wait_for_timeout(2100)  # a plan is noted once it has stayed
+    page.get_by_text("Plans tried", exact=True).click()
+    for plan, link in (
+        ("1: ", re.compile("/Prune(?!.*match_steps)")),
+        ("2, from 1: match steps 5", re.compile("match_steps=5")),
+    ):
+        page.get_by_role("button", name=plan).press("Enter")
+        expect(page).to_have_url(link)
+        rest(page)
+    nothing_is_cut_off(page)
+    picture(page, "prune-plans")
+
+
 def test_a_teacher_shows_it_on_a_projector_from_the_first_paint_to_a_repaired_network_taken_home(
     visit, tmp_path
 ):
@@ -88,6 +103,7 @@ def test_a_teacher_shows_it_on_a_projector_from_the_first_paint_to_a_repaired_ne
     steps.fill("5")
     steps.press("Enter")
     expect(page).to_have_url(re.compile("match_steps=5"))
+    there_and_back(page)
     page.get_by_role("spinbutton", name="Epochs of fine-tuning").fill("0")
     page.get_by_role("spinbutton", name="Epochs of fine-tuning").press("Enter")
     page.get_by_role("button", name="Prune", exact=True).click()

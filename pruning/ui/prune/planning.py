@@ -4,10 +4,11 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.ui.compare import added_recipes
-from pruning.ui.prune import controls, cut_preview, result, run_job, sensitivity
+from pruning.ui.prune import controls, cut_preview, history, result, run_job, sensitivity
 
 
 def panel(recipe: Recipe):
+    history.remember()
     left, right = st.columns([2, 3], gap="medium")
     with left:
         controls.what_to_cut(recipe)
@@ -26,6 +27,7 @@ def panel(recipe: Recipe):
         widths,
         lambda planned: controls.limits(limits, recipe, planned.described.structure),
     )
+    history.panel(recipe)
     sensitivity.panel(recipe)
     with st.expander("The same in Python and on the command line"):
         result.as_text(recipe)

@@ -69,7 +69,7 @@ def test_the_wall_follows_the_hand_and_repair_turns_pictures_back(visit):
 
 def there_and_back(page: Page):
     """To the plan tried before, by the keyboard, and on to this one again."""
-    page.wait_for_timeout(2100)  # a plan is noted once it has stayed
+    page.wait_for_timeout(2100)
     page.get_by_text("Plans tried", exact=True).click()
     for plan, link in (
         ("1: ", re.compile("/Prune(?!.*match_steps)")),
@@ -99,6 +99,7 @@ def test_a_teacher_shows_it_on_a_projector_from_the_first_paint_to_a_repaired_ne
     go(page, "Prune")
     expect(metric(page, "Repaired")).to_contain_text("points")
     nothing_is_cut_off(page)
+    page.wait_for_timeout(2100)  # a plan is noted once it has stayed
     steps = page.get_by_role("spinbutton", name="Steps of matching")
     steps.fill("5")
     steps.press("Enter")

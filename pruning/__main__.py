@@ -18,15 +18,16 @@ from cyclopts import App, CycloptsError, Parameter
 
 from pruning.app_command import start_app
 from pruning.bench.command import bench
+from pruning.comparison_command import compare
 from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import in_one_line
 from pruning.flags import STATE, as_flags, flags_of, recipe_of, recipe_of_run, writable
+from pruning.html_report import command as html_report
 from pruning.measuring_commands import SCORES_FIELDS, oracle, sensitivity
 from pruning.models import WrongWeights
 from pruning.progress import Paused
 from pruning.progress_bars import Bars
-from pruning.runs.command import compare
 from pruning.terms import plural
 
 app = App(
@@ -129,6 +130,7 @@ def run(
         bool, Parameter(help="Keep the run in the store; one that it has is not repeated.")
     ] = False,
     again: Annotated[bool, Parameter(help="With --keep: run it also where the store has it.")] = False,
+    report: Annotated[bool, Parameter(help=html_report.FLAG, negative="")] = False,
     **given,
 ):
     """Scores, plans, cuts, repairs, fine-tunes and evaluates, as a recipe says."""
@@ -136,13 +138,17 @@ def run(
 
     asked, out = recipe_of_run(out, recipe, resume, given)
     writable(out, folder=True)
-    if keep and not again and (report := keeping.taken_from_store(asked, out)):
-        return print(f"{in_one_line(report)}; from the store of runs (--again repeats it), saved in {out}")
+    if keep and not again and (known := keeping.taken_from_store(asked, out)):
+        if report:
+            html_report.write(out)
+        return print(f"{in_one_line(known)}; from the store of runs (--again repeats it), saved in {out}")
     start = time.perf_counter()
     result = run_to_end(asked, out)
     if keep:
         seconds, rows = time.perf_counter() - start, (*result.gate_history, *result.history)
         keeping.keep(asked, out, result.report, seconds, rows)
+    if report:
+        html_report.write(out)
     print(f"{in_one_line(result.report)}; saved in {out}")
 
 
@@ -207,6 +213,7 @@ def train(
 for measuring in (oracle, sensitivity, bench):
     app.command(measuring)
 app.command(compare)
+app.command(html_report.report)
 app.command(start_app, name="app")
 
 

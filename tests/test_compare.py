@@ -22,6 +22,7 @@ from pruning.runs.worker_call import Call, answered
 from tests import errands
 from tests.front_door import REPOSITORY, cli, forked
 from tests.processes import until
+from tests.reported import Read
 from tests.small_data import arrays
 
 TINY = pruning.Recipe(model="resnet20", data="digits", criterion="l1", calibration=20, threads=1)
@@ -198,7 +199,7 @@ def compared(tmp_path_factory, few):
     words = ["compare", "--datasets", few, "--criteria", "l1", "fpgm", "--cuts", "0.5"]
     words += ["--allocations", "uniform", "gates", "--epochs", "0", "1", "--controls", "none"]
     words += [f"--{name.replace('_', '-')}={value}" for name, value in FEW.items()]
-    words += ["--out", str(place / "out")]
+    words += ["--out", str(place / "out"), "--report"]
     env = os.environ | {"PRUNING_RUNS": str(place / "runs"), "PYTHONPATH": str(REPOSITORY)}
     first = subprocess.Popen(
         [sys.executable, "-m", "pruning", *words], cwd=REPOSITORY, env=env, stderr=(place / "told").open("w")
@@ -254,6 +255,15 @@ def test_who_leads_under_the_same_terms_is_said_and_written(compared):
     with (place / "out" / "differences.csv").open(newline="") as file:
         pairs = list(csv.DictReader(file))
     assert len(pairs) == 2 and {(row["a"], row["b"]) for row in pairs} == {("l1", "fpgm")}
+
+
+def test_its_report_says_every_row_and_what_failed(compared):
+    place, _, told, _ = compared
+    read = Read((place / "out" / "report.html").read_text())
+    for row in finished_rows(place / "out"):
+        ((value, _),) = read.numbers[f"{row['run']}.accuracy_cut"]
+        assert float(value) == float(row["accuracy_cut"])
+    assert read.text.count("trains no gates") == 4 and told.splitlines()[0] in read.text
 
 
 def test_a_dry_run_counts_and_runs_nothing(compared):

@@ -21,6 +21,7 @@ def test_the_lines_for_the_command_line_run(tmp_path):
     ran = typed(["bash", "-euc", lines], tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "weights.safetensors").exists() and (tmp_path / "scores.csv").exists()
+    assert "python -m pruning run" in (tmp_path / "pruned" / "report.html").read_text()
     pruned, again = ((tmp_path / name / "predictions.npz").read_bytes() for name in ("pruned", "again"))
     assert pruned == again
 

@@ -11,6 +11,7 @@ from pruning import export
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.figures import prediction_changes, structure, tradeoff, training
+from pruning.html_report.run_report import run_html
 from pruning.inspection.prediction_changes import RunReport
 from pruning.jobs import Job
 from pruning.terms import ALLOCATIONS, percent, plural, sentence, title
@@ -248,6 +249,9 @@ def take_away(found: RunReport, folder: Path):
         charts.button("Network (zip)", lambda: export.packed(folder), f"{name}.zip", "application/zip")
         charts.button("Recipe", found.recipe.to_json, f"{name}-recipe.json", "application/json")
         charts.button("Report", (folder / "report.json").read_text, f"{name}-report.json", "application/json")
+        charts.button(
+            "Report (HTML)", lambda: run_html(folder, found.pictures), f"{name}-report.html", "text/html"
+        )
     st.caption(
         f'The zip holds weights (safetensors), recipe and plan: `pruning.load("{name}.zip")` opens it.'
     )

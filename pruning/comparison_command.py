@@ -9,12 +9,11 @@ from cyclopts import Parameter
 
 from pruning.experiment.duration import about
 from pruning.flags import flags_of, one, recipe_of, several, writable
+from pruning.html_report.command import FLAG, write
 from pruning.progress_bars import Bars
+from pruning.runs.comparison_text import SETTINGS
 from pruning.runs.product import BASELINES, Comparison
 from pruning.terms import plural
-
-FIELDS = "checkpoint normalize size groups calibration match_steps lr batch_size device threads".split()
-
 
 # What is multiplied: {name: (type, help)}.
 LISTS = {
@@ -47,7 +46,7 @@ def lists_of(command: Callable) -> Callable:
     return command
 
 
-@flags_of(FIELDS, options=False)
+@flags_of(SETTINGS, options=False)
 @lists_of
 def compare(
     *,
@@ -59,6 +58,7 @@ def compare(
     tls_key: one(Path, "TLS: file of the client's key.") = None,
     dry_run: one(bool, "Only say how many runs there are and how long they take.") = None,
     again: one(bool, "Also run what the store of runs has already.") = None,
+    report: one(bool, FLAG) = None,
     **given,
 ):
     """Every combination of networks, data, criteria, ratios, allocations, repairs, epochs and seeds, on the
@@ -80,9 +80,10 @@ def compare(
             return print(in_words(foresee(comparison, store, measured_seconds)))
         with Bars() as watch:
             done = run_comparison(comparison, out, **how, store=store, watch=watch)
-        for sentence in done.sentences:
-            print(sentence)
-        print(f"{rows_in_words(done)} in {out / 'results.csv'}; runs kept in {store.uri or store.folder}")
+        where = f"in {out / 'results.csv'}; runs kept in {store.uri or store.folder}"
+        print(*done.sentences, f"{rows_in_words(done)} {where}", sep="\n")
+        if report:
+            write(out)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; the same command goes on with what {out} lacks") from None
     finally:

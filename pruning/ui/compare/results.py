@@ -17,6 +17,7 @@ from pruning.figures.comparison import (
     factor_in_words,
 )
 from pruning.figures.factors import factor_shares, factors_in_words
+from pruning.html_report.comparison_report import comparison_html
 from pruning.runs.comparison_points import LAST, at_stage, metric_of, points, stages_of, varying
 from pruning.runs.kept_comparisons import KeptComparison
 from pruning.terms import sentence, title
@@ -55,6 +56,7 @@ def panel(recipe: Recipe):
 def draw(shown: KeptComparison, table: pd.DataFrame):
     """All of a comparison that stands still."""
     said(shown, table)
+    report(shown)
     stage = switch(table)
     rows = at_stage(table, stage)
     factors = ordered(varying(rows))
@@ -77,6 +79,16 @@ def said(shown: KeptComparison, table: pd.DataFrame):
     if rest := sentences[3:] if not story else sentences:
         with st.expander(f"Who leads, under the same terms ({len(rest)})"):
             st.markdown("\n".join(f"- {one}" for one in rest))
+
+
+def report(shown: KeptComparison):
+    """All of it as one page that opens offline."""
+    charts.button(
+        "Report (HTML)",
+        lambda: comparison_html(shown.folder),
+        f"comparison-{shown.id}-report.html",
+        "text/html",
+    )
 
 
 def in_page_terms(said: str, shown: KeptComparison) -> str:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pruning.experiment.duration import LEFT, about
 from pruning.figures.comparison import factor_in_words, labelled
+from pruning.figures.method_style import colour
 from pruning.jobs import Job
 from pruning.runs.comparison_points import metric_of, points, varying
 from pruning.runs.kept_comparisons import KeptComparison
@@ -95,6 +96,10 @@ def moving(table):
         accuracy=size * found["accuracy"],
         macs=found["cost"] / 1e6,
     )[["label", "criterion", "accuracy", "macs", "seeds"]]
+    colours = {
+        factor_in_words("criterion", one): colour(one.partition(":")[0])
+        for one in dict.fromkeys(found["criterion"])
+    }
     name = f"{metric.name} (%)" if size == 100 else metric.name
     spec = {
         "mark": {"type": "point", "filled": True, "size": 80},
@@ -106,7 +111,8 @@ def moving(table):
                 "scale": {"zero": False},
             },
             "y": {"field": "accuracy", "type": "quantitative", "title": name, "scale": {"zero": False}},
-            "color": {"field": "criterion", "type": "nominal", "title": None, "legend": {"orient": "top"}},
+            "color": {"field": "criterion", "type": "nominal", "title": None, "legend": {"orient": "top"}}
+            | {"scale": {"domain": list(colours), "range": list(colours.values())}},
             "tooltip": [{"field": one} for one in ("label", "accuracy", "macs", "seeds")],
         },
     }

@@ -69,6 +69,7 @@ def test_a_comparison_is_begun_kept_and_gone_on_with_after_the_server_has_ended(
     some = [row_of(entry, 0.9 - 0.01 * place) for place, entry in enumerate(asked.entries())][:4]
     pd.DataFrame(some, columns=COLUMNS).to_csv(kept.folder / "results.csv", index=False)
     app = look_until(open_page("3_Compare", data="digits", comparison=id), lambda app: len(app.dataframe) > 1)
+    assert "Not every combination of criterion and pruning ratio is here" in said(app)
     assert "4 of 6 runs are there" in said(app) and len(app.dataframe[0].value) == 4
     [button for button in app.button if button.label == "Go on"][0].click()
     app.run()

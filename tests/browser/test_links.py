@@ -101,12 +101,23 @@ def open_own(page: Page, **given) -> Page:
             choose(page, form.get_by_role("combobox", name=label), given[label])
     for place, kind in enumerate(("weights", "data")):
         if kind in given:
-            with page.expect_response(lambda answer: "upload_file" in answer.url):  # it has arrived
-                form.locator("input[type=file]").nth(place).set_input_files(given[kind])
+            give(page, form.locator("input[type=file]").nth(place), given[kind])
             expect(form.get_by_test_id("stFileChipName").last).to_have_attribute("title", given[kind].name)
     rest(page)
     form.locator(".st-key-open-own button").click()
     return rest(page)
+
+
+def give(page: Page, place: Locator, file):
+    """Hands a file over, until it has arrived; one given while the page drew the form anew is given again, as
+    anybody would who sees nothing come of it."""
+    for _ in range(6):
+        rest(page)
+        with contextlib.suppress(TimeoutError):
+            with page.expect_response(lambda answer: "upload_file" in answer.url, timeout=20_000):
+                place.set_input_files(file)
+            return
+    pytest.fail(f"{file} never arrived")
 
 
 def test_a_network_and_pictures_of_ones_own(visit, public_data, tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from math import prod
 
 import pandas as pd
 import streamlit as st
@@ -71,6 +72,8 @@ def said(shown: KeptComparison, table: pd.DataFrame):
     story = repair_in_words(table)
     if story:
         st.markdown(f"**{story}**")
+    if together := at_once_in_words(table):
+        st.info(together)
     sentences = [in_page_terms(one, shown) for one in shown.sentences]
     if not sentences:
         return
@@ -79,6 +82,20 @@ def said(shown: KeptComparison, table: pd.DataFrame):
     if rest := sentences[3:] if not story else sentences:
         with st.expander(f"Who leads, under the same terms ({len(rest)})"):
             st.markdown("\n".join(f"- {one}" for one in rest))
+
+
+def at_once_in_words(table: pd.DataFrame) -> str:
+    """Where choices were not combined with each other, some of them change at once; else empty."""
+    rows = table[table["control"] == ""]
+    factors = varying(rows)
+    wanted = prod(rows[name].nunique() for name in factors)
+    if len(factors) < 2 or len(rows[factors].drop_duplicates()) == wanted:
+        return ""
+    named = [NAMES[name] for name in factors]
+    return (
+        f"Not every combination of {', '.join(named[:-1])} and {named[-1]} is here. Where two runs differ in "
+        "more than one choice at once, their difference can't be laid to one of them."
+    )
 
 
 def report(shown: KeptComparison):

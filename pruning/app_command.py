@@ -1,13 +1,17 @@
 """The command that starts the app, wherever it is called from."""
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from pruning.flags import writable
+from pruning.limits import Limits, variable
 from pruning.places import APP
 from pruning.runs.store import FOLDER
 
@@ -18,6 +22,25 @@ BASE_PATH = "The path below which a reverse proxy hands the app on, such as prun
 RUNS = "Folder of the store of runs. [default: ~/.pruning-explorer/runs]"
 
 
+def with_limits(command: Callable) -> Callable:
+    """Gives it a flag for each of the Limits; the command gets those that were typed."""
+    own = [one for one in inspect.signature(command).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    flags = []
+    for one in fields(Limits):
+        shown = "" if one.default is None else f" [default: {one.default}]"
+        parameter = Parameter(help=one.metadata["help"] + shown, group="Limits of a visitor")
+        how = {"default": None, "annotation": Annotated[float | None, parameter]}
+        flags.append(inspect.Parameter(f"limit_{one.name}", inspect.Parameter.KEYWORD_ONLY, **how))
+
+    def typed(**given):
+        return command(**{name: value for name, value in given.items() if value is not None})
+
+    typed.__name__, typed.__doc__ = command.__name__, command.__doc__
+    typed.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined] # cyclopts reads it
+    return typed
+
+
+@with_limits
 def start_app(
     *,
     port: Annotated[int | None, Parameter(help=PORT)] = None,
@@ -25,6 +48,7 @@ def start_app(
     headless: Annotated[bool | None, Parameter(help=BROWSER, negative="--open")] = None,
     base_path: Annotated[str | None, Parameter(help=BASE_PATH)] = None,
     runs: Annotated[Path | None, Parameter(help=RUNS)] = None,
+    **limits,
 ):
     """Starts the app; Ctrl-C ends it."""
     if port is not None and not 1 <= port <= 65535:
@@ -38,5 +62,7 @@ def start_app(
     typed = [f"--{name}={str(value).lower()}" for name, value in settings.items() if value is not None]
     if runs is not None:
         os.environ[FOLDER] = str(writable(runs, folder=True, flag="--runs").absolute())
+    os.environ |= {variable(name.removeprefix("limit_")): str(value) for name, value in limits.items()}
+    Limits.from_environment()  # a wrong one is told now, not by every page
     command = [sys.executable, "-m", "streamlit", "run", str(APP / "app.py"), *typed]
     os.execv(sys.executable, command)  # this process becomes the server's: signals and exit codes are its own

@@ -47,6 +47,10 @@ def fail(criterion: str, *, watch):
     Recipe(criterion=criterion)
 
 
+def looked_at(recipe: Recipe, *, watch) -> Recipe:
+    return recipe
+
+
 def divide(by: int, *, watch) -> float:
     return 1 / by
 

@@ -58,6 +58,7 @@ WRONG_WORDS = {
     "unknown group": (run(protect="layer1.0.conv7"), ["layer1.0.conv7", "layer1.0.conv1"]),
     "a cut out of reach": (run(cut="0.97"), ["0.97"]),
     "the app on a port that is none": ("app --port 99999", ["99999", "65535"]),
+    "the app with a limit that is none": ("app --limit-jobs 0", ["LIMIT_JOBS", "above 0"]),
     "scores of an unknown criterion": ("scores --criterion l3 --out out", ["l3", "l1"]),
     "training for no epochs": ("train --epochs 0 --out out", ["epochs"]),
 }

@@ -39,6 +39,7 @@ class Connection:
             execute,
             self.topic,
             job.id,
+            job.queue,
             turn,
             job.call,
             key=key,

@@ -14,6 +14,7 @@ Queue = Literal["job", "preview", "measurement", "comparison"]
 # Each has a worker of its own, so that a preview never waits behind a job, nor behind what somebody measures.
 # That of comparisons only sees to it that their runs are done, in processes of their own.
 QUEUES: tuple[Queue, ...] = ("job", "preview", "measurement", "comparison")
+RUNS: tuple[Queue, ...] = ("job", "comparison")  # of whole recipes
 # Their workers start when the others are up, and import when they are first used.
 LATER: tuple[Queue, ...] = ("measurement", "comparison")
 
@@ -62,6 +63,8 @@ class Job:
               `turns`.
     waited_for: whether it was told, while it works, that others wait.
     handed:   times it was handed to Dask, in all its turns.
+    foreseen: seconds that it takes, where whoever handed it in knows.
+    spent:    seconds of its turns that are over.   since: when this turn began, on this process's own clock.
     events:   in the order in which they were told; only ever appended to.
     """
 
@@ -77,6 +80,9 @@ class Job:
     order: int = 0
     waited_for: bool = False
     handed: int = 0
+    foreseen: float | None = None
+    spent: float = 0.0
+    since: float = 0.0
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     events: list[Event] = field(default_factory=list, repr=False)
     submitted: float = field(default_factory=time.time)

@@ -12,7 +12,8 @@ import traceback
 from distributed import WorkerPlugin, get_worker
 
 from pruning.error_messages import first_line, for_the_person
-from pruning.jobs.job import LATER, Outcome
+from pruning.jobs.job import LATER, RUNS, Outcome, Queue
+from pruning.limits import Limits
 from pruning.progress import Cancelled, Watch, Yielded
 
 NICENESS = 10  # the server and the browser come first
@@ -64,7 +65,7 @@ class Reporter:
         self.worker.log_event(self.topic, event | {"time": time.time()})
 
 
-def execute(topic: str, job: str, turn: float, call: bytes) -> Outcome:
+def execute(topic: str, job: str, queue: Queue, turn: float, call: bytes) -> Outcome:
     """Runs one call as a Dask task. Whatever it raises comes back as an Outcome: a sentence needs no
     unpickling.
     """
@@ -76,16 +77,17 @@ def execute(topic: str, job: str, turn: float, call: bytes) -> Outcome:
     # process, because a job that never began may be handed in again.
     time.sleep(0.01)
     try:
-        return outcome_of(call, watch)
+        return outcome_of(call, watch, trains=queue in RUNS)
     finally:
         watch.tell(WOUND_DOWN, 1, 1, {})
 
 
-def outcome_of(call: bytes, watch: Watch) -> Outcome:
+def outcome_of(call: bytes, watch: Watch, *, trains: bool = False) -> Outcome:
     """What a pickled call returns or raises. A wrong value that a person gave is told in the error's own
-    words, anything else as the program's fault."""
+    words, anything else as the program's fault. trains: whether it runs recipes as a whole."""
     try:
         function, arguments = pickle.loads(call)
+        Limits.from_environment().must_allow(arguments, trains=trains)
         return Outcome("done", function(*arguments, watch=watch))
     except Cancelled:
         return Outcome("cancelled", error="Cancelled")

@@ -8,16 +8,19 @@ import pickle
 import secrets
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pruning.error_messages import choose
+from pruning.jobs.admission import UNLIMITED, let_in, worked
 from pruning.jobs.ended import LOSS, UNHEARD, forget, lose
 from pruning.jobs.folder import Folder
-from pruning.jobs.job import QUEUES, Event, Job, Outcome, Queue
+from pruning.jobs.job import QUEUES, RUNS, Event, Job, Outcome, Queue
 from pruning.jobs.turns import in_queue, place, supersedes, turn_behind, turn_of_new, waited_for
+from pruning.limits import Limits
 
 if TYPE_CHECKING:
     from pruning.jobs.connection import Connection
@@ -40,6 +43,7 @@ class Workers:
     memory:    bytes a worker may use; None takes 30 % of the machine's. A worker that needs more is ended.
     after:     seconds until the processes are started, unless something is handed in before.
     turn:      seconds that long work keeps its worker while others wait.
+    limits:    how much may wait, and what may be asked for (what has to end is `upkeep`'s).
 
     Visitors take turns (`turns`), of previews sessions do. Long work that can go on later asks its watch
     whether others wait (`progress.others_wait`) and raises `Yielded`; it is queued anew behind them.
@@ -53,8 +57,10 @@ class Workers:
         memory: int | None = None,
         after: float = 0.0,
         turn: float = TURN,
+        limits: Limits = Limits(),  # noqa: B008 (frozen)
     ):
         self.scheduler, self.warm, self.memory, self.turn = scheduler, warm, memory, turn
+        self.limits = limits
         self.folder, self.topic = Folder(), f"pruning-{secrets.token_hex(8)}"
         self.lock, self.after, self.hurry = threading.RLock(), after, threading.Event()
         self.turns: dict[Queue, int] = dict.fromkeys(QUEUES, 0)  # of the latest job that began
@@ -72,12 +78,16 @@ class Workers:
         """Hands `function(*arguments, watch=watch)` to a queue and returns its Job.
 
         Both must pickle, the function by its name. about: the Job's session, owner, about, folder and after.
-        A preview ends its session's earlier ones, but for those about the same thing or a part of it.
+        A preview ends its session's earlier ones, but for those about the same thing or a part of it. Raises
+        ValueError in one sentence for more than the limits allow, but of previews, which say it themselves.
         """
         choose(queue, QUEUES, "queue")
         job = Job(queue, pickle.dumps((function, arguments)), title or function.__name__, **about)
         job.ahead_of = lambda job: len(self.ahead(job))
+        if queue not in UNLIMITED:
+            self.limits.must_allow(arguments, trains=queue in RUNS)
         with self.lock:
+            let_in(job, self.known.values(), self.limits)
             forget(self.known)
             overtaken = [old for old in self.known.values() if queue == "preview" and supersedes(job, old)]
             job.turn = turn_of_new(job, self.known.values(), self.turns[queue])
@@ -105,8 +115,12 @@ class Workers:
 
     def cancel(self, job: Job):
         """Ends a job: at once if it waits, after its batch if it runs, else by restarting its worker."""
+        self.end(job, Outcome("cancelled", error="Cancelled"))
+
+    def end(self, job: Job, outcome: Outcome):
+        """As `cancel`, with another outcome."""
         with self.lock:
-            if not job.settle(Outcome("cancelled", error="Cancelled")):
+            if not job.settle(outcome):
                 return
             future = job.future
         self._tell_waited_for(job.queue)
@@ -208,7 +222,7 @@ class Workers:
         elif event.stage != "began":
             job.events.append(event)
         elif job.began is None:
-            job.began, job.wound_down, job.waited_for = event, False, False
+            job.began, job.wound_down, job.waited_for, job.since = event, False, False, time.monotonic()
             self.turns[job.queue] = max(self.turns[job.queue], job.turn)
             self._tell_waited_for(job.queue)
         elif lose(job):  # somebody else's scheduler runs it a second time
@@ -243,6 +257,7 @@ class Workers:
         """It has made way and goes on later."""
         with self.lock:
             job.turn, job.order = turn_behind(job, self.known.values()), next(self.orders)
+            job.spent = worked(job)
             job.began, job.attempts = None, 0
         self._hand_in(job)
 

@@ -5,8 +5,8 @@ import time
 import streamlit as st
 
 from pruning.experiment import Recipe
-from pruning.experiment.duration import Pace, in_words, pace_now
-from pruning.ui import preview_cache
+from pruning.experiment.duration import Pace, about, in_words, pace_now, seconds_of
+from pruning.ui import jobs, preview_cache
 
 FRESH = 120.0  # seconds after which a pace is no longer that of now
 TIMED = (*preview_cache.NETWORK, "threads", "batch_size")  # fields that it depends on
@@ -40,6 +40,15 @@ def follow(recipe: Recipe, drawn: list[bool]):
 def draw(recipe: Recipe):
     pace = last(recipe)
     st.caption(MEASURING if pace is None else in_words(recipe, pace))
+    minutes, seconds = jobs.limits().minutes, foreseen(recipe)
+    if minutes is not None and seconds is not None and seconds > 60 * minutes:
+        st.warning(f"This server ends a job after {about(60 * minutes)}, before this run would be done.")
+
+
+def foreseen(recipe: Recipe) -> float | None:
+    """Seconds of a run, as far as that was measured here."""
+    pace = last(recipe)
+    return None if pace is None else seconds_of(recipe, pace)
 
 
 def last(recipe: Recipe) -> Pace | None:

@@ -11,8 +11,13 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.experiment.duration import LEFT, about
 from pruning.jobs import Job, Workers
+from pruning.jobs.job import Queue
+from pruning.jobs.upkeep import Upkeep
 from pruning.jobs.workers import address_in_environment
+from pruning.limits import Limits
 from pruning.ui import display_names, state, uploads, visitor
+from pruning.ui.open_pages import open_pages
+from pruning.ui.page_messages import in_page_words
 
 AFTER = 1.5  # seconds, for the server's first paint; then the workers come up, whether they are asked or not
 FOREIGN = "This job was started by somebody else, who alone can end or continue it."
@@ -21,14 +26,38 @@ FOREIGN = "This job was started by somebody else, who alone can end or continue 
 @st.cache_resource(show_spinner=False, on_release=Workers.close)
 def workers() -> Workers:
     """Returns at once, also the first time: the processes start in the background."""
-    return Workers(scheduler=address_in_environment(), after=AFTER)
+    most = limits()
+    memory = None if most.memory is None else int(most.memory * 2**30)
+    made = Workers(scheduler=address_in_environment(), after=AFTER, memory=memory, limits=most)
+    Upkeep(made, most, open_pages().away)
+    return made
 
 
-def start(function: Callable, recipe: Recipe, folder: Path, **about) -> Job:
-    """Hands a run to the job queue, as the visitor's own: function(recipe, folder, owner). folder: where the
-    result is saved."""
-    about |= {"folder": folder, "owner": visitor.owner()}
-    return workers().submit("job", function, recipe, str(folder), visitor.owner(), **about)
+@st.cache_resource(show_spinner=False)
+def limits() -> Limits:
+    return Limits.from_environment()
+
+
+def hand_in(queue: Queue, *call, **about) -> Job | None:
+    """Hands a call to a queue as the visitor's own. None where that is refused; the top of the page says
+    why."""
+    try:
+        return workers().submit(queue, *call, owner=visitor.owner(), **about)
+    except ValueError as error:
+        state.refuse(error)
+        return None
+
+
+def start(function: Callable, recipe: Recipe, folder: Path, **about) -> Job | None:
+    """Hands a run to the job queue: function(recipe, folder, owner). folder: where the result is saved."""
+    return hand_in("job", function, recipe, str(folder), visitor.owner(), folder=folder, **about)
+
+
+def too_much(recipe: Recipe) -> bool:
+    """Whether this server allows less than the recipe asks for; says so where it is drawn."""
+    if sentence := limits().refusal(recipe):
+        st.warning(in_page_words(sentence))
+    return bool(sentence)
 
 
 def lacks_file(recipe: Recipe) -> bool:
@@ -82,8 +111,12 @@ def before_it(ahead: list[Job]) -> str:
     foreign = sum(not mine(job) for job in ahead)
     whose = {0: "", len(ahead): " of other visitors"}.get(foreign, f", {foreign} of them other visitors',")
     words = f"{so_many(ahead, whose)} before it"
-    left = seconds_left(ahead)
-    return words if left is None else f"{words}; the one at work takes about {about(left)} more"
+    left, later = seconds_left(ahead), [job.foreseen for job in ahead if not job.began]
+    if left is None:
+        return words
+    if later and None not in later and workers().scheduler is None:  # there each queue has one worker
+        return f"{words}; its turn comes in about {about(left + sum(later))}"
+    return f"{words}; the one at work takes about {about(left)} more"
 
 
 def so_many(jobs: list[Job], whose: str) -> str:

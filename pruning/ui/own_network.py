@@ -9,9 +9,10 @@ from pruning import models
 from pruning.data import DATA
 from pruning.experiment import Recipe
 from pruning.inspection.weights_check import WeightsCheck, check_weights
+from pruning.limits import refuse
 from pruning.models import NORMALIZATIONS
 from pruning.models.fill_weights import TORCHVISION
-from pruning.ui import display_names, preview_cache, state, uploads
+from pruning.ui import display_names, jobs, preview_cache, state, uploads
 from pruning.ui.page_messages import in_page_words
 
 WEIGHTS = "A safetensors file or a PyTorch state dict, also inside a checkpoint of a training script."
@@ -122,7 +123,9 @@ def proposed(recipe: Recipe) -> Recipe:
     if checkpoint is None and (typed["model"], typed["data"]) not in models.bundled():
         raise ValueError(without_weights(typed["model"], typed["data"]))
     size = st.session_state.get("own size") if typed["model"].startswith(TORCHVISION) else None
-    return recipe.but(**(state.NOTHING_CHOSEN | typed | {"checkpoint": checkpoint, "size": size}))
+    found = recipe.but(**(state.NOTHING_CHOSEN | typed | {"checkpoint": checkpoint, "size": size}))
+    refuse(jobs.limits().refusal(found, trains=False))
+    return found
 
 
 def without_weights(model: str, data: str) -> str:

@@ -17,6 +17,7 @@ from pruning.ui import (
     guard,
     jobs,
     measurement,
+    open_pages,
     preview_cache,
     state,
     test_accuracy,
@@ -42,6 +43,7 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = criterion_switch.
     except ValueError as error:
         refuse_link(error)
     jobs.workers()  # its processes come up after the first paint
+    open_pages.look_in()
     measurement.take_up()
     preview_cache.leave_page(title)
     uploads.store()  # before the workers start, which inherit where it is

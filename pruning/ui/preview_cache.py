@@ -28,7 +28,7 @@ from pruning.shipped import questions, store
 from pruning.shipped.keys import CUTTING, NETWORK, SCORING, digest, same_network
 from pruning.shipped.questions import Question
 from pruning.terms import title
-from pruning.ui import jobs, state, visitor
+from pruning.ui import jobs, state
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.session_presence import presence
 
@@ -114,11 +114,11 @@ def ask(
     asked = st.session_state.setdefault("previews", {})
     job = asked.get(place)
     if job is None or job.status == "cancelled" or (again and job.finished):
-        if not start:
+        job = _begun(queue, (function, recipe, *more), title, place, about) if start else None
+        if job is None:
             return Answer()
-        job = asked[place] = _begun(queue, (function, recipe, *more), title, place, about)
-        if page_only:
-            st.session_state.setdefault("of this page", []).append(job)
+        asked[place] = job
+        st.session_state.setdefault("of this page", []).extend([job] if page_only else [])
     if not job.finished:
         presence().wants(job)
     if job.status == "done":
@@ -127,15 +127,15 @@ def ask(
     return Answer(error=job.error, job=job)
 
 
-def _begun(queue: Queue | None, call: tuple, title: str, place: str, about: str) -> Job:
-    """A job for a question's function, recipe and further arguments."""
-    how = {"title": title, "owner": visitor.owner(), "about": (place,)}
+def _begun(queue: Queue | None, call: tuple, title: str, place: str, about: str) -> Job | None:
+    """A job for a question's function, recipe and more arguments; None where the server takes no more."""
+    how: dict[str, Any] = {"title": title, "about": (place,)}
     if not queue:
         network, classes = digest(replace(call[1], subtask=()), NETWORK), str(call[1].subtask or "")
         how |= {"session": state.session_id(), "about": (network, *filter(None, (classes, about)))}
     _server()["asked"] = True
     presence().goes_on()
-    return jobs.workers().submit(queue or "preview", *call, **how)
+    return jobs.hand_in(queue or "preview", *call, **how)
 
 
 def ask_question(question: Question, **how) -> Answer:

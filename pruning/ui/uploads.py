@@ -21,6 +21,7 @@ from pruning import models
 from pruning.experiment import Recipe
 from pruning.experiment.uploaded_files import UPLOADS
 from pruning.jobs.folder import Folder
+from pruning.limits import Limits
 from pruning.ui import display_names, state, visitor
 
 KINDS = {"checkpoint": ("safetensors", "pt", "pth", "th", "bin"), "data": ("npz", "zip")}
@@ -137,7 +138,8 @@ class Store:
 @st.cache_resource(show_spinner=False, on_release=Store.close)
 def store() -> Store:
     """Made before the workers start, which inherit where it is."""
-    return Store()
+    most = Limits.from_environment().uploads
+    return Store(each=EACH if most is None else int(most * 2**20))
 
 
 class Session:

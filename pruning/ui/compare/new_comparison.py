@@ -127,14 +127,27 @@ def button(recipe: Recipe, asked: Comparison):
     added = [name for name in BASELINES if name in asked.every_criterion and name not in asked.criteria]
     if added:
         st.caption(f"Beside what you chose: {' and '.join(titled(name) for name in added)}.")
+    refused = refusal(asked)
+    if refused:
+        st.warning(in_page_words(refused))
     st.button(
         "Compare",
         type="primary",
+        disabled=bool(refused),
         width="stretch",
         on_click=start,
         args=(asked,),
         help="Runs what is not known yet. Every result is kept, and the page can be left or reloaded.",
     )
+
+
+def refusal(asked: Comparison) -> str:
+    """Why this server does not allow it, in a sentence; else nothing. The first recipe stands for all: they
+    differ in nothing that is limited but the epochs."""
+    most = jobs.limits()
+    first = next((entry.recipe for entry in asked.entries() if entry.recipe), None)
+    longest = first and first.but(epochs=max((first.epochs, *asked.epochs)))
+    return most.refusal_of_runs(asked.size) or (most.refusal(longest) if longest else "")
 
 
 def how_long(recipe: Recipe, asked: Comparison):
@@ -187,6 +200,6 @@ def submit(kept):
     ]
     if running:
         return
-    about = {"title": kept.title, "owner": visitor.owner(), "about": (kept.id,)}
+    about = {"title": kept.title, "about": (kept.id,)}
     arguments = (run_comparison, kept.asked, str(kept.folder), jobs.workers().scheduler, visitor.owner())
-    jobs.workers().submit("comparison", *arguments, **about)
+    jobs.hand_in("comparison", *arguments, **about)

@@ -62,8 +62,8 @@ def start(first: Job):
     if jobs.lacks_file(recipe):
         return
     words = f"{first.title}, seed {st.session_state['second seed']}"
-    job = jobs.start(run_report_and_keep, recipe, jobs.workers().results_folder(), title=words)
-    state.look_at(second=job.id)
+    if job := jobs.start(run_report_and_keep, recipe, jobs.workers().results_folder(), title=words):
+        state.look_at(second=job.id)
 
 
 def named(job: Job) -> str:

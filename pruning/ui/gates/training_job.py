@@ -35,9 +35,11 @@ CANCEL = "Ends it without a result. It can be resumed from the last epoch."
 
 def button(recipe: Recipe):
     """Hands the recipe to a job; computes nothing here."""
+    refused = jobs.too_much(criterion_switch.with_gates(recipe))
     st.button(
         "Train the gates",
         type="secondary" if goes_on(shown()) else "primary",
+        disabled=refused,
         width="stretch",
         help=HELP,
         on_click=start,
@@ -169,8 +171,8 @@ def resume(job: Job):
         return
     folder = jobs.workers().results_folder()
     shutil.copytree(job.folder / "state", folder / "state")
-    new = jobs.start(run_report_and_keep, job.arguments[0], folder, title=job.title, after=job.id)
-    state.look_at(**{"second" if state.looking_at("second") == job.id else "job": new.id})
+    if new := jobs.start(run_report_and_keep, job.arguments[0], folder, title=job.title, after=job.id):
+        state.look_at(**{"second" if state.looking_at("second") == job.id else "job": new.id})
 
 
 # -------------------------------------------------------------------------------------------------- its gates

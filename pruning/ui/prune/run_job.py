@@ -25,8 +25,10 @@ HEIGHT = 210  # pixels of a live chart
 
 def button(recipe: Recipe):
     """Hands the recipe to a job; computes nothing here."""
+    refused = jobs.too_much(recipe)
     st.button(
         "Prune and fine-tune" if recipe.epochs else "Prune",
+        disabled=refused,
         type="primary",
         width="stretch",
         help="Cuts the network, repairs and fine-tunes it, and measures it on the test images.",
@@ -46,8 +48,9 @@ def start():
     """A click's callback: the job is on its way, and in the link, before the page is drawn again."""
     recipe = state.recipe_now()
     words = f"{display_names.subject(recipe)}: {result.settings(recipe)}"
-    job = jobs.start(run_report_and_keep, recipe, jobs.workers().results_folder(), title=words)
-    state.look_at(job=job.id, kept=None)
+    how = {"title": words, "foreseen": duration.foreseen(recipe)}
+    if job := jobs.start(run_report_and_keep, recipe, jobs.workers().results_folder(), **how):
+        state.look_at(job=job.id, kept=None)
 
 
 def shown() -> Job | None:

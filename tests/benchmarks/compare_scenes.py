@@ -2,10 +2,13 @@
 
 python -m tests.benchmarks.compare_scenes [--few]: goes on where it was ended. --few: fewer criteria, and no
 block matching. Rows in docs/measured/compare_scenes.csv, pairs in docs/measured/compare_scenes_pairs.csv.
+--public: of the public ResNet-56 on CIFAR-10 ($PRUNING_DATA), one seed: rows in compare_public.csv.
 """
 
+import os
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +22,8 @@ PAIRS = ROWS.with_name("compare_scenes_pairs.csv")
 OUT = KEPT / "compare_scenes"
 FEW = ("l1", "cpot", "di", "catro", "taylor", "fpgm", "random", "energy")
 ALLOCATIONS, REPAIRS = ("uniform", "global", "error"), ("none", "recalibrate", "reconstruct", "match")
+PUBLIC = ("l1", "cpot", "fpgm", "reconstruction", "random")
+PUBLIC_ROWS = ROWS.with_name("compare_public.csv")
 FACTORS = ("criterion", "allocation", "repair")
 
 
@@ -37,6 +42,34 @@ def measure(few: bool):
     with Bars() as watch:
         compare(asked, OUT, store=RunStore(KEPT / "runs"), watch=watch)
     keep()
+
+
+def measure_public():
+    """Five criteria, two allocations, four repairs of the public ResNet-56."""
+    from pruning.progress_bars import Bars
+    from pruning.runs import Comparison, RunStore
+    from pruning.runs.compare import compare
+
+    data = Path(os.environ["PRUNING_DATA"])
+    asked = Comparison(
+        models=("resnet56",),
+        datasets=(str(data / "cifar10_subset.npz"),),
+        criteria=PUBLIC,
+        allocations=("uniform", "error"),
+        repairs=REPAIRS,
+        controls="none",
+        settings={"checkpoint": str(data / "resnet56-4bfd9763.th"), "normalize": "imagenet"},
+    )
+    with Bars() as watch:
+        compare(asked, KEPT / "compare_public", store=RunStore(KEPT / "runs"), watch=watch)
+    keep_public()
+
+
+def keep_public():
+    """What is finished, without the folder that the data are in."""
+    table = pd.read_csv(KEPT / "compare_public" / "results.csv", dtype=str, keep_default_na=False)
+    table["data"] = [Path(name).name for name in table["data"]]
+    table.to_csv(PUBLIC_ROWS, index=False)
 
 
 def keep():
@@ -122,5 +155,7 @@ def leads() -> list[str]:
 if __name__ == "__main__":
     if "--keep" in sys.argv:
         keep()
+    elif "--public" in sys.argv:
+        measure_public()
     else:
         measure("--few" in sys.argv)

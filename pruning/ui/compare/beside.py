@@ -1,18 +1,20 @@
 """Kept runs that were picked: side by side, and a note on one."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
 
+from pruning.figures.comparison import factor_in_words
 from pruning.runs import run_list
 from pruning.runs.store import KeptRun, RunStore
 from pruning.terms import plural
 from pruning.ui import state
-from pruning.ui.compare import added_recipes, side_by_side
+from pruning.ui.compare import side_by_side
 
 MOST = 8  # runs side by side
-SHORT = 8  # digits of an id where a run has no other name
+NAMED = ("model", "data", "criterion", "cut", "measure", "allocation", "repair", "epochs", "seed")
 BETWEEN = ","
 
 
@@ -44,15 +46,24 @@ def look(told: str):
 
 
 def labelled(store: RunStore, runs: Sequence[KeptRun]) -> list[tuple[KeptRun, str]]:
-    """Each with what it is called; of those that are called the same the later ones are numbered."""
-    names: dict[str, int] = {}
-    found = []
-    for run in runs:
-        recipe = run_list.recipe_of(store, run)
-        name = added_recipes.in_words(recipe) if recipe else run.id[:SHORT]
-        name = f"{name}, seed {recipe.seed}" if recipe else name
-        names[name] = names.get(name, 0) + 1
-        found.append((run, name if names[name] == 1 else f"{name} ({names[name]})"))
+    """Each with what it is called: what differs among these, as short as that; runs that differ in nothing of
+    it are numbered."""
+    recipes = [run_list.recipe_of(store, run) for run in runs]
+    told = [
+        {name: getattr(recipe, name) for name in NAMED} | {"control": run.tags.get("pruning.control", "")}
+        if recipe
+        else dict.fromkeys((*NAMED, "control"), "")
+        for run, recipe in zip(runs, recipes, strict=True)
+    ]
+    differ = [name for name in (*NAMED, "control") if len({str(one[name]) for one in told}) > 1]
+    found, names = [], Counter()
+    for run, one in zip(runs, told, strict=True):
+        words = ", ".join(
+            f"seed {one[name]}" if name == "seed" else factor_in_words(name, one[name]) for name in differ
+        )
+        words = words or "run"
+        names[words] += 1
+        found.append((run, words if names[words] == 1 and words != "run" else f"{words} {names[words]}"))
     return found
 
 

@@ -45,6 +45,8 @@ def test_a_run_s_page_says_what_its_report_says(name, tmp_path, capsys):
     stage = [stage for stage, value in report["accuracy"].items() if value is not None][-1]
     assert read.numbers[f"values.{stage}"][0][1] == f"{100 * report['accuracy'][stage]:.1f} %"
     assert all(message in read.text for message in report["messages"])
+    if report["gates"]:
+        assert float(read.numbers["gates.between"][0][0]) == report["gates"]["between"]
     assert Recipe.from_dict(report["recipe"]).command_line() in read.text
     assert len(page) < 150_000 and read.tags.count("svg") >= 4 and "script" not in read.tags
 
@@ -162,8 +164,16 @@ def test_points_stand_where_their_numbers_are_on_either_axis():
     assert marks[8]["told"] == "hold-out accuracy: epoch 3: 60 %"
 
 
-def test_what_can_not_be_drawn_is_refused():
-    with pytest.raises(ValueError, match="heatmap"):
-        drawn(go.Figure(go.Heatmap(z=[[1]])), "x")
-    with pytest.raises(ValueError, match="upright"):
-        drawn(go.Figure(go.Bar(x=["a"], y=[1])), "x")
+ODD = {
+    "heatmap": go.Figure(go.Heatmap(z=[[1]])),
+    "upright bars": go.Figure(go.Bar(x=["a"], y=[1])),
+    "a log axis": go.Figure(layout={"xaxis_type": "log"}),
+    "vh lines": go.Figure(go.Scatter(x=[1], y=[1], line={"shape": "vh"})),
+    "xaxis x2": go.Figure(go.Scatter(x=[1], y=[1], xaxis="x2")),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_what_can_not_be_drawn_is_refused(what):
+    with pytest.raises(ValueError, match=what):
+        drawn(ODD[what], "x")

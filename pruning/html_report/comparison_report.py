@@ -123,8 +123,9 @@ def said(out: Path) -> Iterator[str]:
 
 
 def what_matters(rows: pd.DataFrame, factors: Sequence[str]) -> Iterator[str]:
-    """How much of the differences each choice makes, where two or more differ."""
-    several = [name for name in factors if name not in ("settings", "measure")][:4]
+    """How much of the differences each choice makes, where two or more differ; controls are no choice."""
+    rows = rows[rows["control"] == ""]
+    several = [name for name in factors if name not in ("settings", "measure", "control")][:4]
     if len(several) < 2 or len(rows) < FEWEST or rows["accuracy"].nunique() < 2:
         return
     shares = shares_of_variance(rows, several, "accuracy")
@@ -142,15 +143,16 @@ def share(name: str, value: float) -> Number | str:
 
 
 def drawings(results: pd.DataFrame, factors: Sequence[str]) -> Iterator[str]:
-    """Choice by choice, and accuracy against MACs, with the spread over seeds."""
+    """Accuracy against MACs, and choice by choice, with the spread over seeds."""
     metric, found = metric_of(results), points(results, LAST, "macs")
     told = choices_in_words(found, factors, metric, "macs")
     yield heading(f"{sentence(metric.name)} against MACs")
     figures = list(against_macs(found, factors, metric))
-    if factors:
-        yield picture(by_choice(found, factors, metric), f"{told} {SPREAD}", "Every choice")
     for words, figure in figures:
-        yield picture(figure, words or told, f"{metric.name} against MACs {words}")
+        yield picture(figure, words or told, f"{metric.name} against MACs {words}".strip())
+    if factors:
+        words = SPREAD if figures else f"{told} {SPREAD}"
+        yield picture(by_choice(found, factors, metric), words, "Every choice")
 
 
 def against_macs(

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pruning.figures.comparison import COSTS, NAMES, factor_in_words, labelled
+from pruning.figures.tradeoff import STAGES
 from pruning.html_report.page import Number, bullets, folded, heading, paragraph, table
 from pruning.runs.compare import LEADS, RESULTS
 from pruning.runs.comparison_points import LAST, metric_of, points, stages_of, varying
@@ -34,10 +35,14 @@ def choices(results: pd.DataFrame, factors: Sequence[str]) -> Iterator[str]:
         rows.append([*cells, Number(f"{name}.macs", left, percent(left))])
     ends = ("Choice", "Seeds", f"Mean {metric.name}", "Worst seed", "Best seed")
     yield heading("Every choice, best first")
-    yield table((*ends, *(f"Mean {stage}" for stage in stages), "MACs left"), rows)
+    yield table((*ends, *(in_words(stage) for stage in stages), "MACs left"), rows)
     if beside := [name for name in CONTROLS if name in set(found["control"])]:
         yield paragraph("Controls, what the same epochs or the same computation would have bought:")
         yield bullets(f"{name}: {CONTROLS[name]}" for name in beside)
+
+
+def in_words(stage: str) -> str:
+    return sentence(STAGES[stage][0])
 
 
 def value(name: str, number, metric: Metric) -> Number | str:
@@ -81,7 +86,7 @@ def every_run(results: pd.DataFrame, factors: Sequence[str]) -> Iterator[str]:
         cells += [cost(f"{run}.{name}_final", row[f"{name}_final"]) for name in costs]
         rows.append([*cells, f"{row['seconds']:.1f}" if pd.notna(row["seconds"]) else ""])
     names = [*(sentence(NAMES[name]) for name in factors), "Seed", "Status"]
-    figures = [*map(sentence, stages), *(sentence(COSTS[name][0]) for name in costs), "Seconds"]
+    figures = [*map(in_words, stages), *(sentence(COSTS[name][0]) for name in costs), "Seconds"]
     more = f" The first {ROWS} of {len(results):,}; {RESULTS} has all." if len(results) > ROWS else ""
     yield heading("Every run")
     yield paragraph(f"Test {metric.name} at every stage, and what the pruned network costs.{more}", "quiet")

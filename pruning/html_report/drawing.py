@@ -19,7 +19,7 @@ from pruning.html_report.marks import dashed, hovered, symbol
 from pruning.html_report.scales import Scale, scale_of
 
 WIDTH = 760  # units of the drawing; the page scales it
-LETTER = 6.4  # width of a letter, about
+LETTER = 6.9  # width of a letter, about
 LEGEND_ROW, TOP, BOTTOM, RIGHT = 20, 12, 50, 18
 ASIDE = 60  # for a second axis
 NAMED = 200  # pixels that names along an axis take at most
@@ -42,8 +42,8 @@ def drawn(figure: go.Figure, alt: str) -> str:
     """The figure as an <svg> element. alt: its accessible name, as plain text."""
     content = unpacked(figure.to_plotly_json())
     traces, layout = content["data"], content["layout"]
-    if odd := {trace["type"] for trace in traces} - DRAWN:
-        raise ValueError(f"a figure of {', '.join(sorted(odd))} can't be drawn without a script")
+    if odd := beyond(traces, layout):
+        raise ValueError(f"a figure with {', '.join(sorted(odd))} can't be drawn without a script")
     frame = framed(traces, layout)
     parts = [*sides(frame, layout), *across(frame, layout)]
     stacked: dict[Any, float] = {}
@@ -55,6 +55,18 @@ def drawn(figure: go.Figure, alt: str) -> str:
     size = f'viewBox="0 0 {WIDTH} {frame.height:.0f}"'
     name = html.escape(alt)
     return f'<svg {size} role="img" aria-label="{name}">{"".join(parts)}</svg>'
+
+
+def beyond(traces: Sequence[Mapping], layout: Mapping) -> set[str]:
+    """What of a figure would be missing, or wrong."""
+    odd = {trace["type"] for trace in traces} - DRAWN
+    odd |= {f"xaxis {trace['xaxis']}" for trace in traces if trace.get("xaxis", "x") != "x"}
+    odd |= {"filled areas" for trace in traces if trace.get("fill", "none") != "none"}
+    shapes = {trace.get("line", {}).get("shape", "linear") for trace in traces}
+    odd |= {f"{shape} lines" for shape in shapes - {"linear"}}
+    odd |= {"upright bars" for trace in traces if trace["type"] == "bar" and trace.get("orientation") != "h"}
+    axes = [axis for name, axis in layout.items() if name.startswith(("xaxis", "yaxis"))]
+    return odd | {f"a {axis['type']} axis" for axis in axes if axis.get("type") in ("log", "date")}
 
 
 def unpacked(value: Any) -> Any:
@@ -166,8 +178,6 @@ def error_bars(frame: Frame, trace: Mapping, row: int, at: tuple, colour: str) -
 
 def bar(frame: Frame, trace: Mapping, bars: list, layout: Mapping, stacked: dict) -> Iterator[str]:
     """Horizontal bars: one on another, beside each other, or alone. stacked: where each row's bars end."""
-    if trace.get("orientation") != "h":
-        raise ValueError("upright bars can't be drawn without a script")
     x, y, mode = frame.axes["x"], frame.axes["y"], layout.get("barmode", "group")
     thick = y.step * (1 - float(layout.get("bargap", 0.2)))
     beside = 1 if mode == "stack" else len(bars)

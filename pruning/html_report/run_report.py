@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pruning.figures import latency, prediction_changes, search_path, structure, tradeoff, training
+from pruning.figures.gates import budget_in_words
 from pruning.html_report.changed_images import changed_images
 from pruning.html_report.page import (
     Number,
@@ -22,8 +23,8 @@ from pruning.html_report.page import (
     table,
     tiles,
 )
-from pruning.inspection.prediction_changes import HISTORY, changes, difference, epochs, stages
-from pruning.inspection.reopened_run import widths
+from pruning.inspection.prediction_changes import GATE_HISTORY, HISTORY, changes, difference, epochs, stages
+from pruning.inspection.reopened_run import gate_trace, widths
 from pruning.inspection.saved_run import SavedRun, read_run
 from pruning.tasks import DEFAULT
 from pruning.terms import ALLOCATIONS, MEASURE_NAMES, REPAIRS, percent, plural, sentence, title
@@ -48,7 +49,7 @@ def run_html(folder: str | Path, pictures: Mapping[int, np.ndarray] | None = Non
     parts.append(
         picture(structure.structure(found), structure.structure_in_words(found), "Channels of every group")
     )
-    parts += path_of(saved)
+    parts += [*gates_of(saved, folder), *path_of(saved)]
     if saved.report["messages"]:
         parts += [heading("Messages"), bullets(saved.report["messages"])]
     return page(f"Pruning report: {named}", [*parts, *again(saved, folder)])
@@ -188,6 +189,30 @@ def what_changed(saved: SavedRun, pictures: Mapping[int, np.ndarray]) -> Iterato
     words = prediction_changes.by_class_in_words(classes)
     yield picture(prediction_changes.by_class(classes), words, "Accuracy of every class")
     yield changed_images(changes(saved.predictions, report["classes"]), pictures)
+
+
+def gates_of(saved: SavedRun, folder: Path) -> Iterator[str]:
+    """How far gates came, where they were trained."""
+    told, trace = saved.report["gates"], gate_trace(folder / "gates.npz")
+    if told is None or trace is None:
+        return
+    recipe, closed = saved.recipe, told["closed_blocks"]
+    yield heading("Gates")
+    yield paragraph(budget_in_words(trace.rows, recipe.cut, MEASURE_NAMES[recipe.measure]))
+    moved = told["absorb_difference"]
+    rows: list[list[Any]] = [
+        ["Accuracy with gates", Number("gates.accuracy", told["accuracy"], percent(told["accuracy"]))],
+        ["Gates between open and shut", Number("gates.between", told["between"], percent(told["between"]))],
+        ["Largest change of an output when the zeros went", "none was measured: open gates were cut"],
+        ["Blocks that closed completely", ", ".join(closed) or "none"],
+    ]
+    if moved is not None:
+        rows[2][1] = Number("gates.absorb_difference", moved, f"{moved:.1e} of the largest output")
+    yield table(("Gates", ""), rows)
+    if history := saved.report["gate_history"]:
+        columns = [name for name in GATE_HISTORY if name in history[0]]
+        cells = [[f"{row[name]:.4g}" for name in columns] for row in history]
+        yield folded("Every epoch of their training", table(columns, cells))
 
 
 def path_of(saved: SavedRun) -> Iterator[str]:

@@ -116,4 +116,5 @@ def test_a_teacher_shows_it_on_a_projector_from_the_first_paint_to_a_repaired_ne
     picture(page, "prune-done")
     shown, file = metric(page, "Repaired").inner_text(), take_away(page, tmp_path)
     assert percent(right_of_digits(file)) in shown
+    assert percent(right_of_digits(file)) in take_away(page, tmp_path, "Report (HTML)").read_text()
     assert sum(weight.numel() for weight in pruning.load(file).parameters()) < 150_000  # of 270,000

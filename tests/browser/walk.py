@@ -49,10 +49,10 @@ def metric(page: Page, label: str) -> Locator:
     return page.get_by_test_id("stMetric").filter(has=exact).first
 
 
-def take_away(page: Page, folder: Path) -> Path:
-    """The network's zip, as it is downloaded into a folder."""
+def take_away(page: Page, folder: Path, what: str = "Network (zip)") -> Path:
+    """The network's zip, or another button's file, as it is downloaded into a folder."""
     with page.expect_download() as download:
-        page.get_by_role("button", name="Network (zip)").click()
+        page.get_by_role("button", name=what).click()
     download.value.save_as(folder / download.value.suggested_filename)
     return folder / download.value.suggested_filename
 

@@ -125,7 +125,8 @@ def said(out: Path) -> Iterator[str]:
 def what_matters(rows: pd.DataFrame, factors: Sequence[str]) -> Iterator[str]:
     """How much of the differences each choice makes, where two or more differ; controls are no choice."""
     rows = rows[rows["control"] == ""]
-    several = [name for name in factors if name not in ("settings", "measure", "control")][:4]
+    differing = (name for name in factors if rows[name].nunique() > 1)
+    several = [name for name in differing if name not in ("settings", "measure")][:4]
     if len(several) < 2 or len(rows) < FEWEST or rows["accuracy"].nunique() < 2:
         return
     shares = shares_of_variance(rows, several, "accuracy")

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.comparison_statistics import shares_of_variance
 from pruning.figures.comparison import (
     NAMES,
     against_cost,
@@ -17,6 +16,13 @@ from pruning.figures.comparison import (
 )
 from pruning.figures.factors import factor_shares, factors_in_words
 from pruning.html_report.comparison_tables import choices, differences, every_run, failures
+from pruning.html_report.comparison_words import (
+    at_once_in_words,
+    in_page_terms,
+    ordered,
+    repair_in_words,
+    shares_of,
+)
 from pruning.html_report.page import (
     Number,
     bullets,
@@ -44,11 +50,9 @@ from pruning.terms import percent, plural, sentence
 
 ROWS, PAIRS = 500, 300  # of a table; the files hold all
 LARGEST_FILE = 2_000_000  # bytes of a table that the report carries
-FEWEST = 4  # results of which shares can be told
 LINES = 12  # of one figure
 SPLIT, BUDGETS = ("repair", "allocation", "epochs"), ("cut", "measure")
 SPREAD = "Bars reach from the worst to the best seed."
-FIRST = ("criterion", "repair", "allocation")  # of the factors that differ, what is told first
 LEVELS = {  # a list of `compare`, and what each of its values is
     **{"models": "model", "datasets": "data", "criteria": "criterion", "cuts": "cut", "measures": "measure"},
     **{"allocations": "allocation", "repairs": "repair", "epochs": "epochs", "seeds": "seed"},
@@ -67,16 +71,12 @@ def comparison_html(out: str | Path) -> str:
     results = read_results(out)
     rows = at_stage(results)
     factors = ordered(varying(rows)) if len(rows) else []
-    parts = [*summary(asked, results), *said(out)]
+    parts = [*summary(asked, results), *said(asked, results, out)]
     if len(rows):
         parts += [*what_matters(rows, factors), *drawings(results, factors)]
         parts += [*choices(results, factors), *differences(out, metric_of(results))]
     parts += [*every_run(results, factors), *failures(results), *again(asked, out)]
     return page(title_of(asked), parts)
-
-
-def ordered(factors: Sequence[str]) -> list[str]:
-    return [*(name for name in FIRST if name in factors), *(name for name in factors if name not in FIRST)]
 
 
 def title_of(asked: Comparison) -> str:
@@ -108,28 +108,25 @@ def summary(asked: Comparison, results: pd.DataFrame) -> Iterator[str]:
         yield paragraph(f"And {plural(len(asked.recipes), 'recipe')} beside these lists.")
 
 
-def said(out: Path) -> Iterator[str]:
-    """Who leads, in the statistics' own words."""
+def said(asked: Comparison, results: pd.DataFrame, out: Path) -> Iterator[str]:
+    """The story of a comparison of repairs, what can't be told apart, and who leads."""
     yield heading("Who leads")
+    yield paragraph(repair_in_words(results), "lead") + paragraph(at_once_in_words(results))
     path = out / SAID
     if path.is_file():
-        yield bullets(path.read_text(encoding="utf-8").splitlines())
+        told = path.read_text(encoding="utf-8").splitlines()
+        yield bullets(in_page_terms(one, asked) for one in told)
     elif (out / LEADS).is_file():
-        yield paragraph(
-            "An earlier version ran this comparison, without these sentences: see the pairs below."
-        )
+        yield paragraph("An earlier version ran this, without sentences: see the pairs below.", "quiet")
     else:
-        yield paragraph("This is told once the comparison has come to its end.", "quiet")
+        yield paragraph("Who leads is told once the comparison has come to its end.", "quiet")
 
 
 def what_matters(rows: pd.DataFrame, factors: Sequence[str]) -> Iterator[str]:
     """How much of the differences each choice makes, where two or more differ; controls are no choice."""
-    rows = rows[rows["control"] == ""]
-    differing = (name for name in factors if rows[name].nunique() > 1)
-    several = [name for name in differing if name not in ("settings", "measure")][:4]
-    if len(several) < 2 or len(rows) < FEWEST or rows["accuracy"].nunique() < 2:
+    shares = shares_of(rows, factors)
+    if shares.empty:
         return
-    shares = shares_of_variance(rows, several, "accuracy")
     yield heading("What matters here")
     yield picture(factor_shares(shares), factors_in_words(shares), "Share of the differences by choice")
     cells = [

@@ -1,13 +1,10 @@
 """What a comparison says: who leads, which choices matter, every point, and every run."""
 
-import re
 from collections.abc import Sequence
-from math import prod
 
 import pandas as pd
 import streamlit as st
 
-from pruning.comparison_statistics import shares_of_variance
 from pruning.experiment import Recipe
 from pruning.figures.comparison import (
     COSTS,
@@ -15,13 +12,18 @@ from pruning.figures.comparison import (
     against_cost,
     by_choice,
     choices_in_words,
-    factor_in_words,
 )
 from pruning.figures.factors import factor_shares, factors_in_words
 from pruning.html_report.comparison_report import comparison_html
+from pruning.html_report.comparison_words import (
+    at_once_in_words,
+    in_page_terms,
+    ordered,
+    repair_in_words,
+    shares_of,
+)
 from pruning.runs.comparison_points import LAST, at_stage, metric_of, points, stages_of, varying
 from pruning.runs.kept_comparisons import KeptComparison
-from pruning.terms import sentence, title
 from pruning.ui import charts, state
 from pruning.ui.compare import open_run, published, run_table, running, shown_comparison
 
@@ -33,8 +35,6 @@ STAGES = {
     "quantized": "In few bits",
 }
 BY_CHOICE = "choices"
-FEWEST = 4  # points of which shares can be told
-UNCLEAR = 0.05  # a share below zero by as much: choices hide each other where combinations are missing
 
 
 def panel(recipe: Recipe):
@@ -74,7 +74,7 @@ def said(shown: KeptComparison, table: pd.DataFrame):
         st.markdown(f"**{story}**")
     if together := at_once_in_words(table):
         st.info(together)
-    sentences = [in_page_terms(one, shown) for one in shown.sentences]
+    sentences = [in_page_terms(one, shown.asked) for one in shown.sentences]
     if not sentences:
         return
     for one in sentences[:3] if not story else []:
@@ -84,20 +84,6 @@ def said(shown: KeptComparison, table: pd.DataFrame):
             st.markdown("\n".join(f"- {one}" for one in rest))
 
 
-def at_once_in_words(table: pd.DataFrame) -> str:
-    """Where choices were not combined with each other, some of them change at once; else empty."""
-    rows = table[table["control"] == ""]
-    factors = varying(rows)
-    wanted = prod(rows[name].nunique() for name in factors)
-    if len(factors) < 2 or len(rows[factors].drop_duplicates()) == wanted:
-        return ""
-    named = [NAMES[name] for name in factors]
-    return (
-        f"Not every combination of {', '.join(named[:-1])} and {named[-1]} is here. Where two runs differ in "
-        "more than one choice at once, their difference can't be laid to one of them."
-    )
-
-
 def report(shown: KeptComparison):
     """All of it as one page that opens offline."""
     charts.button(
@@ -105,48 +91,6 @@ def report(shown: KeptComparison):
         lambda: comparison_html(shown.folder),
         f"comparison-{shown.id}-report.html",
         "text/html",
-    )
-
-
-def in_page_terms(said: str, shown: KeptComparison) -> str:
-    """A sentence as pages say it: names in place of what recipes call them, "cut 0.5" as 50 % cut."""
-    names = {text.partition(":")[0] for text in shown.asked.every_criterion}
-    names |= {recipe["criterion"] for recipe in shown.asked.recipes}
-    terms = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    head, colon, rest = said.partition(": ")
-    if colon and re.match(r"(model|data|measure|cut|allocation|repair|epochs|settings) ", head):
-        parts = [part.partition(" ")[::2] for part in head.split(", ")]
-        head = ", ".join(
-            factor_in_words(name, float(value) if name in ("cut", "epochs") else value)
-            for name, value in parts
-        )
-        said = f"{sentence(head)}: {rest}"
-    return re.sub(rf"\b({terms})\b(?!=)", lambda found: title(found[0]), said) if terms else said
-
-
-def repair_in_words(table: pd.DataFrame) -> str:
-    """How far random order is from the best criterion, as cut and repaired; empty where that was not
-    compared."""
-    rows = at_stage(table[table["control"] == ""])
-    if "random" not in set(rows["criterion"]) or rows["repair"].nunique() < 2:
-        return ""
-    metric, told = metric_of(rows), []
-    means = rows.groupby(["repair", "criterion"])["accuracy"].mean().unstack()
-    repaired = means.drop(index="none", errors="ignore")
-    if repaired.empty or "none" not in means.index:
-        return ""
-    best = repaired["random"].idxmax() if metric.direction == "higher" else repaired["random"].idxmin()
-    for repair in ("none", best):
-        others = means.loc[repair].drop("random").dropna()
-        top = others.idxmax() if metric.direction == "higher" else others.idxmin()
-        gap = abs(others[top] - means.loc[repair, "random"])
-        told.append((gap, top, others[top], means.loc[repair, "random"]))
-    (before, *_), (after, top, value, chance) = told
-    gap, gap_before = metric.numbers(after, before)
-    return sentence(
-        f"once repaired, even random order comes within {gap} {metric.step} of the best criterion "
-        f"({metric.in_words(chance)} against {title(top)}'s {metric.in_words(value)}); as cut, "
-        f"{gap_before} {metric.step} lie between them."
     )
 
 
@@ -163,20 +107,9 @@ def switch(table: pd.DataFrame) -> str:
     return picked or stage
 
 
-def ordered(factors: Sequence[str]) -> list[str]:
-    """The criterion first, what repairs second."""
-    first = [name for name in ("criterion", "repair", "allocation") if name in factors]
-    return [*first, *(name for name in factors if name not in first)]
-
-
 def matter(rows: pd.DataFrame, factors: Sequence[str]):
     """How much of the differences each choice makes."""
-    several = [name for name in factors if name not in ("settings", "measure")]
-    shares = pd.DataFrame()
-    if len(several) > 1 and len(rows) >= FEWEST and rows["accuracy"].nunique() > 1:
-        shares = shares_of_variance(rows, several[:4], "accuracy")
-        if (shares["share"] < -UNCLEAR).any():  # too many combinations are missing
-            shares = shares.iloc[:0]
+    shares = shares_of(rows, factors)
     st.subheader("What matters here", anchor=False)
     if shares.empty:
         st.caption(factors_in_words(shares))

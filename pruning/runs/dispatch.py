@@ -82,10 +82,12 @@ class Dispatcher:
             self.paused = self.paused or (self.number > 0 and self.pauses())  # not before anything was done
 
     def workers(self) -> list[str]:
-        """Addresses of those that run. Empty too while the scheduler can't be reached."""
+        """Addresses of those that run, but for the one that this runs in, whose calls would wait for this.
+        Empty too while the scheduler can't be reached."""
         if self.client.status != "running":
             return []
-        return list(self.client.scheduler_info(n_workers=-1)["workers"])
+        found = self.client.scheduler_info(n_workers=-1)["workers"]
+        return [worker for worker in found if worker != _own_address()]
 
     def fill(self, worker: str):
         while sum(place == worker for _, place in self.flying.values()) < DEPTH:
@@ -198,6 +200,16 @@ def _caller() -> Callable[[bytes, Any], Any]:
         return function(payload) if sent is None else function(payload, sent)
 
     return call
+
+
+def _own_address() -> str:
+    """Of the worker that this is called in, such as by the app on a cluster; empty outside of any."""
+    from distributed import get_worker
+
+    try:
+        return get_worker().address
+    except ValueError:
+        return ""
 
 
 def _is_death(future) -> bool:

@@ -49,8 +49,8 @@ from pruning.tasks import Metric
 from pruning.terms import percent, plural, sentence
 
 ROWS, PAIRS = 500, 300  # of a table; the files hold all
-LARGEST_FILE = 2_000_000  # bytes of a table that the report carries
-LINES = 12  # of one figure
+LARGEST_FILE = 500_000  # bytes of a table that the report carries
+LINES, FIGURES = 12, 9  # lines of one figure; figures of one comparison
 SPLIT, BUDGETS = ("repair", "allocation", "epochs"), ("cut", "measure")
 SPREAD = "Bars reach from the worst to the best seed."
 LEVELS = {  # a list of `compare`, and what each of its values is
@@ -157,14 +157,15 @@ def against_macs(
     found: pd.DataFrame, factors: Sequence[str], metric: Metric
 ) -> Iterator[tuple[str, go.Figure]]:
     """One figure, or one for each repair and allocation where one would have too many lines. Where all have
-    one budget, many lines would stand in one column and say nothing: then there is none."""
+    one budget, many lines would stand in one column and say nothing: then there is none, nor where there
+    would be more figures than anybody looks through."""
     lines = [name for name in factors if name not in BUDGETS]
     apart: list[str] = []
     for name in SPLIT:
         if count(found, [one for one in lines if one not in apart]) > LINES and name in lines:
             apart.append(name)
     one_budget = all(found[name].nunique() == 1 for name in BUDGETS)
-    if one_budget and count(found, lines) > LINES:
+    if (one_budget and count(found, lines) > LINES) or count(found, apart) > FIGURES:
         return
     for levels, some in found.groupby(apart, sort=False) if apart else [((), found)]:
         words = ", ".join(factor_in_words(name, level) for name, level in zip(apart, levels, strict=True))

@@ -49,7 +49,8 @@ li {overflow-wrap: anywhere} summary {cursor: pointer; color: var(--mark)}
 @media print {:root {color-scheme: light; --ink: #000; --page: #fff; --quiet: #444; --line: #ccc;
  --raised: #fff; --mark: #000}
  body {max-width: none; padding: 0; font-size: 11pt} figure, .tile, tr {break-inside: avoid}
- h2 {break-after: avoid} details::details-content {content-visibility: visible; block-size: auto}
+ h2 {break-after: avoid} table {font-size: 8pt} th, td {padding: .1rem .3rem; overflow-wrap: anywhere}
+ td.number {white-space: normal}
  .wide {overflow: visible} * {print-color-adjust: exact}}
 """
 

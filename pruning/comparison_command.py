@@ -65,7 +65,7 @@ def compare(
     cores at hand or on a Dask cluster. Ended in the middle, the same command goes on."""
     from pruning.runs.cluster import Keys
     from pruning.runs.compare import compare as run_comparison
-    from pruning.runs.compare import must_be_same
+    from pruning.runs.comparison_folder import must_be_same
     from pruning.runs.forecast import foresee, measured_seconds
     from pruning.runs.store import RunStore
 

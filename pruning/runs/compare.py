@@ -21,6 +21,7 @@ from pruning.experiment.duration import LEFT
 from pruning.experiment.shared_steps import NETWORK
 from pruning.progress import Watch, Yielded, others_wait, silent
 from pruning.runs.cluster import Keys, cluster, elsewhere
+from pruning.runs.comparison_folder import LEADS, RESULTS, SAID, must_be_same, note, only_one, room_told
 from pruning.runs.dispatch import Dispatcher, Work
 from pruning.runs.product import CONTROLS, NARROW, SAME_COMPUTE, Comparison, Entry
 from pruning.runs.results_table import ResultsTable, row_of
@@ -30,9 +31,6 @@ from pruning.runs.verdicts import Verdicts, sentences, table
 from pruning.runs.worker_call import NAMING, Answer, Call, Files, answered
 
 log = logging.getLogger(__name__)
-RESULTS, ASKED, LEADS = "results.csv", "comparison.json", "differences.csv"
-RUNNING = ".running"  # locked by the process that is at it
-SAID = "sentences.txt"  # who leads, in words: a line a sentence
 PLAN, PREDICTIONS = "plan.json", "predictions.npz"  # of a run
 GROUP = ("model", "data", "seed", "criterion")  # what share most of their steps
 
@@ -59,17 +57,6 @@ class Wanted:
     plan: str = ""
 
 
-def must_be_same(out: Path, comparison: Comparison) -> None:
-    """Raises ValueError where the folder holds another comparison, or cannot hold any."""
-    asked = out / ASKED
-    if asked.is_file() and Comparison.from_json(asked.read_text()) != comparison:
-        raise ValueError(
-            f"{out} holds another comparison; give another folder, or its own lists to go on with it"
-        )
-    if not asked.is_file() and out.is_dir() and {file.name for file in out.iterdir()} - {RUNNING}:
-        raise ValueError(f"{out} holds other files; give a new folder")
-
-
 def compare(
     comparison: Comparison,
     out: str | Path,
@@ -91,8 +78,8 @@ def compare(
     must_be_same(out, comparison)
     store = store or RunStore()
     out.mkdir(parents=True, exist_ok=True)
-    with only_one(out):
-        (out / ASKED).write_text(comparison.to_json())
+    with only_one(out), room_told(out):
+        note(out, comparison)
         run = _Running(comparison, out, store, again, watch, owner)
         run.begin()
         if run.works:
@@ -105,18 +92,6 @@ def compare(
             if run.dispatcher.waiting:
                 raise Yielded
         return run.outcome()
-
-
-@contextlib.contextmanager
-def only_one(out: Path) -> Iterator[None]:
-    """Two processes at one comparison would write over each other. Raises ValueError for the second."""
-    from filelock import FileLock, Timeout
-
-    try:
-        with FileLock(out / RUNNING, timeout=0):
-            yield
-    except Timeout:
-        raise ValueError(f"another process is at the comparison in {out}; let it end, or end it") from None
 
 
 @dataclass(eq=False)
@@ -152,6 +127,7 @@ class _Running:
             self.verdicts.expect(row_of(entry, ""))
             self.works += self.want(Wanted(entry, run_key(entry.recipe)))
             self.works += [work for wanted in self.narrowed(entry) for work in self.want(wanted)]
+        self.table.publish()
         self.counted = True
         self.tell()
 
@@ -193,8 +169,10 @@ class _Running:
 
     def want(self, wanted: Wanted) -> list[Work]:
         """A row from the store, a row that waits for a run that is wanted already, or a work."""
-        if (run := self.known(wanted.key)) is not None:
-            return self.from_store(wanted, run)
+        if (run := self.known(wanted.key)) is not None and (
+            works := self.from_store(wanted, run)
+        ) is not None:
+            return works
         if wanted.key in self.same:
             self.same[wanted.key].append(wanted)
             return []
@@ -203,14 +181,18 @@ class _Running:
         call = Call(recipe.to_dict(), wanted.entry.control, wanted.plan)
         return [Work(call, tuple(getattr(recipe, name) for name in GROUP), wanted)]
 
-    def from_store(self, wanted: Wanted, run: KeptRun) -> list[Work]:
-        report = json.loads(self.store.fetch(run, REPORT).read_text())
-        said = self.store.fetch(run, PREDICTIONS)
+    def from_store(self, wanted: Wanted, run: KeptRun) -> list[Work] | None:
+        """None where files of it are gone: then it is done again."""
+        try:
+            report = json.loads(self.store.fetch(run, REPORT).read_text())
+            said, plan = self.store.fetch(run, PREDICTIONS), self.store.fetch(run, PLAN).read_text()
+        except FileNotFoundError as error:
+            log.info("the store has no %s any more", error.filename)
+            return None
         how: dict[str, Any] = {"said": said, "seconds": run.seconds, "run": run.id, "known": True}
         self.add(wanted, "finished", report=report, **how)
         if wanted.entry.control or not self.controls(wanted.entry):
             return []
-        plan = self.store.fetch(run, PLAN).read_text()
         return [work for one in self.widened(wanted.entry, plan) for work in self.want(one)]
 
     def begun(self, work: Work):

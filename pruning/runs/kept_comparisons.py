@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pruning.places import ASSETS
 from pruning.progress import Watch, silent
-from pruning.runs.compare import ASKED, SAID, compare
+from pruning.runs.compare import compare
+from pruning.runs.comparison_folder import ASKED, SAID
 from pruning.runs.product import Comparison
 from pruning.runs.store import RunStore, runs_folder
 

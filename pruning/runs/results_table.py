@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +43,24 @@ def _told(value) -> str:
 
 
 class ResultsTable:
-    """The file as it grows: begun anew with what is known, then a row at a time, each on disk at once."""
+    """The file as it grows. The rows that are known already take the place of an older file all at once, when
+    `publish` is called, so that whatever goes wrong before costs it no row; from then on each row is on disk
+    at once."""
 
-    def __init__(self, path: Path, known: Iterable[Mapping[str, Any]] = ()):
-        self.path = path
-        scratch = path.with_suffix(".writing")
-        with scratch.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(known)
-        os.replace(scratch, path)
+    def __init__(self, path: Path):
+        self.path, self.file = path, path.with_suffix(".writing")
+        self._write("w", lambda writer: writer.writeheader())
+
+    def publish(self):
+        os.replace(self.file, self.path)
+        self.file = self.path
 
     def add(self, row: Mapping[str, Any]):
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, COLUMNS, extrasaction="ignore").writerow(row)
+        self._write("a", lambda writer: writer.writerow(row))
+
+    def _write(self, mode: str, write: Callable[[csv.DictWriter], Any]):
+        with self.file.open(mode, newline="", encoding="utf-8") as file:
+            write(csv.DictWriter(file, COLUMNS, extrasaction="ignore"))
             file.flush()
-            os.fsync(file.fileno())
+            if self.file is self.path:
+                os.fsync(file.fileno())

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
 from pruning.experiment.recipe import Recipe
-from pruning.runs.store import LINK, LONGEST, REPORT, STATUS, KeptRun, RunStore, kept_run
+from pruning.runs.logged_values import LONGEST
+from pruning.runs.store import LINK, REPORT, STATUS, KeptRun, RunStore, kept_run
 
 NOTE = "mlflow.note.content"  # what MLflow's own pages show as the description
 

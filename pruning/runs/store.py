@@ -7,24 +7,27 @@ that can be taken belongs to a process that is gone.
 """
 
 import contextlib
+import logging
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlparse
 from urllib.request import url2pathname
 
+from pruning.error_messages import first_line
 from pruning.experiment.recipe import Recipe
+from pruning.runs.kept_run import KEY, KIND, LINK, PROCESS, REASON, SECONDS, STATUS, KeptRun, kept_run
+from pruning.runs.logged_values import LONGEST, metrics_of, name_of, params_of
 
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 EXPERIMENT = "pruning-explorer"
 FOLDER, TEAM = "PRUNING_RUNS", "MLFLOW_TRACKING_URI"
 DATABASE, ARTIFACTS, LOCKS = "runs.db", "artifacts", "processes"
-STATUS, KEY, PROCESS, SECONDS, REASON, KIND, LINK = (
-    f"pruning.{name}" for name in ("status", "key", "process", "seconds", "reason", "kind", "link")
-)
 QUIET = {  # MLflow reports to nobody, prints nothing, and soon says that a server is not there
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -34,37 +37,15 @@ QUIET = {  # MLflow reports to nobody, prints nothing, and soon says that a serv
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 REPORT = "report.json"
-LONGEST = 500  # letters of a parameter or tag
+PATIENCE = 120.0  # seconds in which a server that is being started anew has to answer
+LOOK = 5.0  # seconds between two questions to it
 PAGE = 1000  # runs asked for at once
 FEW = 100  # keys that are looked up one by one
-ALWAYS = ("model", "data", "criterion", "cut", "allocation", "repair", "seed")
 
 
 def runs_folder() -> Path:
     """$PRUNING_RUNS, else ~/.pruning-explorer/runs."""
     return Path(os.environ.get(FOLDER) or Path.home() / ".pruning-explorer" / "runs")
-
-
-@dataclass(frozen=True)
-class KeptRun:
-    """A run of the store. status: running, finished, failed, lost or interrupted.   tags, params: texts.
-    metrics: the latest of each."""
-
-    id: str
-    status: str
-    key: str
-    kind: str
-    seconds: float
-    reason: str
-    started: float  # seconds since 1970
-    params: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    artifacts: str = ""  # where its files are, as a URI
-
-    @property
-    def kept_at(self) -> str:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(self.started))
 
 
 class RunStore:
@@ -87,13 +68,14 @@ class RunStore:
         self.writing = FileLock(self.folder / "writing")
         with self._told_of_store():
             self.client, self.experiment = self._opened()
-        self.mark_interrupted()
+        try:
+            self.mark_interrupted()
+        except ValueError as error:  # a disk that is full: what is there can be read all the same
+            log.info("%s", error)
 
     def _opened(self):
         """The client, and the experiment's id; the first to come makes the database, and the others wait:
         those that start at once on one that isn't there break it."""
-        import logging
-
         from mlflow import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table that it makes
@@ -111,11 +93,14 @@ class RunStore:
         try:
             yield
         except Exception as error:
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise ValueError(
-                f"the store of runs at {self.uri or self.folder} cannot be used ({reason}); give another "
+                f"the store of runs at {self.place} cannot be used ({first_line(error)}); give another "
                 f"folder as {FOLDER}, or a server of this version of MLflow as {TEAM}"
             ) from error
+
+    @property
+    def place(self) -> str:
+        return self.uri or str(self.folder)
 
     # ------------------------------------------------------------------------------------------------ writing
 
@@ -126,11 +111,14 @@ class RunStore:
         told = {STATUS: "running", KEY: key, PROCESS: self.process, KIND: kind}
         told[LINK] = urlencode(recipe.to_query())
         told |= {f"pruning.{name}": value for name, value in tags.items() if value}
-        with self.write():
-            run = self.client.create_run(self.experiment, tags=told, run_name=_name(recipe))
-            params = [Param(name, text) for name, text in _params(recipe).items()]
+        params = [Param(name, text) for name, text in params_of(recipe).items()]
+
+        def begun() -> str:
+            run = self.client.create_run(self.experiment, tags=told, run_name=name_of(recipe))
             self.client.log_batch(run.info.run_id, params=params)
-        return run.info.run_id
+            return run.info.run_id
+
+        return self._written(begun)
 
     def finish(
         self, id: str, folder: str | Path, report: Mapping[str, Any], seconds: float, history: Iterable = ()
@@ -138,23 +126,66 @@ class RunStore:
         """Keeps a run's files and curves, then that it is finished. folder: what `Result.save` wrote."""
         from mlflow.entities import RunTag
 
-        with self.write():
-            self.client.log_batch(id, metrics=_metrics(report, history, seconds))
-            files = [file for file in Path(folder).iterdir() if file.is_file()]
-            for file in sorted(files, key=lambda file: file.name == REPORT):  # the report last
-                self.client.log_artifact(id, str(file))
-            told = {STATUS: "finished", SECONDS: f"{seconds:.3f}"}
-            self.client.log_batch(id, tags=[RunTag(name, value) for name, value in told.items()])
+        files = [file for file in Path(folder).iterdir() if file.is_file()]
+        metrics = metrics_of(report, history, seconds)
+        told = {STATUS: "finished", SECONDS: f"{seconds:.3f}"}
+
+        def finished():
+            try:
+                self.client.log_batch(id, metrics=metrics)
+                for file in sorted(files, key=lambda file: file.name == REPORT):  # the report last
+                    self.client.log_artifact(id, str(file))
+                self.client.log_batch(id, tags=[RunTag(name, value) for name, value in told.items()])
+            except Exception:
+                if not self.uri:  # what is half there would only take up a disk that is full
+                    shutil.rmtree(self.folder / ARTIFACTS / id, ignore_errors=True)
+                raise
             self.client.set_terminated(id, "FINISHED")
+
+        self._written(finished)
 
     def end(self, id: str, status: str, reason: str):
         """Notes that a run has no result. status: failed, lost or interrupted."""
         from mlflow.entities import RunTag
 
-        with self.write():
-            tags = [RunTag(STATUS, status), RunTag(REASON, reason[:LONGEST])]
+        tags = [RunTag(STATUS, status), RunTag(REASON, reason[:LONGEST])]
+
+        def ended():
             self.client.log_batch(id, tags=tags)
             self.client.set_terminated(id, "FAILED" if status == "failed" else "KILLED")
+
+        self._written(ended)
+
+    def _written(self, step: Callable[[], T]) -> T:
+        """What a step that writes returns. A server that is gone is waited for, and then asked once more.
+        Raises ValueError in one sentence where nothing can be written."""
+        try:
+            with self.write():
+                try:
+                    return step()
+                except Exception:
+                    if not self.uri:
+                        raise
+                    self._wait_for_server()
+                    return step()
+        except Exception as error:
+            raise ValueError(
+                f"the store of runs at {self.place} cannot be written ({first_line(error)}); what it has "
+                "stays, and the same command goes on once it can be written"
+            ) from error
+
+    def _wait_for_server(self):
+        """Until it answers, or for PATIENCE seconds."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.client.get_experiment(self.experiment)
+                return
+            except Exception:
+                if time.monotonic() > end:
+                    raise
+                log.warning("the store of runs at %s does not answer; it is asked again", self.uri)
+                time.sleep(LOOK)
 
     def mark_interrupted(self):
         """Runs whose process is gone are marked as interrupted."""
@@ -188,13 +219,11 @@ class RunStore:
         """The newest first. query: as MLflow's `search_runs` takes it."""
         token, left = None, most
         while left is None or left > 0:
-            page = self.client.search_runs(
-                [self.experiment],
-                query,
-                max_results=min(PAGE, left or PAGE),
-                order_by=["attributes.start_time DESC"],
-                page_token=token,
-            )
+            how = {"max_results": min(PAGE, left or PAGE), "page_token": token}
+            with self._told_of_store():
+                page = self.client.search_runs(
+                    [self.experiment], query, order_by=["attributes.start_time DESC"], **how
+                )
             for run in page:
                 yield kept_run(run)
             token, left = page.token, None if left is None else left - len(page)
@@ -222,7 +251,8 @@ class RunStore:
         if not self.uri and folder is None and own.exists():
             return own / name
         place = str(folder) if folder is not None else None
-        return Path(self.client.download_artifacts(run.id, name, place))
+        with self._told_of_store():
+            return Path(self.client.download_artifacts(run.id, name, place))
 
     def __enter__(self) -> "RunStore":
         return self
@@ -246,45 +276,3 @@ def _make(folder: Path):
             f"the store of runs at {folder.parent} cannot be written ({error.strerror}); give another folder "
             f"as {FOLDER}"
         ) from error
-
-
-def _name(recipe: Recipe) -> str:
-    return f"{recipe.model} {recipe.data.rpartition('/')[2][:60]} {recipe.criterion} {recipe.cut:g}"
-
-
-def _params(recipe: Recipe) -> dict[str, str]:
-    """What differs from the defaults, and what everybody looks for."""
-    told = {name: getattr(recipe, name) for name in ALWAYS} | recipe.differences()
-    told |= {f"option.{name}": value for name, value in told.pop("options").items()}
-    return {name: str(value)[:LONGEST] for name, value in told.items()}
-
-
-def _metrics(report: Mapping[str, Any], history: Iterable[Mapping], seconds: float) -> list:
-    from mlflow.entities import Metric
-
-    now = int(1000 * time.time())
-    values = {stage: value for stage, value in report["values"].items() if value is not None}
-    for name in ("macs", "parameters", "bytes", "latency_ms"):
-        values |= {f"{name}_{stage}": report[name][stage] for stage in ("baseline", "final")}
-    metrics = [Metric(name, float(value), now, 0) for name, value in (values | {"seconds": seconds}).items()]
-    for step, row in enumerate(history, start=1):
-        numbers = {name: value for name, value in row.items() if isinstance(value, float)}
-        metrics += [Metric(name.replace(" ", "_"), value, now, step) for name, value in numbers.items()]
-    return metrics[:1000]
-
-
-def kept_run(run) -> KeptRun:
-    tags = run.data.tags
-    return KeptRun(
-        run.info.run_id,
-        tags.get(STATUS, "unknown"),
-        tags.get(KEY, ""),
-        tags.get(KIND, "recipe"),
-        float(tags.get(SECONDS, "nan")),
-        tags.get(REASON, ""),
-        run.info.start_time / 1000,
-        run.data.params,
-        run.data.metrics,
-        tags,
-        run.info.artifact_uri,
-    )

@@ -2,7 +2,9 @@
 
 speed: 54 recipes beside the same recipes run one by one.   overhead: of 200 works of one second.   queue:
 10,000 recipes planned and queued.   faults: worker processes killed 20 times and the command twice, on 54
-recipes. Each part adds its rows to docs/measured/comparisons.csv.
+recipes.   full-disk: the same with a store on a small disk, which is then made larger (as root, who may mount
+one).   server: the same with a server of MLflow ($MLFLOW, the program of an environment that has it), which is
+stopped in the middle and started again. Each part adds its rows to docs/measured/comparisons.csv.
 """
 
 import csv
@@ -23,6 +25,7 @@ import psutil
 
 from tests import errands
 from tests.benchmarks.measured import ROOT
+from tests.browser.server import OPENER, free_port
 
 ROWS = ROOT / "docs" / "measured" / "comparisons.csv"
 COLUMNS = ("part", "what", "value", "unit", "cores", "torch", "mlflow", "command")
@@ -43,6 +46,7 @@ LISTS += ["--cuts", "0.3", "0.5", "0.7", "--seeds", "0", "1", "2", "--epochs", "
 ALONE = [("cpot", 0.5, 0), ("di", 0.3, 1), ("l1", 0.7, 2), ("random", 0.5, 0)]  # of the 54, one by one
 WORKS, SECONDS = 200, 1.0
 KILLS, MANY = 20, 10_000
+SMALL, SOME, GONE = 12, 18, 20  # MB of a disk that gets full; rows, and then seconds without a server
 
 
 def add(part: str, what: str, value: float, unit: str):
@@ -66,6 +70,8 @@ def environment(place: Path) -> dict[str, str]:
 
 
 def rows(out: Path) -> list[dict]:
+    if not (out / "results.csv").exists():
+        return []
     with (out / "results.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -155,15 +161,95 @@ def faults():
                 process.wait()
         if process.returncode == 0:
             break
-    told = [row["status"] for row in rows(place / "out")]
-    from pruning.runs import RunStore
-
-    finished = [run.key for run in RunStore(place / "runs").runs() if run.status == "finished"]
     add("faults", "worker processes killed", killed, "times")
     add("faults", "the command killed", ended, "times")
-    add("faults", "finished rows of 54", told.count("finished"), "rows")
-    add("faults", "lost rows", told.count("lost"), "rows")
-    add("faults", "recipes finished twice", len(finished) - len(set(finished)), "recipes")
+    counted("faults", "", place)
+
+
+def counted(part: str, when: str, place: Path, store: Path | None = None):
+    """What there is in the end. when: what had happened, to be told in every row."""
+    from pruning.runs import RunStore
+
+    told = [row["status"] for row in rows(place / "out")]
+    with RunStore(store or (None if "MLFLOW_TRACKING_URI" in os.environ else place / "runs")) as kept:
+        keys = [run.key for run in kept.runs() if run.status == "finished"]
+    add(part, f"finished rows of 54{when}", told.count("finished"), "rows")
+    add(part, f"lost rows{when}", told.count("lost"), "rows")
+    add(part, f"recipes finished twice{when}", len(keys) - len(set(keys)), "recipes")
+
+
+def full_disk():
+    """In a name space of its own, so that the mount is nobody else's and ends with it."""
+    subprocess.run(["unshare", "--mount", sys.executable, "-m", __spec__.name, "on-small-disk"], check=True)
+
+
+def on_small_disk():
+    place = Path(tempfile.mkdtemp())
+    (place / "runs").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL}m", "tmpfs", str(place / "runs")]
+    subprocess.run(mount, check=True)
+    words, part, when = command(place / "out", "compare", *LISTS), "full-disk", ", after a full disk"
+    first = subprocess.run(words, env=environment(place), stderr=subprocess.PIPE, text=True)
+    said = [line for line in first.stderr.splitlines() if "store of runs" in line]
+    print(*said, sep="\n", flush=True)
+    assert first.returncode == 2 and len(said) == 1 and "cannot be written" in said[0], first.stderr
+    before = {row["run"] for row in rows(place / "out") if row["status"] == "finished"}
+    add(part, f"finished rows when a disk of {SMALL} MB was full", len(before), "rows")
+    subprocess.run(["mount", "-o", "remount,size=1g", str(place / "runs")], check=True)
+    subprocess.run(words, env=environment(place), check=True, stderr=subprocess.DEVNULL)
+    after = {row["run"] for row in rows(place / "out")}
+    add(part, "of these, not there any more after one repetition", len(before - after), "rows")
+    counted(part, when, place)
+
+
+def server():
+    """Of a team: stopped with SIGTERM once a third of the rows is there, gone for some seconds."""
+    place = Path(tempfile.mkdtemp())
+    port = free_port()
+    os.environ |= {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", "PRUNING_RUNS": str(place / "runs")}
+    running, part, when = serving(place, port), "server", ", after the server was gone"
+    words, repetitions = command(place / "out", "compare", *LISTS), -1
+    try:
+        code = None
+        while code != 0:
+            process = subprocess.Popen(words, env=environment(place), stderr=subprocess.PIPE, text=True)
+            while repetitions < 0 and process.poll() is None and len(rows(place / "out")) < SOME:
+                time.sleep(0.5)
+            if repetitions < 0:
+                end(running)
+                time.sleep(GONE)
+                running = serving(place, port)
+            said = process.communicate()[1]
+            code, repetitions = process.returncode, repetitions + 1
+            print(*(line for line in said.splitlines() if "store of runs" in line), sep="\n", flush=True)
+        add(part, f"repetitions of the command, the server being gone for {GONE} s", repetitions, "times")
+        counted(part, when, place)
+    finally:
+        end(running)
+
+
+def serving(place: Path, port: int) -> subprocess.Popen:
+    """A server of MLflow, once it answers."""
+    folder = place / "server"
+    folder.mkdir(exist_ok=True)
+    words = [os.environ["MLFLOW"], "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    words += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", str(folder)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    process = subprocess.Popen(words, cwd=folder, **quiet)
+    end_of_wait = time.monotonic() + 120
+    while time.monotonic() < end_of_wait:
+        try:
+            with OPENER.open(f"http://127.0.0.1:{port}/health", timeout=5):
+                return process
+        except OSError:
+            time.sleep(0.5)
+    raise RuntimeError("the server of MLflow did not answer within two minutes")
+
+
+def end(process: subprocess.Popen):
+    """It and the processes that it has started, which are a group of their own."""
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
 
 
 def busy(process: psutil.Process) -> bool:
@@ -190,7 +276,8 @@ def told(row: dict[str, str]) -> str:
 
 
 PARTS = {"speed": speed, "overhead": overhead, "queue": queue, "faults": faults}
+OF_A_MACHINE = {"full-disk": full_disk, "on-small-disk": on_small_disk, "server": server}  # they need more
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:
-        PARTS[name]()
+        (PARTS | OF_A_MACHINE)[name]()

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from pruning.jobs import Job
-from pruning.runs.compare import RESULTS
+from pruning.runs.comparison_folder import RESULTS
 from pruning.runs.comparison_points import read_results
 from pruning.runs.kept_comparisons import BUNDLED, KeptComparison, kept_comparison, kept_comparisons
 from pruning.ui import jobs, state

@@ -15,6 +15,7 @@ from pruning.jobs import connection
 from pruning.models import weights_digest
 from pruning.runs import Comparison, RunStore
 from pruning.runs.cluster import Keys, cluster
+from pruning.runs.compare import compare
 from pruning.runs.controls import epochs_of, new_weights
 from pruning.runs.dispatch import Dispatcher, Work
 from pruning.runs.product import CONTROLS
@@ -104,6 +105,16 @@ def test_a_store_that_cannot_be_used_is_one_sentence(place, tmp_path):
     done = forked("compare", "--datasets", "digits", "--out", out, env={"PRUNING_RUNS": str(folder)})
     assert done.returncode == 2 and "the store of runs at" in done.stderr and "PRUNING_RUNS" in done.stderr
     assert not out.exists()
+
+
+def test_a_disk_that_is_full_is_one_sentence_and_costs_no_row_that_is_there(tmp_path):
+    asked = Comparison(datasets=("digits",), controls="none")
+    (tmp_path / "comparison.json").write_text(asked.to_json())
+    (tmp_path / "results.csv").write_text("what is there\n")
+    (tmp_path / "results.writing").symlink_to("/dev/full")
+    with pytest.raises(ValueError, match="No space left on device.; what was finished stays"):
+        compare(asked, tmp_path)
+    assert (tmp_path / "results.csv").read_text() == "what is there\n"
 
 
 # --------------------------------------------------------------------------------------------- dispatching

@@ -14,6 +14,7 @@ import pruning
 from pruning.experiment.shared_steps import SharedSteps
 from pruning.models import weights_digest
 from pruning.runs import RunStore, run_key
+from pruning.runs import store as runs_store
 from tests.front_door import REPOSITORY
 from tests.small_data import arrays
 
@@ -85,6 +86,55 @@ def test_a_finished_run_is_found_again_with_all_that_it_left(finished, tmp_path)
     store.end(store.begin(TINY.but(seed=1), "other"), "failed", "no reason")
     assert {run.status for run in store.runs()} == {"finished", "failed"}
     store.close()
+
+
+def test_a_store_that_fails_in_the_middle_says_so_and_goes_on_once_it_can(finished, kept_runs):
+    result, folder = finished
+    with RunStore(kept_runs) as store:
+        id = store.begin(result.recipe, "of a full disk")
+        place = kept_runs / "artifacts" / id
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("")  # where its folder should be
+        with pytest.raises(ValueError, match="cannot be written .*the same command goes on once it can"):
+            store.finish(id, folder, result.report, 1.0)
+        assert store.finished("of a full disk") is None
+        place.unlink()
+        store.finish(id, folder, result.report, 1.0)
+        assert store.finished("of a full disk").id == id
+
+
+class Gone:
+    """A client of a server that does not answer for so many questions."""
+
+    def __init__(self, client, questions: int):
+        self.client, self.questions = client, questions
+
+    def __getattr__(self, name: str):
+        if self.questions > 0:
+            self.questions -= 1
+            raise ConnectionError("nobody answers")
+        return getattr(self.client, name)
+
+
+def test_a_server_that_is_started_anew_is_waited_for_and_one_that_stays_away_is_a_sentence(
+    finished, kept_runs, monkeypatch
+):
+    monkeypatch.setattr(runs_store, "LOOK", 0)
+    with RunStore(kept_runs) as store:
+        client, store.uri = store.client, "http://team"
+        store.client = Gone(client, 5)
+        id = store.begin(finished[0].recipe, "of a server")
+        assert store.client.questions == 0 and next(store.runs(most=1)).id == id
+        monkeypatch.setattr(runs_store, "PATIENCE", 0)
+        store.client = Gone(client, 10**9)
+        with pytest.raises(
+            ValueError, match="store of runs at http://team cannot be written .nobody answers"
+        ):
+            store.end(id, "failed", "because")
+        with pytest.raises(ValueError, match="store of runs at http://team cannot be used"):
+            store.finished("of a server")
+        store.client, store.uri = client, None
+        store.end(id, "failed", "because")
 
 
 def test_a_key_follows_the_recipe_the_control_and_the_files_that_it_names(tmp_path):

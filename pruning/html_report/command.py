@@ -25,7 +25,7 @@ def write(folder: Path, out: Path | None = None) -> Path:
     the file can't be written."""
     from pruning.html_report.comparison_report import comparison_html
     from pruning.html_report.run_report import run_html
-    from pruning.runs.compare import ASKED
+    from pruning.runs.comparison_folder import ASKED
 
     text = (comparison_html if (folder / ASKED).is_file() else run_html)(folder)
     out = out or folder / FILE

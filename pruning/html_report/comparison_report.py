@@ -34,7 +34,7 @@ from pruning.html_report.page import (
     picture,
     table,
 )
-from pruning.runs.compare import ASKED, LEADS, RESULTS, SAID
+from pruning.runs.comparison_folder import ASKED, LEADS, RESULTS, SAID
 from pruning.runs.comparison_points import (
     LAST,
     at_stage,

@@ -9,7 +9,7 @@ import pandas as pd
 from pruning.figures.comparison import COSTS, NAMES, factor_in_words, labelled
 from pruning.figures.tradeoff import STAGES
 from pruning.html_report.page import Number, bullets, folded, heading, paragraph, table
-from pruning.runs.compare import LEADS, RESULTS
+from pruning.runs.comparison_folder import LEADS, RESULTS
 from pruning.runs.comparison_points import LAST, metric_of, points, stages_of, varying
 from pruning.runs.product import CONTROLS
 from pruning.tasks import Metric

@@ -4,7 +4,8 @@ speed: 54 recipes beside the same recipes run one by one.   overhead: of 200 wor
 10,000 recipes planned and queued.   faults: worker processes killed 20 times and the command twice, on 54
 recipes.   full-disk: the same with a store on a small disk, which is then made larger (as root, who may mount
 one).   server: the same with a server of MLflow, stopped in the middle and started again ($MLFLOW is the
-program of an environment that has it). Each part adds its rows to docs/measured/comparisons.csv.
+program of an environment that has it); server-short: with 12 quick recipes. Each part adds its rows to
+docs/measured/comparisons.csv.
 """
 
 import csv
@@ -43,10 +44,24 @@ LISTS = [
     "random",
 ]
 LISTS += ["--cuts", "0.3", "0.5", "0.7", "--seeds", "0", "1", "2", "--epochs", "1", "--controls", "none"]
+SHORT = [
+    "--models",
+    "resnet20",
+    "--datasets",
+    "digits",
+    "--criteria",
+    "l1",
+    "fpgm",
+    "--cuts",
+    "0.3",
+    "0.5",
+    "0.7",
+]
+SHORT += ["--seeds", "0", "1", "--calibration", "100", "--threads", "1", "--controls", "none"]  # 12
 ALONE = [("cpot", 0.5, 0), ("di", 0.3, 1), ("l1", 0.7, 2), ("random", 0.5, 0)]  # of the 54, one by one
 WORKS, SECONDS = 200, 1.0
 KILLS, MANY = 20, 10_000
-SMALL, SOME, GONE = 12, 18, 20  # MB of a disk that gets full; rows, and then seconds without a server
+SMALL, GONE = 12, 20  # MB of a disk that gets full; seconds without a server
 
 
 def add(part: str, what: str, value: float, unit: str):
@@ -166,14 +181,14 @@ def faults():
     counted("faults", "", place)
 
 
-def counted(part: str, when: str, place: Path, store: Path | None = None):
-    """What there is in the end. when: what had happened, to be told in every row."""
+def counted(part: str, when: str, place: Path, asked: int = 54):
+    """What there is in the end of so many recipes. when: what had happened, to be told in every row."""
     from pruning.runs import RunStore
 
     told = [row["status"] for row in rows(place / "out")]
-    with RunStore(store or (None if "MLFLOW_TRACKING_URI" in os.environ else place / "runs")) as kept:
+    with RunStore(None if "MLFLOW_TRACKING_URI" in os.environ else place / "runs") as kept:
         keys = [run.key for run in kept.runs() if run.status == "finished"]
-    add(part, f"finished rows of 54{when}", told.count("finished"), "rows")
+    add(part, f"finished rows of {asked}{when}", told.count("finished"), "rows")
     add(part, f"lost rows{when}", told.count("lost"), "rows")
     add(part, f"recipes finished twice{when}", len(keys) - len(set(keys)), "recipes")
 
@@ -202,18 +217,18 @@ def on_small_disk():
     counted(part, when, place)
 
 
-def server():
+def server(lists: list[str] = LISTS, asked: int = 54):
     """Of a team: stopped with SIGTERM once a third of the rows is there, gone for some seconds."""
     place = Path(tempfile.mkdtemp())
     port = free_port()
     os.environ |= {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", "PRUNING_RUNS": str(place / "runs")}
-    running, part, when = serving(place, port), "server", ", after the server was gone"
-    words, repetitions = command(place / "out", "compare", *LISTS), -1
+    running, part, when = serving(place, port), "server", f", after the server was gone for {GONE} s"
+    words, repetitions = command(place / "out", "compare", *lists), -1
     try:
         code = None
         while code != 0:
             process = subprocess.Popen(words, env=environment(place), stderr=subprocess.PIPE, text=True)
-            while repetitions < 0 and process.poll() is None and len(rows(place / "out")) < SOME:
+            while repetitions < 0 and process.poll() is None and len(rows(place / "out")) < asked // 3:
                 time.sleep(0.5)
             if repetitions < 0:
                 end(running)
@@ -222,8 +237,8 @@ def server():
             said = process.communicate()[1]
             code, repetitions = process.returncode, repetitions + 1
             print(*(line for line in said.splitlines() if "store of runs" in line), sep="\n", flush=True)
-        add(part, f"repetitions of the command, the server being gone for {GONE} s", repetitions, "times")
-        counted(part, when, place)
+        add(part, f"repetitions of the command for {asked}{when}", repetitions, "times")
+        counted(part, when, place, asked)
     finally:
         end(running)
 
@@ -277,6 +292,7 @@ def told(row: dict[str, str]) -> str:
 
 PARTS = {"speed": speed, "overhead": overhead, "queue": queue, "faults": faults}
 OF_A_MACHINE = {"full-disk": full_disk, "on-small-disk": on_small_disk, "server": server}  # they need more
+OF_A_MACHINE |= {"server-short": lambda: server(SHORT, 12)}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

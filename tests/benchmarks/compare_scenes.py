@@ -76,8 +76,8 @@ def keep_public():
 
 def keep():
     """Adds what is finished to docs/measured/, judges all rows anew, and ships them as the comparison that
-    the page Compare opens on. Of a recipe that was run by two versions the newer row stays: 45 that were run by
-    both had the same numbers to the last digit."""
+    the page Compare opens on. Of a recipe that was run by two versions the newer row stays: 45 that were run
+    by both had the same numbers to the last digit."""
     from pruning.runs import Comparison, RunStore, run_list
     from pruning.runs.verdicts import Verdicts, sentences, table
 

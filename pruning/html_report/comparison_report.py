@@ -14,7 +14,7 @@ from pruning.figures.comparison import (
     choices_in_words,
     factor_in_words,
 )
-from pruning.figures.factors import factor_shares, factors_in_words
+from pruning.figures.factors import factor_shares, factors_in_words, term_in_words
 from pruning.html_report.comparison_tables import choices, differences, every_run, failures
 from pruning.html_report.comparison_words import (
     at_once_in_words,
@@ -130,7 +130,10 @@ def what_matters(rows: pd.DataFrame, factors: Sequence[str]) -> Iterator[str]:
     yield heading("What matters here")
     yield picture(factor_shares(shares), factors_in_words(shares), "Share of the differences by choice")
     cells = [
-        (row.term, *(share(f"{row.term}.{name}", getattr(row, name)) for name in ("share", "low", "high")))
+        (
+            term_in_words(row.term),
+            *(share(f"{row.term}.{name}", getattr(row, name)) for name in ("share", "low", "high")),
+        )
         for row in shares.itertuples()
     ]
     yield table(("Choice", "Share of the variance", "95 %: from", "to"), cells)

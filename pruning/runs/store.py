@@ -177,6 +177,7 @@ class RunStore:
     def _wait_for_server(self):
         """Until it answers, or for PATIENCE seconds."""
         end = time.monotonic() + PATIENCE
+        log.warning("the store of runs at %s does not answer; it is asked again for a while", self.uri)
         while True:
             try:
                 self.client.get_experiment(self.experiment)
@@ -184,7 +185,6 @@ class RunStore:
             except Exception:
                 if time.monotonic() > end:
                     raise
-                log.warning("the store of runs at %s does not answer; it is asked again", self.uri)
                 time.sleep(LOOK)
 
     def mark_interrupted(self):

@@ -217,12 +217,12 @@ def on_small_disk():
     counted(part, when, place)
 
 
-def server(lists: list[str] = LISTS, asked: int = 54):
+def server(part: str = "server", lists: list[str] = LISTS, asked: int = 54):
     """Of a team: stopped with SIGTERM once a third of the rows is there, gone for some seconds."""
     place = Path(tempfile.mkdtemp())
     port = free_port()
     os.environ |= {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", "PRUNING_RUNS": str(place / "runs")}
-    running, part, when = serving(place, port), "server", f", after the server was gone for {GONE} s"
+    running, when = serving(place, port), f", after the server was gone for {GONE} s"
     words, repetitions = command(place / "out", "compare", *lists), -1
     try:
         code = None
@@ -292,7 +292,7 @@ def told(row: dict[str, str]) -> str:
 
 PARTS = {"speed": speed, "overhead": overhead, "queue": queue, "faults": faults}
 OF_A_MACHINE = {"full-disk": full_disk, "on-small-disk": on_small_disk, "server": server}  # they need more
-OF_A_MACHINE |= {"server-short": lambda: server(SHORT, 12)}
+OF_A_MACHINE |= {"server-short": lambda: server("server-short", SHORT, 12)}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

@@ -16,6 +16,7 @@ from pruning.__main__ import app, main
 from pruning.figures.structure import structure
 from pruning.figures.training import training
 from pruning.html_report.comparison_report import comparison_html
+from pruning.html_report.comparison_tables import PAIRS, ROWS
 from pruning.html_report.drawing import drawn
 from pruning.html_report.run_report import run_html
 from pruning.runs.comparison_text import LISTS, command_line
@@ -82,20 +83,22 @@ def test_whatever_names_say_it_is_text(tmp_path):
 
 def test_a_comparison_s_page_says_what_its_tables_say():
     page = comparison_html(SHIPPED)
-    read, told = Read(page), rows(SHIPPED)
-    assert len(told) == 144
+    read, told = Read(page), rows(SHIPPED)[:ROWS]
+    assert len(told) > 100
     for row in told:
         for name in ("accuracy_baseline", "accuracy_cut", "accuracy_repaired", "macs_final", "latency_final"):
             if row[name]:
                 assert float(read.numbers[f"{row['run']}.{name}"][0][0]) == float(row[name])
     table = pd.read_csv(SHIPPED / "results.csv")
     last = table["accuracy_repaired"].fillna(table["accuracy_cut"])
-    best = last.groupby([table[name] for name in ("criterion", "allocation", "repair")]).mean().max()
+    choices = last.groupby([table[name] for name in ("model", "data", "criterion", "allocation", "repair")])
     means = [float(v[0][0]) for name, v in read.numbers.items() if name.endswith(".accuracy")]
-    assert max(means) == pytest.approx(best) and len(means) == 48
+    assert sorted(means) == pytest.approx(sorted(choices.mean().dropna()))
     with (SHIPPED / "differences.csv").open(newline="") as file:
         pairs = list(csv.DictReader(file))
-    assert [value for value, _ in read.numbers["pair.difference"]] == [row["difference"] for row in pairs]
+    assert [value for value, _ in read.numbers["pair.difference"]] == [
+        row["difference"] for row in pairs[:PAIRS]
+    ]
     shares = {name: float(v[0][0]) for name, v in read.numbers.items() if name.endswith(".share")}
     assert max(shares, key=shares.get) == "repair.share" and sum(shares.values()) == pytest.approx(1)
 

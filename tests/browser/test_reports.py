@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pruning.html_report.command import write
+from pruning.html_report.comparison_tables import ROWS
 from tests.reported import expected_of_run
 from tests.test_html_report import SAVED, SHIPPED
 
@@ -61,9 +62,10 @@ def test_a_run_s_report_opens_without_a_network_and_says_its_numbers(opened, sch
 def test_a_comparison_s_report_opens_without_a_network_and_says_its_numbers(opened):
     page = opened(SHIPPED)
     told = dict(page.eval_on_selector_all("[data-name]", NUMBERS))
-    for row in pd.read_csv(SHIPPED / "results.csv").to_dict("records"):
+    rows = pd.read_csv(SHIPPED / "results.csv")[:ROWS].to_dict("records")
+    for row in rows:
         for name in ("accuracy_cut", "macs_final"):
             assert float(told[f"{row['run']}.{name}"]) == row[name]
-    page.get_by_text("144 runs", exact=True).click()
+    page.get_by_text(f"{len(rows)} runs", exact=True).click()
     assert page.get_by_role("cell", name="finished").first.is_visible()
     picture(page, "report-comparison-light")

@@ -10,7 +10,7 @@ from pruning.experiment import Recipe
 from pruning.figures import agreement, channel_group, channel_ranks
 from pruning.inspection import Description
 from pruning.terms import title
-from pruning.ui import charts, current_plan, preview_cache, recipe_controls, state
+from pruning.ui import charts, current_plan, open_pages, preview_cache, recipe_controls, state
 
 SPEARMAN = "Rank correlation of all pairs of criteria"
 
@@ -161,7 +161,7 @@ def others(recipe: Recipe, table: pd.DataFrame):
     if pending is None:
         draw_others(recipe, known)
     else:
-        st.fragment(fill_others, run_every=1.0)(recipe, table)
+        st.fragment(fill_others, run_every=open_pages.every(1.0))(recipe, table)
 
 
 def ask_others(recipe: Recipe, table: pd.DataFrame) -> tuple[pd.DataFrame, preview_cache.Answer | None]:

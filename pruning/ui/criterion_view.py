@@ -23,7 +23,7 @@ from pruning.inspection.criterion_views import (
     di_view,
 )
 from pruning.terms import title
-from pruning.ui import channel_map, charts, current_plan, preview_cache, state
+from pruning.ui import channel_map, charts, current_plan, open_pages, preview_cache, state
 
 VIEWS: dict[str, Callable[..., Any]] = {"cpot": cpot_view, "di": di_view, "catro": catro_view}
 
@@ -208,7 +208,7 @@ def draw_plane(recipe: Recipe, group: str, rows: pd.DataFrame, chosen: int | Non
             table=planes.utility_table(worth),
         )
     if answer.pending:
-        st.fragment(preview_cache.look_again, run_every=0.5)(partial(ask, recipe, group))
+        st.fragment(preview_cache.look_again, run_every=open_pages.every(0.5))(partial(ask, recipe, group))
     elif answer.error:
         st.caption(f"The line without class information is missing: {answer.error}")
 

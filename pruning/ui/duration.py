@@ -6,7 +6,7 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.experiment.duration import Pace, about, in_words, pace_now, seconds_of
-from pruning.ui import jobs, preview_cache
+from pruning.ui import jobs, open_pages, preview_cache
 
 FRESH = 120.0  # seconds after which a pace is no longer that of now
 TIMED = (*preview_cache.NETWORK, "threads", "batch_size")  # fields that it depends on
@@ -23,7 +23,7 @@ def line(recipe: Recipe):
     if answer.value is not None:
         st.session_state["pace"] = (of, answer.value)
     if answer.value is None and not answer.error:
-        st.fragment(follow, run_every=1.0)(recipe, [])
+        st.fragment(follow, run_every=open_pages.every(1.0))(recipe, [])
     else:
         draw(recipe)
 

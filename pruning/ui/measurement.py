@@ -14,7 +14,7 @@ from pruning.experiment.duration import about
 from pruning.jobs import Job, Workers
 from pruning.jobs.job import Queue
 from pruning.terms import plural
-from pruning.ui import jobs, preview_cache
+from pruning.ui import jobs, open_pages, preview_cache
 
 GRACE = 20.0  # seconds after its last page was closed; a reload takes one or two
 STOPS = "Stops the measurement; it can be started again."
@@ -39,7 +39,7 @@ def on_request(
     elif answer.job is None:
         st.button(label, on_click=start, args=(question, queue), help=help, key=f"ask {label}")
     else:
-        st.fragment(at_work, run_every=0.5)(question)
+        st.fragment(at_work, run_every=open_pages.every(0.5))(question)
 
 
 def start(question: Callable[..., preview_cache.Answer], queue: Queue):

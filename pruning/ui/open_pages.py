@@ -1,4 +1,5 @@
-"""Who has a page open, so that the jobs of those who left can be ended, where the server is set so."""
+"""Who has a page open: jobs of those who left can be ended, and of many open pages each looks more rarely for
+what it waits for."""
 
 import threading
 import time
@@ -9,6 +10,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pruning.ui import visitor
 
+MANY = 6  # open pages that look as often as they like: each look is a run of a part, all in one process
+FRESH = 1.0  # seconds that a count of open pages holds
+
 
 class OpenPages:
     """sessions: {visitor: what Streamlit calls his}.   seen: {visitor: when he last had one open}."""
@@ -16,6 +20,7 @@ class OpenPages:
     def __init__(self):
         self.sessions: dict[str, set[str]] = {}
         self.seen: dict[str, float] = {}
+        self.counted, self.number = 0.0, 0
         self.lock, self.begun = threading.Lock(), time.monotonic()
 
     def open(self, owner: str, session: str):
@@ -33,15 +38,29 @@ class OpenPages:
                 self.seen[owner] = time.monotonic()
             return time.monotonic() - self.seen.get(owner, self.begun)
 
+    def count(self) -> int:
+        """How many pages are open, as of the last second."""
+        now = time.monotonic()
+        if now - self.counted > FRESH:
+            sessions = [one for own in list(self.sessions.values()) for one in list(own)]
+            self.counted, self.number = now, sum(map(is_open, sessions))
+        return self.number
+
 
 def is_open(session: str) -> bool:
     """Whether a session of Streamlit's has a browser."""
-    return runtime.exists() and runtime.get_instance().is_active_session(session)
+    return runtime.exists() and runtime.get_instance().is_active_session(session) is True
 
 
 @st.cache_resource(show_spinner=False)
 def open_pages() -> OpenPages:
     return OpenPages()
+
+
+def every(seconds: float) -> float:
+    """How often a part of a page that waits looks again, in seconds: more rarely where many pages are open,
+    so that the runs of all of them together stay what one process can do."""
+    return seconds * max(1.0, open_pages().count() / MANY)
 
 
 def look_in():

@@ -12,7 +12,7 @@ from pruning.inspection.weights_check import WeightsCheck, check_weights
 from pruning.limits import refuse
 from pruning.models import NORMALIZATIONS
 from pruning.models.fill_weights import TORCHVISION
-from pruning.ui import display_names, jobs, preview_cache, state, uploads
+from pruning.ui import display_names, jobs, open_pages, preview_cache, state, uploads
 from pruning.ui.page_messages import in_page_words
 
 WEIGHTS = "A safetensors file or a PyTorch state dict, also inside a checkpoint of a training script."
@@ -148,7 +148,7 @@ def outcome():
         return
     answer = ask(asked)
     if answer.pending:
-        st.fragment(preview_cache.look_again, run_every=0.3)(partial(ask, asked))
+        st.fragment(preview_cache.look_again, run_every=open_pages.every(0.3))(partial(ask, asked))
     elif answer.error:
         st.error(in_page_words(answer.error))
     elif answer.value.error:

@@ -28,7 +28,7 @@ from pruning.shipped import questions, store
 from pruning.shipped.keys import CUTTING, NETWORK, SCORING, digest, same_network
 from pruning.shipped.questions import Question
 from pruning.terms import title
-from pruning.ui import jobs, state
+from pruning.ui import jobs, open_pages, state
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.session_presence import presence
 
@@ -188,9 +188,9 @@ def follow(question: Callable[..., Answer], draw: Callable[..., Any]):
     if (known := question(start=False)).value is not None:
         draw(known.value)
     elif not asked():
-        st.fragment(ask_later, run_every=0.3)(question, [])
+        st.fragment(ask_later, run_every=open_pages.every(0.3))(question, [])
     elif (answer := question()).pending:
-        st.fragment(look_again, run_every=0.5)(question)
+        st.fragment(look_again, run_every=open_pages.every(0.5))(question)
     else:
         settle(answer, question, draw)
 

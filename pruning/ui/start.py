@@ -8,7 +8,17 @@ from pruning.experiment import Recipe
 from pruning.figures import layers
 from pruning.inspection import Description, FullAccuracy
 from pruning.terms import percent
-from pruning.ui import charts, display_names, jobs, own_network, page, preview_cache, state, test_accuracy
+from pruning.ui import (
+    charts,
+    display_names,
+    jobs,
+    open_pages,
+    own_network,
+    page,
+    preview_cache,
+    state,
+    test_accuracy,
+)
 
 MACS = "multiply-accumulates of convolutions and linear layers; many papers call them FLOPs."
 AREAS = {"MACs": "macs", "parameters": "parameters"}
@@ -97,7 +107,7 @@ def running():
     there are none."""
     if preview_cache.asked() and jobs.workers().jobs("job"):
         busy = any(not job.finished for job in jobs.workers().jobs("job"))
-        st.fragment(job_rows, run_every=1.0 if busy else None)(busy)
+        st.fragment(job_rows, run_every=open_pages.every(1.0) if busy else None)(busy)
 
 
 def job_rows(busy: bool):

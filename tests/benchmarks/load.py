@@ -1,7 +1,9 @@
 """Thirty people on one server: how long they wait for new figures, how much memory it takes, and that nobody
 ends another one's job.
 
-python -m tests.benchmarks.load [--sessions 30] [--seconds 120] [--write]     --write: docs/measured/load.csv
+python -m tests.benchmarks.load [--sessions 30] [--seconds 120]
+python -m tests.benchmarks.load --write         docs/measured/load.csv and docs/deploy.md as well
+python -m tests.benchmarks.load --text          docs/deploy.md from the rows that are there
 """
 
 import argparse
@@ -14,12 +16,13 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 import psutil
 
+from pruning.limits import Limits, variable
 from tests.benchmarks.measured import ROOT
 from tests.benchmarks.speed import machine
 from tests.benchmarks.streamlit_session import Session
@@ -33,7 +36,7 @@ PAUSE = (2.0, 6.0)  # seconds in which a person looks at the plan, and moves on
 PATIENT = 3  # every third waits for the accuracy as well, at most LONG seconds
 LONG = 40.0
 SLIDER, PRUNE = "Cut (%)", "Prune and fine-tune"
-PATIENCE = 300.0  # seconds for a page
+PATIENCE = 90.0  # seconds for a page
 MIB = 2**20
 
 
@@ -65,11 +68,11 @@ async def person(number: int, session: Session, figures: Figures, until: float):
     chance, cut = random.Random(number), 0
     while time.monotonic() < until:
         await asyncio.sleep(chance.uniform(*PAUSE))
-        runs, before = session.runs, time.monotonic()
+        pages, before = session.pages, time.monotonic()
         cut = chance.choice([one for one in range(5, 90) if one != cut])
         await session.slide(SLIDER, cut)
         try:
-            await session.until(lambda: session.runs > runs and "MACs" in session.metrics, PATIENCE)  # noqa: B023
+            await session.until(lambda: session.pages > pages and "MACs" in session.metrics, PATIENCE)  # noqa: B023
         except TimeoutError:
             figures.wrong.append(f"no new figures in {PATIENCE:g} s")
             continue
@@ -85,7 +88,7 @@ async def person(number: int, session: Session, figures: Figures, until: float):
 async def tuning(session: Session) -> str:
     """Starts a fine-tune and returns its id, from the link."""
     await session.open("Prune", TUNED)
-    await session.until(lambda: PRUNE in session.controls and session.runs, PATIENCE)
+    await session.until(lambda: PRUNE in session.controls, PATIENCE)
     await session.press(PRUNE)
     await session.until(lambda: "job=" in session.query, PATIENCE)
     return next(part[4:] for part in session.query.split("&") if part.startswith("job="))
@@ -96,7 +99,7 @@ async def stranger(host: str, owner: Session, job: str) -> list[str]:
     Returns what should not be."""
     session, wrong = Session(host), []
     await session.open("Prune", f"{TUNED}&job={job}")
-    await session.until(lambda: session.runs, PATIENCE)
+    await session.until(lambda: bool(session.said), PATIENCE)
     if "Cancel" in session.controls:
         wrong.append("a stranger is offered to cancel a job")
     await session.press_id(owner.controls["Cancel"].id)
@@ -113,7 +116,7 @@ async def under_load(server: Server, sessions: int, seconds: float) -> Figures:
         model, data = PAIRS[number % len(PAIRS)].split()
         criterion = CRITERIA[number % len(CRITERIA)]
         await session.open("Prune", f"model={model}&data={data}&criterion={criterion}&repair=recalibrate")
-        opened = lambda: session.runs and SLIDER in session.controls  # noqa: B023, E731
+        opened = lambda: SLIDER in session.controls and "MACs" in session.metrics  # noqa: B023, E731
         figures.opened.append(await session.until(opened, PATIENCE))
         print(f"session {number + 1} open after {figures.opened[-1]:.1f} s", file=sys.stderr)
         if number + 1 in (1, 10, sessions):
@@ -174,12 +177,33 @@ def rows(figures: Figures, sessions: int, seconds: float, log: str) -> list[tupl
     return [*told, ("measured on", machine())]
 
 
+def limits_table() -> str:
+    lines = ["| flag | variable | what | unless said |", "|---|---|---|---|"]
+    for one in fields(Limits):
+        unsaid = "none" if one.default is None else str(one.default)
+        lines.append(f"| `--limit-{one.name}` | `{variable(one.name)}` | {one.metadata['help']} | {unsaid} |")
+    return "\n".join(lines)
+
+
+def write():
+    """docs/deploy.md from its form and the rows that are there."""
+    with ROWS.open(newline="") as file:
+        told = list(csv.reader(file))[1:]
+    table = ["| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in told)]
+    text = (ROOT / "tests" / "benchmarks" / "deploy.md.in").read_text()
+    text = text.replace("@LIMITS@", limits_table()).replace("@MEASURED@", "\n".join(table))
+    (ROOT / "docs" / "deploy.md").write_text(text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--text", action="store_true", help="only docs/deploy.md, from rows that are there")
     given = parser.parse_args()
+    if given.text:
+        return write()
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
         figures = asyncio.run(under_load(server, given.sessions, given.seconds))
         time.sleep(5)
@@ -197,6 +221,7 @@ def main():
     if given.write:
         with ROWS.open("w", newline="") as file:
             csv.writer(file).writerows([("what", "value"), *told])
+        write()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ LARGEST = 2**27  # bytes of a message
 class Session:
     """One browser's worth. metrics: {label: what it shows since the page ran last}.   controls: {label: a
     slider's or button's message}.   said: {place: text}.   wrong: what went wrong, in words.   received:
-    bytes.   runs: how often the page ran to its end."""
+    bytes.   pages: how often the whole page began to be drawn."""
 
     host: str
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -35,7 +35,7 @@ class Session:
     received: int = 0
     query: str = ""
     script: str = ""
-    runs: int = 0
+    pages: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     timers: dict[str, asyncio.Task] = field(default_factory=dict)
 
@@ -111,8 +111,6 @@ class Session:
                 self.begin_page()
         elif kind == "navigation":
             self.script = message.navigation.page_script_hash
-        elif kind == "script_finished":
-            self.runs += message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
         elif kind == "page_info_changed":
             self.query = message.page_info_changed.query_string
         elif kind == "auto_rerun":
@@ -122,6 +120,7 @@ class Session:
                 self.stop(fragment)
 
     def begin_page(self):
+        self.pages += 1
         self.metrics, self.said = {}, {}
         for fragment in list(self.timers):
             self.stop(fragment)

@@ -11,7 +11,7 @@ from pruning.jobs import Job
 from pruning.runs.comparison_points import metric_of, points, varying
 from pruning.runs.kept_comparisons import KeptComparison
 from pruning.terms import plural
-from pruning.ui import jobs, preview_cache
+from pruning.ui import jobs, open_pages, preview_cache
 from pruning.ui.compare import new_comparison, shown_comparison
 from pruning.ui.page_messages import in_page_words
 
@@ -25,7 +25,7 @@ def status(shown: KeptComparison):
         return
     job = shown_comparison.job_of(shown)
     if job is not None and not job.finished:
-        st.fragment(live, run_every=EVERY)(shown, job)
+        st.fragment(live, run_every=open_pages.every(EVERY))(shown, job)
         return
     if job is not None and job.status in ("failed", "lost"):
         st.error(in_page_words(job.error))

@@ -11,7 +11,7 @@ from pruning.figures import bit_allocation as figures
 from pruning.inspection.compress_preview import RoundedNow
 from pruning.tasks import Difference
 from pruning.terms import percent, sentence
-from pruning.ui import charts, display_names, preview_cache, test_accuracy
+from pruning.ui import charts, display_names, open_pages, preview_cache, test_accuracy
 from pruning.ui.compress import worker_questions
 from pruning.ui.prune.accuracy import BEFORE
 from pruning.ui.prune.cut_preview import STALE
@@ -125,7 +125,7 @@ def curve(recipe: Recipe):
         st.caption("The curve comes after the map.")
         return
     pending = any(question().pending for question in questions(recipe))
-    st.fragment(look_at_curve, run_every=1.5 if pending else None)(recipe, pending)
+    st.fragment(look_at_curve, run_every=open_pages.every(1.5) if pending else None)(recipe, pending)
 
 
 def questions(recipe: Recipe) -> list[partial]:

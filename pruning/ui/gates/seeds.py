@@ -6,7 +6,7 @@ from pruning.allocation import MEASURE_NAMES
 from pruning.figures import gate_agreement as figures
 from pruning.jobs import Job
 from pruning.runs.keeping import run_report_and_keep
-from pruning.ui import charts, jobs, state
+from pruning.ui import charts, jobs, open_pages, state
 from pruning.ui.gates import live_charts, training_job
 from pruning.ui.prune import run_job as cutting
 
@@ -75,7 +75,7 @@ def one(job: Job):
     if job.finished:
         draw(job)
     else:
-        st.fragment(follow, run_every=1.0)(job)
+        st.fragment(follow, run_every=open_pages.every(1.0))(job)
 
 
 def follow(job: Job):

@@ -13,7 +13,7 @@ from pruning.jobs import Job
 from pruning.runs.keeping import run_report_and_keep
 from pruning.terms import percent
 from pruning.train import Saved
-from pruning.ui import criterion_switch, duration, jobs, state
+from pruning.ui import criterion_switch, duration, jobs, open_pages, state
 from pruning.ui.gates import live_charts, training_events
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import run_job
@@ -86,7 +86,7 @@ def status():
         ended(job)
         gates_of(job)
     else:
-        st.fragment(at_work, run_every=0.5)(job)
+        st.fragment(at_work, run_every=open_pages.every(0.5))(job)
 
 
 def at_work(job: Job):
@@ -207,7 +207,7 @@ def courses():
     if job.finished:
         draw_courses(job)
     else:
-        st.fragment(follow_courses, run_every=1.0)(job)
+        st.fragment(follow_courses, run_every=open_pages.every(1.0))(job)
 
 
 def follow_courses(job: Job):

@@ -11,7 +11,7 @@ from pruning.experiment import Recipe
 from pruning.inspection.preview import best_repair, error_of
 from pruning.inspection.tradeoff import between, expected_at
 from pruning.terms import REPAIRS, percent, sentence
-from pruning.ui import current_plan, display_names, preview_cache, test_accuracy
+from pruning.ui import current_plan, display_names, open_pages, preview_cache, test_accuracy
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import accuracy_questions
 
@@ -55,7 +55,9 @@ class Shown:
 def panel(recipe: Recipe, plan: Plan):
     """Follows the counts until nothing more will be known of the recipe's own cut."""
     waits = not accuracy_questions.look(recipe).settled
-    st.fragment(follow, run_every=0.3 if waits else None)(recipe, error_of(plan, recipe), waits)
+    st.fragment(follow, run_every=open_pages.every(0.3) if waits else None)(
+        recipe, error_of(plan, recipe), waits
+    )
 
 
 def follow(recipe: Recipe, error: float | None, waited: bool):

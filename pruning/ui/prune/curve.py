@@ -9,7 +9,7 @@ from pruning.figures.cut_curve import BAND, NAMES, cut_curve, cut_curve_in_words
 from pruning.figures.method_style import CUT, KEPT, QUIET
 from pruning.inspection.tradeoff import largest_within
 from pruning.terms import REPAIRS, percent
-from pruning.ui import charts, preview_cache, state
+from pruning.ui import charts, open_pages, preview_cache, state
 from pruning.ui.prune import accuracy_questions
 
 HEIGHT = 360  # pixels, of the chart that grows and of the one that takes its place
@@ -23,7 +23,7 @@ def panel(recipe: Recipe, ask: bool = True):
     st.subheader("Accuracy at each pruning ratio", anchor=False)
     found = accuracy_questions.look(recipe, ask)
     grows = found.repaired < len(found.wanted)
-    st.fragment(follow, run_every=0.7 if grows and ask else None)(recipe, grows, ask)
+    st.fragment(follow, run_every=open_pages.every(0.7) if grows and ask else None)(recipe, grows, ask)
 
 
 def follow(recipe: Recipe, grew: bool, ask: bool):

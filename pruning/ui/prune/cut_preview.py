@@ -13,7 +13,7 @@ from pruning.inspection import Description
 from pruning.search import SEARCHES
 from pruning.shipped.keys import SECONDS
 from pruning.terms import percent
-from pruning.ui import charts, current_plan, display_names, preview_cache, state
+from pruning.ui import charts, current_plan, display_names, open_pages, preview_cache, state
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import accuracy, curve, latency, search
 
@@ -92,7 +92,7 @@ def follow(recipe: Recipe, numbers, costs_of_cuts, picture, beside: Callable[[Pl
             if answer.error:
                 preview_cache.settle(answer, question, draw=None)
                 return
-            st.fragment(preview_cache.look_again, run_every=0.3)(question)
+            st.fragment(preview_cache.look_again, run_every=open_pages.every(0.3))(question)
     if last and preview_cache.same_network(last.recipe, recipe):
         if answer.value is None:
             beside(last)

@@ -15,7 +15,7 @@ from pruning.figures.tradeoff import stage_points
 from pruning.jobs import Event, Job
 from pruning.runs.keeping import run_report_and_keep
 from pruning.terms import percent
-from pruning.ui import display_names, duration, jobs, preview_cache, state
+from pruning.ui import display_names, duration, jobs, open_pages, preview_cache, state
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import kept_run, result
 
@@ -69,7 +69,7 @@ def panel():
         unknown(id)
     elif not job.finished:
         st.markdown(f"**{job.title}**")
-        st.fragment(live, run_every=0.5)(job)
+        st.fragment(live, run_every=open_pages.every(0.5))(job)
     else:
         ended(job)
         curves(job)

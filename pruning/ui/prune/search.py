@@ -8,7 +8,7 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.figures import search_path
-from pruning.ui import charts, current_plan, measurement, preview_cache
+from pruning.ui import charts, current_plan, measurement, open_pages, preview_cache
 
 OFFER = """Each step tries to cut every group a little further, on {images} hold-out images, and takes what
 costs least. That is half a minute on ResNet-20 and some minutes on a deeper network. The Prune button
@@ -33,7 +33,7 @@ def panel(recipe: Recipe):
     if answer.error:
         preview_cache.settle(answer, question, draw=lambda value: None)
     else:
-        st.fragment(preview_cache.look_again, run_every=0.3)(question)
+        st.fragment(preview_cache.look_again, run_every=open_pages.every(0.3))(question)
 
 
 def price(recipe: Recipe) -> str:

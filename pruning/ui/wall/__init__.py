@@ -5,7 +5,7 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.terms import title, titled
-from pruning.ui import preview_cache, recipe_controls, state, test_accuracy
+from pruning.ui import open_pages, preview_cache, recipe_controls, state, test_accuracy
 from pruning.ui.recipe_controls import LISTED
 from pruning.ui.wall import component, filling
 from pruning.ui.wall.wall_data import Shown
@@ -40,7 +40,7 @@ def show(recipe: Recipe) -> str:
     Returns the sentence that was shown where there can be no wall, else ""."""
     walls, pending = ask(recipe, start=preview_cache.asked())  # else after the first paint
     if pending is not None and not pending.error:
-        st.fragment(fill, run_every=0.7)(recipe, [])
+        st.fragment(fill, run_every=open_pages.every(0.7))(recipe, [])
         return ""
     if any(walls.values()):
         component.draw(recipe, walls)

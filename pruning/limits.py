@@ -77,10 +77,10 @@ class Limits:
         for given in arguments:
             if isinstance(given, Recipe):
                 refuse(self.refusal(given, trains=trains))
-            elif hasattr(given, "entries"):  # a Comparison
+            elif hasattr(given, "representatives"):  # a Comparison
                 refuse(self.refusal_of_runs(given.size))
-                for entry in given.entries():
-                    refuse(self.refusal(entry.recipe) if entry.recipe else "")
+                for recipe in given.representatives():
+                    refuse(self.refusal(recipe))
 
 
 def variable(name: str) -> str:

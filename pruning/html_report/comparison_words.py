@@ -76,18 +76,21 @@ def repair_in_words(table: pd.DataFrame) -> str:
     metric, told = metric_of(rows), []
     means = rows.groupby(["repair", "criterion"])["accuracy"].mean().unstack()
     repaired = means.drop(index="none", errors="ignore")
-    if repaired.empty or "none" not in means.index:
+    chance = repaired["random"].dropna()
+    if chance.empty or "none" not in means.index or pd.isna(means.loc["none", "random"]):
         return ""
-    best = repaired["random"].idxmax() if metric.direction == "higher" else repaired["random"].idxmin()
+    best = chance.idxmax() if metric.direction == "higher" else chance.idxmin()
     for repair in ("none", best):
         others = means.loc[repair].drop("random").dropna()
+        if others.empty:
+            return ""
         top = others.idxmax() if metric.direction == "higher" else others.idxmin()
         gap = abs(others[top] - means.loc[repair, "random"])
         told.append((gap, top, others[top], means.loc[repair, "random"]))
-    (before, *_), (after, top, value, chance) = told
+    (before, *_), (after, top, value, by_chance) = told
     gap, gap_before = metric.numbers(after, before)
     return sentence(
         f"once repaired, even random order comes within {gap} {metric.step} of the best criterion "
-        f"({metric.in_words(chance)} against {title(top)}'s {metric.in_words(value)}); as cut, "
+        f"({metric.in_words(by_chance)} against {title(top)}'s {metric.in_words(value)}); as cut, "
         f"{gap_before} {metric.step} lie between them."
     )

@@ -58,7 +58,10 @@ class Connection:
 
     def tell_waited_for(self, job: Job):
         """Has a job at work know whether others wait. Does not wait; if it can't be told it goes on."""
-        worker = job.began.values["address"]
+        began = job.began
+        if began is None:  # it has made way meanwhile
+            return
+        worker = began.values["address"]
         how = {"workers": [worker], "on_error": "ignore", "asynchronous": True}
         told = self.client.run(hear_waited_for, job.id, job.waited_for, **how)
         asyncio.run_coroutine_threadsafe(told, self.client.loop.asyncio_loop)

@@ -222,7 +222,8 @@ class Workers:
         elif event.stage != "began":
             job.events.append(event)
         elif job.began is None:
-            job.began, job.wound_down, job.waited_for, job.since = event, False, False, time.monotonic()
+            job.since = time.monotonic()  # first: who sees that it began also asks since when
+            job.wound_down, job.waited_for, job.began = False, False, event
             self.turns[job.queue] = max(self.turns[job.queue], job.turn)
             self._tell_waited_for(job.queue)
         elif lose(job):  # somebody else's scheduler runs it a second time

@@ -85,6 +85,7 @@ def compare(
         if run.works:
             with cluster(scheduler, keys, run.threads) as client:
                 run.dispatcher = Dispatcher(client, answered, run.begun, run.ended, pauses=run.pauses)
+                run.dispatcher.foreign = bool(elsewhere(scheduler))
                 if elsewhere(scheduler) and (files := run.files()):
                     run.dispatcher.sent = client.scatter(files, broadcast=True, hash=False)
                 run.dispatcher.add(run.works)
@@ -118,6 +119,8 @@ class _Running:
         self.counts = dict.fromkeys(("known", "finished", "failed", "lost"), 0)
         self.total = 0
         self.table = ResultsTable(self.out / RESULTS)
+        for name in (SAID, LEADS):  # of rows that may not be there any more
+            (self.out / name).unlink(missing_ok=True)
         for entry in self.comparison.entries():
             self.total += 1
             if entry.recipe is None:
@@ -238,7 +241,8 @@ class _Running:
         self.tell()
 
     def tell(self):
-        if not self.counted:
+        if not self.counted:  # known rows are read: it can be ended here as well
+            self.watch("compare", self.total, max(self.total, self.comparison.size))
             return
         done, values = sum(self.counts.values()), {}
         if self.took:

@@ -24,6 +24,7 @@ DEPTH = 2  # calls at a worker: one at work, one that waits
 AGAIN = 2  # times that a call is handed out once more
 LOOK = 0.5  # seconds between looks at which workers there are
 HANDED_OVER = 2.0  # seconds for an answer, before its worker is looked after
+COMPARISON = "comparison-"  # what the app calls the job of a comparison
 PATIENCE = 60.0  # seconds in which a worker has to be there
 
 
@@ -59,6 +60,7 @@ class Dispatcher:
     sent: "Future | None" = None
     pauses: Callable[[], bool] = lambda: False
     paused: bool = False
+    foreign: bool = False  # a scheduler of somebody else's, whose workers do other things as well
 
     def add(self, works: Iterable[Work]):
         for work in works:
@@ -82,11 +84,16 @@ class Dispatcher:
             self.paused = self.paused or (self.number > 0 and self.pauses())  # not before anything was done
 
     def workers(self) -> list[str]:
-        """Addresses of those that run, but for the one that this runs in, whose calls would wait for this.
-        Empty too while the scheduler can't be reached."""
+        """Addresses of those that run, but for those in which a comparison runs, this one or another: calls
+        there would wait for its end, and two of them for each other. Empty too while the scheduler can't be
+        reached."""
         if self.client.status != "running":
             return []
         found = self.client.scheduler_info(n_workers=-1)["workers"]
+        if self.foreign:
+            at_work = self.client.processing().items()
+            busy = {place for place, keys in at_work if any(str(key).startswith(COMPARISON) for key in keys)}
+            found = [worker for worker in found if worker not in busy]
         return [worker for worker in found if worker != _own_address()]
 
     def fill(self, worker: str):

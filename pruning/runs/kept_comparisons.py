@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,11 @@ def begin(comparison: Comparison, title: str, owner: str = "") -> KeptComparison
     except OSError as error:
         raise ValueError(f"comparisons cannot be kept at {folder.parent} ({error.strerror})") from error
     return _opened(folder)
+
+
+def forget(kept: KeptComparison):
+    """Takes a comparison away that nothing was run of."""
+    shutil.rmtree(kept.folder, ignore_errors=True)
 
 
 def kept_comparison(id: str) -> KeptComparison | None:

@@ -1,5 +1,6 @@
 """A comparison: every combination of what is to be compared, as recipes, and controls beside them."""
 
+import contextlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -119,6 +120,17 @@ class Comparison:
         for values in self.lists.values():
             count *= len(dict.fromkeys(values))
         return count + len(self.recipes) * len(dict.fromkeys(self.seeds))
+
+    def representatives(self) -> Iterator[Recipe]:
+        """A recipe of every network, data set and number of epochs, and those that were added: few that tell
+        which files all need, and how much at most."""
+        for model, data, epochs in itertools.product(self.models, self.datasets, dict.fromkeys(self.epochs)):
+            if self.criteria:
+                with contextlib.suppress(ValueError):  # what makes no recipe is a row that says why
+                    fields = {"criterion": "l1", "model": model, "data": data, "epochs": epochs}
+                    yield Recipe(**(fields | self.settings))
+        for fields in self.recipes:
+            yield Recipe.from_dict(fields)
 
     def entries(self) -> Iterator[Entry]:
         """The recipes, those that share most with each other next to each other; then those added, but for

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # Of this package, what no number depends on.
 ASIDE = (
     *("ui", "figures", "jobs", "runs", "bench", "inspection", "shipped", "comparison_statistics"),
+    *("html_report", "comparison_command.py"),
     *("places.py", "limits.py", "app_command.py", "app_files"),
 )
 

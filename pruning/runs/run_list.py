@@ -24,18 +24,24 @@ def page_of(
     clean = [word.replace("'", "").replace("%", "") for word in words.split()]
     parts = [f"attributes.run_name ILIKE '%{word}%'" for word in clean if word]
     parts += [f"tags.`{STATUS}` = '{status}'"] if status else []
-    found = store.client.search_runs(
-        [store.experiment], " and ".join(parts), max_results=most, order_by=[order], page_token=token
-    )
+    with store.told_of_store():
+        found = store.client.search_runs(
+            [store.experiment], " and ".join(parts), max_results=most, order_by=[order], page_token=token
+        )
     return [kept_run(run) for run in found], found.token or None
 
 
 def get(store: RunStore, id: str) -> KeptRun | None:
     """None where there is no such run, or it was deleted."""
-    try:
-        run = store.client.get_run(id)
-    except Exception:  # of the kind that the store's backend has for it
-        return None
+    from mlflow.exceptions import MlflowException
+
+    with store.told_of_store():
+        try:
+            run = store.client.get_run(id)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
     return kept_run(run) if run.info.lifecycle_stage == "active" else None
 
 
@@ -50,25 +56,25 @@ def recipe_of(store: RunStore, run: KeptRun) -> Recipe | None:
 
 
 def notes(store: RunStore) -> dict[str, str]:
-    """{run: its note} of those that have one."""
+    """{run: its note} of those that have one. As all here it raises ValueError where no store answers."""
     return {run.id: run.tags[NOTE] for run in store.runs(f"tags.`{NOTE}` LIKE '%'") if run.tags[NOTE]}
 
 
 def note(store: RunStore, id: str, text: str):
     """Keeps a note of a run, in place of the one before."""
-    with store.write():
+    with store.told_of_store(), store.write():
         store.client.set_tag(id, NOTE, text[:LONGEST])
 
 
 def delete(store: RunStore, ids: Iterable[str]):
     """Takes runs out of all lists. Their files stay until `mlflow gc` removes them, so `restore` brings
     everything back."""
-    with store.write():
+    with store.told_of_store(), store.write():
         for id in ids:
             store.client.delete_run(id)
 
 
 def restore(store: RunStore, ids: Iterable[str]):
-    with store.write():
+    with store.told_of_store(), store.write():
         for id in ids:
             store.client.restore_run(id)

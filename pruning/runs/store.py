@@ -66,7 +66,7 @@ class RunStore:
         self.alive = FileLock(self.folder / LOCKS / self.process)
         self.alive.acquire()
         self.writing = FileLock(self.folder / "writing")
-        with self._told_of_store():
+        with self.told_of_store():
             self.client, self.experiment = self._opened()
         try:
             self.mark_interrupted()
@@ -89,7 +89,7 @@ class RunStore:
         return client, known.experiment_id
 
     @contextlib.contextmanager
-    def _told_of_store(self) -> Iterator[None]:
+    def told_of_store(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -220,7 +220,7 @@ class RunStore:
         token, left = None, most
         while left is None or left > 0:
             how = {"max_results": min(PAGE, left or PAGE), "page_token": token}
-            with self._told_of_store():
+            with self.told_of_store():
                 page = self.client.search_runs(
                     [self.experiment], query, order_by=["attributes.start_time DESC"], **how
                 )
@@ -251,7 +251,7 @@ class RunStore:
         if not self.uri and folder is None and own.exists():
             return own / name
         place = str(folder) if folder is not None else None
-        with self._told_of_store():
+        with self.told_of_store():
             return Path(self.client.download_artifacts(run.id, name, place))
 
     def __enter__(self) -> "RunStore":

@@ -1,6 +1,7 @@
 """Who is right? Where two criteria differ most, what each saw, and what was measured; and whether labels
 matter."""
 
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -11,10 +12,10 @@ from pruning.experiment import Recipe
 from pruning.figures import channel as pictures
 from pruning.figures import criterion_duel as figures
 from pruning.figures.criterion_duel import Case
-from pruning.inspection.criterion_duel import MeasuredChoices
-from pruning.inspection.label_shuffling import LabelTest
+from pruning.inspection.criterion_duel import MeasuredChoices, measure_choices
+from pruning.inspection.label_shuffling import LabelTest, labels_tested
 from pruning.inspection.one_channel import Channel
-from pruning.inspection.oracle import Oracle
+from pruning.inspection.oracle import Oracle, measure_oracle
 from pruning.terms import title, titled
 from pruning.ui import channel_map, charts, measurement, picture_strips, preview_cache, state
 from pruning.ui.recipe_controls import LISTED
@@ -76,7 +77,7 @@ def the_case(recipe: Recipe, rows: pd.DataFrame, case: Case, other: str):
     measurement.on_request(
         "Measure it",
         partial(
-            preview_cache.ask_choices,
+            ask_choices,
             recipe,
             case.group,
             (case.mine, case.theirs),
@@ -90,7 +91,7 @@ def the_case(recipe: Recipe, rows: pd.DataFrame, case: Case, other: str):
     if not state.lesson():
         measurement.on_request(
             f"Measure every channel of {case.group}",
-            partial(preview_cache.ask_oracle, recipe, case.group),
+            partial(ask_oracle, recipe, case.group),
             partial(every_channel, own=own),
             help="The oracle: removes every channel of the group alone and judges all criteria by what that "
             "costs. Seconds to minutes.",
@@ -181,7 +182,7 @@ def labels(recipe: Recipe):
     st.caption(f"{title(recipe.criterion)} uses labels. Would it choose worse with shuffled ones?")
     measurement.on_request(
         "Compare with shuffled labels",
-        partial(preview_cache.ask_labels, recipe),
+        partial(ask_labels, recipe),
         labels_told,
         help="Scores, cuts and recalibrates with true labels and with shuffled ones, 5 times, and compares "
         "the loss on up to 500 hold-out images: about half a minute.",
@@ -196,3 +197,30 @@ def labels_told(found: LabelTest):
         st.dataframe(found.shuffles.round(4), hide_index=True, key="shuffles", alt="Every shuffle's losses")
     if found.learned:
         st.caption(LEARNED)
+
+
+# ------------------------------------------------------------------------------------------- what is asked
+
+
+def ask_oracle(recipe: Recipe, group: str, **how) -> preview_cache.Answer:
+    """inspection.oracle.Oracle; does not wait."""
+    key = f"{preview_cache.digest(recipe, (*preview_cache.SCORING, 'cut'))} {group}"
+    return preview_cache.ask(measure_oracle, recipe, group, key=key, title=f"Oracle of {group}", **how)
+
+
+def ask_choices(
+    recipe: Recipe, group: str, alone: tuple, own: tuple, other: tuple, **how
+) -> preview_cache.Answer:
+    """inspection.criterion_duel.MeasuredChoices: what two choices within a group cost; does not wait."""
+    of = preview_cache.digest(recipe, (*preview_cache.NETWORK, "calibration"))
+    key = f"{of} {group} {alone} {own} {other}"
+    title = f"Who is right in {group}?"
+    return preview_cache.ask(measure_choices, recipe, group, alone, own, other, key=key, title=title, **how)
+
+
+def ask_labels(recipe: Recipe, **how) -> preview_cache.Answer:
+    """inspection.label_shuffling.LabelTest: whether the labels matter at the recipe's cut; does not wait."""
+    key = preview_cache.digest(recipe, (*preview_cache.SCORING, *preview_cache.CUTTING))
+    return preview_cache.ask(
+        labels_tested, replace(recipe, epochs=0), key=key, title="Do the labels matter?", **how
+    )

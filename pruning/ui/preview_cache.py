@@ -18,10 +18,7 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.experiment.duration import about
-from pruning.inspection.criterion_duel import measure_choices
-from pruning.inspection.label_shuffling import labels_tested
 from pruning.inspection.one_channel import class_attribution, looked_into
-from pruning.inspection.oracle import measure_oracle
 from pruning.jobs import Job
 from pruning.jobs.job import Queue
 from pruning.shipped import questions, store
@@ -51,6 +48,7 @@ STAGES = {
     "gates": "Training the gates",
 }
 __all__ = ["CUTTING", "NETWORK", "SCORING", "digest", "same_network"]
+LARGE = ("opened_again", "side by side")  # kinds of values that take megabytes: few of them are kept
 PATIENCE = 0.15  # seconds between two looks at a computation; what is quicker shows no progress at all
 
 
@@ -72,6 +70,16 @@ class Answer:
 def _kept(kind: str, key: str) -> dict[str, Any]:
     """The place of one value; empty until the worker has answered."""
     return {}
+
+
+@st.cache_resource(max_entries=20, show_spinner=False)
+def _kept_large(kind: str, key: str) -> dict[str, Any]:
+    """As `_kept`, of values that take megabytes."""
+    return {}
+
+
+def _place(kind: str, key: str) -> dict[str, Any]:
+    return (_kept_large if kind in LARGE else _kept)(kind, key)
 
 
 @st.cache_resource(show_spinner=False)
@@ -106,7 +114,7 @@ def ask(
     asked, or it was cancelled. queue: that of a measurement, which nothing else that is asked ends, as it
     ends nothing; unsaid this is a preview. page_only: it ends when the page is left.
     """
-    kept, place = _kept(function.__qualname__, key), f"{function.__qualname__} {key}"
+    kept, place = _place(function.__qualname__, key), f"{function.__qualname__} {key}"
     if "value" not in kept and (found := store.value(recipe, place)) is not None:
         kept["value"] = found
     if "value" in kept:
@@ -144,7 +152,7 @@ def ask_question(question: Question, **how) -> Answer:
 
 def remembered(kind: str, key: str, make: Callable[[], Any]) -> Any:
     """A value that is made here, in a moment, from others that are kept; made once."""
-    kept = _kept(kind, key)
+    kept = _place(kind, key)
     if "value" not in kept:
         kept["value"] = make()
     return kept["value"]
@@ -279,22 +287,3 @@ def ask_classes(recipe: Recipe, group: str, **how) -> Answer:
     """What each channel of a group adds to each class's score; does not wait."""
     key = f"{digest(recipe, NETWORK)} {group}"
     return ask(class_attribution, recipe, group, key=key, title=f"Classes of {group}", **how)
-
-
-def ask_oracle(recipe: Recipe, group: str, **how) -> Answer:
-    """inspection.oracle.Oracle; does not wait."""
-    key = f"{digest(recipe, (*SCORING, 'cut'))} {group}"
-    return ask(measure_oracle, recipe, group, key=key, title=f"Oracle of {group}", **how)
-
-
-def ask_choices(recipe: Recipe, group: str, alone: tuple, own: tuple, other: tuple, **how) -> Answer:
-    """inspection.criterion_duel.MeasuredChoices: what two choices within a group cost; does not wait."""
-    key = f"{digest(recipe, (*NETWORK, 'calibration'))} {group} {alone} {own} {other}"
-    title = f"Who is right in {group}?"
-    return ask(measure_choices, recipe, group, alone, own, other, key=key, title=title, **how)
-
-
-def ask_labels(recipe: Recipe, **how) -> Answer:
-    """inspection.label_shuffling.LabelTest: whether the labels matter at the recipe's cut; does not wait."""
-    key = digest(recipe, (*SCORING, *CUTTING))
-    return ask(labels_tested, replace(recipe, epochs=0), key=key, title="Do the labels matter?", **how)

@@ -132,7 +132,7 @@ def edit(**fields):
 def open_network(recipe: Recipe):
     """Goes on with another network or other data: what was opened of the ones before is closed."""
     st.session_state["recipe"] = recipe
-    look_at(group=None, channel=None, layer=None, job=None, second=None)
+    look_at(group=None, channel=None, layer=None, job=None, second=None, kept=None)
 
 
 def open_bundled(model: str, data: str):
@@ -164,8 +164,10 @@ def looking_at(key: str) -> str | None:
 
 
 def look_at(**keys: str | int | None):
-    """Opens a group, a job ...: look_at(group="layer1.0.conv1"); None closes it."""
+    """Opens a group, a job ...: look_at(group="layer1.0.conv1"); None closes it. A job that is opened closes
+    the kept run that stood in its place."""
     held = _looking_at()
+    keys = ({"kept": None} if keys.get("job") is not None else {}) | keys
     for key, value in keys.items():
         choose(key, LOOKING_AT, "part of a link")
         held.pop(key, None)

@@ -10,7 +10,7 @@ from pruning.ui import display_names, state
 from pruning.ui.page_messages import in_page_words
 
 MOST = 12  # what a link holds
-BETWEEN = "~"
+BETWEEN = "~"  # quoted within a recipe
 HELP = "Puts these settings beside others: on Compare, all that were added are run with several seeds."
 PAGE = "pages/3_Compare.py"
 OPENED = "compare opened"  # which of its views that page opens
@@ -70,7 +70,7 @@ def remove(recipe: Recipe):
 
 
 def _keep(these: list[Recipe]):
-    texts = [urlencode(recipe.to_query()) or urlencode({"model": recipe.model}) for recipe in these]
+    texts = [urlencode(recipe.to_query() or {"model": recipe.model}).replace("~", "%7E") for recipe in these]
     state.look_at(added=BETWEEN.join(texts) or None)
 
 

@@ -10,10 +10,11 @@ from pruning.figures.comparison import factor_in_words
 from pruning.runs import run_list
 from pruning.runs.store import KeptRun, RunStore
 from pruning.terms import plural
-from pruning.ui import state
-from pruning.ui.compare import side_by_side
+from pruning.ui import state, uploads, visitor
+from pruning.ui.compare import run_store, side_by_side
 
 MOST = 8  # runs side by side
+OWNER = "pruning.owner"  # tag of a run that somebody's job has kept
 NAMED = ("model", "data", "criterion", "cut", "measure", "allocation", "repair", "epochs", "seed")
 BETWEEN = ","
 
@@ -33,11 +34,21 @@ def panel(store: RunStore, picked: Sequence[str]):
     left.subheader("Side by side", anchor=False)
     right.button("Close", on_click=state.look_at, kwargs={"runs": None}, key="close side by side")
     found = [run for id in named[:MOST] if (run := run_list.get(store, id)) is not None]
-    found = [run for run in found if run.status == "finished"]
+    recipes = [run_list.recipe_of(store, run) for run in found]
+    found = [
+        run
+        for run, recipe in zip(found, recipes, strict=True)
+        if run.status == "finished" and recipe is not None and not uploads.missing(recipe)
+    ]
     if gone := len(named) - len(found):
-        st.warning(f"{plural(gone, 'run')} of this link can't be shown: deleted, or never finished.")
+        st.warning(
+            f"{plural(gone, 'run')} of this link can't be shown: deleted, never finished, or of a file that "
+            "somebody else has given."
+        )
     if found:
-        side_by_side.panel([(label, store.fetch(run, "")) for run, label in labelled(store, found)])
+        side_by_side.panel(
+            [(label, run_store.folder_of(store, run)) for run, label in labelled(store, found)]
+        )
 
 
 def look(told: str):
@@ -67,12 +78,20 @@ def labelled(store: RunStore, runs: Sequence[KeptRun]) -> list[tuple[KeptRun, st
     return found
 
 
-def note(store: RunStore, id: str, now: str):
-    """A line of one's own on a run; MLflow's pages show it as its description."""
+def own(run: KeptRun) -> bool:
+    """Whether the visitor may change it: his own, and one that nobody's job has kept."""
+    return run.tags.get(OWNER, visitor.owner()) == visitor.owner()
+
+
+def note(store: RunStore, run: KeptRun):
+    """A line on a run, by who kept it; MLflow's pages show it as its description."""
+    id = run.id
     st.text_input(
         "Note",
-        now,
+        run.tags.get(run_list.NOTE, ""),
         key=f"note {id}",
+        disabled=not own(run),
+        help=None if own(run) else "Only who kept a run can note something on it.",
         max_chars=300,
         placeholder="What is to be remembered of this run",
         on_change=partial(keep_note, store, id),
@@ -81,4 +100,7 @@ def note(store: RunStore, id: str, now: str):
 
 def keep_note(store: RunStore, id: str):
     """A callback."""
+    run = run_list.get(store, id)
+    if run is None or not own(run):
+        return
     run_list.note(store, id, st.session_state[f"note {id}"].strip())

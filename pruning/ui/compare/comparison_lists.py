@@ -2,16 +2,19 @@
 link, and made a Comparison."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pruning.data import DATA
 from pruning.experiment import Recipe
+from pruning.experiment.recipe_fields import Allocation, Measure, Repair
 from pruning.runs.product import Comparison
 from pruning.terms import plural
 from pruning.ui import display_names, state
 from pruning.ui.compare import added_recipes
 
 CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+KNOWN = {"measures": get_args(Measure), "allocations": get_args(Allocation), "repairs": get_args(Repair)}
+MOST = {"seeds": (1, 20), "epochs": (0, 200)}  # least and most that the widgets take
 USUAL = {"cuts": (0.3, 0.5, 0.7), "seeds": 3, "epochs": 0}
 # Fields that all recipes of a comparison share, taken from the settings of the other pages.
 SHARED = (
@@ -43,12 +46,15 @@ def read(text: str) -> dict[str, Any]:
         values = tuple(filter(None, rest.split("|")))
         try:
             if name == "cuts":
-                found[name] = tuple(float(value) for value in values)
-            elif name in ("seeds", "epochs"):
-                found[name] = int(rest)
+                found[name] = tuple(cut for cut in map(float, values) if 0 <= cut < 1)
+            elif name in MOST:
+                least, most = MOST[name]
+                found[name] = min(most, max(least, int(rest)))
             elif name in ("controls", "product"):
                 found[name] = rest == "1"
-            elif name in ("networks", "criteria", "measures", "allocations", "repairs"):
+            elif name in KNOWN:
+                found[name] = tuple(value for value in values if value in KNOWN[name])
+            elif name in ("networks", "criteria"):
                 found[name] = values
         except ValueError:
             continue

@@ -12,14 +12,13 @@ from pruning.figures.comparison import factor_in_words
 from pruning.runs import run_list
 from pruning.runs.store import KeptRun, RunStore
 from pruning.terms import plural
-from pruning.ui import display_names, state, visitor
+from pruning.ui import display_names, state
 from pruning.ui.compare import added_recipes, beside, open_run, run_store
 
 PAGE = 50  # runs of one look
 STATES = ("", "finished", "running", "failed", "interrupted", "lost")
 FIELDS = ("criterion", "cut", "allocation", "repair", "epochs")
 FIND = "Words of network, data, criterion or ratio, such as: resnet20 digits cpot 0.5"
-OWNER = "pruning.owner"  # tag of a run that somebody's job has kept
 FOREIGN = "was kept by somebody else, who alone can delete it"
 
 
@@ -135,7 +134,7 @@ def actions(store: RunStore, chosen: Sequence[KeptRun]):
                   help="Takes them out of every list; it can be undone.")  # fmt: skip
     if len(chosen) == 1:
         run = chosen[0]
-        beside.note(store, run.id, run.tags.get(run_list.NOTE, ""))
+        beside.note(store, run)
         if run.reason:
             st.caption(f"{run.status.capitalize()}: {run.reason}")
 
@@ -153,7 +152,10 @@ def add(store: RunStore, chosen: Sequence[KeptRun]):
 
 def delete(store: RunStore, chosen: Sequence[KeptRun]):
     """A click's callback. Of others' runs only their owners get rid."""
-    foreign = [run for run in chosen if run.tags.get(OWNER, visitor.owner()) != visitor.owner()]
+    foreign = [run for run in chosen if not beside.own(run)]
+    if any(run.status == "running" for run in chosen):
+        state.refuse("A run that is at work can't be deleted; cancel it first")
+        return
     if foreign:
         state.refuse(f"{plural(len(foreign), 'run')} of these {FOREIGN}")
         return

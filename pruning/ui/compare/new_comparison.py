@@ -14,12 +14,20 @@ from pruning.experiment.duration import about
 from pruning.experiment.recipe_fields import Allocation, Measure, Repair
 from pruning.figures.comparison import factor_in_words
 from pruning.runs.forecast import Forecast, forecast_of
-from pruning.runs.kept_comparisons import begin, comparison_id, run_comparison
+from pruning.runs.kept_comparisons import (
+    KeptComparison,
+    begin,
+    comparison_id,
+    forget,
+    kept_comparison,
+    run_comparison,
+)
 from pruning.runs.product import BASELINES, Comparison
 from pruning.terms import ALLOCATIONS, MEASURE_NAMES, REPAIRS, titled
 from pruning.ui import display_names, jobs, preview_cache, state, visitor
 from pruning.ui.compare import added_recipes
-from pruning.ui.compare.comparison_lists import CUTS, comparison_of, lists_of, title_of, written
+from pruning.ui.compare.comparison_lists import CUTS, MOST, comparison_of, lists_of, title_of, written
+from pruning.ui.compare.shown_comparison import CLOSED
 from pruning.ui.page_messages import in_page_words
 
 OWN = "Allocation follows the criterion where none is chosen: one ratio in all groups, open gates for GDP."
@@ -70,10 +78,10 @@ def what(recipe: Recipe, lists: dict[str, Any]):
             st.multiselect("Allocations", allocations, **how, **tie("allocations"))
         with other:
             many("Repairs", get_args(Repair), format_func=named(REPAIRS), **tie("repairs"))
-            st.number_input("Epochs of fine-tuning", 0, 200, step=1, **tie("epochs"))
+            st.number_input("Epochs of fine-tuning", *MOST["epochs"], step=1, **tie("epochs"))
     left, right = st.columns(2)
     text = "Each recipe is run with seeds 0, 1, 2, ...: they choose calibration images and their order."
-    left.number_input("Seeds", 1, 20, step=1, help=text, **tie("seeds"))
+    left.number_input("Seeds", *MOST["seeds"], step=1, help=text, **tie("seeds"))
     if lists["product"]:
         right.multiselect(
             "The ratio is of", get_args(Measure), format_func=MEASURE_NAMES.get, **tie("measures")
@@ -142,12 +150,10 @@ def button(recipe: Recipe, asked: Comparison):
 
 
 def refusal(asked: Comparison) -> str:
-    """Why this server does not allow it, in a sentence; else nothing. The first recipe stands for all: they
-    differ in nothing that is limited but the epochs."""
+    """Why this server does not allow it, in a sentence; else nothing."""
     most = jobs.limits()
-    first = next((entry.recipe for entry in asked.entries() if entry.recipe), None)
-    longest = first and first.but(epochs=max((first.epochs, *asked.epochs)))
-    return most.refusal_of_runs(asked.size) or (most.refusal(longest) if longest else "")
+    refused = (most.refusal(recipe) for recipe in asked.representatives())
+    return most.refusal_of_runs(asked.size) or next(filter(None, refused), "")
 
 
 def how_long(recipe: Recipe, asked: Comparison):
@@ -155,7 +161,14 @@ def how_long(recipe: Recipe, asked: Comparison):
     ended = sum(job.finished for job in jobs.workers().jobs("comparison"))
     key = f"{comparison_id(asked)} {ended}"
     question = partial(
-        preview_cache.ask, forecast_of, recipe, asked, key=key, title="How long it takes", page_only=True
+        preview_cache.ask,
+        forecast_of,
+        recipe,
+        asked,
+        key=key,
+        about="forecast",
+        title="How long",
+        page_only=True,
     )
     preview_cache.follow(question, lambda found: st.caption(foreseen(found)))
 
@@ -180,26 +193,36 @@ def foreseen(found: Forecast) -> str:
 
 def start(asked: Comparison):
     """A click's callback: the comparison is kept, on its way and in the link before the page is drawn."""
-    recipes = [entry.recipe for entry in [next(asked.entries())] if entry.recipe]
-    if recipes and jobs.lacks_file(recipes[0]):
+    if any(jobs.lacks_file(recipe) for recipe in asked.representatives()):
         return
+    new = kept_comparison(comparison_id(asked)) is None
     try:
         kept = begin(asked, title_of(asked), visitor.owner())
     except ValueError as error:
         state.refuse(error)
         return
-    submit(kept)
-    state.look_at(comparison=kept.id, stage=None, only=None, pinned=None, job=None)
+    if not submit(kept):
+        if new:
+            forget(kept)
+        return
+    state.look_at(**(CLOSED | {"comparison": kept.id}))
     st.session_state[added_recipes.OPENED] = "results"
 
 
-def submit(kept):
-    """Hands it to the queue of comparisons, unless it is there already."""
+def go_on(kept: KeptComparison):
+    """A click's callback: one that was cut off. Comparisons are everybody's, so anybody may."""
+    if not any(jobs.lacks_file(recipe) for recipe in kept.asked.representatives()):
+        submit(kept)
+
+
+def submit(kept: KeptComparison) -> bool:
+    """Hands it to the queue of comparisons, unless it is there already. Whether it is there now; else the top
+    of the page says why."""
     running = [
         job for job in jobs.workers().jobs("comparison") if job.about == (kept.id,) and not job.finished
     ]
     if running:
-        return
+        return True
     about = {"title": kept.title, "about": (kept.id,)}
     arguments = (run_comparison, kept.asked, str(kept.folder), jobs.workers().scheduler, visitor.owner())
-    jobs.hand_in("comparison", *arguments, **about)
+    return jobs.hand_in("comparison", *arguments, **about) is not None

@@ -1,5 +1,6 @@
 """A run opened on another page: with its result where the store has it, else its settings alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -36,7 +37,7 @@ def open_row(shown: KeptComparison, row: dict[str, Any], page: str = PRUNE):
         return
     if shown.bundled:
         state.refuse(FROM_PROJECT)
-    open_recipe(recipe, "" if shown.bundled else row["run"], page)
+    open_recipe(recipe, "" if shown.bundled or row["control"] else row["run"], page)
 
 
 def open_kept(store: RunStore, run: KeptRun, page: str = PRUNE):
@@ -63,12 +64,12 @@ def go():
 
 
 def recipe_of(shown: KeptComparison, row: dict[str, Any]) -> Recipe | None:
-    """Of a row of results.csv."""
-    for entry in shown.asked.entries():
-        if entry.recipe is not None and entry.recipe.digest() == row["digest"]:
-            return entry.recipe
+    """Of a row of results.csv: one that was added has other fields than the columns say."""
+    if row["settings"]:
+        added = (replace(Recipe.from_dict(one), seed=row["seed"]) for one in shown.asked.recipes)
+        return next((recipe for recipe in added if recipe.digest() == row["digest"]), None)
     same = {name: row[name] for name in ("model", "data", "criterion", "allocation", "measure", "repair")}
-    try:  # shipped by a version whose digests differ
+    try:
         return shown.asked.entry(same | {name: row[name] for name in ("cut", "epochs", "seed")}).recipe
     except ValueError:
         return None

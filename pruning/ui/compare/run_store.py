@@ -3,10 +3,12 @@
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
-from pruning.runs.store import RunStore
+from pruning.runs.store import KeptRun, RunStore
+from pruning.ui import jobs
 from pruning.ui.page_messages import in_page_words
 
 log = logging.getLogger(__name__)
@@ -45,11 +47,28 @@ def store() -> RunStore | None:
     return opening().store
 
 
+def folder_of(store: RunStore, run: KeptRun) -> Path:
+    """Where a run's files are. Those of a team's server are fetched once, and go with this server."""
+    if not store.uri:
+        return store.fetch(run, "")
+    place = jobs.workers().folder.path / "kept runs" / run.id
+    if not place.exists():
+        scratch = place.with_name(f"{run.id}.half")
+        scratch.mkdir(parents=True, exist_ok=True)
+        store.fetch(run, "", scratch)
+        scratch.rename(place)
+    return place
+
+
 def follow(draw: Callable[[RunStore], None]):
     """Draws what needs the store, now or as soon as it is open."""
     now = opening()
     if now.store is not None:
-        draw(now.store)
+        try:
+            draw(now.store)
+        except ValueError as error:  # a team's server that does not answer
+            st.error(in_page_words(error))
+            st.button("Try again", key="store again")
     elif now.error:
         st.error(in_page_words(now.error))
         st.button("Try again", on_click=opening.clear, key="store again")

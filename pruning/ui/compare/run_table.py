@@ -186,4 +186,6 @@ def one_run(shown: KeptComparison, row: dict, notes: dict[str, str], store: RunS
             text = "The others are told as differences from it, and charts have a line at its accuracy."
             st.button("Pin as baseline", on_click=state.look_at, kwargs={"pinned": row["run"]}, help=text)
     if store is not None and row["run"]:
-        beside.note(store, row["run"], notes.get(row["run"], ""))
+        run = run_list.get(store, row["run"])
+        if run is not None:
+            beside.note(store, run)

@@ -33,19 +33,14 @@ def status(shown: KeptComparison):
         there, wanted = counted(shown)
         words = f"{there:,} of {plural(wanted, 'run')} are there" if there else "No run has ended yet"
         st.warning(f"This comparison was ended before it was whole: {words}; nothing of that is lost.")
-        st.button("Go on", type="primary", on_click=go_on, args=(shown,))
+        st.button("Go on", type="primary", on_click=new_comparison.go_on, args=(shown,))
 
 
 def counted(shown: KeptComparison) -> tuple[int, int]:
     """Rows of its recipes that are there, and that are wanted."""
     table = shown_comparison.rows_of(shown)
     there = 0 if table is None else int((table["control"] == "").sum())
-    return there, sum(1 for _ in shown.asked.entries()) if there else shown.asked.size
-
-
-def go_on(shown: KeptComparison):
-    """A click's callback."""
-    new_comparison.submit(shown)
+    return there, shown.asked.size
 
 
 def live(shown: KeptComparison, job: Job):

@@ -10,31 +10,43 @@ from pruning.jobs import Job
 from pruning.runs.comparison_folder import RESULTS
 from pruning.runs.comparison_points import read_results
 from pruning.runs.kept_comparisons import BUNDLED, KeptComparison, kept_comparison, kept_comparisons
-from pruning.ui import jobs, state
+from pruning.ui import jobs, state, visitor
 
 GONE = "This server keeps no such comparison: it was begun elsewhere, or its folder is gone."
-HELP = "Comparisons stay after the server has ended, and so do their runs."
+HELP = (
+    "Comparisons stay after the server has ended, and so do their runs. Whoever uses this server sees them, "
+    "but for those of files that somebody has given."
+)
+# of the comparison that was shown before
+CLOSED = dict.fromkeys(("stage", "only", "pinned", "against", "runs", "job"))
 
 
 def choose() -> KeptComparison | None:
     """The comparison of the link, else the newest that came with the project, and a way to others."""
-    id, there = state.looking_at("comparison"), kept_comparisons()
-    shown = kept_comparison(id) if id else next((one for one in there if one.bundled), None)
-    if id and shown is None:
+    id, there = state.looking_at("comparison"), [one for one in kept_comparisons() if open_to_visitor(one)]
+    first = next((one for one in there if one.bundled), None)
+    shown = kept_comparison(id) if id else first
+    if id and (shown is None or not open_to_visitor(shown)):
         st.warning(GONE)
+        shown = first
     if shown is not None:
         ids = list(dict.fromkeys([shown.id, *(one.id for one in there)]))
         names = {one.id: in_words(one) for one in [*there, shown]}
-        first = next((one.id for one in there if one.bundled), None)
-        how = state.bound_look("comparison", shown.id, none=first, options=ids, read=chosen)
-        st.selectbox("Comparison", ids, format_func=names.get, **(how | {"help": HELP}))
+
+        def changed(chosen: str):
+            state.look_at(**CLOSED, comparison=None if first and chosen == first.id else chosen)
+
+        how = state.tied("widget comparison", shown.id, changed, options=ids)
+        st.selectbox("Comparison", ids, format_func=names.get, help=HELP, **how)
     return shown
 
 
-def chosen(id: str) -> str:
-    """Another comparison: what was looked at in the one before is closed."""
-    state.look_at(stage=None, only=None, pinned=None, against=None)
-    return id
+def open_to_visitor(one: KeptComparison) -> bool:
+    """Comparisons are everybody's who uses the server, but for those of files that somebody has given."""
+    given = (*one.asked.datasets, str(one.asked.settings.get("checkpoint") or ""))
+    given += tuple(str(recipe[name]) for recipe in one.asked.recipes for name in ("data", "checkpoint"))
+    private = any(name.startswith(state.UPLOADED) for name in given)
+    return not private or one.owner in ("", visitor.owner())
 
 
 def in_words(one: KeptComparison) -> str:

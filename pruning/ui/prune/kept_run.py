@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
@@ -11,10 +10,15 @@ from pruning.inspection.prediction_changes import RunReport
 from pruning.inspection.reopened_run import opened_again
 from pruning.runs import run_list
 from pruning.runs.store import RunStore
-from pruning.ui import display_names, preview_cache, state
+from pruning.ui import display_names, preview_cache, state, uploads
 from pruning.ui.compare import run_store
 from pruning.ui.prune import result
 
+OLD = "This run's settings are those of another version, and this page can't show it."
+FOREIGN = (
+    "This run is of a file that somebody else has given, or that this server no longer has; give the file on "
+    "Start, and it opens."
+)
 GONE = "This run is not in the store: it was deleted, it never ended, or the link is of another server."
 
 
@@ -30,8 +34,12 @@ def opened(store: RunStore, settings: Callable[[Recipe, str], None]):
         st.warning(GONE)
         close()
         return
-    recipe = run_list.recipe_of(store, run) or state.recipe_now()
-    folder = preview_cache.remembered("folder of a kept run", id, lambda: Path(store.fetch(run, "")))
+    recipe = run_list.recipe_of(store, run)
+    if recipe is None or uploads.missing(recipe):
+        st.warning(OLD if recipe is None else FOREIGN)
+        close()
+        return
+    folder = run_store.folder_of(store, run)
     question = partial(
         preview_cache.ask,
         opened_again,

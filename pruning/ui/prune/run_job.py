@@ -50,7 +50,7 @@ def start():
     words = f"{display_names.subject(recipe)}: {result.settings(recipe)}"
     how = {"title": words, "foreseen": duration.foreseen(recipe)}
     if job := jobs.start(run_report_and_keep, recipe, jobs.workers().results_folder(), **how):
-        state.look_at(job=job.id, kept=None)
+        state.look_at(job=job.id)
 
 
 def shown() -> Job | None:

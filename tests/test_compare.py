@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import pruning
+from pruning.html_report.comparison_words import in_page_terms
 from pruning.jobs import connection
 from pruning.models import weights_digest
 from pruning.runs import Comparison, RunStore
@@ -274,7 +275,9 @@ def test_its_report_says_every_row_and_what_failed(compared):
     for row in finished_rows(place / "out"):
         ((value, _),) = read.numbers[f"{row['run']}.accuracy_cut"]
         assert float(value) == float(row["accuracy_cut"])
-    assert read.text.count("trains no gates") == 4 and told.splitlines()[0] in read.text
+    asked = Comparison.from_json((place / "out" / "comparison.json").read_text())
+    leads = in_page_terms(told.splitlines()[0], asked)
+    assert read.text.count("trains no gates") == 4 and "L1 norm" in leads and leads in read.text
 
 
 def test_a_dry_run_counts_and_runs_nothing(compared):

@@ -24,7 +24,7 @@ from pruning.html_report.comparison_words import (
 )
 from pruning.runs.comparison_points import LAST, at_stage, metric_of, points, stages_of, varying
 from pruning.runs.kept_comparisons import KeptComparison
-from pruning.ui import charts, state
+from pruning.ui import charts, preview_cache, state
 from pruning.ui.compare import open_run, published, run_table, running, shown_comparison
 
 STAGES = {
@@ -59,9 +59,8 @@ def draw(shown: KeptComparison, table: pd.DataFrame):
     said(shown, table)
     report(shown)
     stage = switch(table)
-    rows = at_stage(table, stage)
-    factors = ordered(varying(rows))
-    matter(rows, factors)
+    factors = ordered(varying(at_stage(table, stage)))
+    matter(shown, table, stage, factors)
     chart(shown, table, stage, factors)
     run_table.panel(shown, table)
     published.panel()
@@ -107,9 +106,10 @@ def switch(table: pd.DataFrame) -> str:
     return picked or stage
 
 
-def matter(rows: pd.DataFrame, factors: Sequence[str]):
-    """How much of the differences each choice makes."""
-    shares = shares_of(rows, factors)
+def matter(shown: KeptComparison, table: pd.DataFrame, stage: str, factors: Sequence[str]):
+    """How much of the differences each choice makes; of thousands of runs that takes a second or two."""
+    key = f"{shown.folder} {len(table)} {shown.whole} {stage}"
+    shares = preview_cache.remembered("shares", key, lambda: shares_of(at_stage(table, stage), factors))
     st.subheader("What matters here", anchor=False)
     if shares.empty:
         st.caption(factors_in_words(shares))

@@ -43,6 +43,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.criteria write
 	$(BIN)/python -m tests.benchmarks.speed
 	$(BIN)/python -m tests.benchmarks.page
+	$(BIN)/python -m tests.benchmarks.load --write
 	$(BIN)/python -m tests.benchmarks.oracle
 	$(BIN)/python -m tests.benchmarks.subtask
 	$(BIN)/python -m tests.benchmarks.search

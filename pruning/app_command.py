@@ -56,6 +56,7 @@ def start_app(
     settings = {
         "server.port": port,
         "server.address": address,
+        "browser.serverAddress": address,  # of 0.0.0.0 it would ask somebody outside for this machine's own
         "server.headless": headless,
         "server.baseUrlPath": base_path,
     }

@@ -10,7 +10,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pruning.ui import visitor
 
-MANY = 6  # open pages that look as often as they like: each look is a run of a part, all in one process
+MANY = 3  # open pages that look as often as they like: each look is a run of a part, all in one process
 FRESH = 1.0  # seconds that a count of open pages holds
 
 

@@ -78,11 +78,11 @@ def keep():
     """Adds what is finished to docs/measured/, judges all rows anew, and ships them as the comparison that
     the page Compare opens on. Of a recipe that was run by two versions the newer row stays: 45 that were run
     by both had the same numbers to the last digit."""
-    from pruning.runs import Comparison, RunStore, run_list
+    from pruning.runs import COLUMNS, Comparison, RunStore, run_list
     from pruning.runs.verdicts import Verdicts, sentences, table
 
     known = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in (ROWS, OUT / ROWS_NAME)]
-    rows = pd.concat(known).fillna("")
+    rows = pd.concat(known).fillna("").reindex(columns=COLUMNS, fill_value="")
     rows = rows[rows["status"] == "finished"].drop_duplicates([*FACTORS, "seed"], keep="last")
     place = {name: n for n, name in enumerate((*SCORED, *ALLOCATIONS, *REPAIRS))}
     rows = rows.sort_values(
@@ -114,8 +114,8 @@ def last(row: pd.Series) -> float:
     return row["accuracy_repaired"] if row["repair"] != "none" else row["accuracy_cut"]
 
 
-def finished() -> pd.DataFrame:
-    found = pd.read_csv(ROWS)
+def finished(rows: Path) -> pd.DataFrame:
+    found = pd.read_csv(rows)
     found = found[found["status"] == "finished"]
     return found.assign(accuracy=found.apply(last, axis=1))
 
@@ -123,9 +123,15 @@ def finished() -> pd.DataFrame:
 def parts() -> dict[str, list[str]]:
     """What of docs/compare.md comes from here."""
     if not ROWS.exists():
-        return {"scenes": ["Not measured yet."]}
-    found = finished()
-    return {"scenes": [*accuracies(found), "", *matters(found), "", *leads()]}
+        return dict.fromkeys(("scenes", "public"), ["Not measured yet."])
+    found = finished(ROWS)
+    told = {
+        "scenes": [*accuracies(found), "", *matters(found), "", *leads()],
+        "public": ["Not measured yet."],
+    }
+    if PUBLIC_ROWS.exists():
+        told["public"] = accuracies(finished(PUBLIC_ROWS))
+    return told
 
 
 def accuracies(found: pd.DataFrame) -> list[str]:

@@ -12,7 +12,7 @@ from pruning import Recipe
 from pruning.runs import Comparison, RunStore, run_list
 from pruning.runs.kept_comparisons import begin, comparison_id, kept_comparison, kept_comparisons
 from pruning.runs.results_table import COLUMNS
-from pruning.ui.compare import comparison_lists, kept_runs, run_store
+from pruning.ui.compare import comparison_lists, kept_runs, run_store, shown_comparison
 from tests.page_door import OWNER, link_of, look_until, open_page, said
 
 LISTS = "criteria:l1|random;cuts:0.3|0.5|0.7;repairs:recalibrate;seeds:1;controls:0"
@@ -150,6 +150,36 @@ def store_session(app):
     import streamlit as st
 
     return mock.patch.object(st, "session_state", {"visitor": app.session_state["visitor"]})
+
+
+def test_a_run_of_somebody_else_s_file_stays_his(workers, tmp_path):
+    recipe = replace(TINY, data=f"sha256:{'0' * 64}#theirs.npz")
+    numbers = {
+        name: {"baseline": 2.0, "final": 1.0} for name in ("macs", "parameters", "bytes", "latency_ms")
+    }
+    (tmp_path / "report.json").write_text("{}")
+    with RunStore() as store:
+        id = store.begin(recipe, "theirs", owner="somebody else")
+        store.finish(id, tmp_path, {"values": {"baseline": 0.9}} | numbers, 1.0)
+    app = look_until(open_page("2_Prune", data="digits", kept=id), lambda app: app.warning)
+    assert "a file that somebody else has given" in said(app)
+    assert not [job for job in workers.waiting if job.title == "Opening a kept run"]
+    asked = Comparison(criteria=("l1",), datasets=(recipe.data,), controls="none")
+    theirs, common = (
+        begin(asked, "theirs", "somebody else"),
+        begin(replace(asked, datasets=("digits",)), "all"),
+    )
+    shown = {one.id: shown_comparison.in_words(one) for one in kept_comparisons()}
+    app = open_page("3_Compare", comparison=theirs.id)
+    assert "keeps no such comparison" in said(app) and len(app.dataframe)  # and what came along
+    (choice,) = [box for box in app.selectbox if box.label == "Comparison"]
+    assert shown[common.id] in choice.options and shown[theirs.id] not in choice.options
+
+
+@pytest.mark.parametrize("text", ["seeds:0;epochs:500", "repairs:x;measures:y;allocations:z", "cuts:7|-1"])
+def test_a_link_that_says_too_much_leaves_a_page_that_can_be_used(workers, text):
+    app = on("new", **NEW | {"lists": text})
+    assert not app.exception and not [one for one in app.error if "defect" in one.value]
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,7 @@ TINY = Recipe(data="digits", criterion="l1", allocation="uniform", repair="none"
 
 def on(view: str, **link):
     """The page with one of its views opened."""
-    app = open_page("3_Compare", **link)
-    app.session_state["compare opened"] = view
-    return app.run()
+    return open_page("3_Compare", view=view, **link)
 
 
 def test_the_page_opens_on_what_came_with_the_project(workers):

@@ -163,15 +163,7 @@ def against_cost(
         criterion = str(first["criterion"]).partition(":")[0]
         place = styles[criterion] = styles.get(criterion, -1) + 1
         _line(figure, some.sort_values("cost"), size, metric, told, criterion, place)
-    whole = points.drop_duplicates(["cost_whole", "accuracy_whole"])
-    figure.add_scatter(
-        x=whole["cost_whole"].to_numpy("float32") / size,
-        y=scale_of(metric) * whole["accuracy_whole"].to_numpy("float32"),
-        mode="markers",
-        marker={"symbol": "star", "size": 14, "color": QUIET},
-        name="full network",
-        hovertemplate="full network: %{y:.2f}<extra></extra>",
-    )
+    _frontier_and_whole(figure, points, size, metric)
     if pinned is not None:
         figure.add_hline(scale_of(metric) * pinned, line={"color": PALETTE[0], "dash": "dash", "width": 1})
     figure.update_layout(
@@ -182,6 +174,29 @@ def against_cost(
         **LEGEND,
     )
     return figure
+
+
+def _frontier_and_whole(figure: go.Figure, points: pd.DataFrame, size: float, metric):
+    """The points that no other one beats, joined; and the full network."""
+    front = points[~points["dominated"]].sort_values("cost")
+    figure.add_scatter(
+        x=front["cost"].to_numpy("float32") / size,
+        y=scale_of(metric) * front["accuracy"].to_numpy("float32"),
+        mode="lines",
+        line={"color": QUIET, "width": 6, "shape": "hv"},
+        opacity=FADED,
+        name="frontier",
+        hoverinfo="skip",
+    )
+    whole = points.drop_duplicates(["cost_whole", "accuracy_whole"])
+    figure.add_scatter(
+        x=whole["cost_whole"].to_numpy("float32") / size,
+        y=scale_of(metric) * whole["accuracy_whole"].to_numpy("float32"),
+        mode="markers",
+        marker={"symbol": "star", "size": 14, "color": QUIET},
+        name="full network",
+        hovertemplate="full network: %{y:.2f}<extra></extra>",
+    )
 
 
 def _line(figure, rows: pd.DataFrame, size: float, metric, name: str, criterion: str, place: int):

@@ -30,6 +30,7 @@ LOOKING_AT = {
     "job": "the job whose progress or result is shown",
     "second": "the job that stands beside it: the same with another seed",
     "zeros": "removed: what is left once the zero gates are removed",
+    "view": "the view of the page Compare that is opened",
     "comparison": "the comparison that is shown",
     "stage": "the stage whose accuracy a comparison shows",
     "against": "the cost that a comparison's chart has accuracy against",

@@ -13,7 +13,6 @@ MOST = 12  # what a link holds
 BETWEEN = "~"  # quoted within a recipe
 HELP = "Puts these settings beside others: on Compare, all that were added are run with several seeds."
 PAGE = "pages/3_Compare.py"
-OPENED = "compare opened"  # which of its views that page opens
 
 
 def recipes() -> list[Recipe]:
@@ -60,7 +59,7 @@ def button(recipe: Recipe):
 def add(recipe: Recipe):
     """A click's callback."""
     _keep([*recipes(), recipe])
-    st.session_state[OPENED] = "new"
+    state.look_at(view="new")
     st.toast("Added: the page Compare runs it beside others.", icon=":material/balance:")
 
 

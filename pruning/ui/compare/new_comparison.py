@@ -205,8 +205,7 @@ def start(asked: Comparison):
         if new:
             forget(kept)
         return
-    state.look_at(**(CLOSED | {"comparison": kept.id}))
-    st.session_state[added_recipes.OPENED] = "results"
+    state.look_at(**(CLOSED | {"comparison": kept.id, "view": None}))
 
 
 def go_on(kept: KeptComparison):

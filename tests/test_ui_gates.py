@@ -149,7 +149,7 @@ def test_gates_at_work_are_drawn_paused_and_resumed(server, tmp_path):
     press(app, "Resume")
     new = jobs.workers().job(link_of(app)["job"])
     assert new.after == job.id and (new.folder / "state" / KEPT).exists()
-    assert new.arguments == (RECIPE, str(new.folder))
+    assert new.arguments[:2] == (RECIPE, str(new.folder))
     assert figures(app)["MACs left"] == "73.1 %"  # until the new one has told of its own
     jobs.workers().cancel(new)
 

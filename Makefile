@@ -44,6 +44,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.speed
 	$(BIN)/python -m tests.benchmarks.page
 	$(BIN)/python -m tests.benchmarks.load --write
+	$(BIN)/python -m tests.benchmarks.kept_runs
 	$(BIN)/python -m tests.benchmarks.oracle
 	$(BIN)/python -m tests.benchmarks.subtask
 	$(BIN)/python -m tests.benchmarks.search

@@ -63,6 +63,11 @@ def memory(server: Server) -> tuple[int, int]:
     return own // MIB, others // MIB
 
 
+def answered(session: Session) -> bool:
+    """Whether a release was: by figures, or by the sentence that so large a cut is out of reach."""
+    return "MACs" in session.metrics or any("out of reach" in text for text in session.said.values())
+
+
 async def person(number: int, session: Session, figures: Figures, until: float):
     """Moves the slider, waits for the figures, thinks, and moves it again."""
     chance, cut = random.Random(number), 0
@@ -72,7 +77,7 @@ async def person(number: int, session: Session, figures: Figures, until: float):
         cut = chance.choice([one for one in range(5, 90) if one != cut])
         await session.slide(SLIDER, cut)
         try:
-            await session.until(lambda: session.pages > pages and "MACs" in session.metrics, PATIENCE)  # noqa: B023
+            await session.until(lambda: session.pages > pages and answered(session), PATIENCE)  # noqa: B023
         except TimeoutError:
             figures.wrong.append(f"no new figures in {PATIENCE:g} s")
             continue

@@ -40,7 +40,8 @@ def test_against_cost_a_line_a_choice_dominated_points_faded_and_the_frontier():
     assert [seen[0] for seen in chance.customdata] == ["d", "c"]  # the run that a click opens
     assert list(chance.marker.opacity) == [1, 1]
     assert list(lines["L1 norm, no repair"].marker.opacity) == [FADED, FADED]
-    assert list(lines["frontier"].y) == pytest.approx([80, 90])
+    steps = list(zip(lines["frontier"].x, lines["frontier"].y, strict=True))
+    assert steps == [pytest.approx(step) for step in ((20, 80), (28, 80), (28, 90))]
     assert list(lines["full network"].x) == [40] and figure.layout.shapes[0].y0 == pytest.approx(90)
 
 

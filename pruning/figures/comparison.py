@@ -179,11 +179,12 @@ def against_cost(
 def _frontier_and_whole(figure: go.Figure, points: pd.DataFrame, size: float, metric):
     """The points that no other one beats, joined; and the full network."""
     front = points[~points["dominated"]].sort_values("cost")
+    steps = front.loc[front.index.repeat(2)]  # level until the next point, then up to it
     figure.add_scatter(
-        x=front["cost"].to_numpy("float32") / size,
-        y=scale_of(metric) * front["accuracy"].to_numpy("float32"),
+        x=steps["cost"].to_numpy("float32")[1:] / size,
+        y=scale_of(metric) * steps["accuracy"].to_numpy("float32")[:-1],
         mode="lines",
-        line={"color": QUIET, "width": 6, "shape": "hv"},
+        line={"color": QUIET, "width": 6},
         opacity=FADED,
         name="frontier",
         hoverinfo="skip",

@@ -15,6 +15,7 @@ import pandas as pd
 
 from pruning.comparison_statistics import shares_of_variance
 from pruning.criteria import SCORED
+from pruning.terms import plural
 from tests.benchmarks.measured import KEPT, ROOT
 
 ROWS = ROOT / "docs" / "measured" / "compare_scenes.csv"
@@ -151,7 +152,7 @@ def accuracies(found: pd.DataFrame) -> list[str]:
     baseline = found["accuracy_baseline"].mean()
     told = f"Full network {100 * baseline:.1f} %; {len(found)} runs, "
     few, many = seeds.min(), seeds.max()
-    told += f"{many} seeds a cell." if few == many else f"{few} to {many} seeds a cell."
+    told += f"{plural(many, 'seed')} a cell." if few == many else f"{few} to {many} seeds a cell."
     return [told, "", *lines]
 
 

@@ -1,6 +1,8 @@
 """results.csv read back: accuracy at a stage, means and spread over seeds, and which points are dominated."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,6 +91,14 @@ def points(table: pd.DataFrame, stage: str = LAST, cost: str = "macs") -> pd.Dat
     found = found.reset_index()
     found["dominated"] = dominated(found, higher=metric_of(rows).direction == "higher")
     return found
+
+
+def of_choice(table: pd.DataFrame, choice: Mapping[str, Any]) -> pd.Series:
+    """[rows] of bool: which are of the choice, in all factors, that a row of results has."""
+    same = pd.Series(True, index=table.index)
+    for name in FACTORS:
+        same &= table[name] == choice[name]
+    return same
 
 
 def metric_of(table: pd.DataFrame) -> Metric:

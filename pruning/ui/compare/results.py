@@ -8,7 +8,6 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.figures.comparison import (
     COSTS,
-    NAMES,
     against_cost,
     by_choice,
     choices_in_words,
@@ -22,7 +21,7 @@ from pruning.html_report.comparison_words import (
     repair_in_words,
     shares_of,
 )
-from pruning.runs.comparison_points import LAST, at_stage, metric_of, points, stages_of, varying
+from pruning.runs.comparison_points import LAST, at_stage, metric_of, of_choice, points, stages_of, varying
 from pruning.runs.kept_comparisons import KeptComparison
 from pruning.ui import charts, preview_cache, state
 from pruning.ui.compare import open_run, published, run_table, running, shown_comparison
@@ -164,7 +163,5 @@ def pinned_accuracy(table: pd.DataFrame, found: pd.DataFrame) -> float | None:
     row = table[table["run"] == state.looking_at("pinned")]
     if row.empty or found.empty:
         return None
-    same = pd.Series(True, index=found.index)
-    for name in NAMES:
-        same &= found[name] == row.iloc[0][name]
+    same = of_choice(found, row.iloc[0])
     return float(found.loc[same, "accuracy"].iloc[0]) if same.any() else None

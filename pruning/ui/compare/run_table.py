@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pruning.figures.comparison import NAMES, factor_in_words
+from pruning.figures.comparison import NAMES, factor_in_words, scale_of
 from pruning.runs import run_list
-from pruning.runs.comparison_points import FACTORS, at_stage, metric_of, varying
+from pruning.runs.comparison_points import FACTORS, at_stage, metric_of, of_choice, varying
 from pruning.runs.kept_comparisons import KeptComparison
 from pruning.runs.results_table import STAGES
 from pruning.runs.store import RunStore
@@ -29,9 +29,9 @@ def panel(shown: KeptComparison, table: pd.DataFrame):
         rows = filtered(table)
         everything = st.toggle("All columns", key="compare all columns", help="Else only what differs.")
     if shown.bundled:
-        draw(shown, rows, everything, {}, None)
+        draw(shown, table, rows, everything, {}, None)
     else:
-        run_store.follow(lambda store: draw(shown, rows, everything, run_list.notes(store), store))
+        run_store.follow(lambda store: draw(shown, table, rows, everything, run_list.notes(store), store))
 
 
 # -------------------------------------------------------------------------------------------- what is shown
@@ -89,7 +89,7 @@ def columns(rows: pd.DataFrame, everything: bool, notes: dict[str, str]) -> pd.D
     }
     if everything or rows["seed"].nunique() > 1:
         told["Seed"] = rows["seed"].to_numpy()
-    size = 100 if metric_of(rows).unit == "share" else 1
+    size = scale_of(metric_of(rows))
     name = metric_of(rows).name.capitalize()
     for stage in STAGES:
         column = rows[f"accuracy_{stage}"]
@@ -116,23 +116,25 @@ def against_pinned(rows: pd.DataFrame, table: pd.DataFrame) -> pd.Series | None:
     if pinned.empty or not state.looking_at("pinned"):
         return None
     ends = at_stage(table)
-    same = pd.Series(True, index=ends.index)
-    for name in FACTORS:
-        same &= ends[name] == pinned.iloc[0][name]
-    by_seed = ends[same].drop_duplicates("seed").set_index("seed")["accuracy"]
+    by_seed = ends[of_choice(ends, pinned.iloc[0])].drop_duplicates("seed").set_index("seed")["accuracy"]
     mine = ends["accuracy"].reindex(rows.index)
-    size = 100 if metric_of(table).unit == "share" else 1
-    return (size * (mine - rows["seed"].map(by_seed))).round(2)
+    return (scale_of(metric_of(table)) * (mine - rows["seed"].map(by_seed))).round(2)
 
 
 # -------------------------------------------------------------------------------------------- what is drawn
 
 
 def draw(
-    shown: KeptComparison, rows: pd.DataFrame, everything: bool, notes: dict[str, str], store: RunStore | None
+    shown: KeptComparison,
+    whole: pd.DataFrame,
+    rows: pd.DataFrame,
+    everything: bool,
+    notes: dict[str, str],
+    store: RunStore | None,
 ):
+    """rows: of the whole comparison those that the filter leaves."""
     table = columns(rows, everything, notes)
-    difference = against_pinned(rows, pinned_among(shown, rows))
+    difference = against_pinned(rows, whole)
     if difference is not None:
         table["Against the pinned"] = difference
     picked = st.dataframe(
@@ -152,14 +154,6 @@ def draw(
     places = [place for place in picked.selection.rows if place < len(rows)]
     actions(shown, rows.iloc[places].to_dict("records"), notes, store)
     open_run.go()
-
-
-def pinned_among(shown: KeptComparison, rows: pd.DataFrame) -> pd.DataFrame:
-    """All rows of the comparison, whatever the filter shows."""
-    from pruning.ui.compare.shown_comparison import rows_of
-
-    found = rows_of(shown)
-    return rows if found is None else found
 
 
 def actions(shown: KeptComparison, rows: Sequence[dict], notes: dict[str, str], store: RunStore | None):

@@ -5,7 +5,7 @@ from collections import Counter
 import streamlit as st
 
 from pruning.experiment.duration import LEFT, about
-from pruning.figures.comparison import factor_in_words, labelled
+from pruning.figures.comparison import factor_in_words, labelled, scale_of
 from pruning.figures.method_style import colour
 from pruning.jobs import Job
 from pruning.runs.comparison_points import metric_of, points, varying
@@ -85,7 +85,7 @@ def moving(table):
         return
     factors = varying(table) or ["criterion"]
     metric = metric_of(table)
-    size = 100 if metric.unit == "share" else 1
+    size = scale_of(metric)
     drawn = labelled(found, factors).assign(
         criterion=[factor_in_words("criterion", one) for one in found["criterion"]],
         accuracy=size * found["accuracy"],

@@ -1,4 +1,5 @@
-"""`scenes`: images that methods of pruning differ on, made from scikit-learn's digits and a seed.
+"""`scenes`: images that methods of pruning differ on, made from scikit-learn's digits and a seed; and
+`scenes_masks`, the same images with a class for every pixel.
 
 12,000 training and 2,000 test images of 32 x 32 pixels. The largest of one to three digits is the class; test
 images show digits that no training image shows. Which digit each pixel belongs to and the class digit's
@@ -16,6 +17,7 @@ from pruning.data.dataset import Dataset, Split, assemble, digest_of, split_off
 from pruning.data.glyphs import load_glyphs
 from pruning.data.registry import dataset
 from pruning.data.scene_drawing import FINE, Drawn, draw, interpolation
+from pruning.tasks import PIXELWISE
 
 SEED = 2
 COUNTS = {"train": 12_000, "test": 2_000}
@@ -26,7 +28,33 @@ DIGEST = "13b3e0834bc9e33446044f6b57110eec6f3cb000a151249bc9fed6c26554d209"
 
 @dataset("scenes", meaning="14,000 colour images of digits among distractors, 32 x 32.", offline=True)
 def scenes() -> Dataset:
-    """The images as kept in the cache folder; made there, in about 10 s, if missing."""
+    """Which digit is the largest of each image."""
+    parts, messages = drawn_parts()
+    train, test = (Split(parts[part].images, parts[part].labels) for part in COUNTS)
+    extras = {
+        "pixels": {part: parts[part].pixels for part in COUNTS},
+        "domain": {part: parts[part].domain for part in COUNTS},
+    }
+    names = tuple(str(digit) for digit in range(10))
+    return assemble("scenes", train, test, names, messages=messages, extras=extras)
+
+
+@dataset(
+    "scenes_masks",
+    meaning="The images of scenes, with the digit that every pixel belongs to, 32 x 32.",
+    offline=True,
+)
+def scenes_masks() -> Dataset:
+    """Which digit each pixel is of: 11 classes, the first where no digit is seen."""
+    parts, messages = drawn_parts()
+    train, test = (Split(parts[part].images, parts[part].pixels, PIXELWISE) for part in COUNTS)
+    names = ("background", *(str(digit) for digit in range(10)))
+    return assemble("scenes_masks", train, test, names, messages=messages)
+
+
+def drawn_parts() -> tuple[dict[str, Drawn], tuple[str, ...]]:
+    """The images as kept in the cache folder, made there, in about 10 s, if missing; and what there is to
+    say about that."""
     kept, messages = cache_folder() / f"scenes-{DIGEST[:10]}.npz", []
     parts = read(kept)
     if parts is None:
@@ -34,13 +62,7 @@ def scenes() -> Dataset:
         if digest(parts) != DIGEST:
             messages.append(f"the images of scenes made here differ from the recorded ones ({DIGEST[:10]})")
         messages += keep(kept, parts)
-    train, test = (Split(parts[part].images, parts[part].labels) for part in COUNTS)
-    extras = {
-        "pixels": {part: parts[part].pixels for part in COUNTS},
-        "domain": {part: parts[part].domain for part in COUNTS},
-    }
-    names = tuple(str(digit) for digit in range(10))
-    return assemble("scenes", train, test, names, messages=tuple(messages), extras=extras)
+    return parts, tuple(messages)
 
 
 def make() -> dict[str, Drawn]:

@@ -1,6 +1,6 @@
 """Networks: the listed ones, torchvision's by name, and weights from files. Importing this loads no torch."""
 
-from pruning.models import cifar_networks  # noqa: F401  (imported to be listed)
+from pruning.models import cifar_networks, segmentation_networks  # noqa: F401  (imported to be listed)
 from pruning.models.build import default_size, names, torchvision_names
 from pruning.models.bundled_weights import bundled
 from pruning.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint

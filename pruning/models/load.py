@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GUESS = 10  # classes of a network that is only built to compare names
 KNOWN_CLASSES = {  # of the listed data sets, which come after the models
     "scenes": 10,
+    "scenes_masks": 11,
     "digits": 10,
     "cifar10": 10,
     "cifar100": 100,

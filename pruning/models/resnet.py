@@ -5,6 +5,8 @@ experiments. Option B has a 1 x 1 convolution. Parameter names are those of the 
 No forward knows a size: modules follow their tensors, so a cut network runs as it is.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,11 +37,12 @@ class ZeroPadShortcut(nn.Module):
 class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions beside a shortcut; `conv1`'s outputs are the channels inside the block."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, option: str):
+    def __init__(self, inputs: int, outputs: int, stride: int, option: str, dilation: int = 1):
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        apart: dict[str, Any] = {"padding": dilation, "dilation": dilation, "bias": False}
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, **apart)
         self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, **apart)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.shortcut: nn.Module = nn.Identity()
         if option == "A" and (stride != 1 or inputs != outputs):

@@ -4,8 +4,9 @@ Importing this loads no torch.
 """
 
 from pruning.tasks.classification import Classification
-from pruning.tasks.contract import Metric, Task
+from pruning.tasks.contract import Metric, SampledPixels, Task
 from pruning.tasks.resampling import Difference, paired_difference
+from pruning.tasks.segmentation import IGNORED, MOST_CLASSES, Segmentation
 
 TASKS: dict[str, Task] = {}
 
@@ -20,5 +21,18 @@ def register(task: Task) -> Task:
 
 
 DEFAULT = register(Classification())  # of data that says nothing else
+PIXELWISE = register(Segmentation())  # of data whose labels are masks
 
-__all__ = ["DEFAULT", "TASKS", "Difference", "Metric", "Task", "paired_difference", "register"]
+__all__ = [
+    "DEFAULT",
+    "IGNORED",
+    "MOST_CLASSES",
+    "PIXELWISE",
+    "TASKS",
+    "Difference",
+    "Metric",
+    "SampledPixels",
+    "Task",
+    "paired_difference",
+    "register",
+]

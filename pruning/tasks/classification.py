@@ -21,6 +21,7 @@ class Classification(Task):
     name: ClassVar[str] = "classification"
     metric: ClassVar[Metric] = Metric("accuracy", "higher", "share")
     counts_right: ClassVar[bool] = True
+    unit_of_loss: ClassVar[str] = "nats"
 
     def outputs(self, classes: Sequence[str]) -> int:
         return len(classes)
@@ -72,6 +73,16 @@ class Classification(Task):
 
     def classes_of(self, labels: np.ndarray) -> np.ndarray:
         return labels
+
+    def class_scores(self, outputs: "Tensor", targets: "Tensor | None" = None) -> "Tensor":
+        from torch import Tensor
+
+        if not isinstance(outputs, Tensor) or outputs.dim() != 2:
+            told = f"shape {list(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
+            raise ValueError(
+                f"attribution needs a network with outputs [images, classes]; this one gives {told}"
+            )
+        return outputs
 
     def drawn(self, statistics: Statistics, classes: Sequence[str]) -> list[Any]:
         return [str(classes[number]) for number in statistics["classes"]]

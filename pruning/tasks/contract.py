@@ -48,11 +48,35 @@ class Metric:
         return "points" if self.unit == "share" else self.unit
 
 
+@dataclass(frozen=True, eq=False)
+class SampledPixels:
+    """Pixels of a batch of images, where a task has a class for each. image: int [S], its place in the batch.
+    down, across: [S], where in it, from 0 to below 1 of its height and width.   classes: int64 [S]."""
+
+    image: np.ndarray
+    down: np.ndarray
+    across: np.ndarray
+    classes: np.ndarray
+
+    def features(self, maps: "Tensor") -> "Tensor":
+        """[S, P]: what maps [N, P, *size] of any size hold where these pixels lie; of one number a channel,
+        the image's own."""
+        import torch
+
+        image = torch.from_numpy(self.image).to(maps.device)
+        if maps.dim() != 4:  # no places, or none that are rows and columns
+            return maps.flatten(2).mean(2)[image] if maps.dim() > 2 else maps[image]
+        height, width = maps.shape[2:]
+        rows = torch.from_numpy((self.down * height).astype(np.int64)).to(maps.device)
+        columns = torch.from_numpy((self.across * width).astype(np.int64)).to(maps.device)
+        return maps[image, :, rows, columns]
+
+
 class Task(ABC):
     """One kind of question that networks answer about images. Stateless: one object for all data sets.
 
     name: in the registry.   counts_right: the metric is the share of items that are right, which forecasts of
-    accuracy and previews need.   asks_network: `statistics` is handed a network that judges the outputs, the
+    accuracy need.   unit_of_loss: what `loss` is measured in.   asks_network: `statistics` is handed a network that judges the outputs, the
     data set's `judge`.
     Labels are the targets as a data set holds them, a NumPy array with a row an item; targets are the same
     as tensors beside a batch's outputs.
@@ -61,6 +85,7 @@ class Task(ABC):
     name: ClassVar[str]
     metric: ClassVar[Metric]
     counts_right: ClassVar[bool] = False
+    unit_of_loss: ClassVar[str] = ""
     asks_network: ClassVar[bool] = False
 
     @abstractmethod
@@ -123,6 +148,17 @@ class Task(ABC):
         """[N] int64, a class number an item, for what balances classes or tells them apart; None where items
         have no class: then images are drawn as they come, and criteria that need labels refuse."""
         return None
+
+    def sampled_pixels(self, targets: "Tensor", number: int) -> "SampledPixels | None":
+        """At most so many pixels of a batch with the class of each, for what tells classes apart within
+        images; None where an image has one class, or none."""
+        return None
+
+    def class_scores(self, outputs: Any, targets: "Tensor | None" = None) -> "Tensor":
+        """[N, K]: what the network says for each class, as attribution asks for it: a score an image.
+
+        Raises ValueError where the task knows no classes."""
+        raise ValueError(f"{self.name} has no classes whose scores could be attributed")
 
     def moved(self, labels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The labels of images that training has moved and mirrored. rows [N, H], columns [N, W]: from where

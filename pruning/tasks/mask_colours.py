@@ -1,0 +1,29 @@
+"""Masks as pictures: a colour a class."""
+
+import colorsys
+
+import numpy as np
+
+FEW = (  # ten hues that stay apart, as charts have them, between a dark and a light background
+    "#1f77b4 #ff7f0e #2ca02c #d62728 #9467bd #8c564b #e377c2 #bcbd22 #17becf #aec7e8".split()
+)
+GOLDEN = 0.618034  # of a turn from one further hue to the next, so that near numbers differ most
+
+
+def class_colours(classes: int = 256) -> np.ndarray:
+    """uint8 [classes, 3]: class 0, mostly the background, black; then ten hues, then more of them. The last
+    of 256 is light grey: pixels that do not count."""
+    named = [tuple(int(text[at : at + 2], 16) for at in (1, 3, 5)) for text in FEW]
+    more = [
+        tuple(round(255 * part) for part in colorsys.hsv_to_rgb(GOLDEN * k % 1, 0.45 + 0.15 * (k % 4), 0.9))
+        for k in range(max(0, classes - 11))
+    ]
+    table = np.array([(0, 0, 0), *named, *more][:classes], np.uint8)
+    if classes == 256:
+        table[255] = 224
+    return table
+
+
+def coloured(mask: np.ndarray) -> np.ndarray:
+    """uint8 [H, W] class numbers -> uint8 [H, W, 3]."""
+    return class_colours()[mask]

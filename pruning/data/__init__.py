@@ -7,7 +7,13 @@ import pruning.data.digits
 import pruning.data.cifar  # noqa: F401
 
 # isort: on
-from pruning.data.calibration import Calibration, batch_of, calibration_images, to_tensor
+from pruning.data.calibration import (
+    Calibration,
+    batch_of,
+    calibration_images,
+    images_at_once,
+    to_tensor,
+)
 from pruning.data.dataset import Dataset, Split
 from pruning.data.load import load_data, names, normalization_of
 from pruning.data.registry import DATA
@@ -19,6 +25,7 @@ __all__ = [
     "Split",
     "batch_of",
     "calibration_images",
+    "images_at_once",
     "load_data",
     "names",
     "normalization_of",

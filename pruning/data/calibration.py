@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 
+PIXELS = 2**21  # of images that go through a network at once: 128 of 128 pixels a side, 7 of 513
 NO_LABEL = -1  # what stands in the place of labels where images were given without
 
 
@@ -78,6 +79,12 @@ def fair_shares(available: np.ndarray, n: int) -> np.ndarray:
         more = np.full(len(open_classes), share) + (np.arange(len(open_classes)) < rest)
         taken[open_classes] = np.minimum(taken[open_classes] + more, available[open_classes])
     return taken
+
+
+def images_at_once(images: np.ndarray, most: int) -> int:
+    """How many of a split's images go through a network at once, where nothing is kept for gradients: `most`,
+    and fewer of large ones, so that memory does not grow with them."""
+    return max(1, min(most, PIXELS // images.shape[2] ** 2))
 
 
 def batch_of(

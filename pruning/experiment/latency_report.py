@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pruning.experiment.recipe import Recipe
     from pruning.latency.timing import Timing
 
-BATCHES = (64, 1)
 NAMED = 3  # layers that a message names
 FAR = 0.1  # of the time: that much between foreseen and measured is told
 OTHER = "other"
@@ -27,15 +26,15 @@ def latencies(loaded: Loaded, small, plan: Plan, watch: Watch) -> tuple[dict[str
     that was planned on is not what came out."""
     import torch
 
-    from pruning.latency.measure import block_of
+    from pruning.latency.measure import batch_size, block_of
     from pruning.latency.timing import timings
 
-    structure, found = loaded.graph.structure, {}
-    for batch in BATCHES:
+    structure, found, most = loaded.graph.structure, {}, batch_size(loaded.graph.macs)
+    for batch in dict.fromkeys((most, 1)):
         found[batch] = timings([loaded.model, small], (_inputs(loaded, batch),), structure, watch)
-    large, single = (found[batch] for batch in BATCHES)
+    large, single = found[most], found[1]
     layers = layer_table(loaded, small, *large)
-    told = _both(large) | {"batch": BATCHES[0], "threads": torch.get_num_threads()}
+    told = _both(large) | {"batch": most, "threads": torch.get_num_threads()}
     told |= {"device": loaded.recipe.device, "batch_1": _both(single)}
     told |= {"layers": layers.to_dict("records"), "estimated": _estimated(loaded, plan)}
     macs = {"before": plan.macs_before, "after": plan.macs}

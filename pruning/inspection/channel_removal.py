@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruning.channels.indices import cut_where_read, kept_by_tensor
-from pruning.data import Split, batch_of
+from pruning.data import Split, batch_of, images_at_once
 from pruning.error_messages import choose
 from pruning.experiment.loading import Loaded
 from pruning.progress import Watch, timed
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pruning.inspection.shared_prefix import Start
 
 IMAGES = 500  # of the hold-out
-BATCH = 128  # images at a time, as many as the repair takes
+BATCH = 128  # images at a time, at most, as many as the repair takes
 
 Tick = Callable[..., None]  # called after each batch, with whatever a watch is told
 
@@ -49,8 +49,8 @@ def learned(loaded: Loaded) -> bool:
     return loaded.recipe.checkpoint not in (None, "none")
 
 
-def batches_of(images: int) -> int:
-    return -(-images // BATCH)
+def batches_of(images: Split) -> int:
+    return -(-len(images) // images_at_once(images.images, BATCH))
 
 
 def repairable(model: "nn.Module") -> bool:
@@ -76,8 +76,9 @@ def image_losses(loaded: Loaded, model: "nn.Module", images: Split, tick: Tick) 
 
 def batches(loaded: Loaded, images: Split) -> "Iterator[tuple[torch.Tensor, torch.Tensor]]":
     normalization, device = loaded.model.origin.normalization, loaded.recipe.device
-    for first in range(0, len(images), BATCH):
-        yield batch_of(images, slice(first, first + BATCH), normalization, device)
+    size = images_at_once(images.images, BATCH)
+    for first in range(0, len(images), size):
+        yield batch_of(images, slice(first, first + size), normalization, device)
 
 
 def losses(task: Task, outputs: "torch.Tensor", targets: "torch.Tensor") -> np.ndarray:
@@ -105,12 +106,12 @@ class Removal:
     @property
     def steps_raw(self) -> int:
         """Batches that one raw measurement takes."""
-        return batches_of(len(self.images))
+        return batches_of(self.images)
 
     @property
     def steps_repaired(self) -> int:
         """Batches that one repaired measurement takes; none where nothing can be repaired."""
-        return self.steps_raw + batches_of(len(self.calibration)) if self.repairs else 0
+        return self.steps_raw + batches_of(self.calibration.split) if self.repairs else 0
 
     def whole(self, tick: Tick) -> np.ndarray:
         """Losses of the whole network: [N]."""

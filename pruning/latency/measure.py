@@ -101,7 +101,7 @@ def latency_table(graph, *, batch: int | None = None, watch: Watch = silent) -> 
     multiply-accumulates. Seconds: 5 for ResNet-20, 15 for ResNet-56. The network is not changed."""
     keep_freed_memory()
     structure, model, watch = graph.structure, graph.model, timed(watch)
-    batch = batch or int(np.clip(LARGEST // max(1, graph.macs), 1, 64))
+    batch = batch or batch_size(graph.macs)
     inputs = batch_of(graph.example, batch)
     device = inputs[0].device
     calls = Calls(model, structure)
@@ -117,6 +117,12 @@ def latency_table(graph, *, batch: int | None = None, watch: Watch = silent) -> 
         **_grids(calls.found, structure, device, watch),
     )
     return _fitted(table, graph, inputs, watch)
+
+
+def batch_size(macs: int) -> int:
+    """Images of a batch that is timed: 64, or fewer of a network with so many multiply-accumulates an
+    image."""
+    return int(np.clip(LARGEST // max(1, macs), 1, 64))
 
 
 def batch_of(example: tuple, batch: int) -> tuple:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pruning.criteria.di import RHO
+from pruning.data import images_at_once
 from pruning.progress import Watch
 from pruning.statistics.accumulators import BATCH, DualDiscriminantOf
 from pruning.statistics.calibration_images import CalibrationImages
@@ -131,9 +132,9 @@ def discriminant_importance(
             kind = "linear" if isinstance(module, nn.Linear) else "convolution"
             seen[module].add(maps_of(output.detach(), kind), now["labels"])
 
-    done = 0
+    done, batch = 0, images_at_once(images.split.images, BATCH)
     with _watched(model, see), as_it_was(model), torch.no_grad():
-        for inputs, now["labels"] in images.batches(BATCH):
+        for inputs, now["labels"] in images.batches(batch):
             model(inputs)
             done += len(inputs)
             watch("statistics", done, len(images))

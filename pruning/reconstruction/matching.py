@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
+from pruning.data import images_at_once
 from pruning.data.resizing import moved_from
 from pruning.error_messages import first_line
 from pruning.models.fill_weights import restore
@@ -37,7 +38,7 @@ BATCH = 100  # images a step
 ASIDE = 10  # one image of so many is set aside
 CHECKS = 5  # times that the loss on those is looked at
 GRADIENTS = 2**30  # bytes that a backward pass may hold
-PART = 128  # images at a time without gradients
+PART = 128  # images at a time without gradients, at most
 
 
 def match(
@@ -54,30 +55,30 @@ def match(
     small, plan, model: as `repair`'s.   images: unlabelled; their seed deals them out. The same seed and
     steps give the same weights. Parameters that need no gradient stay.
     """
-    inputs = next(iter(images.batches(len(images))))[0]
+    part = images_at_once(images.split.images, PART)
+    inputs = images.rows(slice(part))[0]
     one, other = record_forward_pass(model, inputs[:2]), record_forward_pass(small, inputs[:2])
     blocks = blocks_of(plan, one, other)
     weights = [p for p in small.parameters() if p.requires_grad and p.numel()]
     if not blocks or not weights:
         return ["no block of the pruned network can be compared with the full network's: nothing was matched"]
-    part = max(1, int(GRADIENTS / max(1.0, 2 * other.stored())))
-    trainer = _Trainer(small, weights, _Wanted(model, blocks, inputs[:PART]), part)
+    learning = max(1, int(GRADIENTS / max(1.0, 2 * other.stored())))
+    trainer = _Trainer(small, weights, _Wanted(model, blocks, inputs), learning)
     if reason := trainer.stuck(inputs[:1]):
         return [f"no gradient passes through the network ({reason}): nothing was matched"]
-    aside = max(1, len(inputs) // ASIDE)
-    best = _Best(small, trainer, inputs[len(inputs) - aside :])
+    learned_from = len(images) - max(1, len(images) // ASIDE)
+    best = _Best(small, trainer, images.rows(slice(learned_from, None))[0], part)
     with _gradients_as_they_were(small), evaluating(small):
-        _descend(trainer, inputs[: len(inputs) - aside], images, steps, best, watch)
+        _descend(trainer, learned_from, images, steps, best, watch)
     return best.put_back()
 
 
-def _descend(
-    trainer: "_Trainer", learning: Tensor, images: CalibrationImages, steps: int, best, watch: Watch
-):
+def _descend(trainer: "_Trainer", number: int, images: CalibrationImages, steps: int, best, watch: Watch):
+    """number: of the images that are learned from, the first ones."""
     random, watch = np.random.default_rng(images.seed), timed(watch)
-    drawn = _drawn(random, len(learning))
+    drawn = _drawn(random, number)
     for step in range(steps):
-        batch = learning[[next(drawn) for _ in range(BATCH)]]
+        batch = images.rows([next(drawn) for _ in range(BATCH)])[0]
         seen = moved(batch, random, shift=images.shift // 2, flips=images.flips)
         with between_layers(trainer.small, partial(watch, "repair", step, steps)):
             loss = trainer.step(seen, rate_at(step, steps))
@@ -199,10 +200,10 @@ class _Trainer:
 
 
 class _Best:
-    """The best state so far by the loss on images set aside."""
+    """The best state so far by the loss on images set aside. part: of them at a time."""
 
-    def __init__(self, small: nn.Module, trainer: _Trainer, aside: Tensor):
-        self.small, self.trainer, self.aside = small, trainer, aside
+    def __init__(self, small: nn.Module, trainer: _Trainer, aside: Tensor, part: int):
+        self.small, self.trainer, self.aside, self.part = small, trainer, aside, part
         self.loss = math.inf
         with evaluating(small):
             self.look()
@@ -211,7 +212,7 @@ class _Best:
     def look(self):
         total = 0.0
         with torch.no_grad():
-            for some in self.aside.split(PART):
+            for some in self.aside.split(self.part):
                 total += float(self.trainer.loss(some)) * len(some)
         self.last = total / len(self.aside)
         if self.last < self.loss:

@@ -7,10 +7,11 @@ from functools import partial
 import torch
 from torch import nn
 
+from pruning.data import images_at_once
 from pruning.progress import Watch, between_layers, silent
 from pruning.statistics.calibration_images import CalibrationImages
 
-BATCH = 128
+BATCH = 128  # images at a time, at most
 
 
 def recalibrate(small: nn.Module, images: CalibrationImages, *, watch: Watch = silent) -> list[str]:
@@ -26,7 +27,7 @@ def recalibrate(small: nn.Module, images: CalibrationImages, *, watch: Watch = s
         return ["the network has no batch norm: nothing was recalibrated"]
     done = 0
     with _estimating(small, norms), torch.no_grad():
-        for inputs, _ in images.batches(BATCH):
+        for inputs, _ in images.batches(images_at_once(images.split.images, BATCH)):
             if len(inputs) > 1 or not done:  # a single left-over image has no variance of its own
                 with between_layers(small, partial(watch, "repair", done, len(images))):
                     small(inputs)

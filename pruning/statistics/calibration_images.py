@@ -45,6 +45,9 @@ class CalibrationImages:
         """(inputs [N, C, H, W], targets [N, ...], such as class numbers) on the network's device
         and in its precision, the same at every call."""
         for start in range(0, len(self.split), size):
-            rows = slice(start, start + size)
-            inputs, targets = batch_of(self.split, rows, self.normalization, self.device)
-            yield inputs.to(self.dtype or inputs.dtype), targets
+            yield self.rows(slice(start, start + size))
+
+    def rows(self, rows: "slice | list[int]") -> tuple["torch.Tensor", "torch.Tensor"]:
+        """The same of some of them: a slice, or row numbers."""
+        inputs, targets = batch_of(self.split, rows, self.normalization, self.device)
+        return inputs.to(self.dtype or inputs.dtype), targets

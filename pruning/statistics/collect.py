@@ -4,6 +4,7 @@ Layers are found by their weights, in the middle of the pass: a convolution that
 or twice, is seen like any other.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +28,10 @@ READING = {
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 0),
     **dict.fromkeys(("matmul", "__matmul__", "mm"), 0),
 }
+
+HELD = 7 * 2**29  # bytes of activations that may live at once
+MAPS = 8  # as large as the largest: those of a residual block that live at once, and copies for statistics
+KEPT = 5  # bytes of 4 for a backward pass: what layers and norms give, and a part of it after activations
 
 Found = dict[tuple[Statistic, str], np.ndarray]  # (statistic, layer's weight or group) -> array
 
@@ -55,10 +60,22 @@ def collect(
     streamed = [s for s in statistics if not isinstance(s, GradientTimesActivation)]
     found: Found = {}
     if streamed:
-        found |= _forward(model, structure, streamed, batches(BATCH), classes, groups, images, watch)
+        found |= _forward(
+            model, structure, streamed, batches(at_once(structure)), classes, groups, images, watch
+        )
     if len(streamed) < len(statistics):
-        found |= _backward(model, structure, batches(BATCH), loss, groups, images, watch)
+        few = at_once(structure, gradients=True)
+        found |= _backward(model, structure, batches(few), loss, groups, images, watch)
     return all_numbers(found)
+
+
+def at_once(structure: Structure, *, gradients: bool = False) -> int:
+    """How many images go through the network at once: 128, or as many as take 3.5 GiB.
+
+    gradients: what layers and norms give is kept until a backward pass."""
+    values = [math.prod(layer.shape) for layer in structure.layers]
+    each = KEPT * sum(values) if gradients else 4 * MAPS * max(values, default=1)
+    return max(1, min(BATCH, HELD // max(1, each)))
 
 
 def all_numbers(found: Found) -> Found:

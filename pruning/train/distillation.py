@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruning.channels.structure import LayerRecord, Structure
-from pruning.data import Dataset, batch_of, calibration_images
+from pruning.data import Dataset, batch_of, calibration_images, images_at_once
 from pruning.devices import for_double
 from pruning.models import Normalization
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RHO = 1e-2  # ridge of the directions, relative to the mean diagonal of the total scatter
 MAP_RHO = 1e-5  # of the maps: at 1e-2 a student equal to its teacher would miss 0.5 % of the energy
 WIDEST = 2048  # features of a stage; the directions of more take minutes
-BATCH = 256
+BATCH = 256  # images at a time, at most, where nothing is learned
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,8 +193,9 @@ class Lesson:
             return model(images), pooled
 
     def _batches(self) -> "Iterator[tuple[Tensor, Tensor]]":
-        for first in range(0, max(1, len(self.split) - 1), BATCH):  # a last single image is left out
-            yield batch_of(self.split, slice(first, first + BATCH), self.normalization, self.device)
+        size = images_at_once(self.split.images, BATCH)
+        for first in range(0, max(1, len(self.split) - 1), size):  # a last single image is left out
+            yield batch_of(self.split, slice(first, first + size), self.normalization, self.device)
             self.watch()
 
 

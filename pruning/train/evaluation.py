@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pruning.data import Split, batch_of
+from pruning.data import Split, batch_of, images_at_once
 from pruning.models import Normalization
 from pruning.progress import Watch, silent, timed
 from pruning.tasks import Task
@@ -52,11 +52,12 @@ def evaluate(
     judge: "nn.Module | None" = None,
 ) -> Predictions:
     """Predictions in evaluation mode; the model's own mode comes back, also after an exception. The watch is
-    told how many of the images so far are right, where the task counts that.   judge: a network that the
-    task's metric asks, where it asks one."""
+    told how many of the images so far are right, where the task counts that.   batch_size: at most; fewer of
+    large images.   judge: a network that the task's metric asks, where it asks one."""
     import torch
 
     task, found, loss, told, watch = split.task, [], 0.0, {}, timed(watch)
+    batch_size = images_at_once(split.images, batch_size)
     with mode_kept(model), torch.inference_mode():
         model.eval()
         for first in range(0, len(split), batch_size):

@@ -3,6 +3,7 @@ gradients."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from pruning.progress import Watch, silent
 from pruning.statistics.collect import Found, as_it_was, maps_of
 from pruning.statistics.layer_sides import onto_channels, positions
 from pruning.statistics.specifications import Attribution
+from pruning.tasks import DEFAULT, Task
 
 Batches = Callable[[int], Iterable[tuple[torch.Tensor, torch.Tensor]]]
 
@@ -31,17 +33,18 @@ def attributions(
     statistic: Attribution,
     batches: Batches,
     *,
+    task: Task,
     groups: Sequence[int],
     images: int,
     watch: Watch = silent,
 ) -> Found:
     """{(statistic, weight): [P]} of every layer that writes one of the groups, as `Attribution` says.
 
-    batches, images: as `statistics.collect` takes them; the first `statistic.images` are looked at.
+    batches, task, images: as `statistics.collect` takes them; the first `statistic.images` are looked at.
     The model comes out as it went in. Raises ValueError where the network has no gradients, no score a class,
     or answers what is no finite number.
     """
-    found = _Layers(model, structure, groups)
+    found = _Layers(model, structure, groups, task)
     images = min(images, statistic.images)
     done = 0
 
@@ -63,29 +66,32 @@ def attributions(
     return {(statistic, name): values / images for name, values in sums.items()}
 
 
-def channel_attribution(graph, group: str, inputs, labels, *, watch: Watch = silent) -> pd.DataFrame:
+def channel_attribution(
+    graph, group: str, inputs, labels, *, classes=None, task: Task = DEFAULT, watch: Watch = silent
+) -> pd.DataFrame:
     """What every channel of a group adds to each class's score, on images of that class: columns channel,
     class (its number), attribution.
 
-    inputs: float [N, C, H, W], as the network takes them.   labels: int [N].   attribution: gradient x
-    activation of the class's score where the group is written, summed over places and writers, mean over the
-    class's images; in units of the score, above 0 where the channel raises it.
-    """
+    inputs: float [N, C, H, W], as the network takes them.   labels: int [N, ...], the task's targets.
+    classes: int [N], the class of each image whose score is attributed; unsaid, its label.   attribution:
+    gradient x activation of the class's score where the group is written, summed over places and writers,
+    mean over the class's images; in units of the score, above 0 where the channel raises it."""
     structure = graph.structure
     g = structure.names.index(choose(group, structure.names, "group"))
-    found = _Layers(graph.model, structure, [g])
+    found = _Layers(graph.model, structure, [g], task)
     labels, statistic = torch.as_tensor(labels).to(inputs.device), Attribution("gradient x activation", 1)
-    sums = np.zeros((int(labels.max()) + 1, structure.groups[g].size))
+    numbers = labels.cpu().numpy() if classes is None else np.asarray(classes)
+    sums = np.zeros((int(numbers.max()) + 1, structure.groups[g].size))
     for start in range(0, len(inputs), found.batch):
         mine = labels[start : start + found.batch]
         of_images = found.of_images(statistic, inputs[start : start + found.batch], mine, lambda steps: None)
         for layer in found.layers:
             index = positions(structure, layer, "writers")
             values = onto_channels(of_images[layer.weight].T.cpu().double().numpy(), index, g, sums.shape[1])
-            np.add.at(sums, mine.cpu().numpy(), values.T)
+            np.add.at(sums, numbers[start : start + found.batch], values.T)
         watch("attribution", start + len(mine), len(inputs))
-    classes, times = np.unique(labels.cpu().numpy(), return_counts=True)
-    table = pd.DataFrame(sums[classes] / times[:, None], index=pd.Index(classes, name="class"))
+    there, times = np.unique(numbers, return_counts=True)
+    table = pd.DataFrame(sums[there] / times[:, None], index=pd.Index(there, name="class"))
     return (
         table.rename_axis(columns="channel")
         .stack()
@@ -97,11 +103,11 @@ def channel_attribution(graph, group: str, inputs, labels, *, watch: Watch = sil
 class _Layers:
     """The layers that write some groups, and what Captum says of them."""
 
-    def __init__(self, model: nn.Module, structure: Structure, groups: Sequence[int]):
+    def __init__(self, model: nn.Module, structure: Structure, groups: Sequence[int], task: Task):
         self.model, self.structure = model, structure
         writers = {layer.weight: layer for g in groups for layer in structure.layers_of(g, "writers")}
         self.layers = list(writers.values())
-        self.taps = Taps(model, structure, self.layers)
+        self.taps = Taps(model, structure, self.layers, task)
         self.integrals: list[LayerIntegratedGradients] = []
         elements = sum(int(np.prod(layer.shape)) for layer in structure.layers)
         self.batch = max(1, min(BATCH, HELD // (12 * max(1, elements))))  # each in float32, and twice copied
@@ -136,16 +142,11 @@ class _Layers:
         """Runs one image, so that every call of every layer has its tap."""
         if not self.taps.all:
             with torch.no_grad():
-                self.classes = self.taps(inputs[:1]).shape[1]
-        if int(labels.max()) >= self.classes:
-            raise ValueError(
-                f"there are images of class {int(labels.max())}, and the network has classes 0 to "
-                f"{self.classes - 1}"
-            )
+                self.taps(inputs[:1], labels[:1])
 
     def gradient_x_activation(self, inputs, labels, steps, told) -> list[torch.Tensor]:
         method = LayerGradientXActivation(self.taps, self.taps.all)
-        found = method.attribute(inputs, target=labels, grad_kwargs=UNUSED)
+        found = method.attribute(inputs, additional_forward_args=labels, grad_kwargs=UNUSED)
         told(len(inputs))
         return found
 
@@ -157,10 +158,10 @@ class _Layers:
         slopes = LayerGradientXActivation(self.taps, self.taps.all, multiply_by_inputs=False)
         values = LayerActivation(self.taps, self.taps.all)
         points = [inputs * share for share in torch.linspace(0, 1, steps + 1).tolist()]
-        before, total = values.attribute(points[0]), [0.0] * len(self.taps.all)
+        before, total = values.attribute(points[0], labels), [0.0] * len(self.taps.all)
         for here, there in pairwise(points):
-            slope = slopes.attribute(here, target=labels, grad_kwargs=UNUSED)
-            after = values.attribute(there)
+            slope = slopes.attribute(here, additional_forward_args=labels, grad_kwargs=UNUSED)
+            after = values.attribute(there, labels)
             total = [t + s * (a - b) for t, s, a, b in zip(total, slope, after, before, strict=True)]
             before = after
             told(len(inputs))
@@ -171,9 +172,8 @@ class _Layers:
         self.integrals = self.integrals or [LayerIntegratedGradients(self.taps, tap) for tap in self.taps.all]
         found = []
         for method in self.integrals:
-            found.append(
-                method.attribute(inputs, target=labels, n_steps=steps, internal_batch_size=len(inputs))
-            )
+            how: dict[str, Any] = {"n_steps": steps, "internal_batch_size": len(inputs)}
+            found.append(method.attribute(inputs, additional_forward_args=labels, **how))
             told(steps * len(inputs))
         return found
 

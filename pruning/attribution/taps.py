@@ -14,20 +14,22 @@ from torch import nn
 
 from pruning.channels.structure import LayerRecord, Structure
 from pruning.statistics.collect import Observer
+from pruning.tasks import Task
 
 
 class Taps:
-    """A network as Captum takes it: called with inputs it answers scores [N, K], and every call of a layer
-    that is looked at goes through a module in `of`, {weight: one module a call}, filled by the first run."""
+    """A network as Captum takes it: called with inputs and targets it answers the score of what is right,
+    [N], and every call of a layer that is looked at goes through a module in `of`, {weight: one module a
+    call}, filled by the first run."""
 
-    def __init__(self, model: nn.Module, structure: Structure, layers: Iterable[LayerRecord]):
-        self.model, self.structure = model, structure
+    def __init__(self, model: nn.Module, structure: Structure, layers: Iterable[LayerRecord], task: Task):
+        self.model, self.structure, self.task = model, structure, task
         self.of: dict[str, list[nn.Module]] = {layer.weight: [] for layer in layers}
 
-    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+    def __call__(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         written = {name: partial(self._through, taps, count()) for name, taps in self.of.items()}
         with Observer(self.model, self.structure, {}, written):
-            return scores_of(self.model(inputs))
+            return self.task.true_scores(self.model(inputs), targets)
 
     def _through(self, taps: list[nn.Module], calls: Iterator[int], output: torch.Tensor) -> torch.Tensor:
         call = next(calls)
@@ -38,11 +40,3 @@ class Taps:
     @property
     def all(self) -> list[nn.Module]:
         return [tap for taps in self.of.values() for tap in taps]
-
-
-def scores_of(outputs) -> torch.Tensor:
-    """The network's answer, if it is a score a class: [N, K]; else raises ValueError."""
-    if not isinstance(outputs, torch.Tensor) or outputs.dim() != 2:
-        told = f"shape {list(outputs.shape)}" if isinstance(outputs, torch.Tensor) else type(outputs).__name__
-        raise ValueError(f"attribution needs a network with outputs [images, classes]; this one gives {told}")
-    return outputs

@@ -29,18 +29,18 @@ class ImageStatistics:
         drawn = CalibrationImages(self.model, self.data, self.number, self.seed, shuffled=shuffled)
         self.messages, self.classes = drawn.messages, drawn.classes
         if drawn.classes:
-            self.labels = drawn.split.classes
+            self.labels = drawn.class_numbers
         self._must_have_labels(drawn, learning)
         return drawn
 
     def _must_have_labels(self, drawn, learning: Sequence[str]):
         apart = [name for name in learning if not CRITERIA[name].by_loss]
-        if drawn.split.classes is None and apart:
+        if drawn.class_numbers is None and apart:
             raise ValueError(
                 f"{title(apart[0])} needs classes to tell apart, and images of {drawn.task.name} have none; "
                 "give a criterion that does not use labels"
             )
-        if drawn.split.classes is not None and learning and not drawn.classes:
+        if drawn.class_numbers is not None and learning and not drawn.classes:
             raise ValueError(f"{title(learning[0])} needs labels, and these images have none; give them too")
 
     def collect(self, graph, needs: set[Statistic], wanted: Sequence[int], drawn, watch: Watch):
@@ -55,13 +55,13 @@ class ImageStatistics:
             needs.difference(asked, removals),
             drawn.batches,
             classes=drawn.classes,
-            loss=drawn.task.loss,
+            task=drawn.task,
             **how,
         )
         for need in asked:
             from pruning.attribution import attributions
 
-            found |= attributions(graph.model, graph.structure, need, drawn.batches, **how)
+            found |= attributions(graph.model, graph.structure, need, drawn.batches, task=drawn.task, **how)
         for removal in removals:
             from pruning.reconstruction.error_curves import removal_errors
 

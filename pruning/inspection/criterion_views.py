@@ -194,7 +194,7 @@ def catro_view(recipe: Recipe, group: str, watch: Watch = silent) -> TraceRatioV
     batch = next(iter(drawn.batches(2)))
     how: dict[str, Any] = {
         "classes": drawn.classes,
-        "loss": None,
+        "task": drawn.task,
         "groups": [number],
         "images": len(batch[1]),
     }
@@ -205,10 +205,10 @@ def catro_view(recipe: Recipe, group: str, watch: Watch = silent) -> TraceRatioV
     (scatter,) = CRITERIA["catro"].needs(options)
     return TraceRatioView(
         len(drawn),
-        len(np.unique(drawn.split.labels)),
+        len(np.unique(drawn.class_numbers)),
         scatter.grid(size, drawn.classes, channels),
         size,
-        no_class_information(drawn.split.labels),
+        no_class_information(drawn.class_numbers),
         tuple(reader.name for reader in readers),
     )
 

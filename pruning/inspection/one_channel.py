@@ -5,7 +5,7 @@ A group's hold-out activations are looked at once, in one pass that ends where t
 per image the largest and the mean activation of each channel, and each channel's mean map.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pruning.channels.structure import ChannelGroup, LayerRecord
-from pruning.data import Split, to_tensor
+from pruning.data import Split, batch_of, to_tensor
 from pruning.devices import for_double
 from pruning.error_messages import choose
 from pruning.experiment.loaded_networks import loaded, network_key
@@ -124,18 +124,29 @@ def class_attribution(
 
     found = loaded(recipe, watch)
     group_of(found, group, 0)
-    few = evenly(found.data.holdout, images)
-    inputs = to_tensor(few.images, found.model.origin.normalization, recipe.device)
-    table = channel_attribution(found.graph, group, inputs, np.array(few.labels), watch=watch)
+    few, numbers = evenly(found.data.holdout, len(found.data.classes), images)
+    inputs, targets = batch_of(few, slice(None), found.model.origin.normalization, recipe.device)
+    how: dict[str, Any] = {"classes": numbers, "task": few.task, "watch": watch}
+    table = channel_attribution(found.graph, group, inputs, targets, **how)
     return table.assign(**{"class": [str(found.data.classes[label]) for label in table["class"]]})
 
 
-def evenly(split: Split, images: int) -> Split:
-    """The first images of each class, as many of each, at most so many in all."""
-    classes = np.unique(split.labels)
-    each = max(1, images // len(classes))
-    rows = np.concatenate([np.flatnonzero(split.labels == label)[:each] for label in classes])
-    return split.take(np.sort(rows[: max(images, len(classes))]))
+def evenly(split: Split, classes: int, images: int) -> tuple[Split, np.ndarray]:
+    """Images that show each class, as many of each, about so many in all, with the labels of that class
+    alone; and the class of each, int64 [n]. An image that shows several may come more than once."""
+    shown = {number: split.task.showing(split.labels, number) for number in range(classes)}
+    shown = {number: (rows, labels) for number, (rows, labels) in shown.items() if len(rows)}
+    each = max(1, images // len(shown))
+    rows = np.concatenate([rows[:each] for rows, _ in shown.values()])
+    labels = np.concatenate([labels[:each] for _, labels in shown.values()])
+    numbers = np.repeat(list(shown), [len(rows[:each]) for rows, _ in shown.values()])
+    order = np.argsort(rows, kind="stable")
+    return replace(split.take(rows[order]), labels=labels[order]), numbers[order]
+
+
+def shown_in(split: Split, classes: Sequence[str]) -> np.ndarray:
+    """[N] object: what each image is of, or shows, in the names of classes."""
+    return np.array(split.task.described(split.labels, classes), object)
 
 
 def group_of(found: Loaded, group: str, channel: int) -> tuple[int, ChannelGroup]:
@@ -206,7 +217,7 @@ class _Seen:
         self.typical = (total / len(self.images)).float().cpu().numpy()  # [C, h, w]
 
     def activity(self, channel: int) -> pd.DataFrame:
-        names = np.asarray(self.found.data.classes, object)[self.images.labels]
+        names = shown_in(self.images, self.found.data.classes)
         values = {"largest": self.largest[:, channel], "mean": self.mean[:, channel]}
         return pd.DataFrame({"image": np.arange(len(names)), "label": names, **values})
 
@@ -214,7 +225,7 @@ class _Seen:
         taken = self.images.take(rows)
         maps = [part[:, channel].cpu().numpy() for part in self._maps(taken, silent)]
         step = -(-taken.images.shape[1] // WIDEST)
-        names = np.asarray(self.found.data.classes, object)[taken.labels]
+        names = shown_in(taken, self.found.data.classes)
         return Pictures(rows, names, taken.images[:, ::step, ::step], np.concatenate(maps))
 
     def _maps(self, images: Split, watch: Watch) -> Iterator:

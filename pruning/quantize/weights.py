@@ -13,7 +13,8 @@ from pruning.data import images_at_once
 from pruning.progress import Watch
 from pruning.statistics.accumulators import BATCH, DualDiscriminantOf
 from pruning.statistics.calibration_images import CalibrationImages
-from pruning.statistics.collect import as_it_was, maps_of
+from pruning.statistics.class_labels import ClassLabels
+from pruning.statistics.collect import as_it_was, channels_second
 from pruning.statistics.specifications import DualDiscriminant
 
 Transposed = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -121,20 +122,21 @@ def discriminant_importance(
     norm 0.125; the exact one-shot losses in its place 0.045, without the norm 0.129. No importance at all
     (`error`) has 0.035, so DI adds little to the error itself; `uniform` has 0.320.
     """
-    if images.split.classes is None or len(np.unique(images.split.classes)) < 2:
+    if images.class_numbers is None or len(np.unique(images.class_numbers)) < 2:
         raise ValueError("discriminant information needs images of two classes; give by='error'")
     statistic = DualDiscriminant(rho=RHO["taylor"])
     seen = {layer.module: DualDiscriminantOf(statistic, images.classes) for layer in layers}
-    now: dict[str, torch.Tensor] = {}
+    now = ClassLabels(images.task)
 
     def see(module: nn.Module, _, output: torch.Tensor):
         if module in seen:
             kind = "linear" if isinstance(module, nn.Linear) else "convolution"
-            seen[module].add(maps_of(output.detach(), kind), now["labels"])
+            seen[module].add(now.features(channels_second(output.detach(), kind)), now.labels)
 
     done, batch = 0, images_at_once(images.split.images, BATCH)
     with _watched(model, see), as_it_was(model), torch.no_grad():
-        for inputs, now["labels"] in images.batches(batch):
+        for inputs, targets in images.batches(batch):
+            now.take(targets)
             model(inputs)
             done += len(inputs)
             watch("statistics", done, len(images))

@@ -35,7 +35,8 @@ class InformationLost:
 def information_curves(
     graph, order: Order, images: CalibrationImages, groups: Sequence[int], watch: Watch
 ) -> dict[int, np.ndarray]:
-    """{group: [C + 1] DI lost after every number of removals, from 0}, from pooled features as written.
+    """{group: [C + 1] DI lost after every number of removals, from 0}, from pooled features as written, or
+    those at sampled pixels where pixels have classes.
 
     graph: of the network as it is now, of which `order` has the scores; a group that has lost some already
     loses nothing by these.
@@ -45,12 +46,12 @@ def information_curves(
     structure = graph.structure
     how: dict[str, Any] = {
         "classes": images.classes,
-        "loss": images.task.loss,
+        "task": images.task,
         "images": len(images),
         "watch": watch,
     }
     found = collect(graph.model, structure, {WRITTEN}, images.batches, groups=groups, **how)
-    return {g: _curve(structure, g, order, found, images.split.classes) for g in groups}
+    return {g: _curve(structure, g, order, found, images.class_numbers) for g in groups}
 
 
 def _curve(structure, g: int, order: Order, found, labels: np.ndarray) -> np.ndarray:

@@ -24,7 +24,13 @@ BATCH = 128  # images at a time: what DI's dual form is defined on; the others d
 ROUNDING = 1e-6  # of a sum of squares: what float32 sums cannot tell from nothing
 
 
-class SpreadOf:
+class Accumulator:
+    """by_class: it is fed what `ClassLabels.features` makes of the maps, beside the class of each."""
+
+    by_class = False
+
+
+class SpreadOf(Accumulator):
     """Variance by sums about the first batch's mean, so that no large numbers cancel."""
 
     def __init__(self, statistic: Spread, classes: int):
@@ -47,7 +53,9 @@ class SpreadOf:
         return (self.squares / self.count - mean**2).clamp_min(0).cpu().numpy()
 
 
-class PooledFeaturesOf:
+class PooledFeaturesOf(Accumulator):
+    by_class = True
+
     def __init__(self, statistic: PooledFeatures, classes: int):
         self.means = []
 
@@ -58,7 +66,7 @@ class PooledFeaturesOf:
         return torch.cat(self.means).cpu().numpy()
 
 
-class MeanMapsOf:
+class MeanMapsOf(Accumulator):
     """Sums of |maps| and a count: as large for one image as for a million."""
 
     def __init__(self, statistic: MeanMaps, classes: int):
@@ -75,7 +83,7 @@ class MeanMapsOf:
         return (self.sum / self.count).cpu().numpy()
 
 
-class GridOf:
+class GridOf(Accumulator):
     def __init__(self, statistic: Grid, classes: int):
         self.size = ()
 
@@ -86,8 +94,10 @@ class GridOf:
         return np.array(self.size, int)
 
 
-class ClassScatterOf:
+class ClassScatterOf(Accumulator):
     """Sums per class and place and sums of squares: between and within follow from them."""
+
+    by_class = True
 
     def __init__(self, statistic: ClassScatter, classes: int):
         self.statistic, self.classes = statistic, classes
@@ -129,8 +139,10 @@ class ClassScatterOf:
         return torch.stack([between, within], 1).masked_fill(constant[:, None], 0).cpu().numpy()
 
 
-class DualDiscriminantOf:
+class DualDiscriminantOf(Accumulator):
     """One N_b x N_b solve a batch; the features of a batch are let go before the next."""
+
+    by_class = True
 
     def __init__(self, statistic: DualDiscriminant, classes: int):
         self.rho, self.left, self.classes = statistic.rho, statistic.batches, classes
@@ -149,8 +161,10 @@ class DualDiscriminantOf:
         return self.total.cpu().numpy()
 
 
-class DualShareOf:
+class DualShareOf(Accumulator):
     """The same solve; what it leaves of the labels is rho times the dual's residual form."""
+
+    by_class = True
 
     def __init__(self, statistic: DualShare, classes: int):
         self.rho, self.left, self.classes, self.shares = statistic.rho, statistic.batches, classes, []

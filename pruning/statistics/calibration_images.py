@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pruning.data import Dataset, batch_of, calibration_images, load_data, normalization_of
+from pruning.statistics.class_labels import class_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -18,9 +19,9 @@ class CalibrationImages:
 
     data: a Dataset, its name or path, or a tuple of normalised tensors.   shuffled: labels are dealt anew at
     random, by the
-    same seed: the control for criteria that use labels.   messages: what could not be had as asked.   flips,
-    shift: as the Dataset's.
-    """
+    same seed: the control for criteria that use labels.   class_numbers: int64 [M], the class of every image,
+    or of the pixels sampled from each (`class_labels`); None where there are none.   messages: what could
+    not be had as asked.   flips, shift: as the Dataset's."""
 
     def __init__(self, model, data, number: int, seed: int, *, shuffled: bool = False):
         dataset = data if isinstance(data, Dataset) else load_data(data)
@@ -31,7 +32,8 @@ class CalibrationImages:
             self.split = replace(drawn.split, labels=labels)
         self.messages, self.seed = drawn.messages, seed
         self.task = self.split.task
-        self.classes = 0 if self.split.classes is None else len(dataset.classes)
+        self.class_numbers = class_numbers(self.task, self.split.labels)
+        self.classes = 0 if self.class_numbers is None else len(dataset.classes)
         self.normalization = normalization_of(model, dataset)
         self.flips, self.shift = dataset.flips, dataset.shift
         self.device = next((p.device for p in model.parameters()), "cpu")

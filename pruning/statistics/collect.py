@@ -19,8 +19,10 @@ from pruning.channels.structure import LayerRecord, Structure
 from pruning.channels.tracer import evaluating
 from pruning.progress import Watch, between_layers, silent
 from pruning.statistics.accumulators import ACCUMULATORS, BATCH
+from pruning.statistics.class_labels import ClassLabels
 from pruning.statistics.layer_sides import positions
 from pruning.statistics.specifications import GradientTimesActivation, Statistic
+from pruning.tasks import Task
 
 # operation -> the weight's dimension that reads; another one is the same weight used the other way round
 READING = {
@@ -43,7 +45,7 @@ def collect(
     batches: Callable[[int], Iterable[tuple[torch.Tensor, torch.Tensor]]],
     *,
     classes: int,
-    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    task: Task,
     groups: Sequence[int],
     images: int,
     watch: Watch = silent,
@@ -51,21 +53,19 @@ def collect(
     """Runs the model over the images once (and once more, with a backward pass, if gradients are asked for).
 
     batches: size -> (inputs, labels), normalised and on the model's device, the same images in the same order
-    each time.
-    loss: mean over a batch.   groups: numbers of the groups whose layers are looked at.   images: how many
-    will come.
-    The model comes out as it went in: weights, gradients, mode, hooks, also after an exception or a cancel.
-    """
+    each time.   task: what the labels are, and the loss whose gradients are asked for.   groups: numbers of
+    the groups whose layers are looked at.   images: how many will come. The model comes out as it went in:
+    weights, gradients, mode, hooks, also after an exception or a cancel."""
     statistics = set(statistics)
     streamed = [s for s in statistics if not isinstance(s, GradientTimesActivation)]
     found: Found = {}
     if streamed:
         found |= _forward(
-            model, structure, streamed, batches(at_once(structure)), classes, groups, images, watch
+            model, structure, streamed, batches(at_once(structure)), classes, task, groups, images, watch
         )
     if len(streamed) < len(statistics):
         few = at_once(structure, gradients=True)
-        found |= _backward(model, structure, batches(few), loss, groups, images, watch)
+        found |= _backward(model, structure, batches(few), task, groups, images, watch)
     return all_numbers(found)
 
 
@@ -135,9 +135,9 @@ def maps_of(tensor: torch.Tensor, kind: str) -> torch.Tensor:
     return maps.flatten(2) if maps.dim() > 2 else maps.unsqueeze(2)
 
 
-def _forward(model, structure, statistics, batches, classes, groups, images, watch) -> Found:
+def _forward(model, structure, statistics, batches, classes, task, groups, images, watch) -> Found:
     states: dict[tuple[Statistic, str], Any] = {}
-    now: dict[str, torch.Tensor] = {}  # the batch's labels, for the layers that run next
+    now = ClassLabels(task)  # of the batch, for the layers that run next
     read, written = {}, {}
 
     def listen(layer: LayerRecord, side: str):
@@ -148,7 +148,8 @@ def _forward(model, structure, statistics, batches, classes, groups, images, wat
         def see(tensor: torch.Tensor) -> torch.Tensor:
             maps = channels_second(tensor.detach(), layer.kind)
             for statistic in mine:
-                states[statistic, layer.weight].add(maps, now["labels"])
+                state = states[statistic, layer.weight]
+                state.add(now.features(maps) if state.by_class else maps, now.labels)
             return tensor
 
         if mine:
@@ -159,7 +160,8 @@ def _forward(model, structure, statistics, batches, classes, groups, images, wat
             listen(layer, side)
     done = 0
     with as_it_was(model), torch.no_grad():
-        for inputs, now["labels"] in batches:
+        for inputs, targets in batches:
+            now.take(targets)
             within = between_layers(model, partial(watch, "statistics", done, images))
             with within, Observer(model, structure, read, written):
                 model(inputs)
@@ -168,7 +170,7 @@ def _forward(model, structure, statistics, batches, classes, groups, images, wat
     return {key: state.finish() for key, state in states.items()}
 
 
-def _backward(model, structure, batches, loss, groups, images, watch) -> Found:
+def _backward(model, structure, batches, task, groups, images, watch) -> Found:
     totals = {g: np.zeros(structure.groups[g].size) for g in groups}
     of_batch: dict[int, torch.Tensor] = {}  # group -> [N, C], gradient x activation of each image so far
     layers = _layers(structure, "readers", groups)
@@ -179,7 +181,7 @@ def _backward(model, structure, batches, loss, groups, images, watch) -> Found:
             of_batch.clear()
             within = between_layers(model, partial(watch, "statistics", done, images))
             with within, Observer(model, structure, read, {}):
-                total = loss(model(inputs), labels) * len(inputs)  # a sum: each image's gradient is its own
+                total = task.losses(model(inputs), labels).sum()  # each image's gradient is its own
             total.backward()
             for g, values in of_batch.items():
                 totals[g] += values.abs().sum(0).cpu().double().numpy()

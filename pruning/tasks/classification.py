@@ -74,7 +74,14 @@ class Classification(Task):
     def classes_of(self, labels: np.ndarray) -> np.ndarray:
         return labels
 
-    def class_scores(self, outputs: "Tensor", targets: "Tensor | None" = None) -> "Tensor":
+    def described(self, labels: np.ndarray, classes: Sequence[str]) -> list[str]:
+        return [str(classes[number]) for number in labels]
+
+    def showing(self, labels: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.flatnonzero(labels == number)
+        return rows, labels[rows]
+
+    def class_scores(self, outputs: "Tensor") -> "Tensor":
         from torch import Tensor
 
         if not isinstance(outputs, Tensor) or outputs.dim() != 2:
@@ -83,6 +90,11 @@ class Classification(Task):
                 f"attribution needs a network with outputs [images, classes]; this one gives {told}"
             )
         return outputs
+
+    def true_scores(self, outputs: "Tensor", targets: "Tensor") -> "Tensor":
+        scores = self.class_scores(outputs)
+        must_be_known(int(targets.max()), scores.shape[1], "images")
+        return scores.gather(1, targets[:, None])[:, 0]
 
     def drawn(self, statistics: Statistics, classes: Sequence[str]) -> list[Any]:
         return [str(classes[number]) for number in statistics["classes"]]
@@ -121,10 +133,13 @@ def must_be_logits(outputs: Any, targets: "Tensor") -> None:
     lowest, highest = (int(label) for label in targets.aminmax())
     if lowest < 0:
         raise ValueError("a loss needs labels, and these images have none; give (images, labels)")
-    if highest >= outputs.shape[1]:
-        raise ValueError(
-            f"there are images of class {highest}, and the network has classes 0 to {outputs.shape[1] - 1}"
-        )
+    must_be_known(highest, outputs.shape[1], "images")
+
+
+def must_be_known(number: int, classes: int, of: str) -> None:
+    """Raises ValueError where a label is beyond the network's classes."""
+    if number >= classes:
+        raise ValueError(f"there are {of} of class {number}, and the network has classes 0 to {classes - 1}")
 
 
 def per_class(right: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> dict[str, float | None]:

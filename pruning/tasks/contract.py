@@ -76,11 +76,9 @@ class Task(ABC):
     """One kind of question that networks answer about images. Stateless: one object for all data sets.
 
     name: in the registry.   counts_right: the metric is the share of items that are right, which forecasts of
-    accuracy need.   unit_of_loss: what `loss` is measured in.   asks_network: `statistics` is handed a network that judges the outputs, the
-    data set's `judge`.
-    Labels are the targets as a data set holds them, a NumPy array with a row an item; targets are the same
-    as tensors beside a batch's outputs.
-    """
+    accuracy need.   unit_of_loss: what `loss` is measured in.   asks_network: `statistics` is handed a
+    network that judges the outputs, the data set's `judge`. Labels are the targets as a data set holds
+    them, a NumPy array with a row an item; targets are the same as tensors beside a batch's outputs."""
 
     name: ClassVar[str]
     metric: ClassVar[Metric]
@@ -149,16 +147,34 @@ class Task(ABC):
         have no class: then images are drawn as they come, and criteria that need labels refuse."""
         return None
 
-    def sampled_pixels(self, targets: "Tensor", number: int) -> "SampledPixels | None":
-        """At most so many pixels of a batch with the class of each, for what tells classes apart within
+    def described(self, labels: np.ndarray, classes: Sequence[str]) -> list[str]:
+        """What is right about each item, in the names of classes; "" where the task knows none."""
+        return [""] * len(labels)
+
+    def sampled_pixels(self, labels: np.ndarray, number: int) -> SampledPixels | None:
+        """At most so many pixels of every image with the class of each, for what tells classes apart within
         images; None where an image has one class, or none."""
         return None
 
-    def class_scores(self, outputs: Any, targets: "Tensor | None" = None) -> "Tensor":
-        """[N, K]: what the network says for each class, as attribution asks for it: a score an image.
-
-        Raises ValueError where the task knows no classes."""
+    def showing(self, labels: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """The images that show a class, those that show most of it first: their rows [n], and their labels
+        [n, ...] as far as they are of it. Raises ValueError where the task knows no classes."""
         raise ValueError(f"{self.name} has no classes whose scores could be attributed")
+
+    def class_scores(self, outputs: Any) -> "Tensor":
+        """[N, K]: what the network says for each class, one number an image.
+
+        Raises ValueError where the task knows no classes, or the network does not answer for each."""
+        raise ValueError(f"{self.name} has no classes whose scores could be attributed")
+
+    def true_scores(self, outputs: Any, targets: "Tensor") -> "Tensor":
+        """[N]: the score of what is right, as attribution asks for it. Raises ValueError as `class_scores`,
+        and where labels are beyond the network's classes."""
+        raise ValueError(f"{self.name} has no classes whose scores could be attributed")
+
+    def main_class(self, outputs: Any) -> "Tensor":
+        """[N] int64: the class that a network says an image is of, or shows most of."""
+        return self.class_scores(outputs).argmax(1)
 
     def moved(self, labels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The labels of images that training has moved and mirrored. rows [N, H], columns [N, W]: from where

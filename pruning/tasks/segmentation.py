@@ -39,7 +39,8 @@ class Segmentation(Task):
         return super().targets(labels, device).long()
 
     def loss(self, outputs: Any, targets: "Tensor") -> "Tensor":
-        """Mean cross-entropy of the pixels that count, in nats; 0 where none does.   targets: int64 [N, H, W].
+        """Mean cross-entropy of the pixels that count, in nats; 0 where none does.   targets: int64 [N, H,
+        W].
 
         Raises ValueError where the network answers anything else, or maps of another size, and where masks
         have classes beyond the network's."""
@@ -68,25 +69,41 @@ class Segmentation(Task):
         pixels = own[:, 0].numel()
         return kl_div(own, other, reduction="sum", log_target=True) / pixels
 
-    def class_scores(self, outputs: Any, targets: "Tensor | None" = None) -> "Tensor":
-        """[N, K]: the logit of each class, mean over the pixels that are of it, or without targets over those
-        said to be of it; 0 where there are none."""
+    def class_scores(self, outputs: Any) -> "Tensor":
+        """[N, K]: the logit of each class, mean over the pixels that are said to be of it; 0 where none
+        is."""
         logits = logits_of(outputs)
-        where = logits.argmax(1) if targets is None else targets
-        return (
-            self.hot(where, logits.shape[1])
-            .mul(logits)
-            .flatten(2)
-            .sum(2)
-            .div(self.hot(where, logits.shape[1]).flatten(2).sum(2).clamp_min(1))
-        )
+        said = of_classes(logits.argmax(1), logits.shape[1])
+        return (logits * said).flatten(2).sum(2) / said.flatten(2).sum(2).clamp_min(1)
 
-    def hot(self, masks: "Tensor", classes: int) -> "Tensor":
-        """[N, K, H, W] bool: which pixels are of which class."""
-        import torch
+    def true_scores(self, outputs: Any, targets: "Tensor") -> "Tensor":
+        """[N]: the logit of every pixel's own class, mean over the pixels that count; 0 where none does."""
+        logits = logits_of(outputs)
+        must_agree(logits, targets)
+        counted = targets != IGNORED
+        own = logits.gather(1, targets.where(counted, 0)[:, None])[:, 0]  # [N, H, W]
+        return (own * counted).flatten(1).sum(1) / counted.flatten(1).sum(1).clamp_min(1)
 
-        numbers = torch.arange(classes, device=masks.device).view(1, -1, 1, 1)
-        return masks[:, None] == numbers
+    def main_class(self, outputs: Any) -> "Tensor":
+        """[N] int64: the class that most pixels are said to be of, the first one, mostly the background, only
+        where there is no other."""
+        logits = logits_of(outputs)
+        sizes = of_classes(logits.argmax(1), logits.shape[1]).flatten(2).sum(2)  # [N, K]
+        others = sizes[:, 1:]
+        return (others.argmax(1) + 1).where(others.sum(1) > 0, 0)
+
+    def described(self, labels: np.ndarray, classes: Sequence[str]) -> list[str]:
+        """The classes that each mask shows, the first one, mostly the background, only where it is alone."""
+        shown = [[k for k in np.unique(mask).tolist() if k != IGNORED] for mask in labels]
+        return [
+            ", ".join(str(classes[k]) for k in (some[1:] if some[:1] == [0] else some) or some)
+            for some in shown
+        ]
+
+    def showing(self, labels: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+        sizes = (labels == number).sum((1, 2))
+        rows = np.argsort(-sizes, kind="stable")[: int((sizes > 0).sum())]
+        return rows, np.where(labels[rows] == number, labels[rows], IGNORED).astype(labels.dtype)
 
     def statistics(
         self, outputs: Any, targets: "Tensor", network: "nn.Module | None" = None
@@ -142,20 +159,16 @@ class Segmentation(Task):
         low, high = np.percentile(means, [2.5, 97.5])
         return Difference(float(np.mean(gaps)), float(low), float(high))
 
-    def sampled_pixels(self, targets: "Tensor", number: int) -> SampledPixels:
-        """At most so many of the pixels that count, of every class as many; a class that has fewer gives what
-        it has and the others more. The same pixels for the same masks.   targets: int64 [N, H, W]."""
-        masks = targets.cpu().numpy()
-        flat, random = masks.ravel(), np.random.default_rng(0)
-        of_class = [np.flatnonzero(flat == k) for k in np.unique(flat) if k != IGNORED]
-        chosen: list[np.ndarray] = []
-        for left, rows in zip(range(len(of_class), 0, -1), sorted(of_class, key=len), strict=True):
-            share = (number - sum(map(len, chosen))) // left
-            chosen.append(random.permutation(rows)[:share])
-        picked = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, int)
-        image, down, across = np.unravel_index(picked, masks.shape)
-        height, width = masks.shape[1:]
-        return SampledPixels(image, down / height, across / width, flat[picked].astype(np.int64))
+    def sampled_pixels(self, labels: np.ndarray, number: int) -> SampledPixels:
+        """Of every image at most so many of the pixels that count, of every class in it as many; a class that
+        has fewer gives what it has and the others more. The same pixels for the same mask."""
+        parts = [chosen_pixels(mask, number) for mask in labels]
+        picked = np.concatenate([*parts, np.zeros(0, int)]).astype(int)
+        image = np.repeat(np.arange(len(labels)), [len(part) for part in parts])
+        height, width = labels.shape[1:]
+        down, across = np.divmod(picked, width)
+        classes = labels[image, down, across].astype(np.int64)
+        return SampledPixels(image, down / height, across / width, classes)
 
     def moved(self, labels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return labels[np.arange(len(labels))[:, None, None], rows[:, :, None], columns[:, None, :]]
@@ -192,6 +205,24 @@ class Segmentation(Task):
     def kept(self, labels: np.ndarray) -> dict[str, np.ndarray]:
         """The masks as they are drawn, beside the masks said."""
         return {"labels": thinned(labels)}
+
+
+def chosen_pixels(mask: np.ndarray, number: int) -> np.ndarray:
+    """Places in a flattened mask, ascending."""
+    flat, random, left = mask.ravel(), np.random.default_rng(0), number
+    of_class = [np.flatnonzero(flat == k) for k in np.unique(flat) if k != IGNORED]
+    chosen = [np.zeros(0, int)]
+    for after, places in zip(range(len(of_class), 0, -1), sorted(of_class, key=len), strict=True):
+        chosen.append(random.permutation(places)[: -(-left // after)])
+        left -= len(chosen[-1])
+    return np.sort(np.concatenate(chosen))
+
+
+def of_classes(masks: "Tensor", classes: int) -> "Tensor":
+    """[N, K, H, W] bool: which pixels are of which class."""
+    import torch
+
+    return masks[:, None] == torch.arange(classes, device=masks.device).view(1, -1, 1, 1)
 
 
 def counts_of(statistics: Statistics) -> np.ndarray:

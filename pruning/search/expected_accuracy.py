@@ -1,4 +1,5 @@
-"""What accuracy to expect of a cut, said before it is made: from a few other cuts that are tried.
+"""What accuracy, or other share that is the task's metric, to expect of a cut, said before it is made: from a
+few other cuts that are tried.
 
 Each tried cut is a plan like the one asked about, made and repaired from fewer images, and asked about the
 hold-out. Accuracy falls with the share of variance that the plans lose, so the cut lies on the line between
@@ -13,7 +14,7 @@ import numpy as np
 
 from pruning.cost import Plan
 from pruning.progress import Watch, silent
-from pruning.tasks import Task
+from pruning.tasks import Statistics, Task
 
 TRIED = (0.85, 1.1)  # of the cut that is asked about
 IMAGES = 500  # of the hold-out
@@ -37,11 +38,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Tried:
-    """A cut that was tried. error: share of the variance that its plan loses.   lost: accuracy, a fraction of
-    all images, less than the whole network's."""
+    """A cut that was tried. error: share of the variance that its plan loses.   lost: accuracy, or whatever
+    share the task's metric is, less than the whole network's.   noise: half of the 95 % interval of that, for
+    other images; None where the metric is a share of right answers, whose noise follows from their number."""
 
     error: float
     lost: float
+    noise: float | None = None
 
 
 def expected(
@@ -62,7 +65,11 @@ def expected(
         lost = y[-1] * error / x[-1]
     right = int(np.searchsorted(x, error))
     least, most = y[max(0, right - 1)], max(lost, y[min(right, len(y) - 1)])
-    noise = WIDTH * np.sqrt(2 * (abs(lost) + 1 / images) / images)  # of images that turn, either way
+    noises = [each.noise for each in points[1:]]
+    if None in noises or not noises:
+        noise = WIDTH * np.sqrt(2 * (abs(lost) + 1 / images) / images)  # of images that turn, either way
+    else:
+        noise = float(np.interp(error, x[1:], noises))
     least, most = min(least, lost * (1 - CURVED)) - noise, max(most, lost * (1 + CURVED)) + noise
     for factors, counts in ((MATCHED, matched), (MEMORISED, learned)):
         if counts:
@@ -83,8 +90,8 @@ def tried_cuts(
     error: float,
     watch: Watch = silent,
 ) -> dict[str, float] | None:
-    """Tries a few cuts near this one and says what to expect of it, as `expected`; None where the task counts
-    no right answers.
+    """Tries a few cuts near this one and says what to expect of it, as `expected`; None where the task's
+    metric is nothing to forecast.
 
     plan_at: share of the measure -> (Plan, error); ValueError where that is out of reach.   error: of the
     plan asked about."""
@@ -92,9 +99,11 @@ def tried_cuts(
     from pruning.surgery import cut as cut_by
 
     drawn = holdout_batches(graph.model, data, IMAGES, seed)
-    if not drawn.task.counts_right:
+    if not drawn.task.forecast:
         return None
-    baseline, tried = _right(graph.model, drawn), []
+    whole, tried = _said(graph.model, drawn), []
+    labels = np.concatenate([targets.cpu().numpy() for targets in drawn.targets])
+    baseline = drawn.task.value(whole, labels)
     for done, share in enumerate(TRIED):
         watch("expect", done, len(TRIED))
         try:
@@ -103,10 +112,10 @@ def tried_cuts(
             continue
         small = cut_by(graph.model, plan)
         _mend(small, plan, graph.model, data, asked.repair, seed)
-        tried.append(Tried(lost, (baseline - _right(small, drawn)) / len(drawn)))
+        tried.append(_tried(drawn.task, lost, whole, _said(small, drawn), labels))
     watch("expect", len(TRIED), len(TRIED))
     known: dict[str, Any] = {
-        "baseline": baseline / len(drawn),
+        "baseline": baseline,
         "images": len(drawn),
         "learned": asked.learned,
     }
@@ -126,17 +135,20 @@ def _mend(small, plan: Plan, model, data, how: str, seed: int):
         reconstruct(small, plan, model, images, rows=ROWS)
 
 
-def _right(model, drawn) -> int:
-    """How many of the images it answers rightly."""
+def _tried(task: Task, error: float, whole: Statistics, small: Statistics, labels: np.ndarray) -> Tried:
+    if task.counts_right:
+        return Tried(error, task.value(whole, labels) - task.value(small, labels))
+    gap = task.difference([whole], [small], labels)
+    return Tried(error, gap.mean, (gap.high - gap.low) / 2)
+
+
+def _said(model, drawn) -> Statistics:
+    """What a network says of the images."""
     import torch
 
     from pruning.channels.tracer import evaluating
 
     with evaluating(model), torch.no_grad():
         pairs = zip(drawn.inputs, drawn.targets, strict=True)
-        return sum(_right_in(drawn.task, model(inputs), targets) for inputs, targets in pairs)
-
-
-def _right_in(task: Task, outputs, targets) -> int:
-    labels = targets.cpu().numpy()
-    return int(task.right(task.statistics(outputs, targets), labels).sum())
+        parts = [drawn.task.statistics(model(inputs), targets) for inputs, targets in pairs]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -4,7 +4,7 @@ Importing this loads no torch.
 """
 
 from pruning.tasks.classification import Classification
-from pruning.tasks.contract import Metric, SampledPixels, Task
+from pruning.tasks.contract import Metric, SampledPixels, Statistics, Task
 from pruning.tasks.resampling import Difference, paired_difference
 from pruning.tasks.segmentation import IGNORED, MOST_CLASSES, Segmentation
 
@@ -32,6 +32,7 @@ __all__ = [
     "Difference",
     "Metric",
     "SampledPixels",
+    "Statistics",
     "Task",
     "paired_difference",
     "register",

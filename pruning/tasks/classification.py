@@ -21,6 +21,7 @@ class Classification(Task):
     name: ClassVar[str] = "classification"
     metric: ClassVar[Metric] = Metric("accuracy", "higher", "share")
     counts_right: ClassVar[bool] = True
+    forecast: ClassVar[bool] = True
     unit_of_loss: ClassVar[str] = "nats"
 
     def outputs(self, classes: Sequence[str]) -> int:

@@ -30,6 +30,7 @@ class Segmentation(Task):
 
     name: ClassVar[str] = "segmentation"
     metric: ClassVar[Metric] = Metric("mean IoU", "higher", "share")
+    forecast: ClassVar[bool] = True
     unit_of_loss: ClassVar[str] = "nats a pixel"
 
     def outputs(self, classes: Sequence[str]) -> int:

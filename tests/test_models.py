@@ -26,7 +26,8 @@ from pruning.models import (
 from pruning.models.build import new_model
 from pruning.models.bundled_weights import bundled_file
 from pruning.models.checkpoint import read_checkpoint
-from pruning.models.torchvision_index import FINGERPRINTS, fingerprint
+from pruning.models.torchvision_index import FINGERPRINTS, SEGMENTERS, fingerprint
+from pruning.tasks import PIXELWISE
 from pruning.train import evaluate
 from tests.front_door import REPOSITORY, forked
 
@@ -40,7 +41,9 @@ def test_every_listed_network_answers_for_any_number_of_classes(name):
     model = load_model(name, "digits", "none", classes=7)
     with torch.no_grad():
         outputs = model(torch.randn(2, 3, 32, 32))
-    assert outputs.shape == (2, 7) and outputs.isfinite().all() and not model.training
+    masks = MODELS[name].task is PIXELWISE
+    assert outputs.shape == ((2, 7, 32, 32) if masks else (2, 7))
+    assert outputs.isfinite().all() and not model.training
     assert (model.origin.model, model.origin.classes, model.origin.size) == (name, 7, MODELS[name].size)
     assert model.origin.digest == weights_digest(model)
 
@@ -54,7 +57,8 @@ def test_sizes_are_those_of_the_paper(name, millions):
 
 def test_names_sort_as_people_count():
     assert names()[:5] == tuple(RESNETS)
-    assert names()[-4:] == ("vgg16", "vgg16_slim", "mobilenet_v2", "mobilenet_v2_slim")
+    at = names().index("vgg16")
+    assert names()[at : at + 4] == ("vgg16", "vgg16_slim", "mobilenet_v2", "mobilenet_v2_slim")
 
 
 @pytest.mark.parametrize("name", ["resnet20", "resnet20_b", "vgg16", "mobilenet_v2"])
@@ -130,6 +134,18 @@ def test_torchvision_comes_by_name_at_the_size_that_it_accepts():
     assert (large.origin.size, large.origin.normalization) == (224, IMAGENET)
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "right"),
+    [
+        ("torchvision:resnet18", "scenes_masks", "a class for every pixel; .*such as deeplabv3plus_resnet50"),
+        ("torchvision:fcn_resnet50", "scenes", "one class for an image; .*such as resnet20 or torchvision:"),
+    ],
+)
+def test_a_network_for_another_task_is_refused_before_anything_else(name, data, right):
+    with pytest.raises(ValueError, match=f"^{name} answers .*, and {data} asks for {right}"):
+        load_model(name, pruning.load_data(data), "none")
+
+
 def test_unknown_data_is_asked_for_its_classes():
     with pytest.raises(ValueError, match="classes="):
         load_model("resnet20", "mine.npz", "none")
@@ -149,9 +165,9 @@ def test_weights_say_for_how_many_classes_they_are(name, tmp_path):
 
 @pytest.mark.parametrize("name", [name for name, known in DATA.items() if known.offline])
 def test_a_listed_data_set_may_stand_by_name_alone(name):
-    by_name, loaded = (
-        load_model("resnet20", data, "none").origin for data in (name, pruning.load_data(name))
-    )
+    data = pruning.load_data(name)
+    network = "deeplabv3plus_small" if data.task is PIXELWISE else "resnet20"
+    by_name, loaded = (load_model(network, given, "none").origin for given in (name, data))
     assert by_name == loaded
 
 
@@ -179,12 +195,14 @@ def test_weights_of_another_network_say_which_it_is(tmp_path):
 
 
 def test_what_is_known_of_torchvision_without_it_is_right():
-    theirs = torchvision.models.list_models(module=torchvision.models)
-    assert sorted(FINGERPRINTS) == sorted(theirs)
+    masks = torchvision.models.list_models(module=torchvision.models.segmentation)
+    theirs = [*torchvision.models.list_models(module=torchvision.models), *masks]
+    assert sorted(FINGERPRINTS) == sorted(theirs) and sorted(SEGMENTERS) == sorted(masks)
     assert sorted(torchvision_names()) == sorted(f"torchvision:{name}" for name in theirs)
     names = torchvision_names()
     assert names.index("torchvision:resnet50") < names.index("torchvision:resnet101")
-    for name in ("resnet50", "wide_resnet50_2", "squeezenet1_1", "vgg11", "mobilenet_v3_small"):
+    for name in ("resnet50", "wide_resnet50_2", "squeezenet1_1", "vgg11", "mobilenet_v3_small", *masks):
         with torch.device("meta"):
-            state = torchvision.models.get_model(name, weights=None, num_classes=3).state_dict()
+            backbone = {"weights_backbone": None} if name in masks else {}
+            state = torchvision.models.get_model(name, weights=None, num_classes=3, **backbone).state_dict()
         assert fingerprint({key: tensor.shape for key, tensor in state.items()}) == FINGERPRINTS[name]

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from pruning.error_messages import choose
 from pruning.models.registry import MODELS
-from pruning.models.torchvision_index import FINGERPRINTS, TORCHVISION
+from pruning.models.torchvision_index import FINGERPRINTS, SEGMENTERS, TORCHVISION
 from pruning.models.torchvision_options import parted
+from pruning.tasks import DEFAULT, PIXELWISE, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,8 +19,29 @@ def names() -> tuple[str, ...]:
 
 
 def torchvision_names() -> tuple[str, ...]:
-    """Torchvision's classifiers, as people count; none of their weights come along."""
+    """Torchvision's classifiers and segmenters, as people count; none of their weights come along."""
     return tuple(TORCHVISION + name for name in sorted(FINGERPRINTS, key=as_counted))
+
+
+def task_of(name: str) -> Task:
+    """What a network is for: a listed one, or one of torchvision's."""
+    if name.startswith(TORCHVISION):
+        return PIXELWISE if parted(name)[0] in SEGMENTERS else DEFAULT
+    return MODELS[choose(name, MODELS, "model")].task
+
+
+def must_be_for(name: str, task: Task, data: str) -> None:
+    """Raises ValueError, naming some that are right, where a network is for something else than data ask.
+    A task that no listed network names is not judged by names."""
+    fitting = [other for other in (*names(), *torchvision_names()) if task_of(other) is task]
+    own = task_of(name)
+    if own is task or not fitting:
+        return
+    listed, theirs = (next(n for n in fitting if n.startswith(TORCHVISION) is side) for side in (False, True))
+    raise ValueError(
+        f"{name} answers {own.answers}, and {data} asks for {task.answers}; "
+        f"give a network such as {listed} or {theirs}"
+    )
 
 
 def as_counted(name: str) -> list[tuple[int, int | str]]:

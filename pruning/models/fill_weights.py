@@ -105,12 +105,13 @@ def first_difference(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor
 
 def classes_in(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> int | None:
     """How many classes the weights are for, where that is all in which their shapes differ from the wanted
-    ones: one layer has another number of outputs, and only a classifier's are read by no other layer."""
+    ones: one layer, or several alike, have another number of outputs, and only a classifier's are read by no
+    other layer."""
     keys = resized(wanted, state)
-    one_layer = len({key.rpartition(".")[0] for key in keys}) == 1
-    if one_layer and all(rows_apart(wanted[key].shape, state[key].shape) for key in keys):
-        return state[keys[0]].shape[0]
-    return None
+    if not keys or not all(rows_apart(wanted[key].shape, state[key].shape) for key in keys):
+        return None
+    rows = {(wanted[key].shape[0], state[key].shape[0]) for key in keys}
+    return state[keys[0]].shape[0] if len(rows) == 1 else None
 
 
 def rows_apart(one: "Sequence[int]", other: "Sequence[int]") -> bool:

@@ -1,14 +1,41 @@
-"""Torchvision's classifiers by their own names (`torchvision:resnet18`), with new weights: no download."""
+"""Torchvision's classifiers and segmenters by their own names (`torchvision:resnet18`), with new weights: no
+download."""
 
 import warnings
 from collections import OrderedDict
 
 import torchvision
-from torch import nn
+from torch import Tensor, nn
+from torchvision.models import segmentation
 
+from pruning.models.torchvision_index import SEGMENTERS
 from pruning.models.torchvision_options import parted
 
 WITH_SIDE_CLASSIFIERS = ("googlenet", "inception_v3")  # left off: they act while training only
+
+
+class FCN(segmentation.FCN):
+    """Answers the masks' logits, [N, K, H, W], where torchvision's answers a dict that has them as `out`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)["out"]
+
+
+class DeepLabV3(segmentation.DeepLabV3):
+    """As FCN."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)["out"]
+
+
+class LRASPP(segmentation.LRASPP):
+    """As FCN."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)["out"]
+
+
+ANSWERING_OUT = {segmentation.FCN: FCN, segmentation.DeepLabV3: DeepLabV3, segmentation.LRASPP: LRASPP}
 
 
 def build(name: str, classes: int) -> nn.Module:
@@ -17,7 +44,11 @@ def build(name: str, classes: int) -> nn.Module:
     version = options.pop("version", None)
     if network in WITH_SIDE_CLASSIFIERS:
         options |= {"aux_logits": False, "init_weights": True}
+    if network in SEGMENTERS:
+        options |= {"weights_backbone": None} | ({} if network.startswith("lraspp") else {"aux_loss": False})
     model = torchvision.models.get_model(network, weights=None, num_classes=classes, **options)
+    if network in SEGMENTERS:  # torchvision's builders name the classes; their parts are kept as they are
+        model.__class__ = ANSWERING_OUT[type(model)]
     if version == 1:
         make_first_version(model)
     return model

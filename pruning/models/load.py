@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pruning.models.build import accepted_size, default_size, new_model
+from pruning.models.build import accepted_size, default_size, must_be_for, new_model
 from pruning.models.bundled_weights import bundled_file, find_weights
 from pruning.models.checkpoint import Checkpoint
 from pruning.models.digest import weights_digest
@@ -73,11 +73,13 @@ def load_model(
     same), else a file.   normalize: "auto" is what the checkpoint says, else CIFAR-10's constants at 32
     pixels and ImageNet's at every other size.   classes, size: where they are not the data's and the
     network's own.
-    Raises ValueError on an unknown name, a pair without bundled weights, weights of another network, and
+    Raises ValueError on an unknown name, a network for another task than the loaded data's, a pair without bundled weights, weights of another network, and
     weights that are no finite numbers.
     """
     known_size = default_size(name)  # raises on an unknown name
     label = data if isinstance(data, str) else getattr(data, "name", None) or str(data)
+    if (task := getattr(data, "task", None)) is not None:
+        must_be_for(name, task, label)
     weights = find_weights(name, label, checkpoint)
     classes = classes or known_classes(data)
     if weights is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CLASSIFIERS = ("linear", "fc")  # two names for the same layer in public checkpoints
-UNUSED = ("aux1.", "aux2.", "AuxLogits.")  # torchvision's classifiers beside the network, for training only
+UNUSED = ("aux1.", "aux2.", "AuxLogits.", "aux_classifier.")  # torchvision's heads for training only
 AVERAGED = ("ema", "teacher", "target", "momentum", "swa", "average")  # in a prefix: rather the other one
 DEPTH = 6  # parts of a prefix: module._orig_mod.model.backbone.
 # torchvision's official files still have these names: DenseNet's, and those of its vision transformers

@@ -1,5 +1,5 @@
-"""Torchvision's classifiers by name, and what tells that weights are theirs: known without importing
-torchvision, which takes seconds, and without building eighty networks.
+"""Torchvision's classifiers and segmenters by name, and what tells that weights are theirs: known without
+importing torchvision, which takes seconds, and without building ninety networks.
 """
 
 import hashlib
@@ -24,6 +24,9 @@ FINGERPRINTS = {
     "convnext_large": "5eb5b553f2b0f279",
     "convnext_small": "b585f41246bfa2a6",
     "convnext_tiny": "080cc800ab7e23b6",
+    "deeplabv3_mobilenet_v3_large": "a0fe8d556ce1ed06",
+    "deeplabv3_resnet101": "36bb8c4be63509ab",
+    "deeplabv3_resnet50": "7216c08f02b26b5e",
     "densenet121": "5bd0e53853f64fc7",
     "densenet161": "c42df8ea3398cbea",
     "densenet169": "13303f12552465ca",
@@ -39,8 +42,11 @@ FINGERPRINTS = {
     "efficientnet_v2_l": "8b356e7533307407",
     "efficientnet_v2_m": "52ec6ac542fe05f4",
     "efficientnet_v2_s": "3e510bc0f8ca30a1",
+    "fcn_resnet101": "92f771cda43473b5",
+    "fcn_resnet50": "e947b77431d18b4a",
     "googlenet": "d978b80dedb3ac64",
     "inception_v3": "8a327459173ffc9c",
+    "lraspp_mobilenet_v3_large": "e172c7c18d4f02a6",
     "maxvit_t": "b3248a36f4a0ea6b",
     "mnasnet0_5": "9e59c0d4140b6c6a",
     "mnasnet0_75": "362ae016d58eedc5",
@@ -100,6 +106,12 @@ FINGERPRINTS = {
     "wide_resnet101_2": "b09ca50452e136ef",
     "wide_resnet50_2": "7dea1a58e795bc5f",
 }
+
+# answer a class for every pixel; made anew by the same test, without the auxiliary heads
+SEGMENTERS = (
+    *("deeplabv3_mobilenet_v3_large", "deeplabv3_resnet50", "deeplabv3_resnet101"),
+    *("fcn_resnet50", "fcn_resnet101", "lraspp_mobilenet_v3_large"),
+)
 
 # of weights of MNASNet's first version, which had other first layers but at width 1
 OLDER = {

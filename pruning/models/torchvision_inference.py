@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from pruning.models.torchvision_index import COUNTER, TORCHVISION
+from pruning.models.torchvision_index import COUNTER, SEGMENTERS, TORCHVISION
 from pruning.models.torchvision_options import OPTIONS, parted, spelled
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ def made_with(
     same = recorded is not None and recorded.startswith(TORCHVISION) and parted(recorded)[0] == network
     known = (parted(recorded)[1] if same else {}) | asked
     messages = []
+    if network in SEGMENTERS:
+        aside = (
+            "" if network.startswith("lraspp") else "built without its auxiliary head, for training only; "
+        )
+        messages.append(f"{network}: {aside}it answers what torchvision's own has under 'out'.")
     if (
         network.startswith(OPTIONS["transform_input"].networks)
         and not same

@@ -100,7 +100,7 @@ class Loss:
         total = 0.0
         for number, batch in enumerate(self.batches):
             outputs = batch.run(weights, keep=keep)
-            total += self._loss(outputs, number) * len(outputs)
+            total += self._loss(outputs, number) * len(self.holdout.targets[number])
             self.between()
         return total / len(self.holdout)
 

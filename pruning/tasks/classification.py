@@ -19,6 +19,7 @@ class Classification(Task):
     [N], of the class said, 1 / K to 1."""
 
     name: ClassVar[str] = "classification"
+    answers: ClassVar[str] = "one class for an image"
     metric: ClassVar[Metric] = Metric("accuracy", "higher", "share")
     counts_right: ClassVar[bool] = True
     forecast: ClassVar[bool] = True

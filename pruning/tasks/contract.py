@@ -75,13 +75,14 @@ class SampledPixels:
 class Task(ABC):
     """One kind of question that networks answer about images. Stateless: one object for all data sets.
 
-    name: in the registry.   counts_right: the metric is the share of items that are right.   forecast: it is
-    a share that falls as features are lost, so that tried cuts tell what others cost.   unit_of_loss: what
-    `loss` is measured in.   asks_network: `statistics` is handed a network that judges the outputs, the
-    data set's `judge`. Labels are the targets as a data set holds them, a NumPy array with a row an item;
-    targets are the same as tensors beside a batch's outputs."""
+    name: in the registry.   answers: what a network says, in words.   counts_right: the metric is the share
+    of items that are right.   forecast: it is a share that falls as features are lost, so that tried cuts
+    tell what others cost.   unit_of_loss: what `loss` is measured in.   asks_network: `statistics` is handed
+    a network that judges the outputs, the data set's `judge`. Labels are the targets as a data set holds
+    them, a NumPy array with a row an item; targets are the same as tensors beside a batch's outputs."""
 
     name: ClassVar[str]
+    answers: ClassVar[str] = "something else"
     metric: ClassVar[Metric]
     counts_right: ClassVar[bool] = False
     forecast: ClassVar[bool] = False

@@ -29,6 +29,7 @@ class Segmentation(Task):
     images above 160 pixels a side, of every second or third pixel and so on)."""
 
     name: ClassVar[str] = "segmentation"
+    answers: ClassVar[str] = "a class for every pixel"
     metric: ClassVar[Metric] = Metric("mean IoU", "higher", "share")
     forecast: ClassVar[bool] = True
     unit_of_loss: ClassVar[str] = "nats a pixel"

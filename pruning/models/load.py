@@ -73,8 +73,8 @@ def load_model(
     same), else a file.   normalize: "auto" is what the checkpoint says, else CIFAR-10's constants at 32
     pixels and ImageNet's at every other size.   classes, size: where they are not the data's and the
     network's own.
-    Raises ValueError on an unknown name, a network for another task than the loaded data's, a pair without bundled weights, weights of another network, and
-    weights that are no finite numbers.
+    Raises ValueError on an unknown name, a network for another task than the loaded data's, a pair without
+    bundled weights, weights of another network, and weights that are no finite numbers.
     """
     known_size = default_size(name)  # raises on an unknown name
     label = data if isinstance(data, str) else getattr(data, "name", None) or str(data)

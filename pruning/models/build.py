@@ -30,12 +30,12 @@ def task_of(name: str) -> Task:
     return MODELS[choose(name, MODELS, "model")].task
 
 
-def must_be_for(name: str, task: Task, data: str) -> None:
+def must_be_for(name: str, task: Task | None, data: str) -> None:
     """Raises ValueError, naming some that are right, where a network is for something else than data ask.
-    A task that no listed network names is not judged by names."""
+    None, as a task that no listed network names: not judged by names."""
     fitting = [other for other in (*names(), *torchvision_names()) if task_of(other) is task]
     own = task_of(name)
-    if own is task or not fitting:
+    if task is None or own is task or not fitting:
         return
     listed, theirs = (next(n for n in fitting if n.startswith(TORCHVISION) is side) for side in (False, True))
     raise ValueError(

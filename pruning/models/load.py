@@ -74,12 +74,10 @@ def load_model(
     pixels and ImageNet's at every other size.   classes, size: where they are not the data's and the
     network's own.
     Raises ValueError on an unknown name, a network for another task than the loaded data's, a pair without
-    bundled weights, weights of another network, and weights that are no finite numbers.
-    """
+    bundled weights, weights of another network, and weights that are no finite numbers."""
     known_size = default_size(name)  # raises on an unknown name
     label = data if isinstance(data, str) else getattr(data, "name", None) or str(data)
-    if (task := getattr(data, "task", None)) is not None:
-        must_be_for(name, task, label)
+    must_be_for(name, getattr(data, "task", None), label)
     weights = find_weights(name, label, checkpoint)
     classes = classes or known_classes(data)
     if weights is not None:

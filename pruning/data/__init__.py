@@ -4,7 +4,8 @@
 # isort: off
 import pruning.data.scenes
 import pruning.data.digits
-import pruning.data.cifar  # noqa: F401
+import pruning.data.cifar
+import pruning.data.pascal_voc  # noqa: F401
 
 # isort: on
 from pruning.data.calibration import (

@@ -184,5 +184,5 @@ def digest_of(*parts: Split) -> str:
     digest = hashlib.sha256()
     for array in (array for part in parts for array in (part.images, part.labels)):
         digest.update(f"{array.dtype} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # no copy: they may be large
     return digest.hexdigest()

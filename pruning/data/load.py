@@ -5,18 +5,25 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
-from pruning.data.dataset import Dataset, digest_of
-from pruning.data.folders import load_folders, load_zip, walked
+import numpy as np
+
+from pruning.data.dataset import Dataset, Split, digest_of
+from pruning.data.folders import load_folders, load_zip
 from pruning.data.in_memory import given_batches, given_tensors
 from pruning.data.npz import load_npz
+from pruning.data.path_files import walked
 from pruning.data.registry import DATA
-from pruning.data.resizing import fit_to
+from pruning.data.resizing import fit_to, nearest_from
 from pruning.error_messages import choose
 from pruning.models import NORMALIZATIONS, Normalization
 
 if TYPE_CHECKING:
     from torch import nn
+
+LARGE = 2**30  # bytes from which no second data set is kept beside one
+_large: WeakSet[Dataset] = WeakSet()  # those that somebody still holds
 
 
 def names() -> tuple[str, ...]:
@@ -33,12 +40,15 @@ def load_data(
 ) -> Dataset:
     """Images and labels in three parts, raw uint8; a network is fed them normalised by what it expects.
 
-    data: a listed name; a path to an .npz, to class folders or to a .zip of them; loaded data; images as
-    floats [N, C, H, W] that are taken as normalised, in a tuple (images, labels) or alone; or a torch
-    Dataset, a DataLoader or other batches of such, which are read once.   size: side of the images in pixels:
-    the shorter side is resized and the centre cropped; None is the data's own where all images share one,
-    else 224.   seed: of the split into training and test part where the data has none.   normalize: for a
-    network of your own, which has not recorded what it expects: cifar10, imagenet, none, or a Normalization.
+    data: a listed name; a path to an .npz, to class folders, to images/ and masks/, to a folder like Pascal
+    VOC's, or to a .zip of such folders; loaded data; images as floats [N, C, H, W] that are taken as
+    normalised, in a tuple (images, labels) or alone; or a torch Dataset, a DataLoader or other batches of
+    such, which are read once.
+    size: side of the images in pixels: the shorter side is resized and the centre cropped; with masks, the
+    longer side is scaled down where it is above, and the rest filled. None is the data's own where all images
+    share one, else 224; with masks the least that holds all pictures, at most 513.
+    seed: of the split into training and test part where the data has none.   normalize: for a network of your
+    own, which has not recorded what it expects: cifar10, imagenet, none, or a Normalization.
     Raises ValueError in one sentence on an unknown name, and on files that hold anything but such data.
     """
     dataset = find(data, seed, size) if isinstance(data, (str, Path, Dataset)) else given(data)
@@ -79,19 +89,39 @@ def find(data: str | Path | Dataset, seed: int, size: int | None) -> Dataset:
 
 @lru_cache(maxsize=4)
 def listed(name: str, size: int | None) -> Dataset:
-    return at_size(DATA[name].load(), size)
+    make_room()
+    known = DATA[name]
+    return noted(known.load(size) if known.sized else at_size(known.load(), size))
 
 
 @lru_cache(maxsize=2)
 def from_path(path: Path, state: tuple[int, ...], seed: int, size: int | None) -> Dataset:
     """Reads what a path holds. state: of the files there, so that changed files are read again."""
+    make_room()
     if path.is_dir():
-        return load_folders(path, size=size, seed=seed)
+        return noted(load_folders(path, size=size, seed=seed))
     if path.suffix.lower() == ".zip":
         return load_zip(path, size=size, seed=seed)
     if path.suffix.lower() == ".npz":
         return load_npz(path, size=size)
-    raise ValueError(f"{path.name} is no data set; give class folders, a .zip of them, or an .npz")
+    raise ValueError(
+        f"{path.name} is no data set; give class folders, images/ and masks/, a .zip of them, or an .npz"
+    )
+
+
+def noted(dataset: Dataset) -> Dataset:
+    """The data set, remembered if it is large."""
+    parts = (dataset.train, dataset.holdout, dataset.test)
+    if sum(part.images.nbytes + part.labels.nbytes for part in parts) > LARGE:
+        _large.add(dataset)
+    return dataset
+
+
+def make_room():
+    """Before more is read, a large data set is let go: two of Pascal VOC at 513 pixels are 6 GiB."""
+    if _large:
+        listed.cache_clear()
+        from_path.cache_clear()
 
 
 def state_of(path: Path) -> tuple[int, ...]:
@@ -112,12 +142,17 @@ def at_size(dataset: Dataset, size: int | None) -> Dataset:
         raise ValueError(
             f"images given as normalised numbers stay as they are: {dataset.size} pixels, not {size}"
         )
-    parts = [
-        replace(part, images=fit_to(part.images, size))
-        for part in (dataset.train, dataset.holdout, dataset.test)
-    ]
+    parts = [resized(part, size) for part in (dataset.train, dataset.holdout, dataset.test)]
     train, holdout, test = parts
     return replace(dataset, train=train, holdout=holdout, test=test, digest=digest_of(*parts), extras={})
+
+
+def resized(part: Split, size: int) -> Split:
+    """One part at another size; labels that are known pixel by pixel are the nearest pixels'."""
+    rows, columns = nearest_from(part.images.shape[1:3], size)
+    every = (np.broadcast_to(each, (len(part), size)) for each in (rows, columns))
+    labels = part.task.moved(part.labels, *every)
+    return replace(part, images=fit_to(part.images, size), labels=labels)
 
 
 def normalization_of(model: "nn.Module", dataset: Dataset) -> Normalization:

@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Picture:
     """image: Pillow's, in RGB.   brightest: of a 16-bit grey one, 0 to 65535; else None.   frames: how many
     there are, of which this is the first.   clear: whether parts are transparent, which are white here."""
 
-    image: object
+    image: Any
     brightest: int | None = None
     frames: int = 1
     clear: bool = False
@@ -102,7 +103,7 @@ def not_these(place, what: str) -> NotThese:
 
 
 def not_an_image(place) -> ValueError:
-    return ValueError(f"{place} is no image that can be read; give PNG or JPEG files in class folders")
+    return ValueError(f"{place} is no image that can be read; give PNG or JPEG files")
 
 
 def in_words(name: str, pictures: Iterable[Picture]) -> tuple[str, ...]:

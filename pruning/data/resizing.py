@@ -1,7 +1,10 @@
-"""Images of any size made square and of one size: the shorter side resized, then the centre cropped; and
-where the pixels of one that is moved come from."""
+"""Images of any size made square and of one size: the shorter side resized, then the centre cropped; or,
+with masks, the longer side scaled down and the rest filled; and where the pixels of one that is moved come
+from."""
 
 import numpy as np
+
+from pruning.tasks import IGNORED
 
 
 def fit_to(images: np.ndarray, size: int | None) -> np.ndarray:
@@ -24,6 +27,40 @@ def square(image, size: int) -> np.ndarray:
     resized = image.resize((width, height), Image.Resampling.BILINEAR) if scale != 1 else image
     left, top = (width - size) // 2, (height - size) // 2
     return np.asarray(resized.crop((left, top, left + size, top + size)))
+
+
+def nearest_from(size: tuple[int, int], side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows [side] and columns [side] of images of a size (H, W) that `square` has nearest to each pixel of
+    its result: for what must not be mixed, such as class numbers."""
+    height, width = size
+    scale = side / min(height, width)
+    found = []
+    for own in (height, width):
+        scaled = max(side, round(own * scale))
+        middles = np.arange(side) + (scaled - side) // 2 + 0.5
+        found.append((middles * own / scaled).astype(np.int64))
+    return found[0], found[1]
+
+
+def fit_within(image, mask: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A Pillow image in RGB and its mask, uint8 [H, W] -> uint8 [size, size, 3] and [size, size], as DeepLab
+    has them: where its longer side is above `size`, scaled down to it (the mask by nearest pixels); then
+    filled up to the right and below, the image with its mean colour, the mask with what does not count."""
+    from PIL import Image
+
+    longer = max(image.size)
+    if longer > size:
+        scaled = tuple(max(1, round(side * size / longer)) for side in image.size)
+        image = image.resize(scaled, Image.Resampling.BILINEAR)
+        mask = np.asarray(Image.fromarray(mask).resize(scaled, Image.Resampling.NEAREST))
+    pixels = np.asarray(image)
+    height, width = mask.shape
+    filled = np.empty((size, size, 3), np.uint8)
+    filled[:] = np.round(pixels.mean((0, 1)))
+    filled[:height, :width] = pixels
+    counted = np.full((size, size), IGNORED, np.uint8)
+    counted[:height, :width] = mask
+    return filled, counted
 
 
 def moved_from(

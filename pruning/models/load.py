@@ -24,6 +24,8 @@ KNOWN_CLASSES = {  # of the listed data sets, which come after the models
     "digits": 10,
     "cifar10": 10,
     "cifar100": 100,
+    "voc2012": 21,
+    "voc2012_sbd": 21,
 }
 
 

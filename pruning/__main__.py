@@ -19,6 +19,7 @@ from cyclopts import App, CycloptsError, Parameter
 from pruning.app_command import start_app
 from pruning.bench.command import bench
 from pruning.comparison_command import compare
+from pruning.data_command import data
 from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import in_one_line
@@ -191,6 +192,7 @@ def train(
         trained = train_network(
             asked.model,
             asked.data,
+            size=asked.size,
             epochs=asked.epochs,
             out=out,
             lr=asked.lr,
@@ -210,6 +212,7 @@ def train(
     )
 
 
+app.command(data)
 for measuring in (oracle, sensitivity, bench):
     app.command(measuring)
 app.command(compare)

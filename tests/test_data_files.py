@@ -81,7 +81,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(tmp_path):
     with pytest.raises(ValueError, match="no file or folder"):
         pruning.load_data(tmp_path / "nowhere.npz")
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(ValueError, match="class folders, a .zip of them, or an .npz"):
+    with pytest.raises(ValueError, match="class folders, images/ and masks/, a .zip of them, or an .npz"):
         pruning.load_data(tmp_path / "notes.txt")
 
 

@@ -29,7 +29,7 @@ ORDER = (
     *("latency", "reconstruction", "attribution", "criteria", "allocation", "train", "gates", "search"),
     *("quantize", "export", "experiment", "comparison_statistics", "inspection", "wall", "shipped"),
     *("limits", "jobs", "listing", "flags", "runs", "figures", "html_report", "ui", "bench"),
-    *("measuring_commands", "comparison_command", "app_command", "__main__"),
+    *("data_command", "measuring_commands", "comparison_command", "app_command", "__main__"),
 )
 ABOVE_ALL = {
     "jobs",

@@ -38,7 +38,7 @@ def with_masks(listing: Listing) -> Paired | None:
     """The pairs; None where this is neither layout. Raises ValueError in one sentence where a picture or a
     mask is alone."""
     if (root := voc_root(listing)) is not None:
-        return voc_pairs(listing.below(root))
+        return voc_pairs(listing.below(root), root)
     for inner in (listing, listing.below(listing.wrapper)):
         folders = {place for file in inner.files for place in file.place.parents} | set(inner.folders)
         if {PurePosixPath(IMAGES), PurePosixPath(MASKS)} <= folders:
@@ -130,9 +130,9 @@ def voc_root(listing: Listing) -> PurePosixPath | None:
     return roots[0] if roots else None
 
 
-def voc_pairs(listing: Listing) -> Paired:
+def voc_pairs(listing: Listing, root: PurePosixPath) -> Paired:
     """By the lists in ImageSets/Segmentation: trainaug.txt where it is there, else train.txt; and val.txt,
-    which is the test part, since nobody has the masks of VOC's own."""
+    which is the test part, since nobody has the masks of VOC's own. root: where in the data set this lies."""
     lists = {
         file.place.stem: ids_in(file)
         for file in listing.files
@@ -158,7 +158,7 @@ def voc_pairs(listing: Listing) -> Paired:
                         f"{stem} is in {part}.txt of {listing.name}; give {kind}/{stem}.{ending}"
                     )
             pairs.append(Pair(pictures[stem], masks[stem], part == "val"))
-    told = f"{listing.name} is read as Pascal VOC: {train}.txt for training, val.txt for the test"
+    told = f"{PurePosixPath(listing.name) / root} is read as Pascal VOC: {train}.txt for training, val.txt for the test"
     return Paired(listing.name, pairs, names_in(listing) or CLASSES, (told,))
 
 

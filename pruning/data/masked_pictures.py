@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pruning.data.class_balance import pixels_of
 from pruning.data.dataset import (
     HOLDOUT_SEED,
     HOLDOUT_SHARE,
@@ -177,14 +178,6 @@ def must_have_classes(name: str, known: Split, test: Split):
             f"the masks of {name} have one class only, {seen[0]}{hint}; give two or more classes, with 1 for "
             "what stands out from a background of 0, say"
         )
-
-
-def pixels_of(masks: np.ndarray) -> np.ndarray:
-    """int64 [256]: how many pixels have each number. Mask by mask, since counting widens them."""
-    found = np.zeros(256, np.int64)
-    for mask in masks:
-        found += np.bincount(mask.ravel(), minlength=256)
-    return found
 
 
 def without_pixels(name: str, known: Split, classes: tuple[str, ...]) -> tuple[str, ...]:

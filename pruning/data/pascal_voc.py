@@ -1,5 +1,8 @@
-"""Pascal VOC 2012's segmentation (Everingham et al. 2015), and with the masks of SBD (Hariharan et al. 2011):
-downloaded by torchvision when asked for by name, and kept."""
+"""Pascal VOC 2012 with its masks, and with those of SBD besides: downloaded by torchvision when asked for by
+name, and kept.
+
+Everingham et al. 2015 and Hariharan et al. 2011.
+"""
 
 import shutil
 from dataclasses import replace

@@ -37,8 +37,8 @@ def nearest_from(size: tuple[int, int], side: int) -> tuple[np.ndarray, np.ndarr
     found = []
     for own in (height, width):
         scaled = max(side, round(own * scale))
-        middles = np.arange(side) + (scaled - side) // 2 + 0.5
-        found.append((middles * own / scaled).astype(np.int64))
+        halves = 2 * (np.arange(side) + (scaled - side) // 2) + 1  # twice the middle of a pixel: exact
+        found.append(halves * own // (2 * scaled))
     return found[0], found[1]
 
 

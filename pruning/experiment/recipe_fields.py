@@ -32,7 +32,7 @@ class RecipeFields:
     data: str = setting(
         "scenes",
         "The data set.",
-        "scenes, digits, cifar10, cifar100, or a path: class folders, a .zip of them, an .npz.",
+        "A listed one ('list data'), or a path: class folders, images/ and masks/, a .zip of them, an .npz.",
     )
     checkpoint: str | None = setting(
         None,

@@ -33,6 +33,7 @@ def train_network(
     model: str,
     data: str,
     *,
+    size: int | None = None,
     epochs: int,
     out: str | Path,
     lr: float = 0.1,
@@ -45,12 +46,13 @@ def train_network(
     """Trains a listed network from random weights, without the hold-out, and writes it as safetensors.
 
     The header records what it is (model, data, classes, size, normalize), the command that makes it again,
-    its metric on the test part, and the versions it was made with. Raises ValueError on an unknown
-    name and on a file that cannot be written, before anything is trained.
+    its metric on the test part, and the versions it was made with. size: side of the images in pixels; None
+    is the network's own. Raises ValueError on an unknown name and on a file that cannot be written, before
+    anything is trained.
     """
     path, home = writable(out), usable(device)
-    dataset = load_data(data, seed=seed, size=default_size(model))
-    network = load_model(model, dataset, "none").to(home)
+    dataset = load_data(data, seed=seed, size=size or default_size(model))
+    network = load_model(model, dataset, "none", size=size).to(home)
     options: dict[str, Any] = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
     where: dict[str, Any] = {"normalization": network.origin.normalization, "device": device, "watch": watch}
     with threads_set(threads) as used:
@@ -58,7 +60,12 @@ def train_network(
         history = fit(network, dataset, **options, **where, schedule="one-cycle")
         seconds = time.perf_counter() - start
         test = evaluate(network, dataset.test, **where, judge=dataset.judge)
-    words = {"model": model, "data": data} | options | {"threads": used, "device": device, "out": path.name}
+    words = (
+        {"model": model, "data": data}
+        | ({"size": size} if size else {})
+        | options
+        | {"threads": used, "device": device, "out": path.name}
+    )
     facts = {
         "command": shlex.join(["python", "-m", "pruning", "train", *flags(words)]),
         f"test_{test.task.metric.name}": repr(test.value),
@@ -82,7 +89,8 @@ def writable(out: str | Path) -> Path:
 
 def flags(words: Mapping[str, object]) -> Iterator[str]:
     for name, value in words.items():
-        yield from ("--" + name.replace("_", "-"), str(value))
+        if value is not None:
+            yield from ("--" + name.replace("_", "-"), str(value))
 
 
 def described(origin: Origin, dataset: Dataset) -> dict[str, str]:

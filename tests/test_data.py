@@ -10,6 +10,7 @@ from pruning.data import DATA, calibration_images, normalization_of, to_tensor
 from pruning.data.glyphs import load_glyphs
 from pruning.data.scene_drawing import DOMAINS
 from pruning.models import CIFAR10, IMAGENET, load_model
+from pruning.tasks import PIXELWISE
 from tests.small_data import arrays
 
 OFFLINE = [name for name, known in DATA.items() if known.offline]
@@ -25,20 +26,25 @@ def test_every_listed_data_set_has_three_parts_of_square_images(name):
     )  # scenes: no message that its digest differs
     for part in (data.train, data.holdout, data.test):
         assert part.images.shape == (len(part), 32, 32, 3) and part.images.dtype == np.uint8
-        assert part.labels.dtype == np.int64 and set(part.labels) == set(range(len(data.classes)))
+        assert part.labels.dtype == (np.uint8 if data.task is PIXELWISE else np.int64)
+        assert np.unique(part.labels).tolist() == list(range(len(data.classes)))
 
 
 @pytest.mark.parametrize("name", OFFLINE)
 def test_the_holdout_is_a_tenth_of_every_class_and_in_no_other_part(name):
     data = pruning.load_data(name)
-    held, kept = (np.bincount(part.labels) for part in (data.holdout, data.train))
+    parts = (data.holdout, data.train)  # where every pixel has a class, all images are of one
+    held, kept = (
+        np.array([len(part)]) if part.classes is None else np.bincount(part.classes) for part in parts
+    )
     assert np.abs(held - 0.1 * (held + kept)).max() <= 0.5  # rounded to whole images
     seen = {image.tobytes() for image in data.train.images}
     assert not any(image.tobytes() in seen for image in data.holdout.images)
 
 
 def test_listed_data_is_named_in_this_order():
-    assert pruning.data.names() == ("scenes", "digits", "cifar10", "cifar100")
+    listed = "scenes scenes_masks digits cifar10 cifar100 voc2012 voc2012_sbd"
+    assert pruning.data.names() == tuple(listed.split())
 
 
 def test_the_glyphs_are_those_of_scikit_learn():

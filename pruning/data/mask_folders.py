@@ -133,24 +133,24 @@ def voc_root(listing: Listing) -> PurePosixPath | None:
 def voc_pairs(listing: Listing, root: PurePosixPath) -> Paired:
     """By the lists in ImageSets/Segmentation: trainaug.txt where it is there, else train.txt; and val.txt,
     which is the test part, since nobody has the masks of VOC's own. root: where in the data set this lies."""
-    lists = {
+    ids = {
         file.place.stem: ids_in(file)
         for file in listing.files
         if file.place.parts[:-1] == VOC_LISTS and file.place.suffix == ".txt"
     }
-    train = next((name for name in ("trainaug", "train") if lists.get(name)), "train")
+    train = next((name for name in ("trainaug", "train") if ids.get(name)), "train")
     for part in (train, "val"):
-        if not lists.get(part):
+        if not ids.get(part):
             place = "/".join((*VOC_LISTS, f"{part}.txt"))
             raise ValueError(f"{listing.name} lacks {place}; give it, with the name of a picture a line")
-    if both := sorted(set(lists[train]) & set(lists["val"])):
+    if both := sorted(set(ids[train]) & set(ids["val"])):
         raise ValueError(
             f"{both[0]} of {listing.name} is in {train}.txt and in val.txt; a picture is trained on or tested"
         )
     pictures, own, more = (by_stem(listing, top) for top in (VOC_IMAGES, VOC_MASKS, VOC_MORE_MASKS))
     pairs = []
     for part, masks in ((train, more | own), ("val", own)):
-        for stem in map(PurePosixPath, lists[part]):
+        for stem in map(PurePosixPath, ids[part]):
             for kind, found in ((VOC_IMAGES, pictures), (VOC_MASKS, masks)):
                 if stem not in found:
                     ending = "jpg" if found is pictures else "png"
@@ -158,7 +158,8 @@ def voc_pairs(listing: Listing, root: PurePosixPath) -> Paired:
                         f"{stem} is in {part}.txt of {listing.name}; give {kind}/{stem}.{ending}"
                     )
             pairs.append(Pair(pictures[stem], masks[stem], part == "val"))
-    told = f"{PurePosixPath(listing.name) / root} is read as Pascal VOC: {train}.txt for training, val.txt for the test"
+    lists = f"{train}.txt for training, val.txt for the test"
+    told = f"{PurePosixPath(listing.name) / root} is read as Pascal VOC: {lists}"
     return Paired(listing.name, pairs, names_in(listing) or CLASSES, (told,))
 
 
@@ -168,4 +169,4 @@ def ids_in(file: DataFile) -> Sequence[str]:
         lines = file.read().decode().splitlines()
     except UnicodeDecodeError:
         raise ValueError(f"{file.place} is no text; give the name of a picture a line") from None
-    return list(dict.fromkeys(line.split()[0] for line in lines if line.split()))
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))

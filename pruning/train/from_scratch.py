@@ -46,9 +46,8 @@ def train_network(
     """Trains a listed network from random weights, without the hold-out, and writes it as safetensors.
 
     The header records what it is (model, data, classes, size, normalize), the command that makes it again,
-    its metric on the test part, and the versions it was made with. size: side of the images in pixels; None
-    is the network's own. Raises ValueError on an unknown name and on a file that cannot be written, before
-    anything is trained.
+    its metric on the test part, and the versions it was made with. size: side of the images in pixels, or the
+    network's own. Raises ValueError on unknown names and files that cannot be written, before it trains.
     """
     path, home = writable(out), usable(device)
     dataset = load_data(data, seed=seed, size=size or default_size(model))

@@ -10,6 +10,8 @@ import pruning
 from pruning.criteria import SCORED, resolve_options
 from pruning.criteria.di import scaled_labels
 from pruning.criteria.scoring import score_all
+from pruning.data import images_at_once
+from pruning.statistics.collect import at_once
 from tests.zoo import images_and_inside
 
 
@@ -91,3 +93,12 @@ def test_no_batch_outlives_its_turn(small):
         assert score(2) <= score(1)
     finally:
         gc.enable()
+
+
+def test_large_images_go_through_in_smaller_batches_and_small_ones_as_ever():
+    model = pruning.load_model("mobilenet_v2", "digits", "none")  # the largest maps of all at 32 pixels
+    for side, forward, backward in ((32, 128, 128), (256, 12, 3)):
+        structure = pruning.ChannelGraph(model, torch.randn(1, 3, side, side), verify=False).structure
+        assert (at_once(structure), at_once(structure, gradients=True)) == (forward, backward)
+    for side, number in ((32, 256), (64, 256), (513, 7), (2048, 1)):
+        assert images_at_once(np.broadcast_to(np.uint8(0), (9, side, side, 3)), 256) == number

@@ -51,7 +51,7 @@ class Metric:
 @dataclass(frozen=True, eq=False)
 class SampledPixels:
     """Pixels of a batch of images, where a task has a class for each. image: int [S], its place in the batch.
-    down, across: [S], where in it, from 0 to below 1 of its height and width.   classes: int64 [S]."""
+    down, across: [S], where in it their middles lie, 0 to 1 of its height and width.   classes: int64 [S]."""
 
     image: np.ndarray
     down: np.ndarray

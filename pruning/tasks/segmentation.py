@@ -158,7 +158,7 @@ class Segmentation(Task):
             ]
             per_seed = np.stack([x - y for x, y in zip(drawn[::2], drawn[1::2], strict=True)], axis=1)
             means[start : start + 500] = np.take_along_axis(per_seed, picked, axis=1).mean(axis=1)
-        low, high = np.percentile(means, [2.5, 97.5])
+        low, high = np.nanpercentile(means, [2.5, 97.5])  # NaN: images drawn of which no pixel counts
         return Difference(float(np.mean(gaps)), float(low), float(high))
 
     def sampled_pixels(self, labels: np.ndarray, number: int) -> SampledPixels:
@@ -170,7 +170,8 @@ class Segmentation(Task):
         height, width = labels.shape[1:]
         down, across = np.divmod(picked, width)
         classes = labels[image, down, across].astype(np.int64)
-        return SampledPixels(image, down / height, across / width, classes)
+        # their middles: 15 / 22 * 22 is a little less than 15, and so would be the pixel before
+        return SampledPixels(image, (down + 0.5) / height, (across + 0.5) / width, classes)
 
     def moved(self, labels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return labels[np.arange(len(labels))[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -269,4 +269,4 @@ def cut_network(name, cut=0.4, groups="all", dtype=torch.float32):
     return graph, plan, images_of(model, example)
 
 
-from tests.zoo import blind, layers, places, sharing  # noqa: E402, F401  (imported to be listed)
+from tests.zoo import blind, layers, masks, places, sharing  # noqa: E402, F401  (imported to be listed)

@@ -120,7 +120,7 @@ def by_repair(recipe: Recipe, folder: Path, images: int) -> Figures:
     for how in REPAIRS:
         steps = {"match_steps": recipe.match_steps} if how == "match" else {}
         now = accuracy_now(plain(recipe, repair=how, **steps))
-        found |= {"raw": now.raw / now.images, how: now.repaired / now.images}
+        found |= {"raw": now.raw, how: now.repaired}
     return found
 
 
@@ -175,7 +175,7 @@ def by_classes(recipe: Recipe, folder: Path, images: int) -> Figures:
 @part("bits before a run")
 def before_rounding(recipe: Recipe, folder: Path, images: int) -> Figures:
     now = compress_preview.bits_now(plain(recipe, bits=6.0, bit_choices=(4, 8)))
-    return {by: float(way.right.mean()) for by, way in now.ways.items()}
+    return {by: way.value for by, way in now.ways.items()}
 
 
 @part("sensitivity")
@@ -213,7 +213,7 @@ def by_channel(recipe: Recipe, folder: Path, images: int) -> Figures:
 
 @part("the wall, and a run of the app")
 def by_app(recipe: Recipe, folder: Path, images: int) -> Figures:
-    raw, repaired = wall(plain(recipe), (recipe.cut,)).correct[:, 0]
+    raw, repaired = wall(plain(recipe), (recipe.cut,)).values[:, 0]
     report = prediction_changes.run_and_report(plain(recipe, epochs=1), str(folder / "job"))
     return told(report.report) | {"wall raw": float(raw), "wall repaired": float(repaired)}
 

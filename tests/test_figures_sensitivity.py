@@ -10,6 +10,7 @@ from pruning.figures.sensitivity import (
     sensitivity_in_words,
     sensitivity_map,
 )
+from pruning.tasks import DEFAULT
 
 ROWS = [
     ("a", "", 0.0, 8, 8, 0.9, 0.9, 0.0),
@@ -18,7 +19,8 @@ ROWS = [
     ("b", "c;d", 0.5, 2, 4, 0.89, 0.9, 0.001),
 ]
 NAMES = ["group", "tied_to", "share", "kept", "channels", "accuracy_raw", "accuracy_repaired", "error"]
-TABLE = lost(pd.DataFrame(ROWS, columns=NAMES).assign(images=200))
+METRIC = DEFAULT.metric
+TABLE = lost(pd.DataFrame(ROWS, columns=NAMES).assign(images=200), METRIC)
 
 
 def test_losses_are_points_against_the_whole_network():
@@ -29,7 +31,7 @@ def test_losses_are_points_against_the_whole_network():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_map_has_a_square_for_every_group_and_share(kind):
-    (squares,) = sensitivity_map(TABLE, kind, "b").data
+    (squares,) = sensitivity_map(TABLE, kind, "b", metric=METRIC).data
     assert list(squares.y) == ["a", "b"] and list(squares.x) == ["50", "50"]
     expected = {"raw": [50, 1], "repaired": [5, 0], "error": [2, 0.1]}[kind]
     assert list(squares.marker.color) == pytest.approx(expected)
@@ -40,20 +42,21 @@ def test_the_map_has_a_square_for_every_group_and_share(kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("opened", ["a", "b"])
 def test_the_opened_group_stands_out_among_the_others(kind, opened):
-    lines = sensitivity_curves(TABLE, kind, opened).data
+    lines = sensitivity_curves(TABLE, kind, opened, metric=METRIC).data
     assert len(lines) == (2 if kind == "error" else 3)
     assert [line.name for line in lines if line.showlegend is not False][0] == "the other groups"
     assert lines[-1].name.startswith(opened)
 
 
 def test_the_words_name_the_group_that_costs_most():
-    words = sensitivity_in_words(TABLE)
+    words = sensitivity_in_words(TABLE, METRIC)
     assert words.startswith("With 50 % of one group cut, a costs most: 50.0 points of accuracy, 5.0 after")
     assert "b costs 1.0" in words and "200 hold-out images, one group at a time (2 groups)" in words
 
 
 def test_nothing_to_cut_is_said():
     empty = TABLE.iloc[:0]
-    for figure in (sensitivity_map(empty, "raw"), sensitivity_curves(empty, "raw")):
+    for draw in (sensitivity_map, sensitivity_curves):
+        figure = draw(empty, "raw", metric=METRIC)
         assert "No group of this network can be cut" in figure.layout.annotations[0].text
-    assert sensitivity_in_words(empty) == "No group of this network can be cut."
+    assert sensitivity_in_words(empty, METRIC) == "No group of this network can be cut."

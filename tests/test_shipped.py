@@ -16,6 +16,7 @@ from pruning.inspection.preview import accuracy_now, scored
 from pruning.shipped import building, provenance, questions, store
 from pruning.shipped.building import difference, everything, stale
 from pruning.shipped.encoding import header_of, packed, unpacked
+from pruning.tasks import DEFAULT
 from pruning.ui import preview_cache
 from tests.page_door import open_page, said
 
@@ -124,11 +125,14 @@ def test_a_change_that_changes_no_value_is_stamped_and_one_that_does_is_told(els
 # ---------------------------------------------------------------------------------------------- as bytes
 
 
+VALUES = (DEFAULT.name, 5, "hold-out", False, 0.8, 0.6, 0.6)
+
+
 def test_values_come_back_as_they_were():
     recipe = Recipe(data="digits", criterion="catro", calibration=60, threads=1)
     scores = scored(recipe)
     value = {
-        "now": AccuracyNow(5, "hold-out", False, 4, 3, None, "match", 1.5, None, ("told",)),
+        "now": AccuracyNow(*VALUES[:4], 0.8, 0.6, None, "match", 1.5, None, 0.1, ("told",)),
         "scores": scores,
         7: (np.arange(6.0).reshape(2, 3), np.array([True, False]), [None, -np.inf, "text"]),
         "table": pd.DataFrame({"layer": ["a", "b"], "bits": [2, 4], "inner": [True, False]}),
@@ -155,7 +159,7 @@ def test_only_what_is_listed_has_a_form():
 
 
 def test_a_difference_is_counted_and_time_is_none():
-    one = AccuracyNow(500, "hold-out", False, 4, 3, 3, "match", 1.5)
-    assert difference(one, AccuracyNow(500, "hold-out", False, 4, 3, 3, "match", 9.9)) == 0
+    one = AccuracyNow(*VALUES, "match", 1.5)
+    assert difference(one, AccuracyNow(*VALUES, "match", 9.9)) == 0
     assert difference(one, accuracy_now) == 1
     assert difference([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0000001, 5.0]) == 0.25

@@ -11,6 +11,7 @@ from pruning import Recipe
 from pruning.figures import bit_allocation as figures
 from pruning.inspection.compress_preview import bits_compared, bits_now, subtask_now
 from pruning.quantize.rounding import quantize
+from pruning.tasks import DEFAULT
 from pruning.terms import percent
 from pruning.train import evaluate
 from pruning.ui.compress.rounded import point_table
@@ -29,13 +30,13 @@ CHANNELS = pd.DataFrame(
 )
 POINTS = pd.DataFrame(
     [
-        ("full", 32.0, 1_000_000, 96, 100, False),
-        ("cut", 32.0, 500_000, 90, 100, False),
-        ("di", 4.0, 60_000, 89, 100, True),
-        ("di", 2.5, 40_000, 60, 100, False),
-        ("uniform", 4.0, 60_000, 80, 100, True),
+        ("full", 32.0, 1_000_000, 0.96, 100, False),
+        ("cut", 32.0, 500_000, 0.9, 100, False),
+        ("di", 4.0, 60_000, 0.89, 100, True),
+        ("di", 2.5, 40_000, 0.6, 100, False),
+        ("uniform", 4.0, 60_000, 0.8, 100, True),
     ],
-    columns=["way", "mean_bits", "bytes", "correct", "images", "chosen"],
+    columns=["way", "mean_bits", "bytes", "value", "images", "chosen"],
 )
 
 
@@ -55,7 +56,7 @@ def test_the_mean_of_bits_of_a_link_is_counted_and_drawn(server):
     assert "mean is 3.00 bits" in said(app) or "mean is 2.99 bits" in said(app)
     assert "No classes are chosen" in said(app)
     now = bits_now(RECIPE)
-    assert figure_of(app, "In few bits") == percent(now.ways["di"].right.mean())
+    assert figure_of(app, "In few bits") == percent(now.ways["di"].value)
     assert figure_of(app, "Size") == f"{now.ways['di'].bytes / 1e3:.0f} kB"
     assert "--bits 3" in app.code[-1].value
 
@@ -97,12 +98,12 @@ def test_a_preview_counts_what_quantize_gives():
     mine = quantize(small, data, bits=3, calibration=60)
     images = data.holdout.take(np.arange(now.images))
     told = evaluate(mine.model, images, normalization=model.origin.normalization)
-    assert (now.ways["di"].right == told.right).all()
+    assert now.ways["di"].value == told.value
     assert now.ways["di"].bytes == mine.bytes and now.bytes_full == 4 * sum(
         t.numel() * t.element_size() // 4 for t in model.state_dict().values()
     )
     lead = bits_compared(RECIPE)["uniform"]
-    right = {by: way.right.mean() for by, way in now.ways.items()}
+    right = {by: way.value for by, way in now.ways.items()}
     assert lead.mean == pytest.approx(right["di"] - right["uniform"])
 
 
@@ -135,16 +136,17 @@ def test_the_bars_add_up_to_each_layers_channels():
 
 
 def test_size_against_accuracy_by_its_values():
-    figure = figures.sizes(POINTS)
+    figure = figures.sizes(POINTS, DEFAULT)
     lines = {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data}
     assert lines["DI and rounding error"] == ([40, 60], [60, 89]) and lines["pruned, float32"] == (
         [500],
         [90],
     )
-    words = figures.sizes_in_words(POINTS)
+    words = figures.sizes_in_words(POINTS, DEFAULT)
     assert "60.0 kB in place of 500.0 kB" in words and "89 with DI and rounding error" in words
     empty = point_table([], 4.0)
-    assert figures.sizes(empty).layout.annotations and "Nothing" in figures.sizes_in_words(empty)
+    assert figures.sizes(empty, DEFAULT).layout.annotations
+    assert "Nothing" in figures.sizes_in_words(empty, DEFAULT)
     rows = pd.DataFrame({"way": ["catro", "l1"], "correct": [9, 8], "images": [10, 10]})
     (bars,) = figures.controls(rows, 10).data
     assert list(bars.x) == [90, 80] and list(bars.y) == ["CATRO, true labels", "L1 norm (no images)"]

@@ -11,6 +11,7 @@ from PIL import Image
 from pruning import Recipe
 from pruning.criteria import SCORED
 from pruning.shipped.keys import apart_from_cut
+from pruning.tasks import DEFAULT
 from pruning.terms import title
 from pruning.ui.wall import component, pictures, wall_data
 from pruning.wall import CUTS, STEPS, Wall
@@ -27,9 +28,11 @@ def wall(*cuts: float) -> Wall:
         labels=np.array([0, 5, 0]),
         cuts=np.array(cuts),
         predictions=np.array([said, [[0] * 3 for _ in cuts]]).reshape(2, len(cuts), 3),
-        correct=np.array([[0] * len(cuts), [2] * len(cuts)]).reshape(2, len(cuts)),
+        right=np.zeros((2, len(cuts), 3), bool),
+        values=np.array([[0.0] * len(cuts), [2 / 3] * len(cuts)]).reshape(2, len(cuts)),
         test_images=3,
         classes=("a",) * 101,
+        task=DEFAULT.name,
     )
 
 
@@ -57,8 +60,9 @@ def test_large_and_oblong_pictures_become_small_squares():
 
 def test_a_wall_known_in_part_says_so():
     known = wall_data.combine([wall(0.0, 0.5), wall(0.25)], cuts=(0.0, 0.25, 0.5, 0.75))
-    assert known.predictions[0] == ([0, 0, 0], [25, 25, 25], [50, 50, 50], None)
-    assert known.correct[1] == (2, 2, 2, None) and not known.complete
+    said = [None if cut is None else cut.tolist() for cut in known.predictions[0]]
+    assert said == [[0, 0, 0], [25, 25, 25], [50, 50, 50], None]
+    assert known.values[1] == (2 / 3, 2 / 3, 2 / 3, None) and not known.complete
     assert wall_data.combine([wall(*CUTS)]).complete
 
 
@@ -94,10 +98,10 @@ def test_a_shipped_wall_shows_what_it_is_for(name):
     """Nothing cut: raw and repaired agree, and most are right. Half cut: repair mends most of what broke."""
     told = shipped_wall(Recipe(criterion=name, allocation="error"))
     half = told.cuts.index(0.5)
-    assert told.predictions[0][0] == told.predictions[1][0] and told.correct[0][0] == 1888
-    broken = told.correct[0][0] - told.correct[0][half]
-    mended = told.correct[1][half] - told.correct[0][half]
-    assert broken > 0.2 * told.asked
+    assert (told.predictions[0][0] == told.predictions[1][0]).all() and told.values[0][0] == 0.944
+    broken = told.values[0][0] - told.values[0][half]
+    mended = told.values[1][half] - told.values[0][half]
+    assert broken > 0.2
     assert mended > 0.6 * broken
 
 

@@ -21,6 +21,7 @@ from pruning.data.mask_folders import Pair, Paired, ids_in, with_masks
 from pruning.data.masked_pictures import LARGEST_SIDE, load_pairs
 from pruning.data.path_files import DataFile, folder_listing
 from pruning.data.registry import dataset
+from pruning.tasks import PIXELWISE
 
 INSTEAD = "the path of a folder that holds JPEGImages, SegmentationClass and ImageSets"
 
@@ -30,6 +31,7 @@ INSTEAD = "the path of a folder that holds JPEGImages, SegmentationClass and Ima
     meaning="2,913 photographs with a class for every pixel, of 20 kinds of things, downloaded once.",
     offline=False,
     sized=True,
+    task=PIXELWISE,
 )
 def voc2012(size: int | None = None) -> Dataset:
     """1,464 pictures for training, 1,449 (VOC's own val) for the test."""
@@ -41,6 +43,7 @@ def voc2012(size: int | None = None) -> Dataset:
     meaning="The same test photographs, and 10,582 to train with: VOC's and those of SBD, downloaded once.",
     offline=False,
     sized=True,
+    task=PIXELWISE,
 )
 def voc2012_sbd(size: int | None = None) -> Dataset:
     """The augmented training list: all pictures of VOC's train.txt and of SBD's two lists but those of VOC's

@@ -43,6 +43,7 @@ def scenes() -> Dataset:
     "scenes_masks",
     meaning="The images of scenes, with the digit that every pixel belongs to, 32 x 32.",
     offline=True,
+    task=PIXELWISE,
 )
 def scenes_masks() -> Dataset:
     """Which digit each pixel is of: 11 classes, the first where no digit is seen."""

@@ -7,9 +7,11 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from pruning.figures.channel_ranks import WIDEST, grid
+from pruning.figures.cut_curve import IMAGES, told
 from pruning.figures.empty_figure import nothing
 from pruning.figures.method_style import LEGEND, QUIET, colour, look
 from pruning.figures.name_ticks import name_ticks
+from pruning.metric_words import axis, correct, scale
 from pruning.terms import plural
 
 WAYS = {"di": "DI and rounding error", "error": "rounding error alone", "uniform": "the same for all"}
@@ -138,15 +140,16 @@ def histogram_in_words(channels: pd.DataFrame) -> str:
 # ------------------------------------------------------------------------------------- size against accuracy
 
 
-def sizes(points: pd.DataFrame) -> go.Figure:
-    """Right answers against the size of the file, a line a way to allocate bits.
+def sizes(points: pd.DataFrame, task) -> go.Figure:
+    """The metric against the size of the file, a line a way to allocate bits.
 
-    points: a row a way and mean of bits: way ("full", "cut" or one of WAYS), mean_bits, bytes, correct,
-    images, chosen (whether it is the mean that the page is at)."""
+    points: a row a way and mean of bits: way ("full", "cut" or one of WAYS), mean_bits, bytes, value, images,
+    chosen (whether it is the mean that the page is at).   task: what the images were asked for, a
+    `tasks.Task`."""
     figure = go.Figure(
         layout={
             "xaxis": {"title": "size of the weights (kB, logarithmic)", "type": "log", "tickvals": TICKS},
-            "yaxis_title": "accuracy on the hold-out images (%)",
+            "yaxis_title": axis(task.metric, IMAGES),
             "height": 400,
             "margin": {"t": 30, "b": 50},
             **LEGEND,
@@ -157,41 +160,49 @@ def sizes(points: pd.DataFrame) -> go.Figure:
         ("cut", "pruned, float32", "diamond"),
     ):
         mark = {"symbol": symbol, "size": 14, "color": QUIET}
-        _points(figure, points[points["way"] == way], name=name, mode="markers", marker=mark)
+        _points(figure, points[points["way"] == way], task, name=name, mode="markers", marker=mark)
     for way, name in WAYS.items():
         mine, how = points[points["way"] == way].sort_values("bytes"), LINES[way]
         size = np.where(mine["chosen"], 14, 8)
         line = {"line": how["line"], "marker": how["marker"] | {"size": size}}
-        _points(figure, mine, name=name, mode="lines+markers", **line)
+        _points(figure, mine, task, name=name, mode="lines+markers", **line)
     if points.empty:
         nothing(figure, "Nothing has been counted yet")
     return figure
 
 
-def _points(figure: go.Figure, rows: pd.DataFrame, **how):
+def _points(figure: go.Figure, rows: pd.DataFrame, task, **how):
     if rows.empty:
         return
     figure.add_scatter(
         x=rows["bytes"].to_numpy("float32") / 1e3,
-        y=(100 * rows["correct"] / rows["images"]).to_numpy("float32"),
-        customdata=rows[["mean_bits", "correct", "images"]].to_numpy(object),
-        hovertemplate="%{customdata[0]:.2f} bits per weight, %{x:,.0f} kB<br>%{y:.1f} % "
-        "(%{customdata[1]:,} of %{customdata[2]:,} right)<extra>" + how["name"] + "</extra>",
+        y=(scale(task.metric) * rows["value"]).to_numpy("float32"),
+        text=[told(task, value, images) for value, images in zip(rows["value"], rows["images"], strict=True)],
+        customdata=rows[["mean_bits"]].to_numpy(object),
+        hovertemplate="%{customdata[0]:.2f} bits per weight, %{x:,.0f} kB<br>%{text}<extra>"
+        + how["name"]
+        + "</extra>",
         **how,
     )
 
 
-def sizes_in_words(points: pd.DataFrame) -> str:
+def sizes_in_words(points: pd.DataFrame, task) -> str:
     """What the mean of bits that is chosen saves and costs."""
     chosen = points[points["chosen"].astype(bool)].set_index("way")
     if chosen.empty or "cut" not in set(points["way"]):
         return "Nothing has been counted yet."
-    before = points[points["way"] == "cut"].iloc[0]
-    told = [f"{row.correct:,} with {WAYS[way]}" for way, row in chosen.iterrows()]
-    size = chosen["bytes"].max()
+    before, size = points[points["way"] == "cut"].iloc[0], chosen["bytes"].max()
+
+    def said(row) -> str:
+        right = correct(task, row["value"], row["images"])
+        return task.metric.in_words(row["value"]) if right is None else f"{right:,}"
+
+    each = ", ".join(f"{said(row)} with {WAYS[way]}" for way, row in chosen.iterrows())
+    of = f"{before['images']:,} hold-out images"
+    found = f"of {of} {each} are right" if task.counts_right else f"{task.metric.name} on {of} is {each}"
     return (
-        f"Large marks: at {size / 1e3:,.1f} kB in place of {before['bytes'] / 1e3:,.1f} kB, of "
-        f"{before['images']:,} hold-out images {', '.join(told)} are right, {before['correct']:,} in float32."
+        f"Large marks: at {size / 1e3:,.1f} kB in place of {before['bytes'] / 1e3:,.1f} kB, {found}, "
+        f"{said(before)} in float32."
     )
 
 

@@ -3,10 +3,9 @@
 Importing this loads no torch; asking does.
 """
 
+from pruning.inspection.measured_values import AccuracyNow, FullAccuracy
 from pruning.inspection.preview import (
-    AccuracyNow,
     Description,
-    FullAccuracy,
     accuracy_now,
     describe,
     full_accuracy,

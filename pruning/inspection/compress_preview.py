@@ -21,12 +21,13 @@ from pruning.experiment.result_cache import ResultCache
 from pruning.inspection.channel_removal import IMAGES, Steps, holdout_of, learned
 from pruning.inspection.preview import score_key, scored
 from pruning.progress import Watch, silent
-from pruning.tasks import Difference, paired_difference
+from pruning.tasks import TASKS, Difference, Task, paired_difference
 
 if TYPE_CHECKING:
     from torch import nn
 
     from pruning.quantize.rounding import By, Rounding
+    from pruning.train import Predictions
 
 BITS_BY: tuple["By", ...] = ("di", "error", "uniform")  # the ways to allocate bits that are compared
 CONTROLS = ("catro", "all classes", "energy", "l1", "shuffled")  # the ways to choose channels for a subtask
@@ -34,12 +35,12 @@ CONTROLS = ("catro", "all classes", "energy", "l1", "shuffled")  # the ways to c
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """One way to allocate the bits. mean_bits: as reached.   bytes: packed, all tensors.   right: [N].
-    channels: as `Quantized.table()`."""
+    """One way to allocate the bits. mean_bits: as reached.   bytes: packed, all tensors.   value: of the
+    task's metric.   channels: as `Quantized.table()`."""
 
     mean_bits: float
     bytes: int
-    right: np.ndarray
+    value: float
     channels: pd.DataFrame
 
 
@@ -48,20 +49,23 @@ class RoundedNow:
     """A network in few bits, untrained, on the same hold-out images in all ways.
 
     bits: the mean asked for.   bytes_full, bytes_cut: of the whole and of the cut network, in float32.
-    full, cut: [N], whether each image is right.   learned: the network may have been trained on them.
+    task: its name among `TASKS`.   images: how many.   full, cut: the metric of both networks.   learned: the
+    network may have been trained on these images.
     """
 
     bits: float
     bytes_full: int
     bytes_cut: int
-    full: np.ndarray
-    cut: np.ndarray
+    task: str
+    images: int
+    full: float
+    cut: float
     ways: Mapping[str, Way]
     learned: bool
 
     @property
-    def images(self) -> int:
-        return len(self.full)
+    def of_task(self) -> Task:
+        return TASKS[self.task]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,43 +85,52 @@ class SubtaskNow:
 
 @dataclass(frozen=True, eq=False)
 class _Mended:
-    """A recipe's cut and repaired network, untrained. full, cut: [N] right of the hold-out's images."""
+    """A recipe's cut and repaired network, untrained. full, cut: what both say of the hold-out's images."""
 
     loaded: Loaded
     small: "nn.Module"
     rounding: "Rounding"
-    full: np.ndarray
-    cut: np.ndarray
+    full: "Predictions"
+    cut: "Predictions"
 
 
 _MENDED, _ROUNDED = ResultCache(3), ResultCache(30)
 
 
 def bits_now(recipe: Recipe, watch: Watch = silent) -> RoundedNow:
-    """The recipe's mean of bits, given by DI, by error alone and evenly: sizes and right answers.
+    """The recipe's mean of bits, given by DI, by error alone and evenly: sizes and the metric.
 
     Raises ValueError for a mean out of reach, and for a recipe that names none."""
-    if recipe.bits is None:
-        raise ValueError("bits is not given; give mean bits per weight, such as bits=4")
-
-    def make() -> RoundedNow:
-        found = _mended(recipe, watch)
-        ways: dict[str, Way] = {by: _way(found, recipe, by, watch) for by in BITS_BY}
-        sizes: dict[str, Any] = {
-            "bytes_full": stored_bytes(found.loaded.model),
-            "bytes_cut": stored_bytes(found.small),
-        }
-        told: dict[str, Any] = {"full": found.full, "cut": found.cut, "learned": learned(found.loaded)}
-        return RoundedNow(bits=recipe.bits, ways=ways, **sizes, **told)
-
-    return _ROUNDED.get((*_mended_key(recipe), recipe.bits), make)
+    return _rounded(recipe, watch)[0]
 
 
 def bits_compared(recipe: Recipe, watch: Watch = silent) -> dict[str, Difference]:
     """By how much DI's allocation leads the others, on the same images: {other way: Difference}."""
-    found = bits_now(recipe, watch)
-    right = {by: way.right for by, way in found.ways.items()}
-    return {by: paired_difference([right["di"]], [right[by]]) for by in BITS_BY if by != "di"}
+    _, said = _rounded(recipe, watch)
+    own, others = said["di"], [by for by in BITS_BY if by != "di"]
+    return {by: own.task.difference([own.statistics], [said[by].statistics], own.labels) for by in others}
+
+
+def _rounded(recipe: Recipe, watch: Watch) -> "tuple[RoundedNow, dict[str, Predictions]]":
+    """The values, and what each way's network says of the images."""
+    if recipe.bits is None:
+        raise ValueError("bits is not given; give mean bits per weight, such as bits=4")
+
+    def make() -> "tuple[RoundedNow, dict[str, Predictions]]":
+        found = _mended(recipe, watch)
+        made: dict[str, tuple[Way, Predictions]] = {by: _way(found, recipe, by, watch) for by in BITS_BY}
+        sizes: dict[str, Any] = {
+            "bytes_full": stored_bytes(found.loaded.model),
+            "bytes_cut": stored_bytes(found.small),
+        }
+        task, images = found.full.task.name, len(found.full.labels)
+        told: dict[str, Any] = {"full": found.full.value, "cut": found.cut.value}
+        told |= {"task": task, "images": images, "learned": learned(found.loaded)}
+        ways = {by: way for by, (way, _) in made.items()}
+        said = {by: said for by, (_, said) in made.items()}
+        return RoundedNow(bits=recipe.bits, ways=ways, **sizes, **told), said
+
+    return _ROUNDED.get((*_mended_key(recipe), recipe.bits), make)
 
 
 def subtask_now(recipe: Recipe, watch: Watch = silent) -> SubtaskNow:
@@ -131,7 +144,7 @@ def subtask_now(recipe: Recipe, watch: Watch = silent) -> SubtaskNow:
     found = replace(loaded(recipe, watch), recipe=recipe)
     images = holdout_of(found, IMAGES)
     steps = Steps(watch, "controls", 3 * len(CONTROLS) + 1)
-    full = _right(found, found.model, steps.still)
+    full = _said(found, found.model, steps.still).right
     steps()
     right = {way: _chosen(found, way, steps) for way in CONTROLS}
     rows = [(way, int(answers.sum()), len(images)) for way, answers in right.items()]
@@ -169,16 +182,16 @@ def _mended(recipe: Recipe, watch: Watch) -> _Mended:
             repair(small, plan, found.model, found.data, recipe.repair, watch=watch, **how)
         images = CalibrationImages(small, found.data, recipe.calibration, recipe.seed)
         rounding = Rounding(small, images, recipe.bit_choices, watch)
-        full, right = (_right(found, model, watch) for model in (found.model, small))
-        return _Mended(found, small, rounding, full, right)
+        full, said = (_said(found, model, watch) for model in (found.model, small))
+        return _Mended(found, small, rounding, full, said)
 
     return _MENDED.get(_mended_key(recipe), make)
 
 
-def _way(found: _Mended, recipe: Recipe, by: "By", watch: Watch) -> Way:
+def _way(found: _Mended, recipe: Recipe, by: "By", watch: Watch) -> "tuple[Way, Predictions]":
     rounded = found.rounding.at(recipe.bits, by, watch)
-    right = _right(found.loaded, rounded.model, watch)
-    return Way(rounded.mean_bits, rounded.bytes, right, rounded.table())
+    said = _said(found.loaded, rounded.model, watch)
+    return Way(rounded.mean_bits, rounded.bytes, said.value, rounded.table()), said
 
 
 def _chosen(found: Loaded, way: str, steps: Steps) -> np.ndarray:
@@ -194,7 +207,7 @@ def _chosen(found: Loaded, way: str, steps: Steps) -> np.ndarray:
     images = CalibrationImages(small, found.data, recipe.calibration, recipe.seed)
     recalibrate(small, images, watch=steps.still)
     steps()
-    right = _right(found, small, steps.still)
+    right = _said(found, small, steps.still).right
     steps()
     return right
 
@@ -209,10 +222,10 @@ def _recipe_of(recipe: Recipe, way: str) -> Recipe:
     return recipe.but(options=with_option("catro", dict(recipe.options), "labels", labels))
 
 
-def _right(found: Loaded, model: "nn.Module", watch: Watch) -> np.ndarray:
-    """[N] whether each of the hold-out's first images is right."""
+def _said(found: Loaded, model: "nn.Module", watch: Watch) -> "Predictions":
+    """What a network says of the hold-out's first images."""
     from pruning.train import evaluate
 
     images, normalization = holdout_of(found, IMAGES), found.model.origin.normalization
-    how = {"normalization": normalization, "device": found.recipe.device, "watch": watch}
-    return evaluate(model, images, **how).right
+    how = {"normalization": normalization, "device": found.recipe.device, "judge": found.data.judge}
+    return evaluate(model, images, watch=watch, **how)

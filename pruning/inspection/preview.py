@@ -1,4 +1,5 @@
-"""What the app shows before anything is run: structure, scores, and the accuracy a cut would have now.
+"""What the app shows before anything is run: structure, scores, and what a cut would leave of the task's
+metric now.
 
 These run in a preview worker, again and again for one network, so each process keeps the last few networks
 and scores it loaded; a lock keeps two threads of one worker from masking the same network at once.
@@ -7,7 +8,7 @@ and scores it loaded; a lock keeps two threads of one worker from masking the sa
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,11 @@ from pruning.experiment.planning import LIMITS, SEARCHING, may_be_cut, planned, 
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.recipe_fields import Repair
 from pruning.experiment.result_cache import ResultCache
+from pruning.inspection.measured_values import AccuracyNow, FullAccuracy
 from pruning.progress import Watch, silent
+
+if TYPE_CHECKING:
+    from pruning.train import Predictions
 
 PREVIEW_IMAGES = 500
 BATCH = 64  # images at a time: after the first ones there is something to show, and a count soon ends
@@ -36,7 +41,8 @@ class Description:
     """A network as the app shows it, without torch.
 
     layers: a row a convolution or linear layer: layer, kind, group, inputs, outputs, macs, parameters,
-    output_shape, prunable (bool), reason.   macs: of one image.   recipe: with every field resolved.
+    output_shape, prunable (bool), reason.   macs: of one image.   task: its name among `TASKS`.   recipe:
+    with every field resolved.
     """
 
     structure: Structure
@@ -47,38 +53,9 @@ class Description:
     normalize: str
     size: int
     digest: str
+    task: str
     recipe: Recipe
     messages: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class AccuracyNow:
-    """Right answers among `images` images of the hold-out. learned: the network may have been trained on
-    them.
-
-    repaired: after the repair `how`, which took `repair_seconds` (0 where that was on another machine); None
-    where only the cut was counted.   error: share of the variance that the plan loses, where it was made by
-    errors; else None.   messages: what the repair says."""
-
-    images: int
-    where: str
-    learned: bool
-    baseline: int
-    raw: int
-    repaired: int | None
-    how: str
-    repair_seconds: float
-    error: float | None = None
-    messages: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class FullAccuracy:
-    """Right answers of the full network among the first `images` of the `of` test images that there are."""
-
-    correct: int
-    images: int
-    of: int
 
 
 _SCORES, _PLANS, _ERRORS = ResultCache(30), ResultCache(60), ResultCache(20)
@@ -116,6 +93,7 @@ def describe(recipe: Recipe, watch: Watch = silent) -> Description:
         normalize=origin.normalization.name,
         size=origin.size,
         digest=origin.digest,
+        task=found.data.task.name,
         recipe=found.recipe,
         messages=(*found.messages, *structure.notes),
     )
@@ -205,25 +183,34 @@ def accuracy_now(
     found, how = loaded(recipe, watch), how or best_repair(recipe)
     plan = replace(plan, structure=found.graph.structure) if plan else plan_of(recipe, watch)
     images, whole = _whole(found, watch)
-    baseline, small = int(whole.sum()), cut(found.model, plan)
-    raw = _RAW.get(plan_key(recipe), lambda: int(_right(found, small, images, RAW, watch, whole).sum()))
+    baseline, small = whole.value, cut(found.model, plan)
+    raw = _RAW.get(plan_key(recipe), lambda: _said(found, small, images, RAW, watch, whole).value)
     watch("evaluate", len(images), len(images), raw=raw, baseline=baseline, images=len(images))
-    repaired, seconds, messages = None, 0.0, []
+    repaired, noise, seconds, messages = None, None, 0.0, []
     if plan.macs == plan.macs_before:  # nothing is cut, so there is nothing to repair
         repaired = raw
     elif not raw_only:
         seconds, messages = _repair(recipe, plan, small, how, watch)
-        repaired = int(_right(found, small, images, "repaired", watch).sum())
-    counts = (len(images), "hold-out", has_learned(recipe), baseline, raw, repaired)
-    return AccuracyNow(*counts, how, seconds, error_of(plan, recipe), tuple(messages))
+        mended = _said(found, small, images, "repaired", watch)
+        repaired, noise = mended.value, noise_of(mended, whole)
+    values = (found.data.task.name, len(images), "hold-out", has_learned(recipe), baseline, raw, repaired)
+    return AccuracyNow(*values, how, seconds, error_of(plan, recipe), noise, tuple(messages))
 
 
 def full_accuracy(recipe: Recipe, watch: Watch = silent) -> FullAccuracy:
-    """The full network's right answers on the test images, up to MOST_TESTED of them."""
+    """The full network on the test images, up to MOST_TESTED of them."""
     found = loaded(recipe, watch)
     images = found.data.test.take(np.arange(min(MOST_TESTED, len(found.data.test))))
-    correct = _right(found, found.model, images, "test images", watch)
-    return FullAccuracy(int(correct.sum()), len(images), len(found.data.test))
+    said = _said(found, found.model, images, "test images", watch)
+    return FullAccuracy(said.task.name, said.value, len(images), len(found.data.test))
+
+
+def noise_of(mended: "Predictions", whole: "Predictions") -> float | None:
+    """Half of the interval of their difference; None where it counts right answers."""
+    if mended.task.counts_right:
+        return None
+    found = mended.task.difference([mended.statistics], [whole.statistics], whole.labels)
+    return (found.high - found.low) / 2
 
 
 def error_of(plan: Plan, recipe: Recipe) -> float | None:
@@ -238,25 +225,28 @@ def has_learned(recipe: Recipe) -> bool:
     return recipe.checkpoint not in (None, "none")
 
 
-def _whole(found: Loaded, watch: Watch) -> tuple[Split, np.ndarray]:
-    """The images that previews count on, and [N] whether the full network has each right."""
+def _whole(found: Loaded, watch: Watch) -> tuple[Split, "Predictions"]:
+    """The images that previews are measured on, and what the full network says of them."""
     images = found.data.holdout.take(np.arange(min(PREVIEW_IMAGES, len(found.data.holdout))))
     key = network_key(found.recipe)
-    return images, _BASELINES.get(key, lambda: _right(found, found.model, images, "baseline", watch))
+    return images, _BASELINES.get(key, lambda: _said(found, found.model, images, "baseline", watch))
 
 
-def _right(
-    found: Loaded, model: Any, images: Split, stage: str, watch: Watch, whole: np.ndarray | None = None
-) -> np.ndarray:
-    """[N] whether each of the images is right. The watch is told how many are so far, and of `whole`."""
+def _said(
+    found: Loaded, model: Any, images: Split, stage: str, watch: Watch, whole: "Predictions | None" = None
+) -> "Predictions":
+    """What a network says of the images. Where right answers are counted, the watch is told how many there
+    are so far, and of `whole`."""
     from pruning.train import evaluate
 
-    def told(_: str, done: int, total: int, right: int, **values: Any) -> None:
-        more = {} if whole is None else {"baseline": int(whole[:done].sum())}
-        watch("evaluate", done, total, message=stage, right=right, **more, **values)
+    right = None if whole is None or not whole.task.counts_right else whole.right
+
+    def told(_: str, done: int, total: int, **values: Any) -> None:
+        more = {} if right is None else {"baseline": int(right[:done].sum())}
+        watch("evaluate", done, total, message=stage, **more, **values)
 
     how = {"normalization": found.model.origin.normalization, "device": found.recipe.device}
-    return evaluate(model, images, batch_size=BATCH, watch=told, **how).right
+    return evaluate(model, images, batch_size=BATCH, watch=told, judge=found.data.judge, **how)
 
 
 def _repair(recipe: Recipe, plan: Plan, small: Any, how: str, watch: Watch) -> tuple[float, list[str]]:

@@ -7,7 +7,6 @@ before a group's readers is computed once, and so is what the refits need of the
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,11 @@ from pruning.experiment.loaded_networks import loaded
 from pruning.experiment.recipe import Recipe
 from pruning.inspection.channel_removal import IMAGES, Steps, batches, holdout_of, learned, losses
 from pruning.inspection.preview import scored
+from pruning.metric_words import correct
 from pruning.progress import Watch, silent
 from pruning.search.removal_order import Order
-from pruning.terms import percent, plural
+from pruning.tasks import TASKS
+from pruning.terms import plural
 
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 COLUMNS = ["group", "tied_to", "share", "kept", "channels", "accuracy_raw", "accuracy_repaired"]
@@ -33,15 +34,16 @@ def sensitivity(
     recipe: Recipe, shares: Sequence[float] = SHARES, watch: Watch = silent, *, images: int = IMAGES
 ) -> pd.DataFrame:
     """A row a group and share. group; tied_to: the other layers that write it, joined by `;`.   share: asked
-    for; of `channels` those `kept`.   accuracy_raw, accuracy_repaired: fractions of so many hold-out
-    `images`, and correct_raw, correct_repaired as counts.   error: share of the variance lost of what the
-    readers' outputs are added to, once they are refitted.   cross_entropy_raw, cross_entropy_repaired: nats.
+    for; of `channels` those `kept`.   accuracy_raw, accuracy_repaired: the task's metric on so many hold-out
+    `images`, and correct_raw, correct_repaired as counts where it counts right answers.   error: share of the
+    variance lost of what the readers' outputs are added to, once they are refitted.   cross_entropy_raw,
+    cross_entropy_repaired: nats.
 
     Share 0 is the whole network. The recipe's criterion says which channels go first, its `groups` whether
     residual streams are measured as well; its cut, allocation and repair are not read. The readers of a
-    stream are refitted each by itself. Each row is told to the watch as it is found. attrs: messages, and
-    learned: whether the network may have been trained on these images. Raises ValueError where there is
-    nothing to cut.
+    stream are refitted each by itself. Each row is told to the watch as it is found. attrs: messages, task
+    (its name), and learned: whether the network may have been trained on these images. Raises ValueError
+    where there is nothing to cut.
     """
     must_be_scored(recipe.criterion)
     measure = _Measure(recipe, _read(shares), images, watch)
@@ -50,16 +52,18 @@ def sensitivity(
         measure.steps.watch("sensitivity", measure.steps.done, measure.steps.total, **row)
         found.append(row)
     table = pd.DataFrame(found, columns=COLUMNS)
-    table.attrs |= {"messages": tuple(measure.messages), "learned": learned(measure.loaded)}
+    told = {"messages": tuple(measure.messages), "learned": learned(measure.loaded)}
+    table.attrs |= told | {"task": measure.task.name}
     return table
 
 
 def in_one_line(table: pd.DataFrame) -> str:
     """Which group bears least and which most, at the largest share that was measured."""
     share, images = table["share"].max(), table["images"].iloc[0]
+    said = TASKS[table.attrs["task"]].metric.in_words
     rows = table[table["share"] == share].sort_values("cross_entropy_raw", ascending=False)
     most, least = (
-        f"{row.group} ({percent(row.accuracy_raw)}, reconstructed {percent(row.accuracy_repaired)})"
+        f"{row.group} ({said(row.accuracy_raw)}, reconstructed {said(row.accuracy_repaired)})"
         for row in rows.iloc[[0, -1]].itertuples()
     )
     return (
@@ -103,9 +107,9 @@ class _Measure:
         few = next(iter(drawn.batches(2)))[0]
         self.readers, left = readers(self.model, self.structure, self.groups, self.known, few)
         self.messages = [*found.messages, *drawn.messages, *left]
-        self.task = found.data.task
-        parts = list(batches(found, holdout_of(found, images)))
-        self.labels = [labels for _, labels in parts]
+        self.task, self.asked = found.data.task, holdout_of(found, images)
+        parts = list(batches(found, self.asked))
+        self.targets = [targets for _, targets in parts]
         reading = [list(cut_where_read(self.structure, {g: np.zeros(0, int)})) for g in self.groups]
         self.parts = resumed(self.model, [inputs for inputs, _ in parts], reading)
         cuts = sum(len({*self.counts(g)} - {0}) for g in self.groups)
@@ -123,29 +127,29 @@ class _Measure:
             for share, count in zip(self.shares, self.counts(g), strict=True):
                 if count not in found:
                     found[count] = self._cut(g, count)
-                (right, nats), (right_again, nats_again), error = found[count]
+                (value, nats), (value_again, nats_again), error = found[count]
                 yield {
                     "group": group.name,
                     "tied_to": ";".join(group.tied_to),
                     "share": share,
                     "kept": group.size - count,
                     "channels": group.size,
-                    "accuracy_raw": right / self.images,
-                    "accuracy_repaired": right_again / self.images,
-                    "correct_raw": right,
-                    "correct_repaired": right_again,
+                    "accuracy_raw": value,
+                    "accuracy_repaired": value_again,
+                    "correct_raw": correct(self.task, value, self.images),
+                    "correct_repaired": correct(self.task, value_again, self.images),
                     "error": error,
                     "cross_entropy_raw": nats,
                     "cross_entropy_repaired": nats_again,
                     "images": self.images,
                 }
 
-    @cached_property
+    @property
     def images(self) -> int:
-        return sum(map(len, self.labels))
+        return len(self.asked)
 
-    def _cut(self, g: int, count: int) -> tuple[tuple[int, float], tuple[int, float], float]:
-        """Right answers and nats without `count` channels of a group, its readers as they were and refitted;
+    def _cut(self, g: int, count: int) -> tuple[tuple[float, float], tuple[float, float], float]:
+        """The metric and the loss without `count` channels of a group, its readers as they were and refitted;
         and the share of the variance lost."""
         from pruning.channels.slices import silenced
         from pruning.reconstruction.single_group_refit import refitted
@@ -167,12 +171,13 @@ class _Measure:
         rest = np.setdiff1d(self.order.sequence(g), first, assume_unique=True)
         return float(curve(self.known, self.structure, g, np.concatenate([first, rest])).error[count])
 
-    def _measured(self, weights: Collection[str], *, keep: bool = False) -> tuple[int, float]:
-        """Right answers, and mean cross-entropy in nats. weights: those that are not the whole network's."""
-        right, nats = 0, 0.0
-        for part, labels in zip(self.parts, self.labels, strict=True):
+    def _measured(self, weights: Collection[str], *, keep: bool = False) -> tuple[float, float]:
+        """The metric, and the mean loss in nats. weights: those that are not the whole network's."""
+        found, nats = [], 0.0
+        for part, targets in zip(self.parts, self.targets, strict=True):
             outputs = part.run(tuple(weights), keep=keep)
-            nats += float(losses(self.task, outputs, labels).sum())
-            right += int((outputs.argmax(1) == labels).sum())
+            nats += float(losses(self.task, outputs, targets).sum())
+            found.append(self.task.statistics(outputs, targets, self.loaded.data.judge))
             self.steps()
-        return right, nats / self.images
+        statistics = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        return self.task.value(statistics, self.asked.labels), nats / self.images

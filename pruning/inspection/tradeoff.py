@@ -1,4 +1,5 @@
-"""Accuracy against the share that is cut: which cuts are tried, coarse first, and what lies between them.
+"""The task's metric against the share that is cut: which cuts are tried, coarse first, and what lies between
+them.
 
 A point is an `AccuracyNow` at one cut; each is asked for by itself, so that it is kept by itself.
 """
@@ -22,7 +23,7 @@ STATES = ("raw", "repaired")
 
 @dataclass(frozen=True)
 class Between:
-    """Accuracies (fractions) read from the curve at a cut that was not tried; None where it does not reach.
+    """Values of the metric read from the curve at a cut that was not tried; None where it does not reach.
 
     low, high: of the tried cuts on either side, repaired if both are, else raw."""
 
@@ -51,29 +52,30 @@ def order(recipe: Recipe) -> Iterator[tuple[float, str, bool]]:
 
 
 def curve(found: Mapping[float, AccuracyNow]) -> pd.DataFrame:
-    """A row a cut, ascending: cut, images, baseline, raw, repaired (right answers; repaired is missing until
-    it is counted), low, high (what the other cuts let expect of this one, as fractions; missing where plans
-    were not made by errors), repair, seconds (that the repair took).
+    """A row a cut, ascending: cut, images, baseline, raw, repaired (values of the metric; repaired is missing
+    until it is measured), low, high (what the other cuts let expect of this one; missing where plans were not
+    made by errors), repair, seconds (that the repair took).
 
     The first row is the whole network, which is known as soon as any cut is."""
     rows = []
     for cut, now in sorted(found.items()):
         band = (now.error is not None and expected_at(found, cut, now.error)) or {}
-        counts = (now.images, now.baseline, now.raw, now.repaired)
-        rows.append((cut, *counts, band.get("low"), band.get("high"), now.how, now.repair_seconds))
+        values = (now.images, now.baseline, now.raw, now.repaired)
+        rows.append((cut, *values, band.get("low"), band.get("high"), now.how, now.repair_seconds))
     if rows and rows[0][0] > 0:
         images, baseline = rows[0][1:3]
         rows.insert(0, (0.0, images, baseline, baseline, baseline, None, None, "", 0.0))
     names = ["cut", "images", "baseline", "raw", "repaired", "low", "high", "repair", "seconds"]
-    types = {"repaired": "Int64", "low": float, "high": float}
+    types = dict.fromkeys(["baseline", "raw", "repaired", "low", "high"], float)
     return pd.DataFrame(rows, columns=names).astype(types)
 
 
 def expected_at(
     found: Mapping[float, AccuracyNow], cut: float, error: float | None, *, matched: bool = False
 ) -> dict[str, float] | None:
-    """{accuracy, low, high} that the other cuts let expect of the network cut and repaired here, fractions,
-    at most the full network's; None where fewer than two of them were repaired.
+    """{accuracy, low, high} that the other cuts let expect of the network cut and repaired here, at most
+    the full network's, fractions; None where fewer than two of them were repaired, or the metric is nothing
+    to forecast.
 
     error: share of the variance that the plan loses; None of a plan not made by errors, which is expected
     between its neighbours.   matched: blocks are matched here, which was not tried at the others."""
@@ -81,19 +83,21 @@ def expected_at(
     if len(others) < 2:
         return None
     now = next(iter(others.values()))
+    if not now.of_task.forecast:
+        return None
     if error is None:
         read = None if matched else between(curve(others), cut)
         if read is None or read.repaired is None:
             return None
         told = {"accuracy": read.repaired, "low": read.low, "high": read.high}
-        return {name: min(value, now.baseline / now.images) for name, value in told.items()}
+        return {name: min(value, now.baseline) for name, value in told.items()}
     tried = [
-        Tried(c.error, (c.baseline - c.repaired) / c.images)
+        Tried(c.error, c.baseline - c.repaired, c.noise)  # type: ignore[arg-type] # may be None there
         for c in others.values()
         if c.error is not None and c.repaired is not None
     ]
     known: dict[str, Any] = {
-        "baseline": now.baseline / now.images,
+        "baseline": now.baseline,
         "images": now.images,
         "learned": now.learned,
     }
@@ -133,9 +137,9 @@ def largest_within(points: pd.DataFrame, lost: float = POINTS_LOST) -> float | N
 
 
 def _line(points: pd.DataFrame, state: str) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts and accuracies (fractions) where this state is known."""
+    """Cuts and values of the metric where this state is known."""
     known = points[points[state].notna()]
-    return known["cut"].to_numpy(float), (known[state].astype(float) / known["images"]).to_numpy(float)
+    return known["cut"].to_numpy(float), known[state].to_numpy(float)
 
 
 def _read(line: tuple[np.ndarray, np.ndarray], cut: float) -> float | None:

@@ -1,7 +1,7 @@
 """Classification: one class an image; the metric is the share of images whose class is right."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -23,6 +23,8 @@ class Classification(Task):
     metric: ClassVar[Metric] = Metric("accuracy", "higher", "share")
     counts_right: ClassVar[bool] = True
     forecast: ClassVar[bool] = True
+    drawn_as: ClassVar[Literal["classes", "masks", ""]] = "classes"
+    right_means: ClassVar[str] = "its class is predicted"
     unit_of_loss: ClassVar[str] = "nats"
 
     def outputs(self, classes: Sequence[str]) -> int:

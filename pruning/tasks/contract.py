@@ -78,7 +78,9 @@ class Task(ABC):
     name: in the registry.   answers: what a network says, in words.   counts_right: the metric is the share
     of items that are right.   forecast: it is a share that falls as features are lost, so that tried cuts
     tell what others cost.   unit_of_loss: what `loss` is measured in.   asks_network: `statistics` is handed
-    a network that judges the outputs, the data set's `judge`. Labels are the targets as a data set holds
+    a network that judges the outputs, the data set's `judge`.   drawn_as: the statistic that pages draw
+    beside what is right, class numbers of items or of their pixels; empty where there is none.
+    right_means: when an item counts as right, in a few words. Labels are the targets as a data set holds
     them, a NumPy array with a row an item; targets are the same as tensors beside a batch's outputs."""
 
     name: ClassVar[str]
@@ -88,6 +90,8 @@ class Task(ABC):
     forecast: ClassVar[bool] = False
     unit_of_loss: ClassVar[str] = ""
     asks_network: ClassVar[bool] = False
+    drawn_as: ClassVar[Literal["classes", "masks", ""]] = ""
+    right_means: ClassVar[str] = ""
 
     @abstractmethod
     def outputs(self, classes: Sequence[str]) -> int:

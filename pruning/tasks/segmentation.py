@@ -2,7 +2,7 @@
 confusion matrix of all images."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class Segmentation(Task):
     metric: ClassVar[Metric] = Metric("mean IoU", "higher", "share")
     forecast: ClassVar[bool] = True
     unit_of_loss: ClassVar[str] = "nats a pixel"
+    drawn_as: ClassVar[Literal["classes", "masks", ""]] = "masks"
+    right_means: ClassVar[str] = f"its own mean IoU is at least {100 * FOUND:.0f} %"
 
     def outputs(self, classes: Sequence[str]) -> int:
         return len(classes)

@@ -9,6 +9,7 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
 from pruning.places import APP, ASSETS
+from pruning.tasks import DEFAULT
 from pruning.terms import title
 from pruning.ui import (
     copy_link,
@@ -103,12 +104,13 @@ def summary(recipe: Recipe) -> dict[str, str]:
     weights = {"Weights": display_names.weights(recipe.checkpoint)} if recipe.checkpoint else {}
     here = not uploads.missing(recipe)  # of what somebody else has given no figure is told
     full = test_accuracy.ask(recipe, start=False).value if here else None
+    name = preview_cache.task_of(recipe).metric.name if here else DEFAULT.metric.name
     cut = f"{display_names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
     return {
         "Network": display_names.network(recipe.model),
         **weights,
         "Data": f"{display_names.classes(recipe)}{display_names.data(recipe.data)}",
-        "Test accuracy, full network": "not counted yet" if full is None else test_accuracy.in_words(full),
+        f"Test {name}, full network": "not counted yet" if full is None else test_accuracy.in_words(full),
         "Criterion": title(recipe.criterion),
         "Cut": cut,
         **({} if recipe.device == "cpu" else {"Device": recipe.device}),

@@ -16,6 +16,7 @@ from typing import Any
 
 import streamlit as st
 
+from pruning.data import DATA
 from pruning.experiment import Recipe
 from pruning.experiment.duration import about
 from pruning.inspection.one_channel import class_attribution, looked_into
@@ -24,6 +25,7 @@ from pruning.jobs.job import Queue
 from pruning.shipped import questions, store
 from pruning.shipped.keys import CUTTING, NETWORK, SCORING, digest, same_network
 from pruning.shipped.questions import Question
+from pruning.tasks import DEFAULT, TASKS, Task
 from pruning.terms import title
 from pruning.ui import jobs, open_pages, state
 from pruning.ui.page_messages import in_page_words
@@ -33,7 +35,7 @@ STAGES = {
     "trace": "Finding coupled layers",
     "statistics": "Collecting statistics over the images",
     "score": "Scoring channels",
-    "evaluate": "Measuring accuracy",
+    "evaluate": "Measuring on images",
     "repair": "Repairing",
     "sensitivity": "Cutting one group at a time",
     "channel": "Collecting statistics over the images",
@@ -254,6 +256,13 @@ def structure(recipe: Recipe):
 
 def ask_structure(recipe: Recipe, **how) -> Answer:
     return ask_question(questions.structure(recipe), title="Structure", **how)
+
+
+def task_of(recipe: Recipe) -> Task:
+    """What the recipe's images are asked for; of data that are not loaded yet what is said of most."""
+    if (described := ask_structure(recipe, start=False).value) is not None:
+        return TASKS[described.task]
+    return DATA[recipe.data].task if recipe.data in DATA else DEFAULT
 
 
 def scores(recipe: Recipe):

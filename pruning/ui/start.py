@@ -7,7 +7,6 @@ from pruning.data import DATA
 from pruning.experiment import Recipe
 from pruning.figures import layers
 from pruning.inspection import Description, FullAccuracy
-from pruning.terms import percent
 from pruning.ui import (
     charts,
     display_names,
@@ -21,15 +20,26 @@ from pruning.ui import (
 )
 
 MACS = "multiply-accumulates of convolutions and linear layers; many papers call them FLOPs."
+NO_SUBTASK = (
+    "Every image of these data shows several classes, so there are no images of some classes alone: the "
+    "network stays one of all classes."
+)
 AREAS = {"MACs": "macs", "parameters": "parameters"}
 
 
 def words(recipe: Recipe):
     """What is to be seen, in two sentences."""
-    st.markdown(
-        f"{display_names.subject(recipe)} classifies 60 test images. Cut its channels: an image turns red "
-        "when the smaller network gets it wrong, and its corner names the true and the predicted class."
+    task, subject = preview_cache.task_of(recipe), display_names.subject(recipe)
+    told = (
+        f"{subject} classifies 60 test images. Cut its channels: an image turns red when the smaller network "
+        "gets it wrong, and its corner names the true and the predicted class."
     )
+    if task.drawn_as == "masks":
+        told = (
+            f"{subject} says the class of every pixel in 60 test images. Cut its channels: the masks fall "
+            f"apart, and an image has a red frame unless {task.right_means}."
+        )
+    st.markdown(told)
 
 
 def next_steps():
@@ -49,8 +59,7 @@ def cards(recipe: Recipe):
     for model, data in models.bundled():
         here = (recipe.model, recipe.data, recipe.checkpoint, recipe.subtask) == (model, data, None, ())
         with row.container(border=True, height="stretch", vertical_alignment="distribute"):
-            accuracy = test_accuracy.in_words(test_accuracy.of_bundled(model, data))
-            told = f"{DATA[data].meaning} Accuracy: {accuracy}."
+            told = f"{DATA[data].meaning} {test_accuracy.named(test_accuracy.of_bundled(model, data))}."
             st.markdown(
                 f"**{display_names.network(model)} on {display_names.data(data)}**\n\n:small[:gray[{told}]]"
             )
@@ -70,6 +79,9 @@ def subtask(recipe: Recipe):
     if state.lesson() or preview_cache.ask_structure(whole, start=False).error:
         return
     with st.expander("Only some of the classes", expanded=bool(recipe.subtask)):
+        if preview_cache.task_of(recipe).drawn_as == "masks":
+            st.caption(NO_SUBTASK)
+            return
         st.caption(
             "A network that has to tell only a few classes apart can be cut further. Data, network, criteria "
             "and every figure are then about these classes alone."
@@ -136,7 +148,7 @@ def figures_first(recipe: Recipe) -> bool:
 
 
 def structure(recipe: Recipe, said: str = "") -> str:
-    """Accuracy, parameters and MACs, in total and layer by layer. said: what the page has said already.
+    """The metric, parameters and MACs, in total and layer by layer. said: what the page has said already.
     Returns the sentence that stands in their place, if they cannot be had."""
     error = preview_cache.ask_structure(recipe, start=False).error
     if not error or error != said:
@@ -153,7 +165,7 @@ def structure(recipe: Recipe, said: str = "") -> str:
 def draw_structure(recipe: Recipe, described: Description):
     columns = st.columns(4)
     with columns[0]:
-        test_accuracy.follow(recipe, accuracy)
+        test_accuracy.follow(recipe, value)
     columns[1].metric(
         "Parameters", display_names.count(described.parameters), help=f"{described.parameters:,}"
     )
@@ -178,9 +190,10 @@ def draw_structure(recipe: Recipe, described: Description):
         )
 
 
-def accuracy(found: FullAccuracy):
+def value(found: FullAccuracy):
+    metric = found.of_task.metric
     st.metric(
-        "Test accuracy",
-        percent(found.correct / found.images),
+        f"Test {metric.name}",
+        metric.in_words(found.value),
         help=f"The full network: {test_accuracy.in_words(found)}.",
     )

@@ -1,4 +1,4 @@
-"""The full network's accuracy on the test images: the one that every page puts in its headline.
+"""The task's metric of the full network on the test images: what every page puts in its headline.
 
 Of bundled weights it was measured when they were trained; of others the preview worker counts it once. No
 choice is made by it, so counting it is no peeking."""
@@ -12,8 +12,10 @@ from safetensors import safe_open
 from pruning import models
 from pruning.experiment import Recipe
 from pruning.inspection import FullAccuracy, full_accuracy
+from pruning.metric_words import in_full
 from pruning.models.bundled_weights import bundled_file
-from pruning.terms import percent
+from pruning.tasks import DEFAULT, TASKS
+from pruning.terms import sentence
 from pruning.ui import preview_cache
 
 PLAIN = {"normalize": "auto", "size": None, "subtask": ()}  # what the figure in the weights' file is of
@@ -28,7 +30,11 @@ def of_bundled(model: str, data: str) -> FullAccuracy:
     """As measured when the bundled weights were trained."""
     with safe_open(bundled_file(model, data), framework="np") as file:
         told = file.metadata()
-    return FullAccuracy(int(told["test_correct"]), int(told["test_images"]), int(told["test_images"]))
+    images = int(told["test_images"])
+    for task in TASKS.values():
+        if (value := told.get(f"test_{task.metric.name}")) is not None:
+            return FullAccuracy(task.name, float(value), images, images)
+    return FullAccuracy(DEFAULT.name, int(told["test_correct"]) / images, images, images)  # an earlier file
 
 
 def known(recipe: Recipe) -> FullAccuracy | None:
@@ -56,7 +62,14 @@ def in_words(found: FullAccuracy) -> str:
     of = f"{found.images:,} test images"
     if found.images < found.of:
         of = f"the first {found.images:,} of {found.of:,} test images"
-    return f"{percent(found.correct / found.images)} ({found.correct:,} of {of})"
+    return in_full(found.of_task, found.value, of, found.images)
+
+
+def named(found: FullAccuracy) -> str:
+    """ "Accuracy: 94.4 % (1,888 of 2,000 test images)"; of a metric that counts nothing "Mean IoU 71.2 % on
+    2,000 test images"."""
+    task, words = found.of_task, in_words(found)
+    return f"{sentence(task.metric.name)}: {words}" if task.counts_right else sentence(words)
 
 
 def memorised(learned: bool):

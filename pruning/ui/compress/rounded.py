@@ -1,4 +1,4 @@
-"""What few bits leave, before any training: sizes, right answers, and which channel has how many bits."""
+"""What few bits leave, before any training: sizes, the task's metric, and which channel has how many bits."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -9,18 +9,19 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.figures import bit_allocation as figures
 from pruning.inspection.compress_preview import RoundedNow
+from pruning.metric_words import change, correct
 from pruning.tasks import Difference
 from pruning.terms import percent, sentence
-from pruning.ui import charts, display_names, open_pages, preview_cache, test_accuracy
+from pruning.ui import charts, open_pages, preview_cache, test_accuracy
 from pruning.ui.compress import worker_questions
 from pruning.ui.prune.accuracy import BEFORE
 from pruning.ui.prune.cut_preview import STALE
 
-COLUMNS = ["way", "mean_bits", "bytes", "correct", "images", "chosen"]
+COLUMNS = ["way", "mean_bits", "bytes", "value", "images", "chosen"]
 
 
 def numbers(recipe: Recipe):
-    """Size and right answers at the recipe's mean, as soon as they are counted; until then the last ones,
+    """Size and metric at the recipe's mean, as soon as they are measured; until then the last ones,
     greyed."""
     st.html(STALE)
     found = known(recipe)
@@ -70,18 +71,20 @@ def metrics(recipe: Recipe, now: RoundedNow):
         "float32.",
         **off,
     )
-    for column, label, right, text in (
+    task = now.of_task
+    for column, label, value, text in (
         (columns[1], "Full network", now.full, "The full network on the same images."),
         (columns[2], cut, now.cut, "Cut and repaired as the recipe says, in float32."),
-        (columns[3], "In few bits", way.right, "The pruned network with quantized weights."),
+        (columns[3], "In few bits", way.value, "The pruned network with quantized weights."),
     ):
-        points = display_names.points((int(right.sum()) - int(now.full.sum())) / now.images)
-        told = points if right is not now.full else f"{right.sum()} of {now.images} right"
-        more = f"{text} {right.sum()} of {now.images} right."
-        column.metric(label, percent(right.mean()), told, help=more, **off)
-    st.caption(
-        f"Hold-out accuracy: right answers on the same {now.images} hold-out images, before any training."
-    )
+        right = correct(task, value, now.images)
+        of = f"{right} of {now.images} right" if right is not None else ""
+        told = (of or task.metric.name) if label == "Full network" else change(task.metric, value - now.full)
+        column.metric(
+            label, task.metric.in_words(value), told, help=f"{text} {of and of + '.'}".strip(), **off
+        )
+    name = "Hold-out accuracy: right answers" if task.counts_right else f"Hold-out {task.metric.name}"
+    st.caption(f"{name} on the same {now.images} hold-out images, before any training.")
     test_accuracy.memorised(now.learned)
 
 
@@ -120,7 +123,7 @@ def draw_channels(recipe: Recipe, now: RoundedNow):
 
 
 def curve(recipe: Recipe):
-    """Size against right answers for the three ways, filled in as the worker counts, and who leads whom."""
+    """Size against the metric for the three ways, filled in as the worker measures, and who leads whom."""
     if not known(recipe):
         st.caption("The curve comes after the map.")
         return
@@ -138,12 +141,13 @@ def look_at_curve(recipe: Recipe, was_pending: bool):
     if was_pending and not waiting and not leads.pending:
         st.rerun()
     points = point_table([answer.value for answer in answers if answer.value is not None], recipe.bits)
-    words = figures.sizes_in_words(points) + (f" Measuring {waiting} more…" if waiting else "")
+    task = preview_cache.task_of(recipe)
+    words = figures.sizes_in_words(points, task) + (f" Measuring {waiting} more…" if waiting else "")
     charts.chart(
-        figures.sizes(points),
+        figures.sizes(points, task),
         words,
         key="sizes",
-        alt="Hold-out accuracy against the size of the weights",
+        alt=f"Hold-out {task.metric.name} against the size of the weights",
         table=points,
     )
     st.markdown(lead_in_words(leads.value) if leads.value else "Comparing the ways…")
@@ -155,10 +159,10 @@ def point_table(known: list[RoundedNow], bits: float) -> pd.DataFrame:
     rows = []
     for now in known:
         for by, way in now.ways.items():
-            rows.append((by, way.mean_bits, way.bytes, int(way.right.sum()), now.images, now.bits == bits))
+            rows.append((by, way.mean_bits, way.bytes, way.value, now.images, now.bits == bits))
     for now in known[:1]:
-        for name, size, right in (("full", now.bytes_full, now.full), ("cut", now.bytes_cut, now.cut)):
-            rows.append((name, 32.0, size, int(right.sum()), now.images, False))
+        for name, size, value in (("full", now.bytes_full, now.full), ("cut", now.bytes_cut, now.cut)):
+            rows.append((name, 32.0, size, value, now.images, False))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

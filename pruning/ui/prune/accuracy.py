@@ -1,5 +1,5 @@
-"""Accuracy now: right answers of the cut network as it is and repaired, beside the full network's. What is
-not counted yet is read from the curve, and marked as such."""
+"""The metric now: of the cut network as it is and repaired, beside the full network's. What is not measured
+yet is read from the curve, and marked as such."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from pruning.cost import Plan
 from pruning.experiment import Recipe
 from pruning.inspection.preview import best_repair, error_of
 from pruning.inspection.tradeoff import between, expected_at
-from pruning.terms import REPAIRS, percent, sentence
-from pruning.ui import current_plan, display_names, open_pages, preview_cache, test_accuracy
+from pruning.metric_words import change, counted
+from pruning.tasks import Task
+from pruning.terms import REPAIRS, sentence
+from pruning.ui import current_plan, open_pages, preview_cache, test_accuracy
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import accuracy_questions
 
@@ -21,8 +23,8 @@ HELP = {
     "Repaired": "Cut, then repaired without labels and without training.",
 }
 UNTOUCHED = (
-    "What a cut leaves of the test accuracy is only counted by a run: a cut that is chosen because the test "
-    "images like it would look better than it is."
+    "What a cut leaves of it is only measured by a run: a cut that is chosen because the test images like it "
+    "would look better than it is."
 )
 BEFORE = "Greyed: the figures before the last change."
 MEANING = {
@@ -34,20 +36,22 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One accuracy as a metric shows it. share: a fraction.   right: answers where they were counted; None
-    where the share is read from the curve.   rough: counted on the first images only."""
+    """One value of the metric. measured: else it is read from the curve.   images: on how many it was
+    measured.   rough: on the first images only."""
 
-    share: float
-    right: int | None = None
+    value: float
+    measured: bool = False
+    images: int = 0
     rough: bool = False
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the metrics show. figures: {label: Figure}.   images: which ones they are of, in words.   learned:
-    the network may have been trained on them."""
+    """What is shown. figures: {label: Figure}.   task: what the images are asked for.   images: which ones
+    they are of, in words.   learned: the network may have been trained on them."""
 
     figures: Mapping[str, Figure]
+    task: Task
     images: str = ""
     learned: bool = False
 
@@ -89,9 +93,10 @@ def follow(recipe: Recipe, error: float | None, waited: bool):
 
 
 def in_the_headline(recipe: Recipe, begin: bool):
-    """The full network's test accuracy, which is counted once the slider's own cut is."""
+    """The full network's test metric, which is measured once the slider's own cut is."""
     if (full := test_accuracy.ask(recipe, start=begin).value) is not None:
-        st.caption(f"Full network, test accuracy: {test_accuracy.in_words(full)}.", help=UNTOUCHED)
+        name = "accuracy: " if full.of_task.counts_right else ""
+        st.caption(f"Full network, test {name}{test_accuracy.in_words(full)}.", help=UNTOUCHED)
 
 
 def figures(found: accuracy_questions.Counted) -> Shown:
@@ -99,38 +104,42 @@ def figures(found: accuracy_questions.Counted) -> Shown:
     now, read = found.exact or found.first, between(found.curve(), found.recipe.cut)
     rough, shown, images, learned = found.exact is None and found.first is not None, {}, "", False
     if any_point := now or next(iter(found.points.values()), None):
-        shown["Full network"] = Figure(any_point.baseline / any_point.images, any_point.baseline, rough)
+        shown["Full network"] = Figure(any_point.baseline, True, any_point.images, rough)
         images, learned = f"{any_point.images:,} {any_point.where} images", any_point.learned
         images = f"the first {images}; the others follow" if rough else images
     for label, state in (("Cut", "raw"), ("Repaired", "repaired")):
-        right = getattr(now, state, None)
-        share = getattr(read, state, None)
-        if right is not None:
-            shown[label] = Figure(right / now.images, right, rough)
-        elif share is not None:
-            shown[label] = Figure(share)
-    return Shown(shown, images, learned) if len(shown) > 1 else Shown({})
+        measured, between_cuts = getattr(now, state, None), getattr(read, state, None)
+        if measured is not None:
+            shown[label] = Figure(measured, True, now.images, rough)
+        elif between_cuts is not None:
+            shown[label] = Figure(between_cuts)
+    task = preview_cache.task_of(found.recipe)
+    return Shown(shown, task, images, learned) if len(shown) > 1 else Shown({}, task)
 
 
 def draw(shown: Shown, said: str):
-    st.markdown(f"**Hold-out accuracy**{f', on {shown.images}' if shown.images else ''}")
+    name = shown.task.metric.name
+    st.markdown(f"**Hold-out {name}**{f', on {shown.images}' if shown.images else ''}")
     for column, (label, text) in zip(st.columns(3), HELP.items(), strict=True):
-        one(column, label, shown.figures.get(label), shown.figures.get("Full network"), text)
+        full = shown.figures.get("Full network")
+        one(column, label, shown.figures.get(label), full, shown.task, text)
     test_accuracy.memorised(shown.learned)
     st.caption(said)
 
 
-def one(column, label: str, figure: Figure | None, full: Figure | None, text: str):
+def one(column, label: str, figure: Figure | None, full: Figure | None, task: Task, text: str):
     off = {"delta_color": "off", "delta_arrow": "off", "border": True}
     if figure is None:
         column.metric(label, "–", " ", help=text, **off)
         return
-    points = display_names.points(figure.share - full.share)
-    counted, exact = figure.right is not None, figure.right is not None and not figure.rough
-    told = f"{figure.right} right" if figure is full else points
-    more = f" {figure.right} right." if counted else " Read from the curve below; measured in a moment."
+    right = counted(task, figure.value, figure.images) if figure.measured else ""
+    told = (right or task.metric.name) if figure is full else change(task.metric, figure.value - full.value)
+    more = " Read from the curve below; measured in a moment."
+    if figure.measured:
+        more = f" {right}." if right else ""
     more += " Of the first images; the others follow." if figure.rough else ""
-    column.metric(label, f"{'' if exact else '≈ '}{percent(figure.share)}", told, help=text + more, **off)
+    value = f"{'' if figure.measured and not figure.rough else '≈ '}{task.metric.in_words(figure.value)}"
+    column.metric(label, value, told, help=text + more, **off)
 
 
 def words(found: accuracy_questions.Counted) -> str:
@@ -161,10 +170,13 @@ def expectation(found: accuracy_questions.Counted, error: float | None):
     if told is None:
         return
     how = "the reconstruction error of this plan" if error is not None else "interpolation"
-    low, high = percent(told["low"]), percent(told["high"])
-    band = f"**{percent(told['accuracy'])}**" + (f", {low} to {high}" if low != high else "")
+    task = preview_cache.task_of(found.recipe)
+    metric = task.metric
+    likely, low, high = (metric.in_words(told[name]) for name in ("accuracy", "low", "high"))
+    band = f"**{likely}**" + (f", {low} to {high}" if low != high else "")
+    band = f"{band} of" if task.counts_right else f"{metric.name} {band} on"
     st.markdown(
-        f"Expected after {REPAIRS[repair].title}: {band} of the hold-out images.",
+        f"Expected after {REPAIRS[repair].title}: {band} the hold-out images.",
         help=f"Predicted from the other cuts of the curve below and {how}, without trying this one; at most "
-        "the full network's accuracy.",
+        f"the full network's {metric.name}.",
     )

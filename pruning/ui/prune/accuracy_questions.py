@@ -75,9 +75,11 @@ def first_images(job: Job, recipe: Recipe) -> AccuracyNow | None:
     """What a count of the network as it was cut has come to on its first images."""
     for event in reversed(list(job.events)):
         if event.values.get("message") == RAW and 0 < event.done < event.total:
-            right, whole = event.values["right"], event.values["baseline"]
-            where = f"of {event.total:,} hold-out"
-            return AccuracyNow(event.done, where, has_learned(recipe), whole, right, None, "", 0.0)
+            if "baseline" not in event.values:  # of a metric that is no count
+                return None
+            raw, whole = (event.values[name] / event.done for name in ("right", "baseline"))
+            task, where = preview_cache.task_of(recipe).name, f"of {event.total:,} hold-out"
+            return AccuracyNow(task, event.done, where, has_learned(recipe), whole, raw, None, "", 0.0)
     return None
 
 

@@ -1,26 +1,29 @@
-"""Accuracy against the share that is cut, filled in while one looks: what the slider reads from, and a way to
-the largest cut that costs next to nothing."""
+"""The task's metric against the share that is cut, filled in while one looks: what the slider reads from, and
+a way to the largest cut that costs next to nothing."""
 
 import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
-from pruning.figures.cut_curve import BAND, NAMES, cut_curve, cut_curve_in_words, live_rows
+from pruning.figures.cut_curve import BAND, IMAGES, NAMES, cut_curve, cut_curve_in_words, live_rows
 from pruning.figures.method_style import CUT, KEPT, QUIET
 from pruning.inspection.tradeoff import largest_within
-from pruning.terms import REPAIRS, percent
+from pruning.metric_words import axis
+from pruning.tasks import Metric
+from pruning.terms import REPAIRS, percent, sentence
 from pruning.ui import charts, open_pages, preview_cache, state
 from pruning.ui.prune import accuracy_questions
 
 HEIGHT = 360  # pixels, of the chart that grows and of the one that takes its place
-ALT = "Hold-out accuracy at each pruning ratio"
+ALT = "Hold-out {} at each pruning ratio"
 
 
 def panel(recipe: Recipe, ask: bool = True):
     """The curve; native while it grows, so that it does not flicker, then one that can be taken away.
 
     ask: False while the page waits for a plan, which new counts would end."""
-    st.subheader("Accuracy at each pruning ratio", anchor=False)
+    name = preview_cache.task_of(recipe).metric.name
+    st.subheader(f"{sentence(name)} at each pruning ratio", anchor=False)
     found = accuracy_questions.look(recipe, ask)
     grows = found.repaired < len(found.wanted)
     st.fragment(follow, run_every=open_pages.every(0.7) if grows and ask else None)(recipe, grows, ask)
@@ -30,23 +33,18 @@ def follow(recipe: Recipe, grew: bool, ask: bool):
     found = accuracy_questions.look(recipe, ask)
     if (grew and found.repaired == len(found.wanted)) or state.moved_on():
         st.rerun()
-    points = found.curve()
-    largest = largest_within(points)
+    points, task = found.curve(), preview_cache.task_of(recipe)
+    metric, measure = task.metric, MEASURE_NAMES[recipe.measure]
+    largest = largest_within(points) if metric.unit == "share" else None
+    words, alt = cut_curve_in_words(points, largest, metric), ALT.format(metric.name)
     if grew:
-        name = MEASURE_NAMES[recipe.measure]
-        st.vega_lite_chart(
-            live_rows(points, recipe.cut, largest), spec(name), height=HEIGHT, key="live curve", alt=ALT
-        )
-        st.caption(cut_curve_in_words(points, largest))
+        rows = live_rows(points, recipe.cut, largest, metric)
+        st.vega_lite_chart(rows, spec(measure, metric), height=HEIGHT, key="live curve", alt=alt)
+        st.caption(words)
         progress(found)
     else:
-        charts.chart(
-            cut_curve(points, MEASURE_NAMES[recipe.measure], recipe.cut, largest),
-            cut_curve_in_words(points, largest),
-            key="cut-curve",
-            alt=ALT,
-            table=points,
-        )
+        drawn = cut_curve(points, measure, recipe.cut, largest, task=task)
+        charts.chart(drawn, words, key="cut-curve", alt=alt, table=points)
     offer(recipe, largest)
 
 
@@ -74,11 +72,11 @@ def offer(recipe: Recipe, largest: float | None):
         st.rerun()
 
 
-def spec(measure: str) -> dict:
+def spec(measure: str, metric: Metric) -> dict:
     """The native chart of `live_rows`: all of what it shows is in its data, so it grows in place."""
     x = {"field": "cut", "type": "quantitative", "title": f"{measure} cut (%)", "scale": {"domain": [0, 95]}}
-    title = "accuracy on the hold-out images (%)"
-    y = {"field": "accuracy", "type": "quantitative", "title": title, "scale": {"domain": [0, 100]}}
+    ends = {"scale": {"domain": [0, 100]}} if metric.unit == "share" else {}
+    y = {"field": "value", "type": "quantitative", "title": axis(metric, IMAGES), **ends}
     names = {"field": "what", "type": "nominal"}
     words = NAMES | {"expected": "expected after repair", "full": "full network"}
     shown = {"orient": "top", "title": None, "labelExpr": f"{words}[datum.label]", "labelLimit": 200}

@@ -12,6 +12,7 @@ from pruning.figures.structure import structure, structure_in_words
 from pruning.inspection import Description
 from pruning.search import SEARCHES
 from pruning.shipped.keys import SECONDS
+from pruning.tasks import TASKS, Task
 from pruning.terms import percent
 from pruning.ui import charts, current_plan, display_names, open_pages, preview_cache, state
 from pruning.ui.page_messages import in_page_words
@@ -102,7 +103,7 @@ def follow(recipe: Recipe, numbers, costs_of_cuts, picture, beside: Callable[[Pl
             curve.panel(recipe, ask=False)
     else:
         with numbers:
-            nothing_yet(counting=answer.value is None or search.quick(recipe))
+            nothing_yet(preview_cache.task_of(recipe), counting=answer.value is None or search.quick(recipe))
 
 
 def draw(found: Planned, numbers, picture, current: bool = True):
@@ -116,7 +117,8 @@ def draw(found: Planned, numbers, picture, current: bool = True):
         if current:
             accuracy.panel(found.recipe, found.plan)
         else:  # not asked for: that would end the scoring
-            _, last = st.session_state.get("last accuracy", (None, accuracy.Shown({})))
+            nothing = accuracy.Shown({}, TASKS[found.described.task])
+            _, last = st.session_state.get("last accuracy", (None, nothing))
             accuracy.draw(last, f"{accuracy.BEFORE} {WAITS}")
         for message in found.plan.messages:
             st.info(in_page_words(message))
@@ -126,11 +128,11 @@ def draw(found: Planned, numbers, picture, current: bool = True):
         widths(found.plan)
 
 
-def nothing_yet(counting: bool = True):
+def nothing_yet(task: Task, counting: bool = True):
     """Keeps the places of the figures until the network, or a searched plan, is known."""
     for column, label in zip(st.columns(3), ("MACs", "Parameters", "Channels"), strict=True):
         column.metric(label, "–", " ", delta_color="off", delta_arrow="off", border=True)
-    accuracy.draw(accuracy.Shown({}), WAITS if counting else LATER)
+    accuracy.draw(accuracy.Shown({}, task), WAITS if counting else LATER)
 
 
 # ------------------------------------------------------------------------------------------- exact, at once

@@ -9,6 +9,8 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.figures import side_by_side
 from pruning.inspection.differing_choices import choices, in_words, named
+from pruning.metric_words import change
+from pruning.tasks import Metric
 from pruning.terms import percent
 from pruning.ui import charts, display_names, preview_cache, state
 from pruning.ui.page_messages import VALUES
@@ -20,7 +22,7 @@ EMPTY = (
     "and come back with one click."
 )
 BESIDE = "Tick two plans to see them side by side."
-COUNTED = ("Cut", "Repaired")  # of the hold-out accuracies
+COUNTED = ("Cut", "Repaired")  # of the values on the hold-out
 
 
 def tree() -> PlanTree:
@@ -50,7 +52,7 @@ def note(recipe: Recipe):
 def exact(shown: accuracy.Shown) -> dict[str, float]:
     """What was counted on all hold-out images, and not read from the curve."""
     found = {what: shown.figures.get(what) for what in COUNTED}
-    return {what: one.share for what, one in found.items() if one and one.right is not None and not one.rough}
+    return {what: one.value for what, one in found.items() if one and one.measured and not one.rough}
 
 
 def panel(recipe: Recipe):
@@ -125,7 +127,8 @@ def costs(tried: Tried) -> str:
         f"{percent(tried.macs[1] / tried.macs[0])} of the MACs",
         f"{display_names.count(tried.channels[1])} channels",
     ]
-    told += [f"{name.lower()} {percent(share)}" for name, share in tried.accuracies.items()]
+    metric = preview_cache.task_of(tried.recipe).metric
+    told += [f"{name.lower()} {metric.in_words(value)}" for name, value in tried.accuracies.items()]
     return " · ".join(told)
 
 
@@ -176,17 +179,23 @@ def beside(one: Tried, other: Tried):
 
 def table(one: Tried, other: Tried) -> pd.DataFrame:
     """A row a count: what each plan leaves, and the difference."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, label in (("macs", "MACs"), ("parameters", "Parameters"), ("channels", "Channels")):
         a, b = (getattr(tried, name)[1] for tried in (one, other))
         rows.append((label, f"{a:,}", f"{b:,}", f"{b - a:+,}"))
+    metrics = [preview_cache.task_of(tried.recipe).metric for tried in (one, other)]
     for what in COUNTED:
-        a, b = (tried.accuracies.get(what) for tried in (one, other))
-        shown = ["not counted" if share is None else percent(share) for share in (a, b)]
-        rows.append((f"Hold-out accuracy, {what.lower()}", shown[0], shown[1], gap(a, b)))
+        values = [tried.accuracies.get(what) for tried in (one, other)]
+        shown = [
+            "not counted" if value is None else metric.in_words(value)
+            for value, metric in zip(values, metrics, strict=True)
+        ]
+        name = " or ".join(dict.fromkeys(metric.name for metric in metrics))
+        rows.append((f"Hold-out {name}, {what.lower()}", *shown, gap(values, metrics)))
     names = ("", f"Plan {one.number}", f"Plan {other.number}", "Difference")
     return pd.DataFrame(rows, columns=names)
 
 
-def gap(a: float | None, b: float | None) -> str:
-    return "" if a is None or b is None else display_names.points(b - a)
+def gap(values: list[float | None], metrics: list[Metric]) -> str:
+    (a, b), (metric, other) = values, metrics
+    return "" if a is None or b is None or metric != other else change(metric, b - a)

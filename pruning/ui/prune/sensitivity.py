@@ -9,11 +9,12 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.figures import sensitivity as figures
 from pruning.inspection.sensitivity import SHARES, sensitivity
+from pruning.tasks import TASKS
 from pruning.ui import charts, measurement, preview_cache, state
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import cut_preview, search
 
-OFFER = """One group at a time is cut, the others stay as they are: how much accuracy does that cost, as
+OFFER = """One group at a time is cut, the others stay as they are: how much {} does that cost, as
 cut and after least-squares reconstruction? Coupled layers are pruned together."""
 HELP = "Seconds to a few minutes. It goes on while you look at something else, and can be stopped."
 LEARNED = " The network may have learned these images: expect larger losses on new ones."
@@ -25,7 +26,7 @@ def panel(recipe: Recipe):
         return
     st.divider()
     st.subheader("Sensitivity of each group", anchor=False)
-    st.caption(OFFER)
+    st.caption(OFFER.format(preview_cache.task_of(recipe).metric.name))
     planned = cut_preview.ask(recipe, start=False).value
     if planned is None or (planned.searches and search.quick(recipe)):
         st.caption("Can be measured once the plan above is complete.")
@@ -42,16 +43,17 @@ def ask(recipe: Recipe, **how) -> preview_cache.Answer:
 
 def draw(recipe: Recipe, found: pd.DataFrame):
     """The map, and below it the opened group's curve among the others."""
-    table = figures.lost(found)
+    metric = TASKS[found.attrs["task"]].metric
+    table, kinds = figures.lost(found, metric), figures.kinds(metric)
     kind = st.segmented_control(
         "Shown",
-        list(figures.KINDS),
+        list(kinds),
         default="repaired",
-        format_func=figures.KINDS.get,
+        format_func=kinds.get,
         required=True,
         help=(
-            "What cutting a group costs: hold-out accuracy, reconstructed or not, or the reconstruction "
-            "error that is left."
+            f"What cutting a group costs: hold-out {metric.name}, reconstructed or not, or the "
+            "reconstruction error that is left."
         ),
         key="sensitivity of",
     )
@@ -61,8 +63,8 @@ def draw(recipe: Recipe, found: pd.DataFrame):
     left, right = st.columns(2, gap="large")
     with left:
         charts.chart(
-            figures.sensitivity_map(table, kind, opened),
-            figures.sensitivity_in_words(table) + (LEARNED if found.attrs.get("learned") else ""),
+            figures.sensitivity_map(table, kind, opened, metric=metric),
+            figures.sensitivity_in_words(table, metric) + (LEARNED if found.attrs.get("learned") else ""),
             key=f"sensitivity-{kind}",
             alt="Loss of every group at every pruning ratio",
             table=found,
@@ -70,7 +72,7 @@ def draw(recipe: Recipe, found: pd.DataFrame):
         )
     with right:
         charts.chart(
-            figures.sensitivity_curves(table, kind, opened),
+            figures.sensitivity_curves(table, kind, opened, metric=metric),
             f"{opened} in colour{tied(table, opened)}; click a square of the map to choose another group.",
             key=f"sensitivity-curves-{kind}",
             alt="Loss against the pruning ratio of a group",

@@ -70,7 +70,7 @@ def progress(name: str, wall: Shown | None, pending: preview_cache.Answer) -> tu
     share, text = preview_cache.progress(pending.job) if pending.job else (0.0, "Starting")
     if wall is None:
         return share, f"{title(name)}: {text}"
-    there = sum(known is not None for known in wall.predictions[0])
+    there = sum(known is not None for known in wall.values[0])
     return there / len(wall.cuts), f"{title(name)}: {there} of {len(wall.cuts)} cuts are there. {text}"
 
 

@@ -1,5 +1,5 @@
 """The wall's pictures as one sheet: as they are, and below them the same as red duotones for those gone
-wrong."""
+wrong; and the masks that lie over them, a sheet a cut."""
 
 import base64
 import io
@@ -7,9 +7,12 @@ import io
 import numpy as np
 from PIL import Image
 
+from pruning.tasks.mask_colours import class_colours
+
 DARK, BRIGHT = np.array([92, 0, 14]), np.array([255, 128, 128])  # the two ends of the duotone
 COLUMNS = 12
 LARGEST = 96  # pixels; a tile is drawn at this size, so more would only be sent
+MASK = 48  # pixels a side of a mask: forty sheets are sent of a wall
 
 
 def duotone(image: np.ndarray) -> np.ndarray:
@@ -26,27 +29,57 @@ def duotone(image: np.ndarray) -> np.ndarray:
     return (DARK * (1 - share) + BRIGHT * share).astype(np.uint8)
 
 
-def sheet(images: np.ndarray) -> tuple[str, int]:
+def sheet(images: np.ndarray, duotones: bool = True) -> tuple[str, int]:
     """[N, H, W, 3] uint8 -> a PNG as a data URL, COLUMNS pictures a row, and the side of one picture in it in
-    pixels."""
+    pixels.   duotones: with the same in reds below them."""
     images = np.stack([fit(image) for image in images]) if len(images) else np.zeros((0, 1, 1, 3), np.uint8)
-    side, rows = images.shape[1], -(-len(images) // COLUMNS)
-    empty = np.zeros((rows * COLUMNS - len(images), side, side, 3), np.uint8)
-    halves = [
-        np.concatenate([half, empty]) for half in (images, np.array([duotone(image) for image in images]))
-    ]
-    tiles = np.concatenate(halves).reshape(2 * rows, COLUMNS, side, side, 3)
+    halves = [images, np.array([duotone(image) for image in images])] if duotones else [images]
+    tiled = np.concatenate([tiles(half) for half in halves])
+    return address(Image.fromarray(tiled)), images.shape[1]
+
+
+def mask_sheet(masks: np.ndarray) -> str:
+    """uint8 [N, h, w], class numbers -> a PNG as a data URL, laid out as `sheet`, in the classes' colours;
+    the first class, mostly the background, is transparent."""
+    picture = Image.fromarray(tiles(np.stack([fit_mask(mask) for mask in masks])), "P")
+    picture.putpalette(class_colours().ravel().tolist())
+    return address(picture, transparency=0, optimize=True)
+
+
+def tiles(pictures: np.ndarray) -> np.ndarray:
+    """[N, s, s, ...] -> [rows s, COLUMNS s, ...]: COLUMNS pictures a row, zeros behind the last."""
+    side, rows = pictures.shape[1], -(-len(pictures) // COLUMNS)
+    empty = np.zeros((rows * COLUMNS - len(pictures), *pictures.shape[1:]), np.uint8)
+    filled = np.concatenate([pictures, empty]).reshape(rows, COLUMNS, *pictures.shape[1:])
+    return filled.swapaxes(1, 2).reshape(rows * side, COLUMNS * side, *pictures.shape[3:])
+
+
+def address(picture: Image.Image, **how) -> str:
     file = io.BytesIO()
-    Image.fromarray(tiles.swapaxes(1, 2).reshape(2 * rows * side, COLUMNS * side, 3)).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode(), side
+    picture.save(file, "PNG", **how)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def square(picture: np.ndarray) -> np.ndarray:
+    """The middle of a longer one."""
+    height, width = picture.shape[:2]
+    short = min(height, width)
+    top, left = (height - short) // 2, (width - short) // 2
+    return picture[top : top + short, left : left + short]
 
 
 def fit(image: np.ndarray) -> np.ndarray:
     """A square picture of at most LARGEST pixels a side: the middle of a larger or longer one."""
-    height, width = image.shape[:2]
-    short = min(height, width)
-    top, left = (height - short) // 2, (width - short) // 2
-    square = image[top : top + short, left : left + short]
-    if short <= LARGEST:
-        return square
-    return np.asarray(Image.fromarray(square).resize((LARGEST, LARGEST), Image.Resampling.BOX))
+    image = square(image)
+    if len(image) <= LARGEST:
+        return image
+    return np.asarray(Image.fromarray(image).resize((LARGEST, LARGEST), Image.Resampling.BOX))
+
+
+def fit_mask(mask: np.ndarray) -> np.ndarray:
+    """As `fit`, of at most MASK pixels a side, with no class that was not there."""
+    mask = square(mask)
+    if len(mask) <= MASK:
+        return mask
+    places = (np.arange(MASK) + 0.5) * len(mask) // MASK
+    return mask[np.ix_(places.astype(int), places.astype(int))]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pruning.tasks import TASKS, Task
 from pruning.wall import CUTS, Wall
 
 Known = tuple[tuple, ...]  # raw and repaired: a value a cut each, None where it is still being computed
@@ -13,21 +14,27 @@ Known = tuple[tuple, ...]  # raw and repaired: a value a cut each, None where it
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """images: uint8 [N, H, W, 3].   truth: [N], class numbers.   classes: names.   cuts: [K], shares of the
-    MACs. predictions: class numbers [N] a cut, raw and repaired.   correct: right answers of `asked` test
-    images."""
+    """images: uint8 [N, H, W, 3].   truth: [N], class numbers; of a task that asks for masks uint8 [N, h, w].
+    classes: names.   cuts: [K], shares of the MACs.   predictions: as `truth` a cut, raw and repaired.
+    right: bool [N] a cut.   values: the task's metric on `asked` test images a cut."""
 
     images: np.ndarray
-    truth: tuple[int, ...]
+    truth: np.ndarray
     classes: tuple[str, ...]
     cuts: tuple[float, ...]
     predictions: Known
-    correct: Known
+    right: Known
+    values: Known
     asked: int
+    task: str
 
     @property
     def complete(self) -> bool:
-        return all(known is not None for state in self.predictions for known in state)
+        return all(known is not None for state in self.values for known in state)
+
+    @property
+    def of_task(self) -> Task:
+        return TASKS[self.task]
 
 
 def combine(parts: Sequence[Wall], cuts: Sequence[float] = CUTS) -> Shown:
@@ -38,10 +45,12 @@ def combine(parts: Sequence[Wall], cuts: Sequence[float] = CUTS) -> Shown:
     known = [at.get(round(float(cut), 6)) for cut in cuts]
     return Shown(
         images=first.images,
-        truth=tuple(first.labels.tolist()),
+        truth=first.labels,
         classes=first.classes,
         cuts=tuple(round(float(cut), 6) for cut in cuts),
-        predictions=tuple(tuple(w and w[0].predictions[s][w[1]].tolist() for w in known) for s in (0, 1)),
-        correct=tuple(tuple(w and int(w[0].correct[s][w[1]]) for w in known) for s in (0, 1)),
+        predictions=tuple(tuple(w and w[0].predictions[s][w[1]] for w in known) for s in (0, 1)),
+        right=tuple(tuple(w and w[0].right[s][w[1]] for w in known) for s in (0, 1)),
+        values=tuple(tuple(w and float(w[0].values[s][w[1]]) for w in known) for s in (0, 1)),
         asked=first.test_images,
+        task=first.task,
     )

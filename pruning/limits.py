@@ -8,9 +8,10 @@ import os
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
+from pruning.data.mask_folders import IMAGES, MASKS, VOC_IMAGES, VOC_MASKS, VOC_MORE_MASKS
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import located
 from pruning.terms import plural
@@ -112,15 +113,21 @@ def images_given(data: str) -> int:
     except ValueError:
         return 0  # an upload that is gone: whoever loads it says so
     if path.is_dir():
-        return sum(file.suffix.lower() in PICTURES for file in path.rglob("*"))
+        return pictures_among(file.relative_to(path) for file in path.rglob("*"))
     if not zipfile.is_zipfile(path):
         return 0
     with zipfile.ZipFile(path) as file:
         names = file.namelist()
         arrays = [name for name in names if name in ARRAYS]
-        return sum(length(file, name) for name in arrays) or sum(
-            Path(name).suffix.lower() in PICTURES for name in names
-        )
+        return sum(length(file, name) for name in arrays) or pictures_among(map(PurePosixPath, names))
+
+
+def pictures_among(places: Iterable[PurePath]) -> int:
+    """How many files are pictures; masks beside pictures are none."""
+    pictures = [place for place in places if place.suffix.lower() in PICTURES]
+    masks = {MASKS, VOC_MASKS, VOC_MORE_MASKS, "SegmentationObject"}
+    masked = any({IMAGES, VOC_IMAGES} & set(place.parts) for place in pictures)
+    return sum(not (masked and masks & set(place.parts)) for place in pictures)
 
 
 def length(file: zipfile.ZipFile, name: str) -> int:

@@ -12,11 +12,14 @@ from pruning.inspection.weights_check import WeightsCheck, check_weights
 from pruning.limits import refuse
 from pruning.models import NORMALIZATIONS
 from pruning.models.fill_weights import TORCHVISION
-from pruning.ui import display_names, jobs, open_pages, preview_cache, state, uploads
+from pruning.ui import data_look, display_names, jobs, open_pages, preview_cache, state, uploads
 from pruning.ui.page_messages import in_page_words
 
 WEIGHTS = "A safetensors file or a PyTorch state dict, also inside a checkpoint of a training script."
-DATA_FILE = "An .npz with x_train, y_train, x_test, y_test (uint8, NHWC), or a zip of class folders."
+DATA_FILE = (
+    "A zip of class folders, or of images/ and masks/ (PNG, the value is the class); or an .npz with "
+    "x_train, y_train, x_test, y_test (uint8, NHWC; a class number each, or a mask)."
+)
 RANDOM = (
     "Weights that were never trained, the same each time: for looking at a network's structure, its costs, "
     "and which layers are coupled."
@@ -40,6 +43,7 @@ def form(recipe: Recipe):
             network(recipe)
         with right:
             data_and_seed(recipe)
+        look(recipe)
         st.caption(uploads.how_long())
         st.button("Open", key="open own", on_click=submit)
         outcome()
@@ -77,6 +81,29 @@ def data_and_seed(recipe: Recipe):
     st.number_input("Seed", min_value=0, step=1, key="own seed", help=help_of("seed"))
 
 
+def look(recipe: Recipe):
+    """At data of one's own: what has been given in the form, else what is open."""
+    images = st.session_state.get("own images")
+    if images is None and recipe.data in DATA:
+        return
+    try:
+        found = with_network(recipe, recipe.data if images is None else uploads.kept_once(images))
+        refuse(jobs.limits().refusal(found, trains=False))
+    except ValueError as error:
+        st.error(in_page_words(str(error)))
+        return
+    if ASKED not in st.session_state and PROBLEM not in st.session_state:  # else that says what is wrong
+        data_look.follow(found)
+
+
+def with_network(recipe: Recipe, data: str) -> Recipe:
+    """The recipe's data as the form's network would take them."""
+    model = st.session_state["own model"]
+    size = st.session_state.get("own size") if model.startswith(TORCHVISION) else None
+    typed = {"model": model, "size": size, "seed": st.session_state["own seed"], "data": data}
+    return recipe.but(**(state.NOTHING_CHOSEN | typed))
+
+
 def choice(label: str, listed: list[str], key: str, shown, **how) -> str:
     index = listed.index(st.session_state[key])
     return st.selectbox(label, listed, index=index, key=key, format_func=shown, **how)
@@ -110,7 +137,7 @@ def proposed(recipe: Recipe) -> Recipe:
     typed = {field: st.session_state[key] for field, key in FIELDS.items()}
     weights, images = st.session_state.get("own weights"), st.session_state.get("own images")
     if images is not None:
-        typed["data"] = uploads.keep(images.name, images.getvalue())
+        typed["data"] = uploads.kept_once(images)
     checkpoint = recipe.checkpoint if typed["model"] == recipe.model else None
     if weights is not None and st.session_state["own random"]:
         raise ValueError(f"Random weights and {weights.name} are both chosen; take one away")

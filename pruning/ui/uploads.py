@@ -173,6 +173,14 @@ def keep(name: str, content: bytes) -> str:
     return text
 
 
+def kept_once(given) -> str:
+    """The same for what a form's field holds, which is there at every run of the page. given: Streamlit's."""
+    text = st.session_state.get(f"upload {given.file_id}")
+    if text is None or not store().holds(visitor.owner(), text):
+        text = st.session_state[f"upload {given.file_id}"] = keep(given.name, given.getvalue())
+    return text
+
+
 def how_long() -> str:
     """What becomes of a file that is given here."""
     if not visitor.kept():

@@ -3,20 +3,30 @@ sentence; what `data` tells of them; and the commands of docs/voc.md on a small 
 
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import pruning
+from pruning.__main__ import main
 from pruning.data import DATA, Dataset, Split
 from pruning.data.pascal_palette import CLASSES, palette
+from pruning.experiment.uploaded_files import located
 from pruning.tasks import IGNORED, PIXELWISE
-from tests.front_door import forked
 from tests.mask_data import drawn, grey_of_two_bits, palette_png, save, write_masks, write_voc
-from tests.test_data_files import zipped
+from tests.page_door import link_of, open_page, said
+from tests.test_ui_uploads import give, open_own, served
 
 PARTS = ("train", "holdout", "test")
+
+
+def packed(folder, path, wrapper=""):
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+            archive.write(file, wrapper + file.relative_to(folder).as_posix())
+    return path
 
 
 def pixels_and_masks(data):
@@ -75,7 +85,7 @@ def test_a_zip_of_them_is_the_same_as_the_folders(wrapper, tmp_path):
     assert np.array_equal(data.test.images[0], np.asarray(drawn(5)[0])) and np.array_equal(
         data.test.labels[2], drawn(7)[1]
     )
-    for other in (tmp_path / "turned", zipped(tmp_path / "set", tmp_path / "set.zip", wrapper)):
+    for other in (tmp_path / "turned", packed(tmp_path / "set", tmp_path / "set.zip", wrapper)):
         assert pruning.load_data(other).digest == data.digest
 
 
@@ -274,10 +284,10 @@ def test_empty_folders_are_refused(tmp_path):
 # ---------------------------------------------------------------------------------- before anything is run
 
 
-def test_the_command_tells_how_often_each_class_occurs(tmp_path):
+def test_the_command_tells_how_often_each_class_occurs(tmp_path, capsys):
     folder = write_masks(tmp_path / "set")
-    done = forked("data", folder, "--json")
-    told = json.loads(done.stdout)
+    assert main(["data", str(folder), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
     masks = np.stack([drawn(k)[1] for k in range(10)])
     assert told["images"] == {"train": 7, "holdout": 1, "test": 2} and told["task"] == PIXELWISE.name
     for number, row in enumerate(told["classes"]):
@@ -286,8 +296,32 @@ def test_the_command_tells_how_often_each_class_occurs(tmp_path):
     counted = data.test.labels[data.test.labels != IGNORED]
     assert told["classes"][1]["test_share"] == pytest.approx((counted == 1).mean())
     assert told["uncounted"]["test"] == pytest.approx((data.test.labels == IGNORED).mean())
-    table = forked("data", "digits")
-    assert "of training images" in table.stdout and "do not count" not in table.stdout
+    assert main(["data", "digits"]) == 0
+    table = capsys.readouterr().out
+    assert "of training images" in table and "do not count" not in table
     (folder / "masks" / "03.png").unlink()
-    refused = forked("data", folder)
-    assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1 and not refused.stdout
+    assert main(["data", str(folder)]) == 2
+    said_there = capsys.readouterr()
+    assert len(said_there.err.splitlines()) == 1 and not said_there.out
+
+
+def test_the_app_shows_what_was_given_before_it_is_opened(workers, tmp_path):
+    folder = write_masks(tmp_path / "set")
+    (folder / "classes.txt").write_text("road\ncar\nsky")
+    app = open_page()
+    app.selectbox(key="own model").select("deeplabv3plus_small").run()
+    app = served(
+        give(app, "or data of your own", packed(folder, tmp_path / "set.zip")).run(), workers, "Data"
+    )
+    assert "set.zip: segmentation, 3 classes, images of 32 x 32 pixels: 8 for training" in said(app)
+    (table,) = [frame.value for frame in app.dataframe if "class" in frame.value]
+    assert table["class"].tolist() == ["road", "car", "sky"] and not app.error
+    drawn_masks = [
+        element.proto.body for element in app.get("html") if "does not count" in element.proto.body
+    ]
+    assert len(drawn_masks) == 1 and "sky" in drawn_masks[0]
+    app.checkbox(key="own random").check()
+    link = link_of(served(open_own(app), workers, "Opening"))
+    assert link["model"] == "deeplabv3plus_small" and link["data"].endswith("#set.zip")
+    data = pruning.load_data(located(link["data"], "data"))
+    assert data.digest == pruning.load_data(folder).digest

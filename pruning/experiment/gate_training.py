@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pruning.gates import Gated
 
-COMPARED = 64  # test images on which the gated and the cut network are compared
+COMPARED = 64  # test images at most on which the gated and the cut network are compared
 WHERE = ("groups", "protect", "max_cut_per_group", "min_channels")
 
 
@@ -85,7 +85,7 @@ def as_scores(recipe: Recipe, gated: "Gated") -> Scores:
 
 def gating(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, saved: Saved | None) -> Gating:
     """Trains the gates, evaluates the network with them, absorbs them, and plans what is cut."""
-    from pruning.data import to_tensor
+    from pruning.data import images_at_once, to_tensor
 
     recipe = loaded.recipe
     must_have_gates(loaded)
@@ -93,7 +93,8 @@ def gating(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, sav
         gated = train(loaded, watch, saved, epochs=recipe.gate_epochs)
     messages += gated.messages
     model = gated.gates.model
-    few = loaded.data.test.images[:COMPARED]
+    few = loaded.data.test.images
+    few = few[: images_at_once(few, COMPARED)]
     images = to_tensor(few, loaded.model.origin.normalization, recipe.device)
     with gated.gates.inserted():
         stages.evaluate("gates", model)

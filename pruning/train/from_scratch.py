@@ -70,9 +70,8 @@ def train_network(
         f"test_{test.task.metric.name}": repr(test.value),
         "test_images": str(len(dataset.test)),
         "seconds": str(round(seconds)),
+        **({"test_correct": str(test.correct)} if test.task.counts_right else {}),
     }
-    if test.task.counts_right:
-        facts["test_correct"] = str(test.correct)
     write_checkpoint(path, network.state_dict(), described(network.origin, dataset) | facts)
     return Trained(path, test, seconds, history)
 

@@ -12,7 +12,7 @@ from torch import nn
 
 import pruning
 from pruning.criteria.di import discriminant_information
-from pruning.data import Split, to_tensor
+from pruning.data import Split, batch_of
 from pruning.models import CIFAR10, load_model, weights_digest
 from pruning.progress import Cancelled
 from pruning.tasks import DEFAULT
@@ -84,8 +84,8 @@ def test_the_term_of_the_logits_is_the_divergence_from_the_teacher(temperature):
 
 
 def test_a_student_equal_to_its_teacher_has_nothing_to_learn(small, teacher, graph):
-    images = to_tensor(small.train.images[:50], CIFAR10)
-    outputs, terms = lesson(Teaching(teacher, graph), small, teacher).hear(teacher, images)
+    images, labels = batch_of(small.train, slice(50), CIFAR10)
+    outputs, terms = lesson(Teaching(teacher, graph), small, teacher).hear(teacher, images, labels)
     assert torch.equal(outputs, teacher(images))
     assert terms["logits"].item() == 0 and 0 <= terms["features"].item() < 1e-6
 
@@ -133,12 +133,12 @@ def test_the_directions_solve_their_problem_and_hold_all_that_tells_classes_apar
 def test_other_names_for_the_classes_change_nothing(small, teacher, graph, narrower):
     names = np.random.default_rng(0).permutation(10)
     train = Split(small.train.images, names[small.train.labels])
-    images = to_tensor(small.train.images[:50], CIFAR10)
+    images, targets = batch_of(small.train, slice(50), CIFAR10)
     # all of the images, in their own order: which ones are drawn does depend on the numbers
     missed = []
     for data in (small, replace(small, train=train)):
         begun = lesson(Teaching(teacher, graph, calibration=len(small.train)), data, narrower)
-        missed.append(begun.hear(narrower, images)[1]["features"].item())
+        missed.append(begun.hear(narrower, images, targets)[1]["features"].item())
     assert 0 < missed[0] == pytest.approx(missed[1], rel=1e-4)  # maps are kept in float32
 
 

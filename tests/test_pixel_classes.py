@@ -1,5 +1,6 @@
 """Classes of pixels where masks are labels: what criteria, attribution, bits and forecasts make of them."""
 
+import copy
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import pruning
 from pruning.attribution import channel_attribution, grad_cam
 from pruning.criteria import CRITERIA
 from pruning.criteria.di import backward_elimination
-from pruning.data import Split
+from pruning.data import Split, batch_of
 from pruning.data.dataset import assemble
 from pruning.models import NONE
 from pruning.quantize.weights import discriminant_importance, layers_of
@@ -22,6 +23,7 @@ from pruning.statistics.calibration_images import CalibrationImages
 from pruning.statistics.class_labels import PIXELS, class_numbers
 from pruning.statistics.collect import collect
 from pruning.tasks import IGNORED, PIXELWISE
+from pruning.train.distillation import Lesson, Teaching
 
 SIDE, IMAGES = 12, 24
 
@@ -138,3 +140,18 @@ def test_classes_of_pixels_are_the_same_however_the_images_are_grouped():
     together = class_numbers(PIXELWISE, masks)
     apart = np.concatenate([class_numbers(PIXELWISE, masks[k : k + 1]) for k in range(len(masks))])
     assert np.array_equal(together, apart)
+
+
+def test_a_teacher_of_masks_teaches_features_at_sampled_pixels(halves):
+    """A student equal to its teacher misses nothing; one whose channels are mixed up does."""
+    teach = Teaching(halves.model, halves.graph, calibration=IMAGES)
+    inputs, targets = batch_of(halves.data.train, slice(8), NONE)
+    missed = []
+    for noise in (0.0, 0.5):
+        student = copy.deepcopy(halves.model)
+        with torch.no_grad():
+            student.first.bias.add_(torch.tensor([noise, -noise, 0, 0]))
+        begun = Lesson(teach, halves.data, NONE, "cpu", lambda: None)
+        begun.prepare(halves.model)
+        missed.append(begun.hear(student, inputs, targets)[1]["features"].item())
+    assert missed[0] < 1e-6 < 0.01 < missed[1] and len(begun.stages) == 1

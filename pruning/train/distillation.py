@@ -19,6 +19,7 @@ from pruning.channels.structure import LayerRecord, Structure
 from pruning.data import Dataset, batch_of, calibration_images, images_at_once
 from pruning.devices import for_double
 from pruning.models import Normalization
+from pruning.statistics.class_labels import ClassLabels, class_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -86,7 +87,9 @@ class Lesson:
         self.normalization, self.device = normalization, device
         drawn = calibration_images(dataset, teaching.calibration, teaching.seed)
         self.split, self.task = drawn.split, dataset.task
-        self.classes = 0 if drawn.split.classes is None else len(dataset.classes)
+        self.now = ClassLabels(self.task)  # of the batch that runs
+        told = class_numbers(self.task, self.split.labels)
+        self.classes = 0 if told is None else len(dataset.classes)
         self.stages: tuple[Stage, ...] = self._stages() if teaching.features and self.classes else ()
         self.maps: list[tuple[Tensor, Tensor]] = []  # (mean [C], map [C, D]) of each stage
         if teaching.features and not self.stages:
@@ -99,10 +102,11 @@ class Lesson:
 
         layers = stage_ends(self.teaching.structure)
         sums = {layer.weight: Moments() for layer in layers}
-        for images, labels in self._batches():
+        for images, targets in self._batches():
+            self.now.take(targets)
             for name, pooled in self._taught(images, layers)[1].items():
                 if pooled.shape[1] <= WIDEST:
-                    sums[name].add(pooled, one_hot(labels, self.classes))
+                    sums[name].add(pooled, one_hot(self.now.labels, self.classes))
         stages = []
         for layer in layers:
             total = sums[layer.weight]
@@ -132,7 +136,8 @@ class Lesson:
         before = {name: buffer.clone() for name, buffer in buffers.items()}
         layers = [stage.layer for stage in self.stages]
         try:
-            for images, _ in self._batches():
+            for images, targets in self._batches():
+                self.now.take(targets)
                 with torch.no_grad():
                     own, seen = self._answers(student, images, layers)[1], self._taught(images, layers)[1]
                 for stage, total in zip(self.stages, sums, strict=True):
@@ -148,10 +153,14 @@ class Lesson:
         maps = [total.ridge_map() for total in sums if total.count]
         self.maps = [(on_device(mean, self.device), on_device(onto, self.device)) for mean, onto in maps]
 
-    def hear(self, student: "nn.Module", images: "Tensor") -> "tuple[Tensor, dict[str, Tensor]]":
+    def hear(
+        self, student: "nn.Module", images: "Tensor", targets: "Tensor"
+    ) -> "tuple[Tensor, dict[str, Tensor]]":
         """The student's outputs, and the terms that have a weight: logits (T^2 KL, nats), features (F, 0 and
         more)."""
         layers = [stage.layer for stage in self.stages]
+        if layers:
+            self.now.take(targets)
         outputs, own = self._answers(student, images, layers)
         said, seen = self._taught(images, layers)
         terms = {}
@@ -175,16 +184,18 @@ class Lesson:
             return self._answers(self.teaching.teacher, images, layers)
 
     def _answers(self, model: "nn.Module", images: "Tensor", layers: list[LayerRecord]):
-        """The outputs, and {weight: [N, C]}, the pooled features that each of the layers reads.
+        """The outputs, and {weight: [N, C]}, the pooled features that each of the layers reads; where pixels
+        have classes, those at sampled pixels.
 
         The student's layers are found by the teacher's names: a cut keeps them."""
-        from pruning.statistics.collect import Observer, maps_of
+        from pruning.statistics.collect import Observer, channels_second
 
         pooled: dict[str, Tensor] = {}
 
         def listen(layer: LayerRecord):
             def see(tensor: "Tensor") -> "Tensor":
-                pooled[layer.weight] = maps_of(tensor, layer.kind).mean(2)
+                maps = self.now.features(channels_second(tensor, layer.kind))
+                pooled[layer.weight] = maps.flatten(2).mean(2) if maps.dim() > 2 else maps
                 return tensor
 
             return see

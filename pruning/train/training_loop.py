@@ -226,7 +226,9 @@ class Run:
         batch = augmented(batch, self.dataset, self.random)
         images, targets = batch_of(batch, slice(None), self.normalization, self.device)
         self.optimizer.zero_grad()
-        outputs, terms = self.lesson.hear(self.model, images) if self.lesson else (self.model(images), {})
+        outputs, terms = (
+            self.lesson.hear(self.model, images, targets) if self.lesson else (self.model(images), {})
+        )
         loss = batch.task.loss(outputs, targets)
         (loss + sum(getattr(self.teach, name) * term for name, term in terms.items())).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)

@@ -1,6 +1,7 @@
 """Pictures with masks, written as people have them: images/ and masks/, or as Pascal VOC."""
 
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -76,3 +77,11 @@ def write_voc(folder: Path, number: int = 20, sizes=SIZES) -> Path:
     for part, own in (("train", names[: number * 3 // 5]), ("val", names[number * 3 // 5 :])):
         (lists / f"{part}.txt").write_text("\n".join(own) + "\n")
     return folder
+
+
+def packed(folder: Path, path: Path, wrapper: str = "") -> Path:
+    """All files of a folder in a .zip."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+            archive.write(file, wrapper + file.relative_to(folder).as_posix())
+    return path

@@ -1,32 +1,19 @@
 """Pictures with masks: from folders, zips, .npz and as Pascal VOC has them; what is refused, in one
-sentence; what `data` tells of them; and the commands of docs/voc.md on a small folder."""
+sentence."""
 
-import json
 import re
-import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import pruning
-from pruning.__main__ import main
 from pruning.data import DATA, Dataset, Split
 from pruning.data.pascal_palette import CLASSES, palette
-from pruning.experiment.uploaded_files import located
 from pruning.tasks import IGNORED, PIXELWISE
-from tests.mask_data import drawn, grey_of_two_bits, palette_png, save, write_masks, write_voc
-from tests.page_door import link_of, open_page, said
-from tests.test_ui_uploads import give, open_own, served
+from tests.mask_data import drawn, grey_of_two_bits, packed, palette_png, save, write_masks, write_voc
 
 PARTS = ("train", "holdout", "test")
-
-
-def packed(folder, path, wrapper=""):
-    with zipfile.ZipFile(path, "w") as archive:
-        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-            archive.write(file, wrapper + file.relative_to(folder).as_posix())
-    return path
 
 
 def pixels_and_masks(data):
@@ -279,49 +266,3 @@ def test_empty_folders_are_refused(tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(ValueError, match="there are no images; give .* or images/ and masks/"):
         pruning.load_data(tmp_path / "none")
-
-
-# ---------------------------------------------------------------------------------- before anything is run
-
-
-def test_the_command_tells_how_often_each_class_occurs(tmp_path, capsys):
-    folder = write_masks(tmp_path / "set")
-    assert main(["data", str(folder), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    masks = np.stack([drawn(k)[1] for k in range(10)])
-    assert told["images"] == {"train": 7, "holdout": 1, "test": 2} and told["task"] == PIXELWISE.name
-    for number, row in enumerate(told["classes"]):
-        assert row["train_images"] + row["test_images"] == (masks == number).any((1, 2)).sum()
-    data = pruning.load_data(folder)
-    counted = data.test.labels[data.test.labels != IGNORED]
-    assert told["classes"][1]["test_share"] == pytest.approx((counted == 1).mean())
-    assert told["uncounted"]["test"] == pytest.approx((data.test.labels == IGNORED).mean())
-    assert main(["data", "digits"]) == 0
-    table = capsys.readouterr().out
-    assert "of training images" in table and "do not count" not in table
-    (folder / "masks" / "03.png").unlink()
-    assert main(["data", str(folder)]) == 2
-    said_there = capsys.readouterr()
-    assert len(said_there.err.splitlines()) == 1 and not said_there.out
-
-
-def test_the_app_shows_what_was_given_before_it_is_opened(workers, tmp_path):
-    folder = write_masks(tmp_path / "set")
-    (folder / "classes.txt").write_text("road\ncar\nsky")
-    app = open_page()
-    app.selectbox(key="own model").select("deeplabv3plus_small").run()
-    app = served(
-        give(app, "or data of your own", packed(folder, tmp_path / "set.zip")).run(), workers, "Data"
-    )
-    assert "set.zip: segmentation, 3 classes, images of 32 x 32 pixels: 8 for training" in said(app)
-    (table,) = [frame.value for frame in app.dataframe if "class" in frame.value]
-    assert table["class"].tolist() == ["road", "car", "sky"] and not app.error
-    drawn_masks = [
-        element.proto.body for element in app.get("html") if "does not count" in element.proto.body
-    ]
-    assert len(drawn_masks) == 1 and "sky" in drawn_masks[0]
-    app.checkbox(key="own random").check()
-    link = link_of(served(open_own(app), workers, "Opening"))
-    assert link["model"] == "deeplabv3plus_small" and link["data"].endswith("#set.zip")
-    data = pruning.load_data(located(link["data"], "data"))
-    assert data.digest == pruning.load_data(folder).digest

@@ -59,14 +59,9 @@ def train_network(
         history = fit(network, dataset, **options, **where, schedule="one-cycle")
         seconds = time.perf_counter() - start
         test = evaluate(network, dataset.test, **where, judge=dataset.judge)
-    words = (
-        {"model": model, "data": data}
-        | ({"size": size} if size else {})
-        | options
-        | {"threads": used, "device": device, "out": path.name}
-    )
+    words = {"model": model, "data": data, "size": size, **options, "threads": used, "device": device}
     facts = {
-        "command": shlex.join(["python", "-m", "pruning", "train", *flags(words)]),
+        "command": command({**words, "out": path.name}),
         f"test_{test.task.metric.name}": repr(test.value),
         "test_images": str(len(dataset.test)),
         "seconds": str(round(seconds)),
@@ -85,10 +80,11 @@ def writable(out: str | Path) -> Path:
     return path
 
 
-def flags(words: Mapping[str, object]) -> Iterator[str]:
-    for name, value in words.items():
-        if value is not None:
-            yield from ("--" + name.replace("_", "-"), str(value))
+def command(words: Mapping[str, object]) -> str:
+    """What makes the same network again."""
+    given = {name.replace("_", "-"): str(value) for name, value in words.items() if value is not None}
+    typed = [word for name, value in given.items() for word in (f"--{name}", value)]
+    return shlex.join(["python", "-m", "pruning", "train", *typed])
 
 
 def described(origin: Origin, dataset: Dataset) -> dict[str, str]:

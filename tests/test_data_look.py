@@ -1,0 +1,64 @@
+"""A look at data before anything is run, on the command line and in the app; and docs/voc.md's commands on a
+small folder."""
+
+import json
+
+import numpy as np
+import pytest
+
+import pruning
+from pruning.__main__ import main
+from pruning.experiment.uploaded_files import located
+from pruning.tasks import IGNORED, PIXELWISE
+from tests.mask_data import drawn, packed, write_masks
+from tests.page_door import link_of, open_page, said
+from tests.test_ui_uploads import give, open_own, served
+
+
+def answer(capsys, *words) -> str:
+    """What a command that succeeds prints; in this process, which has imported torch."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    assert not ended.value.code
+    return capsys.readouterr().out
+
+
+def test_the_command_tells_how_often_each_class_occurs(tmp_path, capsys):
+    folder = write_masks(tmp_path / "set")
+    told = json.loads(answer(capsys, "data", folder, "--json"))
+    masks = np.stack([drawn(k)[1] for k in range(10)])
+    assert told["images"] == {"train": 7, "holdout": 1, "test": 2} and told["task"] == PIXELWISE.name
+    for number, row in enumerate(told["classes"]):
+        assert row["train_images"] + row["test_images"] == (masks == number).any((1, 2)).sum()
+    data = pruning.load_data(folder)
+    counted = data.test.labels[data.test.labels != IGNORED]
+    assert told["classes"][1]["test_share"] == pytest.approx((counted == 1).mean())
+    assert told["uncounted"]["test"] == pytest.approx((data.test.labels == IGNORED).mean())
+    table = answer(capsys, "data", "digits")
+    assert "of training images" in table and "do not count" not in table
+    (folder / "masks" / "03.png").unlink()
+    assert main(["data", str(folder)]) == 2
+    said_there = capsys.readouterr()
+    assert len(said_there.err.splitlines()) == 1 and not said_there.out
+
+
+def test_the_app_shows_what_was_given_before_it_is_opened(workers, tmp_path):
+    folder = write_masks(tmp_path / "set")
+    (folder / "classes.txt").write_text("road\ncar\nsky")
+    app = open_page()
+    app.selectbox(key="own model").select("deeplabv3plus_small").run()
+    app = served(
+        give(app, "or data of your own", packed(folder, tmp_path / "set.zip")).run(), workers, "Data"
+    )
+    assert "set.zip: segmentation, 3 classes, images of 32 x 32 pixels: 8 for training" in said(app)
+    (table,) = [frame.value for frame in app.dataframe if "class" in frame.value]
+    assert table["class"].tolist() == ["road", "car", "sky"] and not app.error
+    drawn_masks = [
+        element.proto.body for element in app.get("html") if "does not count" in element.proto.body
+    ]
+    assert len(drawn_masks) == 1 and "sky" in drawn_masks[0]
+    app.checkbox(key="own random").check()
+    link = link_of(served(open_own(app), workers, "Opening"))
+    assert link["model"] == "deeplabv3plus_small" and link["data"].endswith("#set.zip")
+    data = pruning.load_data(located(link["data"], "data"))
+    assert data.digest == pruning.load_data(folder).digest

@@ -1,5 +1,7 @@
 """Torchvision's own networks: cut equals masked, cost equals the counter. All of them: docs/engine.md."""
 
+import json
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -7,6 +9,9 @@ from torchvision.models import get_model
 
 import pruning
 from pruning.channels.ids import flat
+from pruning.train import evaluate
+from tests.front_door import forked
+from tests.mask_data import write_voc
 from tests.zoo import seeded
 
 # name -> side of the images
@@ -55,3 +60,19 @@ def test_cut_equals_masked_and_cost_the_counter(name):
         assert 2 * plan.macs == counter.get_total_flops() - attention
         assert plan.parameters == sum(p.numel() for p in small.parameters())
         assert groups == "all" or plan.macs / plan.macs_before <= LEAST[name]
+
+
+def test_a_segmenter_with_weights_from_a_file_is_pruned_on_a_folder(tmp_path):
+    name, folder = "lraspp_mobilenet_v3_large", write_voc(tmp_path / "voc", 10)
+    whole = seeded(get_model(name, weights=None, weights_backbone=None, num_classes=21))
+    torch.save(whole.state_dict(), tmp_path / "w.pth")
+    words = ("--model", f"torchvision:{name}", "--checkpoint", tmp_path / "w.pth", "--data", folder)
+    how = ("--size", 33, "--cut", 0.4, "--repair", "recalibrate", "--threads", 1, "--out", tmp_path / "out")
+    done = forked("run", *words, *how)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "under 'out'" in " ".join(report["messages"])
+    assert report["macs"]["final"] / report["macs"]["baseline"] == pytest.approx(0.6, abs=0.01)
+    small, data = pruning.load(tmp_path / "out"), pruning.load_data(folder, size=33)
+    found = evaluate(small, data.test, normalization=small.origin.normalization)
+    assert found.value == report["values"]["repaired"] and report["metric"]["name"] == data.task.metric.name

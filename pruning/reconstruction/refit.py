@@ -33,6 +33,7 @@ from pruning.reconstruction.least_squares import solved
 from pruning.statistics.calibration_images import CalibrationImages
 
 LIMIT = 512 * 2**20  # bytes of both networks' activations that live at once
+FEW = 20  # images that may take four times as much: with a handful of large ones a wide layer has few rows
 ROWS = 32_000  # sampled places of a layer, of all images together
 MOST = 256  # of one image: further ones say little that is new
 AHEAD = 2  # layers that the whole network may be ahead
@@ -51,12 +52,13 @@ def reconstruct(
     """Refits the cut network's layers in place; returns messages: what was left as it was, and why.
 
     small, plan, model: as `repair`'s.   images: unlabelled; fewer where both networks' activations would take
-    more than 512 MiB.   rows: places that are looked at of each layer, of all images together.
+    more than 512 MiB, and of the first 20 more than 2 GiB.   rows: places that are looked at of each layer,
+    of all images together.
     """
     give_back_freed_memory()
     inputs = first_images(images, 2)
     passes = record_forward_pass(model, inputs), record_forward_pass(small, inputs)
-    number = min(len(images), max(2, int(LIMIT / max(1.0, sum(each.peak() for each in passes)))))
+    number = min(len(images), images_within(sum(each.peak() for each in passes)))
     steps, messages = _steps(plan, *passes)
     if not steps:
         return [*messages, "no layer of the network reads what was cut, so there is nothing to reconstruct"]
@@ -72,6 +74,11 @@ def reconstruct(
         with evaluating(small), torch.no_grad(), between_layers(small, refitter.tell), refitted:
             small(inputs)
     return messages
+
+
+def images_within(each: float) -> int:
+    """How many images are looked at, at least 2. each: bytes that one takes."""
+    return max(2, int(LIMIT / max(1.0, each)), min(FEW, int(4 * LIMIT / max(1.0, each))))
 
 
 def first_images(images: CalibrationImages, number: int) -> Tensor:

@@ -68,28 +68,28 @@ def inputs_of(model, data, number: int):
 
 
 class Measured:
-    """Seconds, and the process's peak memory in GiB, of what runs inside `step`."""
+    """Seconds by the clock and of the processor, and the process's peak memory so far in GiB, of what runs
+    inside `step`."""
 
     def __init__(self):
         self.rows: list[dict[str, Any]] = []
 
     @contextmanager
     def step(self, what: str):
-        start, told = time.perf_counter(), {}
+        start, own, told = time.perf_counter(), time.process_time(), {}
         yield told
-        took = time.perf_counter() - start
+        took, own = time.perf_counter() - start, time.process_time() - own
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        self.rows.append({"step": what, "seconds": round(took, 1), "peak_gib": round(peak, 2), **told})
+        found = {"seconds": round(took, 1), "processor_seconds": round(own, 1), "peak_gib": round(peak, 2)}
+        self.rows.append({"step": what, **found, **told})
 
 
-def traced(measured: Measured):
+def traced():
     """Model, data, graph."""
     import pruning
 
     data = pictures()
     model = network(data)
-    with measured.step("loaded"):
-        pass
     graph = pruning.ChannelGraph(model, inputs_of(model, data, 1)[0], verify=False)
     return model, data, graph
 
@@ -100,8 +100,9 @@ def trace(measured: Measured):
 
     import pruning
 
-    data = pictures()
-    model = network(data)
+    with measured.step(f"the libraries, the network and {PICTURES} pictures in memory"):
+        data = pictures()
+        model = network(data)
     inputs = inputs_of(model, data, 1)[0]
     with measured.step("one forward pass"), torch.no_grad():
         model(inputs)
@@ -118,17 +119,17 @@ def trace(measured: Measured):
 def scores(criterion: str, measured: Measured):
     import pruning
 
-    model, data, graph = traced(measured)
+    model, data, graph = traced()
     with measured.step(f"scores by {criterion}") as told:
         found = pruning.score(graph, criterion, data)
         told["result"] = f"{sum(map(len, found.values())):,} channels"
 
 
-def halved(measured: Measured):
+def halved():
     """Model, data, graph, plan, small."""
     import pruning
 
-    model, data, graph = traced(measured)
+    model, data, graph = traced()
     plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=0.5, groups="all")
     return model, data, graph, plan, pruning.cut(model, plan)
 
@@ -139,7 +140,7 @@ def cut(measured: Measured):
 
     import pruning
 
-    model, data, _, plan, small = halved(measured)
+    model, data, _, plan, small = halved()
     inputs = inputs_of(model, data, 1)[0]
     with measured.step("cut against masked") as told, torch.no_grad():
         with pruning.masked(model, plan):
@@ -166,7 +167,7 @@ def training_step(measured: Measured):
 def answers(measured: Measured):
     from pruning.train import evaluate
 
-    model, data, _ = traced(measured)
+    model, data, _ = traced()
     with measured.step(f"masks of {PICTURES} pictures"):
         evaluate(model, data.train, normalization=model.origin.normalization)
 
@@ -174,7 +175,7 @@ def answers(measured: Measured):
 def repair(how: str, measured: Measured):
     import pruning
 
-    model, data, _, plan, small = halved(measured)
+    model, data, _, plan, small = halved()
     steps = {"match_steps": 1} if how == "match" else {}
     named = f"repair by {how}, {PICTURES} pictures" + (", 1 step of 100" if steps else "")
     with measured.step(named) as told:
@@ -218,7 +219,7 @@ def main():
         rows += mine
     order = list(PARTS)
     rows.sort(key=lambda row: order.index(row["part"]))
-    names = ("part", "step", "seconds", "peak_gib", "result", "threads", "torch")
+    names = ("part", "step", "seconds", "processor_seconds", "peak_gib", "result", "threads", "torch")
     with ROWS.open("w", newline="") as file:
         writer = csv.DictWriter(file, names, restval="")
         writer.writeheader()

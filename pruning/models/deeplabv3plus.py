@@ -1,4 +1,4 @@
-"""DeepLabV3+ (Chen et al. 2018, arXiv 1802.02611): a dilated encoder, atrous spatial pyramid pooling (ASPP),
+"""DeepLabV3+, by Chen and others (2018, arXiv 1802.02611): a dilated encoder, atrous spatial pyramid pooling (ASPP),
 and a decoder that joins its features with finer ones.
 
 The large one is GDP's network: ResNet-50 with output stride 16, rates 6, 12 and 18. Its parts are

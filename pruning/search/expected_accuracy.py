@@ -101,8 +101,7 @@ def tried_cuts(
     drawn = holdout_batches(graph.model, data, IMAGES, seed)
     if not drawn.task.forecast:
         return None
-    whole, tried = _said(graph.model, drawn), []
-    labels = np.concatenate([targets.cpu().numpy() for targets in drawn.targets])
+    (whole, labels), tried = _said(graph.model, drawn), []
     baseline = drawn.task.value(whole, labels)
     for done, share in enumerate(TRIED):
         watch("expect", done, len(TRIED))
@@ -112,13 +111,9 @@ def tried_cuts(
             continue
         small = cut_by(graph.model, plan)
         _mend(small, plan, graph.model, data, asked.repair, seed)
-        tried.append(_tried(drawn.task, lost, whole, _said(small, drawn), labels))
+        tried.append(_tried(drawn.task, lost, whole, _said(small, drawn)[0], labels))
     watch("expect", len(TRIED), len(TRIED))
-    known: dict[str, Any] = {
-        "baseline": baseline,
-        "images": len(drawn),
-        "learned": asked.learned,
-    }
+    known: dict[str, Any] = {"baseline": baseline, "images": len(drawn), "learned": asked.learned}
     return expected(error, tried, matched=asked.repair == "match", **known)
 
 
@@ -142,8 +137,8 @@ def _tried(task: Task, error: float, whole: Statistics, small: Statistics, label
     return Tried(error, gap.mean, (gap.high - gap.low) / 2)
 
 
-def _said(model, drawn) -> Statistics:
-    """What a network says of the images."""
+def _said(model, drawn) -> tuple[Statistics, np.ndarray]:
+    """What a network says of the images, and what is right of them."""
     import torch
 
     from pruning.channels.tracer import evaluating
@@ -151,4 +146,5 @@ def _said(model, drawn) -> Statistics:
     with evaluating(model), torch.no_grad():
         pairs = zip(drawn.inputs, drawn.targets, strict=True)
         parts = [drawn.task.statistics(model(inputs), targets) for inputs, targets in pairs]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    labels = np.concatenate([targets.cpu().numpy() for targets in drawn.targets])
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, labels

@@ -32,6 +32,8 @@ assets: .venv/installed
 	    --out assets/vgg16_slim-scenes.safetensors
 	$(TRAIN) --model mobilenet_v2_slim --data scenes --epochs 14 --lr 0.1 --batch-size 64 --seed 0 --threads 1 \
 	    --device cpu --out assets/mobilenet_v2_slim-scenes.safetensors
+	$(TRAIN) --model deeplabv3plus_small --data scenes_masks --epochs 30 --lr 0.1 --batch-size 64 --seed 0 --threads 1 \
+	    --device cpu --out assets/deeplabv3plus_small-scenes_masks.safetensors
 	$(BIN)/python -m pruning.shipped
 
 # PRUNING_DATA: folder of the public checkpoints and CIFAR-10 images. What is in .measured/ is not measured again.
@@ -66,6 +68,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.compare_scenes
 	for part in speed overhead queue faults; do $(BIN)/python -m tests.benchmarks.comparisons $$part || exit; done
 	for part in families shares write; do $(BIN)/python -m tests.benchmarks.comparison_statistics $$part || exit; done
+	for part in repaired trained write; do $(BIN)/python -m tests.benchmarks.segmentation $$part || exit; done
 	$(BIN)/python -m tests.benchmarks.checkpoints
 	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600
 	$(BIN)/python -m tests.benchmarks.engine coverage

@@ -39,7 +39,6 @@ ARMS = {  # title: what differs from DEEP, and which control it is, if any
     "GDP": ({"criterion": "gdp"}, ""),
     "L1, recalibrated": ({"criterion": "l1", **TUNED}, ""),
     "random, recalibrated": ({"criterion": "random", **TUNED}, ""),
-    "narrower from the start, as many epochs": ({"criterion": "gdp"}, NARROW),
     "narrower from the start, as much computation": ({"criterion": "gdp"}, f"{NARROW} ({SAME_COMPUTE})"),
     DEFAULT: ({"criterion": None, "allocation": None, "repair": None, "epochs": 0}, ""),
 }

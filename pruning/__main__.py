@@ -62,6 +62,8 @@ def list_(
 
     rows = listing.groups(recipe_of(given)) if what == "groups" else getattr(listing, what)()
     print(json.dumps(rows, indent=2) if as_json else listing.as_table(rows))
+    if what == "models" and not as_json:
+        print(f"\n{listing.torchvisions()}")
 
 
 @app.command

@@ -9,6 +9,7 @@ from pruning.criteria import CRITERIA, resolve_options
 from pruning.experiment.recipe import Recipe
 
 LINE = 44  # letters of a list in one cell's line
+PAGE = 100  # of a list that stands alone
 GROUPS = {  # what the table of groups shows of a row, and as what
     **{"name": "group", "size": "channels", "kind": "kind", "positions": "positions"},
     **{"tied_to": "pruned together with", "readers": "read by"},
@@ -22,12 +23,32 @@ def models() -> list[dict]:
     return [
         {
             "name": known.name,
+            "task": known.task.name,
             "size": known.size,
             "bundled_on": [data for model, data in pairs if model == known.name],
             "meaning": known.meaning,
         }
         for known in MODELS.values()
     ]
+
+
+def torchvisions() -> str:
+    """Torchvision's networks, which take weights from a file: a paragraph for each thing that they answer."""
+    from pruning.models import torchvision_names
+    from pruning.models.build import task_of
+    from pruning.models.torchvision_index import TORCHVISION
+
+    found: dict[str, list[str]] = {}
+    for name in torchvision_names():
+        found.setdefault(task_of(name).answers, []).append(name.removeprefix(TORCHVISION))
+    told = [
+        f"{TORCHVISION}NAME with --checkpoint FILE, {answers}:\n"
+        + textwrap.fill(
+            ", ".join(names), PAGE, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+        )
+        for answers, names in found.items()
+    ]
+    return "\n\n".join(told)
 
 
 def data() -> list[dict]:

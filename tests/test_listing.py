@@ -46,3 +46,12 @@ def test_criteria_stand_in_groups_and_each_in_one():
     text = listing.as_table(rows)
     assert all(f"{group}: {terms.in_common(group)}" in text for group in terms.CRITERIA)
     assert terms.grouped(["l1", "mine"]) == {"Weights and norms": ["l1"], terms.ELSEWHERE: ["mine"]}
+
+
+def test_torchvisions_networks_stand_under_what_they_answer():
+    one, every = listing.torchvisions().split("\n\n")
+    assert "one class for an image:" in one and "resnet50," in one and "fcn_" not in one
+    assert "a class for every pixel:" in every and every.count(",") == 6
+    assert max(map(len, [*one.splitlines(), *every.splitlines()])) <= 100
+    tasks = {row["name"]: row["task"] for row in listing.models()}
+    assert tasks["resnet20"] != tasks["deeplabv3plus_small"]

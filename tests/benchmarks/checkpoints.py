@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from pruning.models import load_model
 from pruning.models.from_torchvision import build
 from pruning.models.state_dict_names import located, other_names, resized
-from pruning.models.torchvision_index import FINGERPRINTS
+from pruning.models.torchvision_index import FINGERPRINTS, SEGMENTERS
 from tests.test_checkpoint_kinds import official, random_like, under
 
 LARGE = 120_000_000  # parameters; beyond it names and shapes alone are compared
@@ -24,9 +24,10 @@ NAMES = ("state_dict", "model_state_dict", "model", "net", "network", "params", 
 NAMES += ("state_dict_ema", "model_ema", "weights")
 PREFIXES = ("model.", "net.", "module.", "_orig_mod.", "module._orig_mod.", "backbone.", "student.model.")
 SIZES = {"vit_h_14": 518, "vit_b_16": 384, "vit_l_16": 512, "regnet_y_16gf": 384}  # of files made end to end
-HEADS = {  # official files of these two hold heads for training as well
+HEADS = {  # official files of these hold heads for training as well
     "googlenet": ("aux1.conv.conv.weight", "aux2.fc2.weight"),
     "inception_v3": ("AuxLogits.conv0.conv.weight", "AuxLogits.fc.bias"),
+    **dict.fromkeys(SEGMENTERS, ("aux_classifier.0.weight", "aux_classifier.4.bias")),
 }
 
 

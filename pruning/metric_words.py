@@ -10,11 +10,11 @@ def correct(task: Task, value: float, images: int) -> int | None:
 
 
 def in_full(task: Task, value: float, of: str, images: int) -> str:
-    """ "94.4 % (1,888 of 2,000 test images)"; of a metric that counts nothing "mean IoU 71.2 % on 2,000 test
-    images".   of: the images in words, their number among them."""
+    """ "94.4 % (1,888 of 2,000 test images)"; of a metric that counts nothing "71.2 % on 2,000 test images".
+    of: the images in words, their number among them."""
     right = correct(task, value, images)
     if right is None:
-        return f"{task.metric.name} {task.metric.in_words(value)} on {of}"
+        return f"{task.metric.in_words(value)} on {of}"
     return f"{task.metric.in_words(value)} ({right:,} of {of})"
 
 

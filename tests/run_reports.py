@@ -14,9 +14,9 @@ def assert_same(one: RunReport, other: RunReport):
         first, second = getattr(one, field.name), getattr(other, field.name)
         if isinstance(first, pd.DataFrame):
             pd.testing.assert_frame_equal(first, second, check_exact=True)
-        elif field.name not in ("pictures", "grad_cams", "gates"):
+        elif field.name not in ("pictures", "masks", "grad_cams", "gates"):
             assert first == second, field.name
-    assert one.pictures.keys() == other.pictures.keys()
+    assert one.pictures.keys() == other.pictures.keys() and one.masks.keys() == other.masks.keys()
     assert all(np.array_equal(picture, other.pictures[image]) for image, picture in one.pictures.items())
     same_parts(one.grad_cams, other.grad_cams, ("images", "pictures", "before", "after"))
     same_parts(one.gates, other.gates, ("groups", "sizes", "steps", "steps_per_epoch", "rows", "scaled"))

@@ -11,6 +11,7 @@ import pruning
 from pruning.experiment import Recipe
 from pruning.inspection import prediction_changes
 from pruning.inspection.reopened_run import reopened_run
+from pruning.tasks import DEFAULT
 from pruning.train import evaluate
 from tests.run_reports import assert_same
 
@@ -26,7 +27,7 @@ PREDICTIONS = {
 
 
 def test_images_whose_answer_turned_the_most_certain_first():
-    table = prediction_changes.changes(PREDICTIONS, ("a", "b", "c"))
+    table = prediction_changes.changes(DEFAULT, PREDICTIONS, ("a", "b", "c"))
     assert table[["change", "image", "label", "before", "after"]].values.tolist() == [
         ["broken", 1, "b", "b", "a"],
         ["broken", 0, "a", "a", "b"],
@@ -36,7 +37,7 @@ def test_images_whose_answer_turned_the_most_certain_first():
 
 
 def test_the_difference_is_between_the_last_stage_and_the_full_network():
-    assert prediction_changes.difference(PREDICTIONS).mean == pytest.approx((2 - 3) / 5)
+    assert prediction_changes.difference(DEFAULT, PREDICTIONS).mean == pytest.approx((2 - 3) / 5)
 
 
 def test_a_table_of_epochs_holds_whatever_an_epoch_told_and_its_columns_without_any():

@@ -1,5 +1,6 @@
 """The figures of the Prune page by their values: structure, trade-off, training and what changed."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pandas as pd
@@ -7,7 +8,9 @@ import pytest
 
 from pruning.figures import prediction_changes, structure, tradeoff, training
 from pruning.figures.method_style import CUT, look
+from pruning.tasks import DEFAULT
 
+METRIC = DEFAULT.metric
 WIDTHS = pd.DataFrame(
     {
         "group": ["a", "b", "c"],
@@ -20,11 +23,11 @@ WIDTHS = pd.DataFrame(
 )
 RUNS = pd.DataFrame(
     [
-        ("first", "l1", "baseline", 40_000_000, 0.9, 90, 100),
-        ("first", "l1", "cut", 20_000_000, 0.1, 10, 100),
-        ("second", "cpot", "baseline", 40_000_000, 0.9, 90, 100),
-        ("second", "cpot", "cut", 10_000_000, 0.2, 20, 100),
-        ("second", "cpot", "tuned", 10_000_000, 0.8, 80, 100),
+        ("first", "l1", "baseline", 40_000_000, 0.9, 100),
+        ("first", "l1", "cut", 20_000_000, 0.1, 100),
+        ("second", "cpot", "baseline", 40_000_000, 0.9, 100),
+        ("second", "cpot", "cut", 10_000_000, 0.2, 100),
+        ("second", "cpot", "tuned", 10_000_000, 0.8, 100),
     ],
     columns=tradeoff.COLUMNS,
 )
@@ -75,23 +78,23 @@ def test_the_structure_in_words():
 
 
 def test_a_run_is_a_line_at_its_macs_and_the_baseline_a_star():
-    figure = tradeoff.tradeoff(RUNS)
+    figure = tradeoff.tradeoff(RUNS, DEFAULT)
     star, *lines = figure.data
     assert (star.x.tolist(), star.y.tolist(), star.name) == ([40.0], [pytest.approx(90)], "full network")
     assert [line.x.tolist() for line in lines] == [[20.0], [10.0, 10.0]]
     assert lines[1].y.tolist() == pytest.approx([20, 80])
     assert lines[1].line.color == look("cpot")["line"]["color"]
-    assert list(lines[1].text) == ["cut", "fine-tuned"]
+    assert list(lines[1].text) == ["cut: 20.0 % (20 of 100 right)", "fine-tuned: 80.0 % (80 of 100 right)"]
 
 
 def test_a_criterion_stands_in_the_legend_once():
     twice = pd.concat([RUNS, RUNS.assign(run="third", macs=RUNS["macs"] // 2)])
-    shown = [line.name for line in tradeoff.tradeoff(twice).data if line.showlegend is not False]
+    shown = [line.name for line in tradeoff.tradeoff(twice, DEFAULT).data if line.showlegend is not False]
     assert len(shown) == len(set(shown)) == 3
 
 
 def test_the_trade_off_in_words_is_the_last_run_s():
-    words = tradeoff.tradeoff_in_words(RUNS)
+    words = tradeoff.tradeoff_in_words(RUNS, DEFAULT)
     assert (
         ("75.0 % of the MACs removed, 80 of 100") in words
         and "all of them 90" in words
@@ -101,13 +104,14 @@ def test_the_trade_off_in_words_is_the_last_run_s():
 
 def test_stages_come_into_the_live_chart_as_they_are_told():
     events = [event("plan", 1, 1, macs=10e6, macs_before=40e6), event("evaluate", 5, 100, message="baseline")]
-    assert tradeoff.stage_points(events).empty
+    assert tradeoff.stage_points(events, METRIC).empty
     events += [event("evaluate", 100, 100, message="baseline", accuracy=0.9)]
     events += [
         event("evaluate", 100, 100, message="cut", accuracy=0.25),
         event("evaluate", 2, 2, message="latency"),
     ]
-    assert tradeoff.stage_points(events).values.tolist() == [["full network", 40, 90], ["cut", 10, 25]]
+    points = tradeoff.stage_points(events, METRIC)
+    assert points.values.tolist() == [["full network", 40, 90], ["cut", 10, 25]]
 
 
 # ------------------------------------------------------------------------------------------- training
@@ -120,7 +124,7 @@ def test_curves_from_events():
     events = [event("evaluate", 1, 2), start, *steps, event("tune", 20, 20), over]
     loss = training.loss_curve(events)
     assert len(loss) == 21 and loss.iloc[0].tolist() == [0.1, 1.0] and loss.iloc[-1].tolist() == [2.0, 0.05]
-    assert training.accuracy_curve(events).values.tolist() == [[0, 40.0], [2, 50.0]]
+    assert training.metric_curve(events, METRIC).values.tolist() == [[0, 40.0], [2, 50.0]]
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_end():
@@ -134,38 +138,37 @@ def test_a_long_curve_is_thinned_and_keeps_its_end():
 
 
 def test_training_afterwards():
-    loss, holdout, accuracy = training.training(HISTORY).data
+    loss, holdout, accuracy = training.training(HISTORY, METRIC).data
     assert loss.y.tolist() == pytest.approx([1.0, 0.6, 0.5]) and holdout.yaxis == "y"
     assert accuracy.yaxis == "y2" and accuracy.y.tolist() == pytest.approx([70, 80, 79])
-    assert "epoch 2 of 3" in training.training_in_words(HISTORY) and "80.0 %" in training.training_in_words(
-        HISTORY
-    )
-    assert "stayed as it was" in training.training_in_words(HISTORY.assign(kept=False))
+    words = training.training_in_words(HISTORY, METRIC)
+    assert "epoch 2 of 3" in words and "80.0 %" in words
+    assert "stayed as it was" in training.training_in_words(HISTORY.assign(kept=False), METRIC)
 
 
 # ------------------------------------------------------------------------------------------- what changed
 
 
 def test_classes_are_ordered_by_what_they_lost():
-    lines = [trace for trace in prediction_changes.by_class(CLASSES).data if trace.mode == "lines"]
+    lines = [trace for trace in prediction_changes.by_class(CLASSES, DEFAULT).data if trace.mode == "lines"]
     assert [line.y[0] for line in lines] == ["cat", "dog"]  # an owl is in no test image
     assert lines[0].line.color == CUT != lines[1].line.color
-    words = prediction_changes.by_class_in_words(CLASSES)
+    words = prediction_changes.by_class_in_words(CLASSES, DEFAULT)
     assert (
         "cat lost most: accuracy 90.0 % before" in words
         and ("dog gained most: 80.0 % before, 85.0 % now") in words
     )
     assert (
-        prediction_changes.by_class_in_words(CLASSES.assign(final=CLASSES["baseline"]))
+        prediction_changes.by_class_in_words(CLASSES.assign(final=CLASSES["baseline"]), DEFAULT)
         == "No class lost any accuracy."
     )
 
 
 def test_equal_accuracy_can_be_made_of_other_errors():
-    assert "the accuracy is the same" in prediction_changes.changed_in_words(3, 3, 100, 0.9)
-    assert "2 fewer right in all" in prediction_changes.changed_in_words(3, 1, 100, 0.9)
+    assert "the accuracy is the same" in prediction_changes.changed_in_words(3, 3, 100, 0.9, task=DEFAULT)
+    assert "2 fewer right in all" in prediction_changes.changed_in_words(3, 1, 100, 0.9, task=DEFAULT)
     assert "No prediction turned right or wrong on the 100" in prediction_changes.changed_in_words(
-        0, 0, 100, 1.0
+        0, 0, 100, 1.0, task=DEFAULT
     )
 
 
@@ -173,9 +176,17 @@ def test_equal_accuracy_can_be_made_of_other_errors():
     ("draw", "words", "table"),
     [
         (structure.structure, structure.structure_in_words, WIDTHS),
-        (tradeoff.tradeoff, tradeoff.tradeoff_in_words, RUNS),
-        (training.training, training.training_in_words, HISTORY),
-        (prediction_changes.by_class, prediction_changes.by_class_in_words, CLASSES),
+        (partial(tradeoff.tradeoff, task=DEFAULT), partial(tradeoff.tradeoff_in_words, task=DEFAULT), RUNS),
+        (
+            partial(training.training, metric=METRIC),
+            partial(training.training_in_words, metric=METRIC),
+            HISTORY,
+        ),
+        (
+            partial(prediction_changes.by_class, task=DEFAULT),
+            partial(prediction_changes.by_class_in_words, task=DEFAULT),
+            CLASSES,
+        ),
     ],
     ids=["structure", "tradeoff", "training", "classes"],
 )

@@ -21,6 +21,7 @@ from pruning.html_report.drawing import drawn
 from pruning.html_report.run_report import run_html
 from pruning.runs.comparison_text import LISTS, command_line
 from pruning.runs.product import Comparison
+from pruning.tasks import DEFAULT
 from tests.front_door import REPOSITORY
 from tests.reported import Read, expected_of_run
 
@@ -160,7 +161,9 @@ def test_bars_are_as_long_as_their_numbers():
 def test_points_stand_where_their_numbers_are_on_either_axis():
     history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [3.0, 2.0, 1.0], "holdout_loss": [2.0, 2.0, 2.0]})
     history = history.assign(holdout_accuracy=[0.2, 0.4, 0.6], kept=[False, False, True])
-    marks = [one for one in attributes(drawn(training(history), "x"), "circle") if one["told"]]
+    marks = [
+        one for one in attributes(drawn(training(history, DEFAULT.metric), "x"), "circle") if one["told"]
+    ]
     ys = np.array([float(one["cy"]) for one in marks]).reshape(3, 3)
     assert ys[0, 1] - ys[0, 0] == pytest.approx(ys[0, 2] - ys[0, 1], abs=0.2) and ys[0, 2] > ys[0, 0]
     assert (np.diff(ys[1]) == 0).all() and ys[2, 0] > ys[2, 1] > ys[2, 2]

@@ -16,6 +16,7 @@ import pruning
 from pruning.experiment.report import load_report
 from pruning.inspection.prediction_changes import answers, difference, stages
 from pruning.latency import LatencyTable
+from pruning.tasks import DEFAULT
 from tests.front_door import REPOSITORY
 
 SAVED = REPOSITORY / "tests" / "saved" / "0.1"
@@ -70,11 +71,11 @@ def test_a_recipe_and_a_report_of_0_1_say_of_it_what_they_did(name, tmp_path):
     table = stages(report)  # what pages draw
     assert list(table["stage"])[:2] == ["baseline", "cut"]
     with np.load(folder / "predictions.npz") as predictions:
-        rows = answers(predictions, report["classes"])
+        rows = answers(DEFAULT, predictions, report["classes"])
         right = (rows["label"] == rows["after"]).sum()
         assert right == table.iloc[-1]["correct"] and len(rows) == report["test_images"]
-        assert difference(predictions).mean == pytest.approx(
-            table.iloc[-1]["accuracy"] - table.iloc[0]["accuracy"]
+        assert difference(DEFAULT, predictions).mean == pytest.approx(
+            table.iloc[-1]["value"] - table.iloc[0]["value"]
         )
 
 

@@ -13,7 +13,7 @@ from pruning import Recipe
 from pruning.figures.tradeoff import tradeoff_in_words
 from pruning.inspection.prediction_changes import RunReport, run_and_report
 from pruning.jobs import Event, Job, Outcome
-from pruning.tasks import paired_difference
+from pruning.tasks import DEFAULT, paired_difference
 from pruning.train import Saved
 from pruning.train.training_state import SUFFIX
 from pruning.ui import jobs
@@ -60,20 +60,21 @@ def report_of(difference: float | None = 2e-7) -> RunReport:
     both = {"macs": (100, 50), "parameters": (30, 20), "bytes": (120, 80)}
     report = {name: {"baseline": before, "final": after} for name, (before, after) in both.items()}
     report |= {"accuracy": {"baseline": 0.99, "cut": 0.95, "tuned": 0.97}, "test_images": 100}
-    report["correct"] = {"baseline": 99, "cut": 95, "tuned": 97}
+    report |= {"correct": {"baseline": 99, "cut": 95, "tuned": 97}, "task": DEFAULT.name}
+    report["values"] = report["accuracy"]
     report |= {"latency_ms": {"baseline": 2.0, "final": 1.0, "batch": 64, "threads": 1, "device": "cpu"}}
     spread = {"spread": {"baseline": [1.9, 2.2], "final": [0.9, 1.1]}}
     report["latency_ms"] |= spread | {"batch_1": {"baseline": 0.2, "final": 0.1, **spread}}
     report |= {"agreement": 0.96, "messages": ["A message."], "gates": {"accuracy": 0.95, "between": 0.0}}
     report["gates"] |= {"absorb_difference": difference, "closed_blocks": ["layer1.0.conv1"]}
     stages = [(stage, share) for stage, share in report["accuracy"].items()]
-    table = pd.DataFrame(stages, columns=["stage", "accuracy"])
+    table = pd.DataFrame(stages, columns=["stage", "value"])
     table = table.assign(macs=[100, 50, 50], correct=[99, 95, 97], test_images=100, parameters=1)
     columns = {"group": ["a"], "before": [4], "after": [2], "share_cut": [0.5], "tied_to": [""]}
     told = training_events.trace_of([gates_told(10, [1] * 4), gates_told(60, [0, 0, 9, 9])])
     nothing = pd.DataFrame(columns=["epoch", "loss", "holdout_loss", "holdout_accuracy", "kept"])
     widths, lead = pd.DataFrame(columns), paired_difference([[True]], [[True]])
-    rest = (lead, pd.DataFrame(), {}, pd.DataFrame(), None, told, nothing)
+    rest = (lead, pd.DataFrame(), {}, {}, pd.DataFrame(), None, told, nothing)
     return RunReport(RECIPE, report, nothing, widths, table, *rest)
 
 
@@ -184,7 +185,7 @@ def test_two_runs_of_one_recipe_are_one_in_the_chart(server, tmp_path):
     first, second = (Outcome("done", report_of()) for _ in range(2))
     runs = comparable(first.value, [known(tmp_path, outcome=outcome) for outcome in (first, second)])
     assert runs["stage"].tolist() == ["baseline", "cut", "tuned"]
-    assert "right after the cut it was 95" in tradeoff_in_words(runs)
+    assert "right after the cut it was 95" in tradeoff_in_words(runs, DEFAULT)
 
 
 def test_a_job_of_another_kind_and_an_unknown_one_do_no_harm(server, tmp_path):

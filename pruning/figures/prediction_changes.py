@@ -1,4 +1,5 @@
-"""What changed: the same accuracy can be made of other errors, class by class and image by image."""
+"""What changed: the same accuracy can be made of other errors, class by class and image by image. `task` is a
+`tasks.Task`."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -7,15 +8,15 @@ from pruning.figures.method_style import CUT, KEPT, LEGEND, QUIET
 from pruning.terms import percent
 
 
-def by_class(classes: pd.DataFrame) -> go.Figure:
-    """A line a class from its accuracy before to its accuracy after, the class that lost most on top.
+def by_class(classes: pd.DataFrame, task) -> go.Figure:
+    """A line a class from its value before to its value after, the class that lost most on top.
 
-    classes: class (its name), baseline, final (0 to 1, of that class's test images).
+    classes: class (its name), baseline, final (0 to 1, of that class in the test images).
     """
     ordered = lost_most_first(classes)
     figure = go.Figure(
         layout={
-            "xaxis_title": "accuracy on the class's test images (%)",
+            "xaxis_title": f"{task.of_class} of the class in the test images (%)",
             "yaxis": {"autorange": "reversed", "type": "category", "ticksuffix": " ", "title": "class"},
             "height": 120 + 24 * max(4, len(ordered)),
             "margin": {"t": 30, "b": 50},
@@ -48,14 +49,14 @@ def lost_most_first(classes: pd.DataFrame) -> pd.DataFrame:
     return known.sort_values("lost", ascending=False, kind="stable")
 
 
-def by_class_in_words(classes: pd.DataFrame) -> str:
+def by_class_in_words(classes: pd.DataFrame, task) -> str:
     ordered = lost_most_first(classes)
     if ordered.empty:
         return "No run has finished yet."
     worst, best = ordered.iloc[0], ordered.iloc[-1]
-    words = "No class lost any accuracy."
+    words = f"No class lost any {task.of_class}."
     if worst["lost"] > 0:
-        words = f"Class {worst['class']} lost most: accuracy {percent(worst['baseline'])} before, "
+        words = f"Class {worst['class']} lost most: {task.of_class} {percent(worst['baseline'])} before, "
         words += f"{percent(worst['final'])} now."
     if best["lost"] < 0:
         gained = f"{percent(best['baseline'])} before, {percent(best['final'])} now"
@@ -63,8 +64,12 @@ def by_class_in_words(classes: pd.DataFrame) -> str:
     return words
 
 
-def changed_in_words(broken: int, mended: int, images: int, agreement: float) -> str:
+def changed_in_words(broken: int, mended: int, images: int, agreement: float, *, task) -> str:
     """broken: right before, wrong after; mended: the reverse; agreement: share of equal answers, 0 to 1."""
+    if task.drawn_as == "masks":
+        words = f"{broken:,} of {images:,} test images were right and are wrong now, {mended:,} the reverse; "
+        words += f"one is right where {task.right_means}. "
+        return words + f"Both networks say the same class of {percent(agreement)} of the pixels."
     if not broken and not mended:
         words = f"No prediction turned right or wrong on the {images:,} test images"
         return words + f"; {percent(agreement)} of the predictions are the same."

@@ -1,5 +1,5 @@
-"""Fine-tuning as it goes: loss and hold-out accuracy, from a job's events while it runs and from its history
-after.
+"""Fine-tuning as it goes: loss and hold-out metric, from a job's events while it runs and from its history
+after. `metric` is the task's, a `tasks.Metric`.
 """
 
 from collections.abc import Iterable
@@ -8,9 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.figures.method_style import KEPT, LEGEND, PALETTE, QUIET
-from pruning.terms import percent
+from pruning.metric_words import axis, scale
 
 TUNING = "tune"  # the stage of which `pruning.train.fit` tells
+RIGHT = {"overlaying": "y", "side": "right", "showgrid": False}  # an axis
 DRAWN = 400  # points of a live curve; a screen shows no more
 
 
@@ -30,61 +31,54 @@ def loss_curve(events: Iterable) -> pd.DataFrame:
     return pd.DataFrame(rows[::-1][::every][::-1], columns=["epoch", "loss"])
 
 
-def accuracy_curve(events: Iterable) -> pd.DataFrame:
-    """epoch (a whole number) and accuracy (% of the hold-out), from a job's events: a row an epoch that is
-    over; before the first one row of epoch 0.
+def metric_curve(events: Iterable, metric) -> pd.DataFrame:
+    """epoch (a whole number) and value (of the metric on the hold-out, as it is drawn), from a job's events:
+    a row an epoch that is over; before the first one row of epoch 0.
     """
     rows = [
-        (event.values["epoch"], 100 * event.values["accuracy"])
+        (event.values["epoch"], scale(metric) * event.values[metric.name])
         for event in events
-        if event.stage == TUNING and "accuracy" in event.values
+        if event.stage == TUNING and metric.name in event.values
     ]
-    return pd.DataFrame(rows, columns=["epoch", "accuracy"])
+    return pd.DataFrame(rows, columns=["epoch", "value"])
 
 
-def training(history: pd.DataFrame) -> go.Figure:
-    """Losses on the left axis, hold-out accuracy on the right.
+def training(history: pd.DataFrame, metric) -> go.Figure:
+    """Losses on the left axis, the hold-out's metric on the right.
 
-    history: a row an epoch: epoch, loss, holdout_loss (nats), holdout_accuracy (0 to 1), kept (the state that
-    was taken).
-    """
+    history: a row an epoch: epoch, loss, holdout_loss (nats), holdout_METRIC, kept (the state taken)."""
     figure = go.Figure(
         layout={
             "xaxis": {"title": "epoch", "dtick": max(1, len(history) // 10)},
             "yaxis": {"title": "loss (nats)", "rangemode": "tozero"},
-            "yaxis2": {
-                "title": "hold-out accuracy (%)",
-                "overlaying": "y",
-                "side": "right",
-                "showgrid": False,
-            },
+            "yaxis2": {"title": f"hold-out {axis(metric)}", **RIGHT},
             "height": 340,
             "margin": {"t": 30, "b": 50},
             **LEGEND,
         }
     )
+    unit = " %" if metric.unit == "share" else ""
     curves = (
-        ("loss", "training loss", QUIET, "dot", "y"),
-        ("holdout_loss", "hold-out loss", PALETTE[1], "dash", "y"),
-        ("holdout_accuracy", "hold-out accuracy", KEPT, "solid", "y2"),
+        ("loss", "training loss", QUIET, "dot", "y", 1, ""),
+        ("holdout_loss", "hold-out loss", PALETTE[1], "dash", "y", 1, ""),
+        (f"holdout_{metric.name}", f"hold-out {metric.name}", KEPT, "solid", "y2", scale(metric), unit),
     )
-    for column, name, colour, dash, axis in curves:
-        scale, unit = (100, " %") if axis == "y2" else (1, "")
+    for column, name, colour, dash, side, size, after in curves:
         figure.add_scatter(
             x=history["epoch"].to_numpy("float32"),
-            y=history[column].to_numpy("float32") * scale,
+            y=history[column].to_numpy("float32") * size,
             name=name,
             mode="lines+markers",
             line={"color": colour, "dash": dash},
-            yaxis=axis,
-            hovertemplate=f"epoch %{{x}}: %{{y:.4g}}{unit}<extra>{name}</extra>",
+            yaxis=side,
+            hovertemplate=f"epoch %{{x}}: %{{y:.4g}}{after}<extra>{name}</extra>",
         )
     if history.empty:
         figure.add_annotation(text="This run had no epochs of fine-tuning", showarrow=False)
     return figure
 
 
-def training_in_words(history: pd.DataFrame) -> str:
+def training_in_words(history: pd.DataFrame, metric) -> str:
     """Which state was taken, and why."""
     if history.empty:
         return "This run had no epochs of fine-tuning."
@@ -94,7 +88,7 @@ def training_in_words(history: pd.DataFrame) -> str:
     epoch = kept.iloc[-1]
     words = f"The state after epoch {epoch['epoch']:.0f} of {len(history)} was kept: it has the lowest "
     words += (
-        f"hold-out loss ({epoch['holdout_loss']:.3f}), with a hold-out accuracy of "
-        f"{percent(epoch['holdout_accuracy'])}. "
+        f"hold-out loss ({epoch['holdout_loss']:.3f}), with a hold-out {metric.name} of "
+        f"{metric.in_words(epoch[f'holdout_{metric.name}'])}. "
     )
     return words + "The test images play no part in this choice."

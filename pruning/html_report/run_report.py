@@ -23,13 +23,22 @@ from pruning.html_report.page import (
     table,
     tiles,
 )
-from pruning.inspection.prediction_changes import GATE_HISTORY, HISTORY, changes, difference, epochs, stages
+from pruning.inspection.prediction_changes import (
+    GATE_HISTORY,
+    HISTORY,
+    answers,
+    difference,
+    epochs,
+    history_columns,
+    masks_of,
+    stages,
+)
 from pruning.inspection.reopened_run import gate_trace, widths
 from pruning.inspection.saved_run import SavedRun, read_run
-from pruning.tasks import DEFAULT
 from pruning.terms import ALLOCATIONS, MEASURE_NAMES, REPAIRS, percent, plural, sentence, title
 
 STAGES = {name: sentence(told) for name, (told, _) in tradeoff.STAGES.items()}
+SAME = {"classes": "Same answer, of all", "masks": "Same class, of all pixels"}
 COSTS = {"macs": "MACs of one image", "parameters": "Parameters", "bytes": "Bytes of the weights"}
 
 
@@ -42,7 +51,7 @@ def run_html(folder: str | Path, pictures: Mapping[int, np.ndarray] | None = Non
     saved = read_run(folder.name, folder)
     named = f"{saved.recipe.model} on {name_of(saved.recipe.data)}, {asked(saved)}"
     parts = [*summary(saved, named), *numbers(saved), *drawings(saved)]
-    if saved.task.name == DEFAULT.name:
+    if saved.task.drawn_as:
         parts += what_changed(saved, pictures or {})
     parts += [heading("Structure before and after")]
     found = widths(saved.report)
@@ -88,8 +97,8 @@ def summary(saved: SavedRun, named: str) -> Iterator[str]:
     text = f"{after:.1f} ms"
     told.append(("Measured time", Number("latency", after, text), f"full network {before:.1f} ms"))
     yield tiles(told)
-    if saved.task.name == DEFAULT.name:
-        found = difference(saved.predictions)
+    if metric.unit == "share":
+        found = difference(saved.task, saved.predictions)
         yield paragraph(sentence(found.in_words("the pruned network", "the full network")))
         ends = [(name, getattr(found, name)) for name in ("mean", "low", "high")]
         yield table(
@@ -155,18 +164,19 @@ def timed(batch: int, stage: str, of: Mapping[str, Any]) -> list:
 
 
 def drawings(saved: SavedRun) -> Iterator[str]:
-    """Accuracy against MACs, the training, and where the time goes."""
+    """The metric against MACs, the training, and where the time goes."""
     yield heading("Figures")
-    report = saved.report
-    if saved.task.name == DEFAULT.name:
-        run = stages(report).assign(run=asked(saved), criterion=saved.recipe.criterion)
-        yield picture(tradeoff.tradeoff(run), tradeoff.tradeoff_in_words(run), "Accuracy against MACs")
-        history = epochs(report["history"], HISTORY)
-        if not history.empty:
-            words = training.training_in_words(history)
-            yield picture(training.training(history), words, "Loss and hold-out accuracy by epoch")
-        elif saved.recipe.epochs:
-            yield paragraph("An earlier version saved this run, without its epochs.", "quiet")
+    report, task = saved.report, saved.task
+    name = task.metric.name
+    run = stages(report).assign(run=asked(saved), criterion=saved.recipe.criterion)
+    words = tradeoff.tradeoff_in_words(run, task)
+    yield picture(tradeoff.tradeoff(run, task), words, f"{sentence(name)} against MACs")
+    history = epochs(report["history"], history_columns(HISTORY, task))
+    if not history.empty:
+        words = training.training_in_words(history, task.metric)
+        yield picture(training.training(history, task.metric), words, f"Loss and hold-out {name} by epoch")
+    elif saved.recipe.epochs:
+        yield paragraph("An earlier version saved this run, without its epochs.", "quiet")
     if layers := report["latency_ms"].get("layers"):
         rows, told = pd.DataFrame(layers), report["latency_ms"]
         words = latency.layer_times_in_words(rows, (told["baseline"], told["final"]))
@@ -174,21 +184,25 @@ def drawings(saved: SavedRun) -> Iterator[str]:
 
 
 def what_changed(saved: SavedRun, pictures: Mapping[int, np.ndarray]) -> Iterator[str]:
-    report = saved.report
+    report, task = saved.report, saved.task
     yield heading("What changed")
     flips = report["flips"]
     told = prediction_changes.changed_in_words(
-        **flips, images=report["test_images"], agreement=report["agreement"]
+        **flips, images=report["test_images"], agreement=report["agreement"], task=task
     )
     yield paragraph(told)
     rows = [("Right before, wrong now", "broken"), ("Wrong before, right now", "mended")]
     cells = [[label, Number(f"flips.{name}", flips[name], f"{flips[name]:,}")] for label, name in rows]
     share = Number("agreement", report["agreement"], percent(report["agreement"]))
-    yield table(("Test images", "Count"), [*cells, ["Same answer, of all", share]])
+    yield table(("Test images", "Count"), [*cells, [SAME[task.drawn_as], share]])
     classes = pd.DataFrame(report["per_class"]).rename_axis("class").reset_index()
-    words = prediction_changes.by_class_in_words(classes)
-    yield picture(prediction_changes.by_class(classes), words, "Accuracy of every class")
-    yield changed_images(changes(saved.predictions, report["classes"]), pictures)
+    words = prediction_changes.by_class_in_words(classes, task)
+    yield picture(
+        prediction_changes.by_class(classes, task), words, f"{sentence(task.of_class)} of every class"
+    )
+    told_apart = answers(task, saved.predictions, report["classes"])
+    masks = masks_of(task, saved.predictions, told_apart)
+    yield changed_images(told_apart[told_apart["change"] != "same"], pictures, masks)
 
 
 def gates_of(saved: SavedRun, folder: Path) -> Iterator[str]:
@@ -199,9 +213,10 @@ def gates_of(saved: SavedRun, folder: Path) -> Iterator[str]:
     recipe, closed = saved.recipe, told["closed_blocks"]
     yield heading("Gates")
     yield paragraph(budget_in_words(trace.rows, recipe.cut, MEASURE_NAMES[recipe.measure]))
-    moved = told["absorb_difference"]
+    moved, metric = told["absorb_difference"], saved.task.metric
+    with_gates = metric.in_words(told[metric.name])
     rows: list[list[Any]] = [
-        ["Accuracy with gates", Number("gates.accuracy", told["accuracy"], percent(told["accuracy"]))],
+        [f"{sentence(metric.name)} with gates", Number("gates.value", told[metric.name], with_gates)],
         ["Gates between open and shut", Number("gates.between", told["between"], percent(told["between"]))],
         ["Largest change of an output when the zeros went", "none was measured: open gates were cut"],
         ["Blocks that closed completely", ", ".join(closed) or "none"],
@@ -210,7 +225,7 @@ def gates_of(saved: SavedRun, folder: Path) -> Iterator[str]:
         rows[2][1] = Number("gates.absorb_difference", moved, f"{moved:.1e} of the largest output")
     yield table(("Gates", ""), rows)
     if history := saved.report["gate_history"]:
-        columns = [name for name in GATE_HISTORY if name in history[0]]
+        columns = [name for name in history_columns(GATE_HISTORY, saved.task) if name in history[0]]
         cells = [[f"{row[name]:.4g}" for name in columns] for row in history]
         yield folded("Every epoch of their training", table(columns, cells))
 

@@ -21,12 +21,13 @@ from pruning.inspection.prediction_changes import (
     changes,
     difference,
     epochs,
+    history_columns,
+    masks_of,
     shown_images,
     stages,
 )
 from pruning.inspection.saved_run import SavedRun, read_run
 from pruning.progress import Watch, silent
-from pruning.tasks import DEFAULT
 
 UNSEEN = "Without pictures of its test images: {reason}."
 
@@ -37,26 +38,29 @@ def reopened_run(folder: str | Path, watch: Watch = silent) -> RunReport:
     Pictures and Grad-CAM come from its data and network, loaded anew, on the processor; where they are not at
     hand any more there are none, and `unseen` says why. Epochs and couplings that an earlier version did not
     save are no rows, and None.
-    folder: is only read.   Raises ValueError in one sentence where it holds no whole run of a classifier.
+    folder: is only read.   Raises ValueError in one sentence where it holds no whole run, or one whose
+    answers are neither classes nor masks.
     """
     folder = Path(folder)
     saved = read_run(folder.name, folder)
-    if saved.report["task"] != DEFAULT.name:
-        raise ValueError(f"{folder} holds a run of {saved.report['task']}; only {DEFAULT.name} is shown")
+    if not saved.task.drawn_as:
+        raise ValueError(f"{folder} holds a run of {saved.report['task']}, whose answers no page draws yet")
+    of = (saved.task, saved.predictions, saved.report["classes"])
     pictures, grad_cams, unseen = _seen(saved, folder, watch)
     return RunReport(
         recipe=saved.recipe,
         report=saved.report,
-        history=epochs(saved.report["history"], HISTORY),
+        history=epochs(saved.report["history"], history_columns(HISTORY, saved.task)),
         widths=widths(saved.report),
         stages=stages(saved.report),
-        difference=difference(saved.predictions),
-        changes=changes(saved.predictions, saved.report["classes"]),
+        difference=difference(saved.task, saved.predictions),
+        changes=changes(*of),
+        masks=masks_of(saved.task, saved.predictions, answers(*of)),
         pictures=pictures,
         path=saved.plan.path_table(),
         grad_cams=grad_cams,
         gates=gate_trace(folder / "gates.npz"),
-        gate_history=epochs(saved.report["gate_history"], GATE_HISTORY),
+        gate_history=epochs(saved.report["gate_history"], history_columns(GATE_HISTORY, saved.task)),
         unseen=unseen,
     )
 
@@ -101,14 +105,14 @@ def _seen(
         _must_be_of_the_run(full, saved)
     except (ValueError, OSError) as error:
         return {}, None, UNSEEN.format(reason=str(error).rstrip("."))
-    told = answers(saved.predictions, saved.report["classes"])
+    told = answers(saved.task, saved.predictions, saved.report["classes"])
     pictures = {int(image): np.array(full.data.test.images[image]) for image in shown_images(told)}
     return pictures, grad_cam_pairs(full, export.load(folder), chosen(told), watch), ""
 
 
 def _must_be_of_the_run(full: Loaded, saved: SavedRun) -> None:
     """Files may have changed since, and other images under these answers would be wrong."""
-    if not np.array_equal(full.data.test.labels, saved.labels):
+    if not np.array_equal(saved.task.kept(full.data.test.labels)["labels"], saved.labels):
         raise ValueError("its data have changed since")
     if full.graph.structure.model_digest != saved.plan.model_digest:
         raise ValueError("its full network is another one now")

@@ -52,8 +52,7 @@ class SavedRun:
 
     def statistics(self, stage: str) -> dict[str, np.ndarray]:
         """What a stage's network answered, as the task keeps it."""
-        start = f"{stage}_"
-        return {name[len(start) :]: a for name, a in self.predictions.items() if name.startswith(start)}
+        return of_stage(self.predictions, stage)
 
     @property
     def last(self) -> dict[str, np.ndarray]:
@@ -72,6 +71,12 @@ class SavedRun:
             return True
         whole, its = self.statistics(BASELINE), other.statistics(BASELINE)
         return all(_close(values, its[name]) for name, values in whole.items())
+
+
+def of_stage(predictions: Mapping[str, np.ndarray], stage: str) -> dict[str, np.ndarray]:
+    """What a stage's network answered, as the task keeps it."""
+    start = f"{stage}_"
+    return {name[len(start) :]: array for name, array in predictions.items() if name.startswith(start)}
 
 
 def read_run(label: str, folder: str | Path) -> SavedRun:

@@ -5,6 +5,7 @@ Importing this loads no torch.
 
 from pruning.tasks.classification import Classification
 from pruning.tasks.contract import Metric, SampledPixels, Statistics, Task
+from pruning.tasks.mask_colours import marked
 from pruning.tasks.resampling import Difference, paired_difference
 from pruning.tasks.segmentation import IGNORED, MOST_CLASSES, Segmentation
 
@@ -34,6 +35,7 @@ __all__ = [
     "SampledPixels",
     "Statistics",
     "Task",
+    "marked",
     "paired_difference",
     "register",
 ]

@@ -25,6 +25,7 @@ class Classification(Task):
     forecast: ClassVar[bool] = True
     drawn_as: ClassVar[Literal["classes", "masks", ""]] = "classes"
     right_means: ClassVar[str] = "its class is predicted"
+    of_class: ClassVar[str] = "accuracy"
     unit_of_loss: ClassVar[str] = "nats"
 
     def outputs(self, classes: Sequence[str]) -> int:

@@ -80,7 +80,8 @@ class Task(ABC):
     tell what others cost.   unit_of_loss: what `loss` is measured in.   asks_network: `statistics` is handed
     a network that judges the outputs, the data set's `judge`.   drawn_as: the statistic that pages draw
     beside what is right, class numbers of items or of their pixels; empty where there is none.
-    right_means: when an item counts as right, in a few words. Labels are the targets as a data set holds
+    right_means: when an item counts as right, in a few words.   of_class: what the value of one class alone
+    is called. Labels are the targets as a data set holds
     them, a NumPy array with a row an item; targets are the same as tensors beside a batch's outputs."""
 
     name: ClassVar[str]
@@ -92,6 +93,7 @@ class Task(ABC):
     asks_network: ClassVar[bool] = False
     drawn_as: ClassVar[Literal["classes", "masks", ""]] = ""
     right_means: ClassVar[str] = ""
+    of_class: ClassVar[str] = ""
 
     @abstractmethod
     def outputs(self, classes: Sequence[str]) -> int:
@@ -136,6 +138,10 @@ class Task(ABC):
     def right(self, statistics: Statistics, labels: np.ndarray) -> np.ndarray:
         """[N] bool: which items are right. Raises ValueError where the task knows no right and wrong."""
         raise ValueError(f"{self.name} knows no right and wrong answers, only its {self.metric.name}")
+
+    def scores(self, statistics: Statistics) -> np.ndarray | None:
+        """[N] every item's own value of the metric, where there is more to it than right and wrong."""
+        return None
 
     def difference(
         self, a: Sequence[Statistics], b: Sequence[Statistics], labels: np.ndarray, *, seed: int = 0

@@ -27,3 +27,18 @@ def class_colours(classes: int = 256) -> np.ndarray:
 def coloured(mask: np.ndarray) -> np.ndarray:
     """uint8 [H, W] class numbers -> uint8 [H, W, 3]."""
     return class_colours()[mask]
+
+
+def marked(mask: np.ndarray, other: np.ndarray, side: int = 160) -> np.ndarray:
+    """The first of two masks, uint8 [h, w] each, as a picture of about `side` pixels; wherever the other one
+    says something else there is a square, white within black.   Returns uint8 [s h, s w, 3]."""
+    each = max(4, side // max(mask.shape))  # pixels of the picture for one of the mask
+    picture = coloured(mask).repeat(each, axis=0).repeat(each, axis=1)
+    differs = (mask != other).repeat(each, axis=0).repeat(each, axis=1)
+    place = np.minimum(np.arange(each), np.arange(each)[::-1])  # of every pixel from the edge of its square
+    inwards = np.minimum(place[:, None], place[None, :])
+    inwards = np.tile(inwards, mask.shape)
+    edge = max(1, each // 4)
+    picture[differs & (inwards >= edge)] = 0
+    picture[differs & (inwards > edge) | differs & (inwards >= (each - 1) // 2)] = 255
+    return picture

@@ -34,6 +34,7 @@ class Segmentation(Task):
     forecast: ClassVar[bool] = True
     unit_of_loss: ClassVar[str] = "nats a pixel"
     drawn_as: ClassVar[Literal["classes", "masks", ""]] = "masks"
+    of_class: ClassVar[str] = "IoU"
     right_means: ClassVar[str] = f"its own mean IoU is at least {100 * FOUND:.0f} %"
 
     def outputs(self, classes: Sequence[str]) -> int:

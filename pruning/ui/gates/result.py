@@ -7,8 +7,8 @@ from pruning.allocation import MEASURE_NAMES
 from pruning.figures import gates as figures
 from pruning.inspection.prediction_changes import RunReport
 from pruning.jobs import Job
-from pruning.terms import percent
-from pruning.ui import charts, display_names, page, state
+from pruning.metric_words import change, counted
+from pruning.ui import charts, page, state
 from pruning.ui.gates import training_job
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import result
@@ -58,31 +58,33 @@ def removed(found: RunReport, job: Job):
 
 
 def accuracies(found: RunReport):
-    """Right test images of the full network, the gated one, right after the removal, and in the end."""
+    """The metric of the full network, the gated one, right after the removal, and in the end."""
     report = found.report
-    gated, images = report["gates"]["accuracy"], report["test_images"]
-    rows = [("Full network", report["accuracy"]["baseline"], "The full network, as it was loaded.")]
+    task, values, images = found.of_task, report["values"], report["test_images"]
+    metric = task.metric
+    gated = report["gates"][metric.name]
+    rows = [("Full network", values["baseline"], "The full network, as it was loaded.")]
     rows.append(("Gated", gated, "Trained with its gates, all channels still there."))
     rows.append(
         (
             "Zeros removed",
-            report["accuracy"]["cut"],
+            values["cut"],
             ("Right after the channels were removed, without any repair."),
         )
     )
     for stage, label in (("repaired", "Repaired"), ("tuned", "Fine-tuned"), ("quantized", "In few bits")):
-        if report["accuracy"].get(stage) is not None:
-            rows.append((label, report["accuracy"][stage], "After what followed the removal."))
-    result.on_test_images(images)
-    for column, (label, share, text) in zip(st.columns(max(4, len(rows))), rows, strict=False):
+        if values.get(stage) is not None:
+            rows.append((label, values[stage], "After what followed the removal."))
+    result.on_test_images(images, metric)
+    for column, (label, value, text) in zip(st.columns(max(4, len(rows))), rows, strict=False):
         against = gated if label == "Zeros removed" else rows[0][1]
         than = "the gated network" if label == "Zeros removed" else "the full network"
-        told = f"{display_names.points(share - against)} to {than}"
+        told = f"{change(metric, value - against)} to {than}"
         first = label == "Full network"
         column.metric(
             label,
-            percent(share),
-            f"{report['correct']['baseline']:,} right" if first else told,
+            metric.in_words(value),
+            (counted(task, value, images) or metric.name) if first else told,
             delta_color="off",
             delta_arrow="off",
             help=text,

@@ -157,12 +157,12 @@ def in_short(job: Job) -> str:
     """The figures that matter, in a line."""
     found = job.result()
     told, whole = found.report["gates"], found.stages.iloc[0]
-    last = found.stages.iloc[-1]
+    last, metric = found.stages.iloc[-1], found.of_task.metric
     gates = sum(found.gates.sizes)
     closed = int((found.gates.scaled[-1] == 0).sum())
     words = f"Done: {closed:,} of {gates:,} gates closed, {percent(told['between'])} are in between, "
-    words += f"{percent(1 - last['macs'] / whole['macs'])} of the MACs are removed. Test accuracy "
-    return words + f"{percent(last['accuracy'])}; full network {percent(whole['accuracy'])}."
+    words += f"{percent(1 - last['macs'] / whole['macs'])} of the MACs are removed. Test {metric.name} "
+    return words + f"{metric.in_words(last['value'])}; full network {metric.in_words(whole['value'])}."
 
 
 def resume(job: Job):

@@ -95,8 +95,8 @@ def follow(recipe: Recipe, error: float | None, waited: bool):
 def in_the_headline(recipe: Recipe, begin: bool):
     """The full network's test metric, which is measured once the slider's own cut is."""
     if (full := test_accuracy.ask(recipe, start=begin).value) is not None:
-        name = "accuracy: " if full.of_task.counts_right else ""
-        st.caption(f"Full network, test {name}{test_accuracy.in_words(full)}.", help=UNTOUCHED)
+        name = full.of_task.metric.name
+        st.caption(f"Full network, test {name}: {test_accuracy.in_words(full)}.", help=UNTOUCHED)
 
 
 def figures(found: accuracy_questions.Counted) -> Shown:

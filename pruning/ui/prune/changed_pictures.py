@@ -11,6 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from pruning.figures.method_style import CUT
+from pruning.tasks import Metric, marked
 from pruning.terms import percent
 
 STYLE = f"""<style>
@@ -20,9 +21,14 @@ STYLE = f"""<style>
 .gallery img.small {{image-rendering: pixelated}}
 .gallery .broken img {{box-shadow: 0 0 0 3px {CUT}}}
 .gallery .mended img {{box-shadow: 0 0 0 3px #16a34a}}
+.gallery img + img {{margin-top: 6px}}
 .gallery figcaption {{font-size: 0.8rem; line-height: 1.25; padding-top: 0.4rem; overflow-wrap: anywhere}}
 .gallery small {{opacity: 0.7}}
 </style>"""
+ROWS = (
+    "Each image, what is right, what the full network says and what the pruned one says of its pixels; "
+    "pixels of which they say something else are marked."
+)
 LARGEST = 168  # pixels; drawn at half of that, so more would only be sent
 
 
@@ -41,6 +47,34 @@ def one(row, image: np.ndarray) -> str:
     alt = f"Test image {row.image}, class {label}: {before} before, {after} after"
     picture = f"<img class='{kind}' src='{address(image)}' alt='{alt}' title='{alt}'>"
     return f"<figure class='{row.change}'>{picture}<figcaption><b>{label}</b><br>{said}</figcaption></figure>"
+
+
+def with_masks(
+    changes: pd.DataFrame, images: Mapping[int, np.ndarray], masks: Mapping[int, np.ndarray], metric: Metric
+):
+    """A column an image: the picture, where it is at hand, what is right, and what both networks say, the
+    changed pixels marked.   changes, images: as `pictures`.   masks: as
+    `inspection.prediction_changes.masks_of`.   metric: what `before` and `after` are of."""
+    shown = []
+    for row in changes.itertuples():
+        if row.image not in masks:
+            continue
+        truth, before, after = masks[row.image]
+        parts = {
+            **({f"Test image {row.image}": images[row.image]} if row.image in images else {}),
+            f"What is right: {row.label}": marked(truth, truth),
+            f"The full network, {metric.name} {row.before}": marked(before, before),
+            f"The pruned network, {metric.name} {row.after}, changed pixels marked": marked(after, before),
+        }
+        drawn = "".join(framed_picture(image, html.escape(words)) for words, image in parts.items())
+        caption = f"<b>{html.escape(str(row.label))}</b><br>{row.before} → {row.after}"
+        shown.append(f"<figure class='{row.change}'>{drawn}<figcaption>{caption}</figcaption></figure>")
+    st.html(STYLE + f"<div class='gallery'>{''.join(shown)}</div>")
+
+
+def framed_picture(image: np.ndarray, words: str) -> str:
+    kind = "small" if max(image.shape[:2]) < LARGEST else ""
+    return f"<img class='{kind}' src='{address(image)}' alt='{words}' title='{words}'>"
 
 
 def address(image: np.ndarray) -> str:

@@ -6,15 +6,21 @@ import numpy as np
 import streamlit as st
 
 from pruning.inspection.grad_cam_pairs import GradCamPairs
+from pruning.tasks import Task
 from pruning.ui import picture_strips
 
 KINDS = {"broken": "Right before, wrong now", "mended": "Wrong before, right now", "same": "As before"}
 WORDS = """Each image as it is, then as the full network and as the pruned one sees it: bright where the
-score of the answer it gives comes from (Grad-CAM, each map over its own largest value), dark elsewhere."""
+score of {} comes from (Grad-CAM, each map over its own largest value), dark elsewhere."""
+OF = {"classes": "the answer it gives", "masks": "the class that it says most of the image is of"}
+HELP = {
+    "classes": "Images whose predicted class pruning has changed, or some of those that it has not.",
+    "masks": "Images that turned wrong or right, or some of those that did neither.",
+}
 DARKEST = 0.12  # of a pixel's brightness, where nothing of the score comes from
 
 
-def panel(found: GradCamPairs | None, unseen: str = ""):
+def panel(found: GradCamPairs | None, task: Task, unseen: str = ""):
     """Grad-CAM before and after, for one kind of image at a time. unseen: why there can be none."""
     if unseen:
         return
@@ -29,22 +35,22 @@ def panel(found: GradCamPairs | None, unseen: str = ""):
         default=kinds[0],
         format_func=KINDS.get,
         required=True,
-        help="Images whose predicted class pruning has changed, or some of those that it has not.",
+        help=HELP[task.drawn_as],
         key="looked at",
     )
-    strip(found, np.flatnonzero(found.images["change"] == kind))
-    st.caption(WORDS)
+    strip(found, np.flatnonzero(found.images["change"] == kind), task)
+    st.caption(WORDS.format(OF[task.drawn_as]))
 
 
-def strip(found: GradCamPairs, rows: np.ndarray):
+def strip(found: GradCamPairs, rows: np.ndarray, task: Task):
     """A column an image: the picture, and lit as either network sees it."""
-    columns = []
+    columns, says = [], " says" if task.drawn_as == "classes" else f": {task.metric.name}"
     for row in rows:
         told = found.images.iloc[row]
         seen = (
             (found.pictures[row], f"Test image {told['image']}, class {told['label']}"),
-            (lit(found.pictures[row], found.before[row]), f"The full network says {told['before']}"),
-            (lit(found.pictures[row], found.after[row]), f"The pruned network says {told['after']}"),
+            (lit(found.pictures[row], found.before[row]), f"The full network{says} {told['before']}"),
+            (lit(found.pictures[row], found.after[row]), f"The pruned network{says} {told['after']}"),
         )
         images = "".join(picture_strips.picture(image, html.escape(words)) for image, words in seen)
         label, before, after = (html.escape(str(told[name])) for name in ("label", "before", "after"))

@@ -14,6 +14,8 @@ from pruning.figures import prediction_changes, structure, tradeoff, training
 from pruning.html_report.run_report import run_html
 from pruning.inspection.prediction_changes import RunReport
 from pruning.jobs import Job
+from pruning.metric_words import change, correct, counted, in_full
+from pruning.tasks import Metric, Task
 from pruning.terms import ALLOCATIONS, percent, plural, sentence, title
 from pruning.ui import charts, display_names, jobs
 from pruning.ui.page_messages import in_page_words
@@ -21,16 +23,20 @@ from pruning.ui.prune import changed_pictures, grad_cam, latency, search
 from pruning.ui.prune.cut_preview import MACS, against
 
 SHOWN = 12  # pictures of each kind
+SAME = {
+    "classes": "Test images for which both networks predict the same class",
+    "masks": "Pixels of the test images for which both networks predict the same class",
+}
 KINDS = {"broken": "Right before, wrong now", "mended": "Wrong before, right now"}
 
 
 def in_short(found: RunReport) -> str:
     """The figures that matter, in one line."""
     whole, last = found.stages.iloc[0], found.stages.iloc[-1]
-    words = (
-        f"Done, {settings(found.recipe)}: test accuracy {percent(last['accuracy'])} ({last['correct']:,} of "
-    )
-    words += f"{last['test_images']:,} images), full network {percent(whole['accuracy'])}; "
+    task, metric, images = found.of_task, found.of_task.metric, last["test_images"]
+    words = f"Done, {settings(found.recipe)}: test {metric.name} "
+    words += f"{in_full(task, last['value'], f'{images:,} images', images)}, full network "
+    words += f"{metric.in_words(whole['value'])}; "
     return words + f"{percent(1 - last['macs'] / whole['macs'])} of the MACs are removed."
 
 
@@ -48,36 +54,43 @@ def panel(found: RunReport, folder: Path):
         curve(found)
     latency.panel(found)
     what_changed(found)
-    grad_cam.panel(found.grad_cams, found.unseen)
+    grad_cam.panel(found.grad_cams, found.of_task, found.unseen)
     search.path(found.recipe, found.path, achieved(found), found.widths, key="run-search")
     widths(found)
     as_text(found.recipe)
 
 
 def accuracies(found: RunReport):
-    """Accuracy on the test images after each stage, the full network's first."""
-    whole = found.stages.iloc[0]
-    on_test_images(whole["test_images"])
+    """The metric on the test images after each stage, the full network's first."""
+    whole, task = found.stages.iloc[0], found.of_task
+    metric = task.metric
+    on_test_images(whole["test_images"], metric)
     columns = st.columns(max(4, len(found.stages)))
     for column, stage in zip(columns, found.stages.itertuples(), strict=False):
         column.metric(
             tradeoff.STAGES[stage.stage][0].capitalize(),
-            percent(stage.accuracy),
-            display_names.points(stage.accuracy - whole["accuracy"])
+            metric.in_words(stage.value),
+            change(metric, stage.value - whole["value"])
             if stage.Index
-            else f"{stage.correct:,} right",
+            else counted(task, stage.value, stage.test_images) or metric.name,
             delta_color="off",
             delta_arrow="off",
-            help=f"{stage.correct:,} of {stage.test_images:,} test images are right.",
+            help=of_stage(task, stage),
             border=True,
         )
     words = found.difference.in_words("the pruned network", "the full network")
     st.markdown(sentence(words))
 
 
-def on_test_images(images: int):
+def of_stage(task: Task, stage) -> str:
+    """What a stage's value is of."""
+    right, images = correct(task, stage.value, stage.test_images), f"{stage.test_images:,} test images"
+    return f"On {images}." if right is None else f"{right:,} of {images} are right."
+
+
+def on_test_images(images: int, metric: Metric):
     """What the figures below are of."""
-    st.markdown(f"**Test accuracy**, on {images:,} test images")
+    st.markdown(f"**Test {metric.name}**, on {images:,} test images")
 
 
 def savings(found: RunReport):
@@ -106,7 +119,7 @@ def savings(found: RunReport):
         "as the full network",
         delta_color="off",
         delta_arrow="off",
-        help="Test images for which both networks predict the same class, right or wrong.",
+        help=f"{SAME[found.of_task.drawn_as]}, right or wrong.",
         border=True,
     )
     text = "Size of the tensors in the file; quantized weights are packed, activations stay float32."
@@ -122,10 +135,10 @@ def against_macs(found: RunReport):
     """This run among the server's other finished runs of the same network and data."""
     runs = comparable(found, jobs.own())
     charts.chart(
-        tradeoff.tradeoff(runs),
-        tradeoff.tradeoff_in_words(runs),
+        tradeoff.tradeoff(runs, found.of_task),
+        tradeoff.tradeoff_in_words(runs, found.of_task),
         key="tradeoff",
-        alt="Accuracy against MACs",
+        alt=f"{sentence(found.of_task.metric.name)} against MACs",
         table=runs,
     )
 
@@ -178,13 +191,13 @@ def achieved(found: RunReport) -> float:
 def curve(found: RunReport):
     """How fine-tuning went."""
     if found.history.empty:
-        st.caption(training.training_in_words(found.history))
+        st.caption(training.training_in_words(found.history, found.of_task.metric))
         return
     charts.chart(
-        training.training(found.history),
-        training.training_in_words(found.history),
+        training.training(found.history, found.of_task.metric),
+        training.training_in_words(found.history, found.of_task.metric),
         key="training",
-        alt="Loss and hold-out accuracy by epoch",
+        alt=f"Loss and hold-out {found.of_task.metric.name} by epoch",
         table=found.history,
     )
 
@@ -192,9 +205,10 @@ def curve(found: RunReport):
 def what_changed(found: RunReport):
     """The same accuracy can be made of other errors: which images, and which class."""
     st.subheader("What changed", anchor=False)
-    report = found.report
+    report, task = found.report, found.of_task
+    masks = task.drawn_as == "masks"
     words = prediction_changes.changed_in_words(
-        **report["flips"], images=report["test_images"], agreement=report["agreement"]
+        **report["flips"], images=report["test_images"], agreement=report["agreement"], task=task
     )
     st.markdown(words)
     if found.unseen:
@@ -202,17 +216,23 @@ def what_changed(found: RunReport):
     for column, (kind, label) in zip(st.columns(2, gap="large"), KINDS.items(), strict=True):
         rows = found.changes[found.changes["change"] == kind]
         with column:
-            st.markdown(f"**{label}** ({len(rows):,}), the pruned network's most confident predictions first")
+            first = "the largest difference" if masks else "the pruned network's most confident predictions"
+            st.markdown(f"**{label}** ({len(rows):,}), {first} first")
             if rows.empty:
                 st.caption("None.")
-            changed_pictures.pictures(rows.head(SHOWN), found.pictures)
+            elif masks:
+                changed_pictures.with_masks(rows.head(SHOWN), found.pictures, found.masks, task.metric)
+            else:
+                changed_pictures.pictures(rows.head(SHOWN), found.pictures)
+    if masks:
+        st.caption(changed_pictures.ROWS)
     charts.csv(found.changes, "changed", "All changed images as CSV")
     classes = per_class(report)
     charts.chart(
-        prediction_changes.by_class(classes),
-        prediction_changes.by_class_in_words(classes),
+        prediction_changes.by_class(classes, task),
+        prediction_changes.by_class_in_words(classes, task),
         key="classes",
-        alt="Accuracy of every class before and after",
+        alt=f"{sentence(task.of_class)} of every class before and after",
         table=classes,
     )
 

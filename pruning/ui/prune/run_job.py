@@ -13,8 +13,10 @@ from pruning.figures import training
 from pruning.figures.method_style import QUIET
 from pruning.figures.tradeoff import stage_points
 from pruning.jobs import Event, Job
+from pruning.metric_words import axis
 from pruning.runs.keeping import run_report_and_keep
-from pruning.terms import percent
+from pruning.tasks import Metric
+from pruning.terms import sentence
 from pruning.ui import display_names, duration, jobs, open_pages, preview_cache, state
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import kept_run, result
@@ -154,24 +156,25 @@ def progress(job: Job) -> tuple[float, str]:
 
 
 def curves(job: Job):
-    """Loss, hold-out accuracy, accuracy against MACs: native charts, which stay in place as they grow."""
+    """Loss, hold-out metric, metric against MACs: native charts, which stay in place as they grow."""
     events, epochs = list(job.events), job.arguments[0].epochs
     first, second = st.columns(2), st.columns(2)
     x = {"field": "epoch", "type": "quantitative", "title": "epoch"} | scale(domain=[0, max(1, epochs)])
+    metric = preview_cache.task_of(job.arguments[0]).metric
     loss = {"field": "loss", "type": "quantitative", "title": "training loss (nats)"}
     spec: dict[str, Any] = {"mark": "line", "encoding": {"x": x, "y": loss}}
     native(first[0], training.loss_curve(events), spec, "Training loss")
-    right = {"field": "accuracy", "type": "quantitative", "title": "hold-out accuracy (%)"}
-    right |= scale(domain=[0, 100])
-    spec = {"mark": {"type": "line", "point": True}, "encoding": {"x": x, "y": right}}
-    native(first[1], training.accuracy_curve(events), spec, "Hold-out accuracy")
+    value = {"field": "value", "type": "quantitative", "title": f"hold-out {axis(metric)}"}
+    value |= scale(domain=[0, 100]) if metric.unit == "share" else {}
+    spec = {"mark": {"type": "line", "point": True}, "encoding": {"x": x, "y": value}}
+    native(first[1], training.metric_curve(events, metric), spec, f"Hold-out {metric.name}")
     macs = {"field": "macs", "type": "quantitative", "title": "MACs (millions)"} | scale(domainMin=0)
-    place = {"x": macs, "y": right | {"title": "test accuracy (%)"}}
+    place = {"x": macs, "y": value | {"title": f"test {axis(metric)}"}}
     name = {"mark": {"type": "text", "dy": -12, "color": QUIET}, "encoding": {"text": {"field": "stage"}}}
     spec = {"layer": [{"mark": {"type": "point", "filled": True, "size": 80}}, name], "encoding": place}
-    native(second[0], stage_points(events), spec, "Accuracy against MACs")
+    native(second[0], stage_points(events, metric), spec, f"{sentence(metric.name)} against MACs")
     with second[1].container(height=HEIGHT, border=False):
-        st.code(log(events), language=None, wrap_lines=True)
+        st.code(log(events, metric), language=None, wrap_lines=True)
     st.caption(
         "The loss is the mean of the epoch so far. After each epoch the hold-out images decide whether "
         "its state is kept. "
@@ -187,11 +190,11 @@ def native(column, table, spec: dict, name: str):
     column.vega_lite_chart(table, spec, height=HEIGHT, key=name, alt=name)
 
 
-def log(events: list[Event]) -> str:
+def log(events: list[Event], metric: Metric) -> str:
     """A line for each stage, each of its messages and each epoch, the newest first."""
     lines: dict[tuple[str, str], tuple[float, str]] = {}
     for event in events:
-        what, came = told(event)
+        what, came = told(event, metric)
         at, before = lines.get((event.stage, what), (event.time, ""))
         lines[event.stage, what] = (at, came or before)
     texts = []
@@ -201,17 +204,17 @@ def log(events: list[Event]) -> str:
     return "\n".join(texts[::-1]) or "Nothing has happened yet."
 
 
-def told(event: Event) -> tuple[str, str]:
+def told(event: Event, metric: Metric) -> tuple[str, str]:
     """What an event is about, and what came of it; empty where it only says that work goes on."""
+    value = metric.in_words(event.values[metric.name]) if metric.name in event.values else ""
     if event.stage == training.TUNING:
-        if "accuracy" not in event.values:
+        if not value:
             return "", ""
-        accuracy = f"hold-out {percent(event.values['accuracy'])}"
+        value = f"hold-out {value}"
         if "loss" not in event.values:
-            return "before the first epoch", accuracy
-        return f"epoch {event.values['epoch']}", f"loss {event.values['loss']:.4f}, {accuracy}"
-    came = percent(event.values["accuracy"]) if "accuracy" in event.values else ""
-    return event.values.get("message", ""), came
+            return "before the first epoch", value
+        return f"epoch {event.values['epoch']}", f"loss {event.values['loss']:.4f}, {value}"
+    return event.values.get("message", ""), value
 
 
 def others(shown: Job | None, kind: Callable[[Recipe], bool] = lambda recipe: True):

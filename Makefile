@@ -68,6 +68,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.compare_scenes
 	for part in speed overhead queue faults; do $(BIN)/python -m tests.benchmarks.comparisons $$part || exit; done
 	for part in families shares write; do $(BIN)/python -m tests.benchmarks.comparison_statistics $$part || exit; done
+	$(BIN)/python -m tests.benchmarks.segmentation_size
 	for part in repaired trained write; do $(BIN)/python -m tests.benchmarks.segmentation $$part || exit; done
 	$(BIN)/python -m tests.benchmarks.checkpoints
 	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600

@@ -18,6 +18,7 @@ from pruning.experiment import Recipe, run
 from pruning.runs.controls import run_control
 from pruning.runs.product import NARROW, SAME_COMPUTE
 from pruning.tasks import PIXELWISE
+from tests.benchmarks import segmentation_size
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, known, remembered, row
 from tests.benchmarks.speed import machine
@@ -25,7 +26,6 @@ from tests.benchmarks.speed import machine
 MEASURED = ROOT / "docs" / "measured"
 ROWS, PAIRS = MEASURED / "segmentation.csv", MEASURED / "segmentation_pairs.csv"
 TRAINED = MEASURED / "segmentation_trained.csv"
-SIZE = MEASURED / "segmentation_size.csv"
 OUT = KEPT / "segmentation"
 NETWORK = {"model": "deeplabv3plus_small", "data": "scenes_masks"}
 CRITERIA = ("reconstruction", "cpot", "catro", "di", "l1", "random")
@@ -177,11 +177,7 @@ def gap(ours: list[dict], theirs: list[dict], ends: str = "", begins: str = "") 
 
 
 def size_table() -> list[str]:
-    if not SIZE.exists():
-        return ["Not measured yet."]
-    found = pd.read_csv(SIZE, dtype=str, keep_default_na=False)
-    lines = ["| " + " | ".join(found.columns) + " |", "|---" * len(found.columns) + "|"]
-    return [*lines, *("| " + " | ".join(cells) + " |" for cells in found.to_numpy())]
+    return segmentation_size.table() if segmentation_size.ROWS.exists() else ["Not measured yet."]
 
 
 def write():

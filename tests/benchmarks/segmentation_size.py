@@ -211,19 +211,34 @@ def main():
         print(json.dumps(measured.rows))
         return
     own = {"threads": given.threads, "torch": version("torch")}
-    known = list(csv.DictReader(ROWS.open())) if ROWS.exists() else []
-    rows = [row for row in known if row["part"] not in given.parts]
     for part in given.parts:
         mine = [{"part": part, **row, **own} for row in in_a_process(part, given.threads)]
         print(*mine, sep="\n", flush=True)
-        rows += mine
+        write(part, mine)
+
+
+def write(part: str, mine: list[dict]):
+    """The part's rows in place of its older ones."""
+    known = list(csv.DictReader(ROWS.open())) if ROWS.exists() else []
     order = list(PARTS)
-    rows.sort(key=lambda row: order.index(row["part"]))
+    rows = sorted(
+        [row for row in known if row["part"] != part] + mine, key=lambda row: order.index(row["part"])
+    )
     names = ("part", "step", "seconds", "processor_seconds", "peak_gib", "result", "threads", "torch")
     with ROWS.open("w", newline="") as file:
         writer = csv.DictWriter(file, names, restval="")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def table() -> list[str]:
+    """The rows as lines of a document."""
+    lines = ["| step | seconds of the processor | by the clock | peak memory (GiB) | |", "|---" * 5 + "|"]
+    with ROWS.open() as file:
+        for row in csv.DictReader(file):
+            took = f"{row['processor_seconds']} | {row['seconds']} | {row['peak_gib']}"
+            lines.append(f"| {row['step']} | {took} | {row['result']} |")
+    return lines
 
 
 if __name__ == "__main__":

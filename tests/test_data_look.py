@@ -2,15 +2,18 @@
 small folder."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
 
 import pruning
-from pruning.__main__ import main
+from pruning.__main__ import app, main
 from pruning.experiment.uploaded_files import located
 from pruning.tasks import IGNORED, PIXELWISE
-from tests.mask_data import drawn, packed, write_masks
+from pruning.train.evaluation import evaluate
+from tests.front_door import REPOSITORY
+from tests.mask_data import drawn, packed, write_masks, write_voc
 from tests.page_door import link_of, open_page, said
 from tests.test_ui_uploads import give, open_own, served
 
@@ -62,3 +65,23 @@ def test_the_app_shows_what_was_given_before_it_is_opened(workers, tmp_path):
     assert link["model"] == "deeplabv3plus_small" and link["data"].endswith("#set.zip")
     data = pruning.load_data(located(link["data"], "data"))
     assert data.digest == pruning.load_data(folder).digest
+
+
+def test_the_commands_of_voc_md_run_on_a_small_folder(tmp_path, monkeypatch, capsys):
+    text = (REPOSITORY / "docs" / "voc.md").read_text()
+    lines = [shlex.split(line)[3:] for line in text.splitlines() if line.startswith("python -m pruning ")]
+    small = [words for words in lines if "VOC" in words]
+    for words in lines:
+        app.parse_args(words, exit_on_error=False, print_error=False)  # every flag is one that is there
+    write_voc(tmp_path / "VOC")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRUNING_TIMING_SECONDS", "0.5")
+    told = [answer(capsys, *words) for words in small]
+    assert "VOC: segmentation, 21 classes" in told[0] and "test mean IoU" in told[1]
+    report = pruning.load_report("small-gdp")
+    assert report["macs"]["final"] <= 0.41 * report["macs"]["baseline"]
+    cut, data = pruning.load("small-gdp"), pruning.load_data("VOC", size=64)
+    assert (
+        evaluate(cut, data.test).value == report["values"]["tuned"]
+        and (tmp_path / "small-gdp/report.html").exists()
+    )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pruning.channels.structure import ChannelGroup, IndexMap, LayerRecord, Structure
+from pruning.channels.structure import ChannelGroup, IndexMap, LayerRecord, Structure, Verification
 from pruning.criteria import CRITERIA
 from pruning.criteria.scores import Scores, Tables
 from pruning.criteria.scoring import Again
@@ -27,7 +27,7 @@ from pruning.wall import Wall
 RECORDS = {
     record.__name__: record
     for record in (
-        *(AccuracyNow, ChannelGroup, Description, Difference, IndexMap, LayerRecord),
+        *(AccuracyNow, ChannelGroup, Description, Difference, IndexMap, LayerRecord, Verification),
         *(Recipe, RoundedNow, Structure, Wall, Way),
     )
 }

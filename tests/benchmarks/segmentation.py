@@ -116,7 +116,7 @@ def keep_trained():
             for seed in (seed for seed in SEEDS if known(key(title, seed))):
                 found = row(key(title, seed))
                 values = {stage: round(mean_iou(found, stage), 4) for stage in STAGES if stage in found}
-                took = round(sum(found["seconds"].values()))
+                took = round(sum(filter(None, found["seconds"].values())))
                 more = {"macs_cut": round(found["macs_cut"], 4), "seconds": took, "torch": version("torch")}
                 writer.writerow({"arm": title, "seed": seed} | values | more)
 

@@ -1,5 +1,5 @@
-"""DeepLabV3+, by Chen and others (2018, arXiv 1802.02611): a dilated encoder, atrous spatial pyramid pooling (ASPP),
-and a decoder that joins its features with finer ones.
+"""DeepLabV3+: a dilated encoder, atrous spatial pyramid pooling (ASPP), and a decoder that joins its features
+with finer ones. By Chen and others (2018, arXiv 1802.02611).
 
 The large one is GDP's network: ResNet-50 with output stride 16, rates 6, 12 and 18. Its parts are
 torchvision's, and its parameters have the names of the public PyTorch checkpoints of DeepLabV3Plus-ResNet50:

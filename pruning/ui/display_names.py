@@ -6,11 +6,14 @@ from pruning.experiment import Recipe
 from pruning.ui import state
 
 FAMILIES = {"resnet": "ResNet-", "vgg": "VGG-", "mobilenet_v": "MobileNetV"}
+DEEPLAB = "deeplabv3plus_"
 
 
 def network(name: str) -> str:
-    """resnet20_b -> ResNet-20 B, vgg16_slim -> VGG-16 slim, mobilenet_v2 -> MobileNetV2; torchvision's keep
-    theirs."""
+    """resnet20_b -> ResNet-20 B, vgg16_slim -> VGG-16 slim, mobilenet_v2 -> MobileNetV2, deeplabv3plus_small
+    -> DeepLabV3+ small; torchvision's keep theirs."""
+    if name.startswith(DEEPLAB):
+        return f"DeepLabV3+ {network(name.removeprefix(DEEPLAB))}"
     known = re.fullmatch(r"(resnet|vgg|mobilenet_v)(\d+)(?:_(b|slim))?", name)
     if not known:
         return name.removeprefix("torchvision:")

@@ -7,11 +7,12 @@ import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from torch import nn
 
+from pruning.data import images_at_once
 from pruning.error_messages import choose
 from pruning.statistics.collect import as_it_was
 from pruning.tasks import DEFAULT, Task
 
-BATCH = 32  # images at a time
+BATCH = 32  # images at a time, at most
 
 
 def grad_cam(
@@ -32,10 +33,9 @@ def grad_cam(
             raise ValueError("Grad-CAM needs a layer with spatial maps; there is none")
         name = choose(layer, modules, "layer with maps") if layer else last_of(modules)
         chosen = model.get_submodule(name)
-        maps = []
-        for batch, part in zip(
-            inputs.split(BATCH), _classes(model, inputs, classes, task).split(BATCH), strict=True
-        ):
+        few, maps = images_at_once(inputs, BATCH, gradients=True), []
+        numbers = _classes(model, inputs, classes, task).split(few)
+        for batch, part in zip(inputs.split(few), numbers, strict=True):
             method = LayerGradCam(lambda images: task.class_scores(model(images)), chosen)
             found = method.attribute(batch, target=part, relu_attributions=True)
             maps.append(LayerAttribution.interpolate(found, inputs.shape[2:], "bilinear").detach())
@@ -77,5 +77,6 @@ def _classes(model: nn.Module, inputs: torch.Tensor, classes, task: Task) -> tor
     """[N] class numbers, of one number, of N, or None: what the network says."""
     if classes is None:
         with torch.no_grad():
-            return torch.cat([task.main_class(model(batch)) for batch in inputs.split(BATCH)])
+            parts = inputs.split(images_at_once(inputs, BATCH))
+            return torch.cat([task.main_class(model(batch)) for batch in parts])
     return torch.as_tensor(classes).to(inputs.device).expand(len(inputs))

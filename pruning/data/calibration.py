@@ -81,10 +81,11 @@ def fair_shares(available: np.ndarray, n: int) -> np.ndarray:
     return taken
 
 
-def images_at_once(images: np.ndarray, most: int) -> int:
-    """How many of a split's images go through a network at once, where nothing is kept for gradients: `most`,
-    and fewer of large ones, so that memory does not grow with them."""
-    return max(1, min(most, PIXELS // images.shape[2] ** 2))
+def images_at_once(images: "np.ndarray | torch.Tensor", most: int, *, gradients: bool = False) -> int:
+    """How many of a split's images go through a network at once: `most`, and fewer of large ones, so that
+    memory does not grow with them. gradients: activations are kept for a backward pass."""
+    pixels = PIXELS // 4 if gradients else PIXELS
+    return max(1, min(most, pixels // images.shape[2] ** 2))
 
 
 def batch_of(

@@ -125,8 +125,11 @@ def signed(kernels: np.ndarray) -> np.ndarray:
     return colours[((kernels / most + 1) / 2 * 255).round().astype(int)]
 
 
-def maps_in_words(labels: Sequence[str] | np.ndarray, maps: np.ndarray, reader: str) -> str:
-    """Where the channel answers. maps: [n, h, w], as read by the layer `reader`."""
+def maps_in_words(
+    labels: Sequence[str] | np.ndarray, maps: np.ndarray, reader: str, *, pixels: bool = False
+) -> str:
+    """Where the channel answers. maps: [n, h, w], as read by the layer `reader`.   pixels: labels are of the
+    images' pixels."""
     if not len(labels):
         return "There are no hold-out images."
     active = [np.isfinite(one).all() and one.max() > 0 for one in maps]
@@ -135,18 +138,24 @@ def maps_in_words(labels: Sequence[str] | np.ndarray, maps: np.ndarray, reader: 
     words += f"dark blue is {'low or zero' if np.nanmin(maps) >= 0 else 'negative'}"
     if not any(active):
         return words + ". It is active in none of them."
-    best = int(np.nanargmax(means))
-    return words + (
-        f". It is active in {sum(active)} of {len(maps)}, most in an image of class {labels[best]}."
-    )
+    best = labels[int(np.nanargmax(means))]
+    shows = f"that shows {best}" if pixels else f"of class {best}"
+    return words + f". It is active in {sum(active)} of {len(maps)}, most in an image {shows}."
 
 
-def strongest_in_words(labels: Sequence[str] | np.ndarray, classes: int, images: int, by: str) -> str:
-    """labels: classes of the most exciting images, the strongest first.   by: what is highest in them."""
+def strongest_in_words(
+    labels: Sequence[str] | np.ndarray, classes: int, images: int, by: str, *, pixels: bool = False
+) -> str:
+    """labels: classes of the most exciting images, the strongest first.   by: what is highest in them.
+    pixels: each names the classes of an image's pixels."""
+    if pixels:
+        labels = [name for each in labels for name in each.split(", ")]
     counts = pd.Series(list(labels), dtype=str).value_counts()
     if counts.empty:
         return "There are no hold-out images."
     most, times = counts.index[0], int(counts.iloc[0])
+    if pixels:
+        return f"Of the hold-out images with the highest {by}, {times} show pixels of class {most}."
     words = f"The {len(labels)} of {images} hold-out images with the highest {by}: "
     if times > 2 * len(labels) / classes + 1:
         return words + f"{times} are of class {most}, so it responds to something typical of that class."
@@ -215,15 +224,15 @@ def class_bars(attributions: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def classes_in_words(attributions: pd.DataFrame) -> str:
+def classes_in_words(attributions: pd.DataFrame, *, pixels: bool = False) -> str:
+    """pixels: the classes are of pixels, not of images."""
     if attributions.empty:
         return "No class has been computed."
     ordered = attributions.sort_values("attribution", ascending=False, kind="stable")
     top, low = ordered.iloc[0], ordered.iloc[-1]
     if not ordered["attribution"].any():
         return "It adds nothing to any class's score."
-    words = (
-        f"On hold-out images of class {top['class']} it adds {top['attribution']:+.2g} to that class's score"
-    )
+    of = f"On hold-out {'pixels' if pixels else 'images'} of class"
+    words = f"{of} {top['class']} it adds {top['attribution']:+.2g} to that class's score"
     words += f", on those of class {low['class']} {low['attribution']:+.2g}"
     return words + " (gradient x activation by Captum, a first-order estimate)."

@@ -18,6 +18,7 @@ from pruning.terms import percent, plural
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "pentagon", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 MOST = 12  # rows of a figure that has one for each set or pair of runs
+SAME = "All runs get as many images of every class right."
 SHARE = "share"  # a metric's unit that is drawn in percent
 ALL = "all"  # of `wrong_in`: every run
 
@@ -207,15 +208,17 @@ def differences(table: pd.DataFrame, metric: str, unit: str) -> go.Figure:
     return figure
 
 
-def classes(table: pd.DataFrame) -> go.Figure:
+def classes(table: pd.DataFrame, of_class: str = "") -> go.Figure:
     """A mark a run and class, the classes in which they differ most on top.   table: run, criterion, class,
-    images (count), share (0 to 1, right)."""
+    images (count), share (0 to 1, right).   of_class: what a share is called where it is
+    of no right answers."""
     names = apart(table).index.tolist()
     axis = {"autorange": "reversed", "type": "category", "ticksuffix": " ", "title": "class"}
     axis |= {"categoryorder": "array", "categoryarray": names}
     least = 100 * table["share"].min() if len(table) else 0
     ends = [least - 0.03 * (100 - least) - 0.5, 100 + 0.03 * (100 - least) + 0.5]
-    x = {"title": "right on the class's test images (%)", "range": ends}
+    what = f"{of_class} of the class in the test images" if of_class else "right on the class's test images"
+    x = {"title": f"{what} (%)", "range": ends}
     figure = go.Figure(layout=layout(xaxis=x, yaxis=axis))
     for run, how in looks(table).items():
         rows = table[table["run"] == run]
@@ -228,15 +231,18 @@ def classes(table: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def classes_in_words(table: pd.DataFrame) -> str:
+def classes_in_words(table: pd.DataFrame, of_class: str = "") -> str:
     by_class = apart(table)
     if by_class.empty:
         return "There are no classes to compare."
     if by_class.iloc[0] == 0:
-        return "All runs get as many images of every class right."
+        return f"All runs have the same {of_class}." if of_class else SAME
     name = by_class.index[0]
     rows = table[table["class"] == name].sort_values("share", kind="stable")
     least, most = rows.iloc[0], rows.iloc[-1]
+    if of_class:
+        told = " against ".join(f"{percent(row['share'])} ({row['run']})" for row in (most, least))
+        return f"They differ most in class {name}: {of_class} {told}."
     return (
         f"They differ most in class {name}: {most['run']} gets {percent(most['share'])} of its "
         f"{plural(int(most['images']), 'image')} right, {least['run']} {percent(least['share'])}."

@@ -56,7 +56,7 @@ def grad_cam_pairs(
         for few in inputs.split(BATCH):
             watch("attribution", number * len(inputs) + BATCH * len(found), 2 * len(inputs))
             try:
-                found.append(grad_cam(model, few))
+                found.append(grad_cam(model, few, task=full.data.task))
             except ValueError:  # nothing to draw is no reason to lose the run
                 return None
         maps.append((255 * np.concatenate(found)).round().astype(np.uint8))

@@ -14,7 +14,7 @@ import pandas as pd
 from pruning.comparison_statistics import Family, compared
 from pruning.inspection.differing_choices import differing, in_words, listed
 from pruning.inspection.saved_run import SavedRun, read_run
-from pruning.tasks import DEFAULT, Metric
+from pruning.tasks import DEFAULT, Metric, Task
 from pruning.terms import plural
 
 log = logging.getLogger(__name__)
@@ -35,20 +35,21 @@ class RunsSideBySide:
     """What N saved runs say beside each other. Every table is there, without rows where it can't be made;
     `sentences` then say why.
 
-    labels: of the runs that could be read.   differ: what the runs differ in, in a sentence.   fields: a row
-    a recipe field that differs, a column a run.   stages: a row a run and stage; value: of the task's metric.
-    kept: a row a run and group, channels before and after.   epochs: a row a run and epoch of training, gates
-    included; value: the hold-out's.   wrong: a row a set of runs that are wrong on the same images and the
-    others right; share: of all images.   pairs: a row a pair: value of a less that of b with the interval of
-    this pair alone, the verdict within the family, the share of images with the same answer, counts of images
-    that both and that either gets wrong, and the share of channels kept in either that both keep (NaN of
-    different networks).   classes: a row a run and class, the share right.   images: a row an image of which
-    not all have the same right or wrong: its row in the test part, its class and each run's answer.   family:
-    what the intervals come from, or None.   sentences: what could not be compared, and why.
+    labels: of the runs that could be read.   task: of the first of them.   differ: what the runs differ in,
+    in a sentence.   fields: a row a recipe field that differs, a column a run.   stages: a row a run and
+    stage; value: of the task's metric.   kept: a row a run and group, channels before and after.   epochs: a
+    row a run and epoch of training, gates included; value: the hold-out's.   wrong: a row a set of runs that
+    are wrong on the same images and the others right; share: of all images.   pairs: a row a pair: value of a
+    less that of b with the interval of this pair alone, the verdict within the family, the share of images
+    (of masks: pixels) with the same answer, counts of images that both and that either gets wrong, and the
+    share of channels kept in either that both keep (NaN of different networks).   classes: a row a run and
+    class, the share right (of masks: the value of the class alone).   images: a row an image of which not all
+    have the same right or wrong: its row in the test part, its class and each run's answer.   family: what
+    the intervals come from, or None.   sentences: what could not be compared, and why.
     """
 
     labels: tuple[str, ...]
-    metric: Metric
+    task: Task
     differ: str
     fields: pd.DataFrame
     stages: pd.DataFrame
@@ -60,6 +61,10 @@ class RunsSideBySide:
     images: pd.DataFrame
     family: Family | None
     sentences: tuple[str, ...]
+
+    @property
+    def metric(self) -> Metric:
+        return self.task.metric
 
 
 def side_by_side(runs: Sequence[tuple[str, str | Path]]) -> RunsSideBySide:
@@ -77,7 +82,6 @@ def side_by_side(runs: Sequence[tuple[str, str | Path]]) -> RunsSideBySide:
         )
     kept, about_groups = _kept(read)
     family = _family(same)
-    metric = read[0].task.metric if read else DEFAULT.metric
     answers = same if len(same) > 1 else []
     try:
         right = [run.task.right(run.last, run.labels) for run in answers]
@@ -86,7 +90,7 @@ def side_by_side(runs: Sequence[tuple[str, str | Path]]) -> RunsSideBySide:
         told.append(f"Wrong answers are not counted: {error}.")
     return RunsSideBySide(
         labels=tuple(run.label for run in read),
-        metric=metric,
+        task=read[0].task if read else DEFAULT,
         differ=_differ(read),
         fields=_fields(read),
         stages=_table(STAGE, (row for run in read for row in _stages(run))),
@@ -239,8 +243,9 @@ def _only(fields: list[str], a: SavedRun, b: SavedRun) -> str:
 
 
 def _same(a: SavedRun, b: SavedRun) -> float:
-    """Share of images of which both say the same, right or wrong; NaN where answers are pictures."""
-    one, other = (run.last.get("classes") for run in (a, b))
+    """Share of images, or of pixels, of which both say the same, right or wrong; NaN where answers are
+    neither classes nor masks."""
+    one, other = (run.last.get(a.task.drawn_as) for run in (a, b))
     return np.nan if one is None or other is None else float((one == other).mean())
 
 
@@ -256,6 +261,9 @@ def _same_channels(a: SavedRun, b: SavedRun) -> float:
 def _classes(run: SavedRun, right: np.ndarray) -> Iterable[tuple]:
     numbers = run.task.classes_of(run.labels)
     if numbers is None:
+        final = run.report.get("per_class", {}).get("final", {})
+        known = {name: value for name, value in final.items() if value is not None}
+        yield from ((run.label, run.recipe.criterion, name, len(right), v) for name, v in known.items())
         return
     for number, name in enumerate(run.report.get("classes", ())):
         of = right[numbers == number]
@@ -270,12 +278,11 @@ def _images(runs: Sequence[SavedRun], right: Sequence[np.ndarray]) -> pd.DataFra
     votes = np.stack(right).sum(axis=0)
     rows = np.flatnonzero((votes > 0) & (votes < len(runs)))
     first = runs[0]
-    numbers, names = first.task.classes_of(first.labels), first.report.get("classes", ())
-    found = {
-        "image": rows,
-        "class": [""] * len(rows) if numbers is None else [str(names[k]) for k in numbers[rows]],
-    }
+    task, names = first.task, first.report.get("classes", ())
+    found = {"image": rows, "class": task.described(first.labels[rows], names)}
     for run in runs:
         said = {name: array[rows] for name, array in run.last.items()}
-        found[run.label] = run.task.drawn(said, names)
+        scores = task.scores(said)
+        told = task.drawn(said, names) if scores is None else map(task.metric.in_words, scores)
+        found[run.label] = list(told)
     return pd.DataFrame(found, columns=columns)

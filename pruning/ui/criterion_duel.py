@@ -17,7 +17,7 @@ from pruning.inspection.label_shuffling import LabelTest, labels_tested
 from pruning.inspection.one_channel import Channel
 from pruning.inspection.oracle import Oracle, measure_oracle
 from pruning.terms import title, titled
-from pruning.ui import channel_map, charts, measurement, picture_strips, preview_cache, state
+from pruning.ui import channel_map, charts, measurement, one_channel, picture_strips, preview_cache, state
 from pruning.ui.recipe_controls import LISTED
 
 FEW = 4  # pictures in a row
@@ -73,7 +73,8 @@ def the_case(recipe: Recipe, rows: pd.DataFrame, case: Case, other: str):
             saw(recipe.but(criterion=name), rows[rows["criterion"] == name], case)
     for column, number in zip(st.columns(2, gap="large"), (case.mine, case.theirs), strict=True):
         with column:
-            preview_cache.follow(partial(preview_cache.ask_channel, recipe, case.group, number), in_pictures)
+            question = partial(preview_cache.ask_channel, recipe, case.group, number)
+            preview_cache.follow(question, partial(in_pictures, recipe))
     measurement.on_request(
         "Measure it",
         partial(
@@ -111,7 +112,7 @@ def saw(recipe: Recipe, rows: pd.DataFrame, case: Case):
     )
 
 
-def in_pictures(found: Channel):
+def in_pictures(recipe: Recipe, found: Channel):
     """A channel's kernels, its mean map, and the images that excite it most."""
     st.markdown(
         f"**Channel {found.channel}**: its kernels, its mean activation map, and the images with its "
@@ -127,7 +128,8 @@ def in_pictures(found: Channel):
     with left:
         picture_strips.strip(pictures.shades(found.typical[None]), ["mean map"])
     with right:
-        captions = [f"class {label}" for label in some.labels[: FEW - 1]]
+        pixels = preview_cache.task_of(recipe).drawn_as == "masks"
+        captions = [one_channel.of_class(label, pixels) for label in some.labels[: FEW - 1]]
         picture_strips.strip(some.images[: FEW - 1], captions, pictures.shades(some.maps[: FEW - 1]))
     st.button(
         f"Look into channel {found.channel}",

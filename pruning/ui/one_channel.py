@@ -64,29 +64,31 @@ def draw(recipe: Recipe, found: Channel, rows: pd.DataFrame, by: str):
     """All that is known of the channel."""
     for note in found.notes:
         st.warning(note)
+    pixels = preview_cache.task_of(recipe).drawn_as == "masks"
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Its activation** in hold-out images")
         maps, images = found.chosen.maps, found.chosen.images
         picture_strips.strip(
-            images, [f"class {label}" for label in found.chosen.labels], figures.shades(maps)
+            images, [of_class(label, pixels) for label in found.chosen.labels], figures.shades(maps)
         )
-        st.caption(figures.maps_in_words(found.chosen.labels, maps, found.reader))
+        st.caption(figures.maps_in_words(found.chosen.labels, maps, found.reader, pixels=pixels))
         kernel(found)
     with right:
         st.markdown("**Images with its highest activation**")
         most = found.activity.set_index("image")[by]
         told = [
-            f"class {label}: {most[row]:.2g}"
+            f"{of_class(label, pixels)}: {most[row]:.2g}"
             for label, row in zip(found.strongest.labels, found.strongest.rows, strict=True)
         ]
         picture_strips.strip(found.strongest.images, told, figures.shades(found.strongest.maps))
         classes = found.activity["label"].nunique()
-        st.caption(figures.strongest_in_words(found.strongest.labels, classes, len(most), WORDS[by]))
+        which = (found.strongest.labels, classes, len(most), WORDS[by])
+        st.caption(figures.strongest_in_words(*which, pixels=pixels))
         similar(found, rows)
     preview_cache.follow(
         lambda **how: preview_cache.ask_classes(recipe, found.group, **how),
-        lambda table: classes_fed(table[table["channel"] == found.channel], found),
+        lambda table: classes_fed(table[table["channel"] == found.channel], found, pixels),
     )
 
 
@@ -120,11 +122,16 @@ def similar(found: Channel, rows: pd.DataFrame):
     )
 
 
-def classes_fed(attributions: pd.DataFrame, found: Channel):
+def of_class(label: str, pixels: bool) -> str:
+    """What an image is of, or what its pixels are of."""
+    return f"shows {label}" if pixels else f"class {label}"
+
+
+def classes_fed(attributions: pd.DataFrame, found: Channel, pixels: bool):
     """Which classes' scores the channel feeds."""
     charts.chart(
         figures.class_bars(attributions),
-        figures.classes_in_words(attributions),
+        figures.classes_in_words(attributions, pixels=pixels),
         key="classes",
         alt=f"What channel {found.channel} adds to each class's score",
         table=attributions,

@@ -50,8 +50,9 @@ def panel(runs: Sequence[tuple[str, Path]]):
         _chart("kept", figures.kept(found.kept), figures.kept_in_words(found.kept), found.kept)
     if right is not None:
         with right:
-            words = figures.classes_in_words(found.classes)
-            _chart("classes", figures.classes(found.classes), words, found.classes)
+            of_class = "" if found.metric.name == found.task.of_class else found.task.of_class
+            words = figures.classes_in_words(found.classes, of_class)
+            _chart("classes", figures.classes(found.classes, of_class), words, found.classes)
 
 
 def _found(runs: Sequence[tuple[str, Path]]) -> RunsSideBySide:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pruning.experiment import Recipe
+from pruning.ui import preview_cache
 from pruning.ui.compare import added_recipes
 from pruning.ui.compress import controls, rounded, subtask
 from pruning.ui.prune import result
@@ -18,7 +19,8 @@ def panel(recipe: Recipe):
         added_recipes.button(recipe)
     st.subheader("Who gets the bits", anchor=False)
     rounded.channels(recipe)
-    st.subheader("Size against accuracy", anchor=False)
+    name = preview_cache.task_of(recipe).metric.name
+    st.subheader(f"Size against {name}", anchor=False)
     rounded.curve(recipe)
     subtask.section(recipe)
     with st.expander("The same in Python and on the command line"):

@@ -18,6 +18,9 @@ def section(recipe: Recipe):
     if state.lesson():
         return
     st.subheader("Only a few classes", anchor=False)
+    if preview_cache.task_of(recipe).drawn_as == "masks":
+        st.caption(start.NO_SUBTASK)
+        return
     if recipe.subtask:
         asked = f"classes {', '.join(map(str, recipe.subtask))}"
         share = f"{display_names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"

@@ -17,9 +17,8 @@ from pruning.ui import charts, preview_cache
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.picture_strips import strip
 
-LAID_OVER = 0.55  # of a mask's colour; the rest is the picture
+LAID_OVER = 0.6  # of a mask's colour; the rest is the picture
 NAMED = 3  # classes that a sample's caption names
-SHOWN = 12  # classes in the legend
 DEPENDS_ON = ("data", "size", "model", "seed")
 
 
@@ -40,7 +39,7 @@ def draw(look: DataLook):
     names = [row["class"] for row in told["classes"]]
     if look.masked:
         strip(laid_over(look.samples, look.labels), [shown(mask, names) for mask in look.labels])
-        legend(names)
+        legend({int(number): names[number] for number in np.unique(look.labels) if 0 < number < IGNORED})
     else:
         strip(look.samples, [names[label] if names else "" for label in look.labels])
     if names:
@@ -52,10 +51,12 @@ def draw(look: DataLook):
 
 
 def laid_over(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """uint8 [n, h, w, 3]: class 0 as the picture is, the others and what does not count in their colours."""
+    """uint8 [n, h, w, 3]: class 0 as the picture is; the others, and what does not count, in their colours
+    over its grey, which leaves them their hues."""
     colours = class_colours()[masks].astype(float)
-    share = LAID_OVER * (masks > 0)[..., None]
-    return np.round((1 - share) * images + share * colours).astype(np.uint8)
+    grey = images.mean(-1, keepdims=True)
+    over = (1 - LAID_OVER) * grey + LAID_OVER * colours
+    return np.round(np.where((masks > 0)[..., None], over, images)).astype(np.uint8)
 
 
 def shown(mask: np.ndarray, names: list[str]) -> str:
@@ -66,11 +67,10 @@ def shown(mask: np.ndarray, names: list[str]) -> str:
     return ", ".join(said) + (" ..." if len(order) > NAMED else "")
 
 
-def legend(names: list[str]):
-    """A square of every class's colour with its name; class 0 has none."""
+def legend(names: dict[int, str]):
+    """A square of the colour of every class that the samples show, with its name."""
     table = class_colours()
-    squares = [(table[number], name) for number, name in enumerate(names[: SHOWN + 1]) if number]
-    squares.append((table[IGNORED], "does not count"))
+    squares = [*((table[number], name) for number, name in names.items()), (table[IGNORED], "does not count")]
     shapes = [
         f"<span style='white-space:nowrap'><span style='display:inline-block;width:0.8em;height:0.8em;"
         f"border-radius:2px;background:rgb({r},{g},{b})'></span> {html.escape(name)}</span>"

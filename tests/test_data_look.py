@@ -71,7 +71,7 @@ def test_the_app_shows_what_was_given_before_it_is_opened(workers, tmp_path):
 def test_the_commands_of_voc_md_run_on_a_small_folder(tmp_path, monkeypatch, capsys):
     text = (REPOSITORY / "docs" / "voc.md").read_text()
     lines = [shlex.split(line)[3:] for line in text.splitlines() if line.startswith("python -m pruning ")]
-    small = [words for words in lines if "VOC" in words and "64" in words]
+    small = [words for words in lines if "VOC" in words and "40" in words]
     for words in lines:
         app.parse_args(words, exit_on_error=False, print_error=False)  # every flag is one that is there
     write_voc(tmp_path / "VOC")
@@ -81,6 +81,6 @@ def test_the_commands_of_voc_md_run_on_a_small_folder(tmp_path, monkeypatch, cap
     assert "VOC: segmentation, 21 classes" in told[0] and "test mean IoU" in told[1]
     report = pruning.load_report("small-gdp")
     assert report["macs"]["final"] <= 0.41 * report["macs"]["baseline"]
-    cut, data = pruning.load("small-gdp"), pruning.load_data("VOC", size=64)
+    cut, data = pruning.load("small-gdp"), pruning.load_data("VOC", size=40)
     test = evaluate(cut, data.test, normalization=normalization_of(cut, data))
     assert test.value == report["values"]["cut"] and (tmp_path / "small-gdp" / "report.html").exists()

@@ -177,7 +177,7 @@ def in_a_dict():
     return model, pruning.ChannelGraph(model, example), data
 
 
-@pytest.mark.parametrize("criterion", ["l1", "taylor", "di"])
+@pytest.mark.parametrize("criterion", ["l1", "taylor", "di", "integrated_gradients"])
 def test_a_network_that_answers_a_dict_is_cut_with_its_auxiliary_head_and_repaired(criterion, in_a_dict):
     model, graph, data = in_a_dict
     assert graph.verified and "auxiliary.0" in graph.structure.names
@@ -193,6 +193,8 @@ def test_a_network_that_answers_a_dict_is_cut_with_its_auxiliary_head_and_repair
     assert small.auxiliary[0].weight.shape[:2] == (3, 5)
     for name in ("out", "aux"):
         assert (answer[name] - masked[name]).abs().max() <= 1e-5 * masked[name].abs().max()
+    tried = pruning.search_plan(graph, criterion, data, cut=0.2, allocation="greedy")
+    assert tried.achieved == pytest.approx(0.2, abs=0.05) and tried.path
     raw = (answer["out"] - whole["out"]).square().mean()
     pruning.repair(small, plan, model, data, "reconstruct")
     with torch.no_grad():

@@ -25,17 +25,23 @@ class Taps:
     def __init__(self, model: nn.Module, structure: Structure, layers: Iterable[LayerRecord], task: Task):
         self.model, self.structure, self.task = model, structure, task
         self.of: dict[str, list[nn.Module]] = {layer.weight: [] for layer in layers}
+        self.shown: list[torch.Tensor] = []  # of the pass that runs
 
     def __call__(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         written = {name: partial(self._through, taps, count()) for name, taps in self.of.items()}
         with Observer(self.model, self.structure, {}, written):
-            return self.task.true_scores(self.model(inputs), targets)
+            scores = self.task.true_scores(self.model(inputs), targets)
+        # so that the slope of a layer without influence, as in an auxiliary head, is 0 and not missing
+        none, self.shown = 0 * sum(output.mean() for output in self.shown), []
+        return scores + none
 
     def _through(self, taps: list[nn.Module], calls: Iterator[int], output: torch.Tensor) -> torch.Tensor:
         call = next(calls)
         if call == len(taps):
             taps.append(nn.Identity())
-        return taps[call](output).clone()  # a copy: an in-place ReLU must not change what Captum holds
+        seen = taps[call](output)
+        self.shown.append(seen)
+        return seen.clone()  # a copy: an in-place ReLU must not change what Captum holds
 
     @property
     def all(self) -> list[nn.Module]:

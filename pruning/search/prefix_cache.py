@@ -196,12 +196,12 @@ def batches(model: nn.Module, inputs: list[torch.Tensor], groups: Sequence[Seque
 
 def resumes(trial: Batch, groups: Sequence[Sequence[str]]) -> bool:
     with torch.no_grad():
-        whole = trial.model(trial.inputs.clone())
+        whole = tree_leaves(trial.model(trial.inputs.clone()))
     for weights in ((), *groups):
         try:
-            found = trial.run(weights, keep=not weights)
+            found = tree_leaves(trial.run(weights, keep=not weights))
         except Exception:
             return False
-        if not torch.equal(found, whole):
+        if len(found) != len(whole) or not all(map(torch.equal, found, whole)):
             return False
     return True

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import pruning
@@ -135,6 +136,16 @@ def test_an_npz_with_masks(tmp_path):
     np.savez(tmp_path / "set.npz", **given | {"y_test": given["y_test"][:, :-1]})
     with pytest.raises(ValueError, match=re.escape("give whole numbers [2, 32, 32], a mask per image")):
         pruning.load_data(tmp_path / "set.npz")
+
+
+def test_masks_given_as_arrays_or_tensors():
+    images, masks = torch.rand(3, 3, 32, 32), np.stack([drawn(k)[1] for k in range(3)])
+    data = pruning.load_data((images, torch.from_numpy(masks).long()))
+    assert data.task is PIXELWISE and data.outputs == 3 and np.array_equal(data.test.labels, masks)
+    with pytest.raises(ValueError, match=re.escape("give floats [N, C, H, W] and whole numbers [N, H, W]")):
+        pruning.load_data((images, masks[:, :-1]))
+    with pytest.raises(ValueError, match=re.escape("give all at once: (images, masks)")):
+        pruning.load_data([(images, masks)])
 
 
 @pytest.mark.parametrize("size", [10, 20, 48])

@@ -9,6 +9,7 @@ import numpy as np
 
 from pruning.data.calibration import NO_LABEL, fair_shares
 from pruning.data.dataset import Dataset, Split, digest_of
+from pruning.tasks import DEFAULT, IGNORED, PIXELWISE, Task
 
 LARGEST = 2**30  # bytes of the images that are kept of what is streamed: 1,783 colour images of 224 pixels
 BATCH = 32  # images read at once of a Dataset
@@ -26,10 +27,14 @@ class Batch:
 
 
 def given_tensors(images, labels=None) -> Dataset:
-    """Images as floats [N, C, H, W] and whole-number labels [N] (or none), arrays or tensors, as a data set
-    whose three parts are all the same images: whoever gave them knows which they are."""
+    """Images as floats [N, C, H, W] and whole-number labels [N], or masks [N, H, W], or none, arrays or
+    tensors, as a data set whose three parts are all the same images: whoever gave them knows which they
+    are."""
     images, labelled = as_array(images), labels is not None
     labels = np.full(images.shape[:1], NO_LABEL) if labels is None else as_array(labels)
+    if labels.ndim == 3:
+        must_be_images_and_masks(images, labels)
+        return dataset_of(images.astype(np.float32), labels.astype(np.uint8), task=PIXELWISE)
     must_be_images_and_labels(images, labels, labelled=labelled)
     return dataset_of(images.astype(np.float32), labels.astype(np.int64))  # copies: the caller's own stay his
 
@@ -44,9 +49,23 @@ def must_be_images_and_labels(images: np.ndarray, labels: np.ndarray, *, labelle
         )
 
 
-def dataset_of(images: np.ndarray, labels: np.ndarray, messages: tuple[str, ...] = ()) -> Dataset:
-    part = Split(images, labels)
-    classes = tuple(str(label) for label in range(labels.max() + 1))
+def must_be_images_and_masks(images: np.ndarray, masks: np.ndarray):
+    numbers = images.dtype.kind == "f" and masks.dtype.kind in "iu"
+    shaped = images.ndim == 4 and masks.shape == (len(images), *images.shape[2:]) and len(masks)
+    if not numbers or not shaped or not 0 <= masks.min() <= masks.max() <= IGNORED:
+        raise ValueError(
+            f"images {images.dtype} {list(images.shape)} and masks {masks.dtype} {list(masks.shape)} are no "
+            f"data; give floats [N, C, H, W] and whole numbers [N, H, W], 0 to {IGNORED - 1}, and {IGNORED} "
+            "where a pixel does not count"
+        )
+
+
+def dataset_of(
+    images: np.ndarray, labels: np.ndarray, messages: tuple[str, ...] = (), task: Task = DEFAULT
+) -> Dataset:
+    part = Split(images, labels, task)
+    highest = labels.max(initial=0, where=labels != IGNORED) if task is PIXELWISE else labels.max()
+    classes = tuple(str(label) for label in range(highest + 1))
     messages = ("the same images are used for calibration, hold-out and test", *messages)
     return Dataset("given images", part, part, part, classes, digest_of(part), messages=messages)
 
@@ -188,6 +207,8 @@ def parted(given) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"the data yields images {images.dtype} {list(images.shape)}; {SHAPE}")
     if labels is None:
         labels = np.full(len(images), NO_LABEL)
+    elif labels.ndim == 3 and len(images) > 1:
+        raise ValueError("the data yields masks in batches; give all at once: (images, masks)")
     elif labels.dtype.kind not in "iu" or labels.size != len(images) or labels.min(initial=0) < 0:
         raise ValueError(
             f"the data yields labels {labels.dtype} {list(labels.shape)} for {len(images)} images; "

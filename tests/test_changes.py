@@ -6,12 +6,13 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import pruning
 from pruning.experiment import Recipe
 from pruning.inspection import prediction_changes
 from pruning.inspection.reopened_run import reopened_run
-from pruning.tasks import DEFAULT
+from pruning.tasks import DEFAULT, PIXELWISE, marked
 from pruning.train import evaluate
 from tests.run_reports import assert_same
 
@@ -118,3 +119,24 @@ def test_it_tells_the_plan_s_macs_and_every_stage_s_accuracy(done):
         values["message"] for (stage, *_), values in told if stage == "evaluate" and "accuracy" in values
     ]
     assert counted == ["baseline", "cut", "repaired"]
+
+
+def test_of_masks_each_image_s_own_value_tells_what_turned_and_the_changed_pixels_are_marked():
+    true = np.repeat(np.array([[[1, 1], [0, 0]]], np.uint8), 3, axis=0)  # three images of 2 x 2 pixels
+    said = {"baseline": true, "cut": np.stack([true[0], 1 - true[1], true[2] * 0])}
+    predictions = {"labels": true}
+    for stage, masks in said.items():
+        logits = torch.eye(2)[torch.from_numpy(masks.astype(int))].permute(0, 3, 1, 2)
+        told = PIXELWISE.statistics(logits, torch.from_numpy(true.astype(int)))
+        predictions |= {f"{stage}_{name}": array for name, array in told.items()}
+    table = prediction_changes.changes(PIXELWISE, predictions, ("sky", "cat"))
+    assert table[["image", "label", "before", "after"]].values.tolist() == [
+        [1, "cat", "100.0 %", "0.0 %"],  # the largest difference first
+        [2, "cat", "100.0 %", "25.0 %"],
+    ]
+    masks = prediction_changes.masks_of(PIXELWISE, predictions, table)
+    assert set(masks) == {1, 2} and (masks[2][2] == 0).all() and (masks[2][0] == true[0]).all()
+    assert prediction_changes.difference(PIXELWISE, predictions).mean < 0
+    picture = marked(masks[2][2], masks[2][1], side=8)  # 4 x 4 pixels for each of the mask's
+    assert picture.shape == (8, 8, 3)
+    assert (picture[:4].max(axis=(0, 2)) == 255).any() and picture[4:].max() == 0  # the sky is black

@@ -11,7 +11,7 @@ from PIL import Image
 from pruning import Recipe
 from pruning.criteria import SCORED
 from pruning.shipped.keys import apart_from_cut
-from pruning.tasks import DEFAULT
+from pruning.tasks import DEFAULT, PIXELWISE
 from pruning.terms import title
 from pruning.ui.wall import component, pictures, wall_data
 from pruning.wall import CUTS, STEPS, Wall
@@ -126,3 +126,23 @@ def test_two_walls_have_their_titles_and_places_though_one_is_still_to_come(serv
     assert [cpot["title"], other["title"]] == [title("cpot"), title("reconstruction")]
     assert cpot["predictions"] == [[None] * len(CUTS)] * 2 and cpot["asked"] == 0
     assert other["predictions"][1][CUTS.index(0.5)] is not None and other["asked"] == 359
+
+
+def test_masks_are_sheets_in_the_classes_colours_with_a_legend_and_words(monkeypatch):
+    drawn, masks = [], np.random.default_rng(0).integers(0, 11, (14, 64, 80)).astype(np.uint8)
+    monkeypatch.setattr(component, "_wall", lambda *, data, **how: drawn.append(data))
+    images = np.zeros((14, 8, 8, 3), np.uint8)
+    right, values = np.zeros((2, 1, 14), bool), np.array([[0.25], [0.5]])
+    said = np.stack([masks[None], masks[None]])
+    part = Wall(images, masks, np.array([0.5]), said, right, values, 2000, ("no",) * 11, PIXELWISE.name)
+    monkeypatch.setattr(component.state, "looking_at", lambda name: None)
+    component.draw(Recipe(), {"l1": wall_data.combine([part], cuts=(0.5, 0.6))})
+    (data,) = drawn
+    assert data["legend"][0] == ("no", "") and data["legend"][1] == ("no", "#1f77b4")
+    (one,) = data["walls"]
+    assert one["values"] == [["25.0 %", None], ["50.0 %", None]] and one["predictions"][0][1] is None
+    assert one["predictions"][1][0] == data["truth"] and data["metric"] == "mean IoU"
+    sheet = Image.open(io.BytesIO(base64.b64decode(data["truth"].partition(",")[2])))
+    numbers = np.asarray(sheet)
+    assert sheet.size == (12 * pictures.MASK, 2 * pictures.MASK) and sheet.info["transparency"] == 0
+    assert set(np.unique(numbers[: pictures.MASK, : pictures.MASK])) <= set(np.unique(masks[0]))

@@ -30,7 +30,7 @@ def draw(recipe: Recipe, walls: dict[str, Shown | None]):
     first = min(known, key=lambda wall: len(wall.cuts))  # of two, what both can reach
     task, cuts = first.of_task, len(first.cuts)
     masks = task.drawn_as == "masks"
-    sprite, side = sprite_of(first.images.tobytes(), first.images.shape, not masks)
+    sprite, side = sprite_of(first.images.tobytes(), first.images.shape, masks)
     data = {
         "sprite": sprite,
         "side": side,
@@ -88,8 +88,8 @@ def take_repair():
 
 
 @lru_cache(maxsize=8)
-def sprite_of(pixels: bytes, shape: tuple[int, ...], duotones: bool) -> tuple[str, int]:
-    return sheet(np.frombuffer(pixels, np.uint8).reshape(shape), duotones)
+def sprite_of(pixels: bytes, shape: tuple[int, ...], masks: bool) -> tuple[str, int]:
+    return sheet(np.frombuffer(pixels, np.uint8).reshape(shape), masks)
 
 
 @lru_cache(maxsize=200)

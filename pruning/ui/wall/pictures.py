@@ -29,20 +29,28 @@ def duotone(image: np.ndarray) -> np.ndarray:
     return (DARK * (1 - share) + BRIGHT * share).astype(np.uint8)
 
 
-def sheet(images: np.ndarray, duotones: bool = True) -> tuple[str, int]:
+def sheet(images: np.ndarray, masks: bool = False) -> tuple[str, int]:
     """[N, H, W, 3] uint8 -> a PNG as a data URL, COLUMNS pictures a row, and the side of one picture in it in
-    pixels.   duotones: with the same in reds below them."""
+    pixels: below them the same in reds; or, where masks will lie over them, in greys alone, so that colours
+    are classes."""
     images = np.stack([fit(image) for image in images]) if len(images) else np.zeros((0, 1, 1, 3), np.uint8)
-    halves = [images, np.array([duotone(image) for image in images])] if duotones else [images]
+    halves = [np.array([grey(image) for image in images])] if masks else [images]
+    halves += [] if masks else [np.array([duotone(image) for image in images])]
     tiled = np.concatenate([tiles(half) for half in halves])
     return address(Image.fromarray(tiled)), images.shape[1]
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """[H, W, 3] uint8 -> [H, W]: brightness as the eye has it, without the darkest and the brightest."""
+    return (40 + image @ np.array([0.299, 0.587, 0.114]) * 0.75).astype(np.uint8)
 
 
 def mask_sheet(masks: np.ndarray) -> str:
     """uint8 [N, h, w], class numbers -> a PNG as a data URL, laid out as `sheet`, in the classes' colours;
     the first class, mostly the background, is transparent."""
     picture = Image.fromarray(tiles(np.stack([fit_mask(mask) for mask in masks])), "P")
-    picture.putpalette(class_colours().ravel().tolist())
+    colours = class_colours()[: int(masks.max(initial=0)) + 1]
+    picture.putpalette(colours.ravel().tolist())
     return address(picture, transparency=0, optimize=True)
 
 

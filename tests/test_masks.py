@@ -75,6 +75,9 @@ def test_a_zip_of_them_is_the_same_as_the_folders(wrapper, tmp_path):
     )
     for other in (tmp_path / "turned", packed(tmp_path / "set", tmp_path / "set.zip", wrapper)):
         assert pruning.load_data(other).digest == data.digest
+    (tmp_path / "turned" / "train" / "masks" / "3.png").unlink()
+    with pytest.raises(ValueError, match="train/images/3.png of turned has no mask; give train/masks/3.png"):
+        pruning.load_data(tmp_path / "turned")
 
 
 def test_classes_are_named_and_what_lies_beside_is_told(tmp_path):

@@ -8,6 +8,8 @@ from pruning.data.mask_files import Mask, png_mask
 from pruning.data.pascal_palette import CLASSES
 from pruning.data.path_files import DataFile, Listing
 
+Place = Callable[[PurePosixPath], PurePosixPath]
+
 IMAGES, MASKS = "images", "masks"
 NAMES = "classes.txt"
 VOC_IMAGES, VOC_MASKS, VOC_LISTS = "JPEGImages", "SegmentationClass", ("ImageSets", "Segmentation")
@@ -44,34 +46,41 @@ def with_masks(listing: Listing) -> Paired | None:
         if {PurePosixPath(IMAGES), PurePosixPath(MASKS)} <= folders:
             return folder_pairs(inner)
         if {PurePosixPath("train", IMAGES), PurePosixPath("train", MASKS)} <= folders:
-            return folder_pairs(kind_first(inner))
+            return folder_pairs(inner, kind_first)
     return None
 
 
-def kind_first(listing: Listing) -> Listing:
+def as_it_is(place: PurePosixPath) -> PurePosixPath:
+    return place
+
+
+def kind_first(place: PurePosixPath) -> PurePosixPath:
     """train/images/a.png as images/train/a.png."""
-
-    def turned(place: PurePosixPath) -> PurePosixPath:
-        parts = place.parts
-        kind = len(parts) > 1 and parts[1] in (IMAGES, MASKS)
-        return PurePosixPath(parts[1], parts[0], *parts[2:]) if kind else place
-
-    files = [DataFile(turned(file.place), file.read) for file in listing.files]
-    return Listing(listing.name, sorted(files, key=lambda file: file.place), listing.folders)
+    parts = place.parts
+    turned = len(parts) > 1 and parts[1] in (IMAGES, MASKS)
+    return PurePosixPath(parts[1], parts[0], *parts[2:]) if turned else place
 
 
-def folder_pairs(listing: Listing) -> Paired:
+def other_of(place: PurePosixPath, kind: str, other: str, ending: str) -> PurePosixPath:
+    """Where the mask of a picture has to lie, or the picture of a mask."""
+    parts = list(place.with_suffix(ending).parts)
+    parts[parts.index(kind)] = other
+    return PurePosixPath(*parts)
+
+
+def folder_pairs(listing: Listing, seen_as: Place = as_it_is) -> Paired:
+    """seen_as: from a file's place to what it would be with images/ and masks/ on top."""
     name = listing.name
-    pictures, masks = (by_stem(listing, top) for top in (IMAGES, MASKS))
+    pictures, masks = (by_stem(listing, top, seen_as) for top in (IMAGES, MASKS))
     for stem, file in pictures.items():
         if stem not in masks:
-            raise ValueError(
-                f"{file.place} of {name} has no mask; give {MASKS}/{stem}.png, or leave the picture out"
-            )
+            wanted = other_of(file.place, IMAGES, MASKS, ".png")
+            raise ValueError(f"{file.place} of {name} has no mask; give {wanted}, or leave the picture out")
     for stem, file in masks.items():
         if stem not in pictures:
+            wanted = other_of(file.place, MASKS, IMAGES, ".jpg")
             raise ValueError(
-                f"{file.place} of {name} has no picture; give {IMAGES}/{stem}.jpg, say, or leave the mask out"
+                f"{file.place} of {name} has no picture; give {wanted}, say, or leave the mask out"
             )
     if not pictures:
         raise ValueError(f"{name} has no pictures in {IMAGES}/; give {IMAGES}/a.png with {MASKS}/a.png")
@@ -79,19 +88,20 @@ def folder_pairs(listing: Listing) -> Paired:
     held = next((part for part in ("test", "val") if {"train", part} <= parts), None)
     used = [stem for stem in pictures if held is None or stem.parts[0] in ("train", held)]
     pairs = [Pair(pictures[s], masks[s], None if held is None else s.parts[0] == held) for s in used]
-    beside = {f.place.parts[0] for f in listing.files} - {IMAGES, MASKS, NAMES}
+    beside = {seen_as(f.place).parts[0] for f in listing.files} - {IMAGES, MASKS, NAMES}
     if held is not None:
-        beside |= {f"{IMAGES}/{stem.parts[0]}" for stem in pictures if stem not in set(used)}
+        beside |= {str(pictures[stem].place.parent) for stem in set(pictures) - set(used)}
     told = (f"{', '.join(sorted(beside))} of {name} is not used",) if beside else ()
     return Paired(name, pairs, names_in(listing), told)
 
 
-def by_stem(listing: Listing, top: str) -> dict[PurePosixPath, DataFile]:
+def by_stem(listing: Listing, top: str, seen_as: Place = as_it_is) -> dict[PurePosixPath, DataFile]:
     """{path below the folder `top`, without its ending: file}."""
     found: dict[PurePosixPath, DataFile] = {}
     for file in listing.files:
-        if file.place.parts[0] == top and len(file.place.parts) > 1:
-            stem = PurePosixPath(*file.place.parts[1:]).with_suffix("")
+        place = seen_as(file.place)
+        if place.parts[0] == top and len(place.parts) > 1:
+            stem = PurePosixPath(*place.parts[1:]).with_suffix("")
             if stem in found:
                 raise ValueError(
                     f"{found[stem].place} and {file.place} of {listing.name} have one name; give each its own"

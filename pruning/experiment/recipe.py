@@ -158,7 +158,7 @@ class Recipe(RecipeFields):
         arguments = ", ".join(f"{name}={value!r}" for name, value in told.items() if value not in ({}, []))
         lines = ["import torch", "import pruning", "", f"torch.set_num_threads({self.threads})"]
         lines += [f"result = pruning.run(pruning.Recipe({arguments}))", f"result.save({out!r})"]
-        return "\n".join([*lines, 'print(result.report["accuracy"])']) + "\n"
+        return "\n".join([*lines, 'print(result.report["values"])']) + "\n"
 
     def but(self, **changes) -> "Recipe":
         """A copy with these fields changed. Another criterion starts from its own options' defaults, and

@@ -130,8 +130,7 @@ def repaired_table(cut: float) -> list[str]:
         return ["Not measured yet."]
     found = pd.read_csv(ROWS)
     found = found[(found["status"] == "finished") & np.isclose(found["cut"], cut)]
-    name = "mean IoU" if "mean IoU_cut" in found.columns else found["metric"].iloc[0]
-    ended = found[f"{name}_repaired"].where(found["repair"] != "none", found[f"{name}_cut"])
+    ended = found["accuracy_repaired"].where(found["repair"] != "none", found["accuracy_cut"])
     table = found.assign(ended=100 * ended).pivot_table(
         index="criterion", columns="repair", values="ended", aggfunc=["mean", "count"]
     )
@@ -146,7 +145,7 @@ def repaired_table(cut: float) -> list[str]:
             mark = "" if seeds == len(SEEDS) else f" ({seeds} of 3 seeds)"
             cells.append(f"{table.loc[criterion, ('mean', repair)]:.1f}{mark}")
         lines.append(f"| {criterion} | {' | '.join(cells)} |")
-    return [*lines, "", f"Full network: {100 * found[f'{name}_baseline'].mean():.1f}."]
+    return [*lines, "", f"Full network: {100 * found['accuracy_baseline'].mean():.1f}."]
 
 
 def trained_table() -> list[str]:

@@ -151,6 +151,7 @@ function overAll(data, one, k) {
 
 // Of which images the metric is, and how many pictures have a frame.
 function framed(data, one, k, wrong) {
+  if (!one.asked) return '';
   const of = one.asked > data.many ? `On ${one.asked.toLocaleString('en')} test images` : 'On these images';
   const repaired = data.cuts[k] > 0 ? `, repaired: ${wrong(REPAIRED, k)}` : '';
   return `${of}. Framed, unless ${data.framed}: ${wrong(RAW, k)} of ${data.many}${repaired}, ` +

@@ -36,12 +36,14 @@ STAGES = ("baseline", "cut", "repaired", "tuned")
 DEEP = NETWORK | {"cut": 0.6, "epochs": 5, "threads": 1}  # of 5 epochs GDP trains 3 with gates
 TUNED = {"repair": "recalibrate"}
 DEFAULT, LONGER = "reconstruction, matched, not tuned", "GDP, 15 epochs"
+HALF = "half cut: reconstruction, matched, 5 epochs"
 ARMS = {  # title: what differs from DEEP, and which control it is, if any
     "GDP": ({"criterion": "gdp"}, ""),
     "L1, recalibrated": ({"criterion": "l1", **TUNED}, ""),
     "random, recalibrated": ({"criterion": "random", **TUNED}, ""),
     "narrower from the start, as much computation": ({"criterion": "gdp"}, f"{NARROW} ({SAME_COMPUTE})"),
     DEFAULT: ({"criterion": None, "allocation": None, "repair": None, "epochs": 0}, ""),
+    HALF: ({"criterion": None, "allocation": None, "repair": None, "cut": 0.5}, ""),
     LONGER: ({"criterion": "gdp", "epochs": 15}, ""),
 }
 

@@ -137,6 +137,6 @@ def test_of_masks_each_image_s_own_value_tells_what_turned_and_the_changed_pixel
     masks = prediction_changes.masks_of(PIXELWISE, predictions, table)
     assert set(masks) == {1, 2} and (masks[2][2] == 0).all() and (masks[2][0] == true[0]).all()
     assert prediction_changes.difference(PIXELWISE, predictions).mean < 0
-    picture = marked(masks[2][2], masks[2][1], side=8)  # 4 x 4 pixels for each of the mask's
-    assert picture.shape == (8, 8, 3)
+    picture = marked(masks[2][2], masks[2][1], side=10)  # 5 x 5 pixels for each of the mask's
+    assert picture.shape == (10, 10, 3)
     assert (picture[:4].max(axis=(0, 2)) == 255).any() and picture[4:].max() == 0  # the sky is black

@@ -8,9 +8,11 @@ from sklearn.metrics import jaccard_score
 from torch.nn.functional import cross_entropy, one_hot
 
 import pruning
+from pruning.attribution import grad_cam
 from pruning.data import Split
 from pruning.data.dataset import Dataset, digest_of
 from pruning.models import NONE
+from pruning.search import by_loss
 from pruning.tasks import IGNORED, PIXELWISE, Task
 from pruning.train import evaluate
 from tests.zoo import ZOO
@@ -202,3 +204,21 @@ def test_a_network_that_answers_a_dict_is_cut_with_its_auxiliary_head_and_repair
     assert mended < 0.7 * raw
     before, after = (evaluate(network, data.test, normalization=NONE).value for network in (model, small))
     assert before == 1 and 0 < after < 1
+
+
+def test_grad_cam_of_a_dict_looks_at_what_has_a_part_in_the_masks(in_a_dict):
+    model, _, data = in_a_dict
+    maps = grad_cam(model, torch.from_numpy(data.test.images.copy()), task=PIXELWISE)
+    assert maps.shape == data.test.labels.shape and maps.max() == 1
+
+
+def test_searches_look_at_few_large_images_two_or_more_at_a_time(monkeypatch):
+    """As many as fit; a norm that uses a batch's own statistics needs two."""
+    images, masks = np.zeros((20, 40, 40, 3), np.uint8), np.zeros((20, 40, 40), np.uint8)
+    split = Split(images, masks, PIXELWISE)
+    data = Dataset("large", split, split, split, classes=("a", "b"), digest="", normalization=NONE)
+    monkeypatch.setattr(by_loss, "PIXELS", 1500)  # less than an image
+    monkeypatch.setattr(by_loss, "MOST_PIXELS", 9 * 40 * 40)
+    drawn = by_loss.holdout_batches(torch.nn.Conv2d(3, 2, 1), data, 20, 0)
+    assert [len(part) for part in drawn.inputs] == [3, 2, 2, 2]
+    assert "9 are used" in drawn.message

@@ -31,7 +31,7 @@ def grad_cam(
         modules = _with_maps(model, inputs[:1], task)
         if not modules:
             raise ValueError("Grad-CAM needs a layer with spatial maps; there is none")
-        name = choose(layer, modules, "layer with maps") if layer else last_of(modules)
+        name = choose(layer, modules, "layer with maps") if layer else last_of(modules, task)
         chosen = model.get_submodule(name)
         few, maps = images_at_once(inputs, BATCH, gradients=True), []
         numbers = _classes(model, inputs, classes, task).split(few)
@@ -44,10 +44,10 @@ def grad_cam(
     return torch.where(largest > 0, found / largest, 0).cpu().numpy()
 
 
-def last_of(modules: dict[str, int]) -> str:
-    """The last module; of a network whose answers are maps themselves, "" among the names, the last before
-    its maps grow again. modules: {name: places of its maps}, in the order they end."""
-    if "" not in modules:
+def last_of(modules: dict[str, int], task: Task) -> str:
+    """The last module; of a network whose answers are masks, the last before its maps grow again. modules:
+    {name: places of its maps}, in the order they end."""
+    if task.drawn_as != "masks":
         return list(modules)[-1]
     coarsest = min(modules.values())
     return [name for name, places in modules.items() if places == coarsest][-1]
@@ -55,22 +55,30 @@ def last_of(modules: dict[str, int]) -> str:
 
 def _with_maps(model: nn.Module, image: torch.Tensor, task: Task) -> dict[str, int]:
     """{name: places} of the modules that answer maps [1, C, h, w] of more than one place, in the order they
-    end; the network itself is ""."""
-    sizes: dict[str, int] = {}
+    end; those that have no part in the scores, as a head for training alone, are left out."""
+    maps: dict[str, torch.Tensor] = {}
 
     def note(name: str, module: nn.Module, given, output):
-        sizes.pop(name, None)  # of its last call, which is the one that Captum sees
+        maps.pop(name, None)  # of its last call, which is the one that Captum sees
         if isinstance(output, torch.Tensor) and output.dim() == 4 and output.shape[2:].numel() > 1:
-            sizes[name] = output.shape[2:].numel()
+            maps[name] = output
 
     hooks = [part.register_forward_hook(partial(note, name)) for name, part in model.named_modules()]
     try:
-        with torch.no_grad():
-            task.class_scores(model(image))
+        with torch.enable_grad():
+            followed = image.clone().requires_grad_().clone()  # no leaf, which could not be changed in place
+            scores = task.class_scores(model(followed))
     finally:
         for hook in hooks:
             hook.remove()
-    return sizes
+    if not maps or not scores.requires_grad:
+        return {}
+    slopes = torch.autograd.grad(scores.sum(), list(maps.values()), allow_unused=True)
+    return {
+        name: output.shape[2:].numel()
+        for (name, output), slope in zip(maps.items(), slopes, strict=True)
+        if slope is not None
+    }
 
 
 def _classes(model: nn.Module, inputs: torch.Tensor, classes, task: Task) -> torch.Tensor:

@@ -34,7 +34,7 @@ def factor_shares(shares: pd.DataFrame) -> go.Figure:
         hovertemplate="%{y}: %{x:.1f} % (95 %: %{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>",
     )
     figure.update_layout(
-        xaxis={"title": "share of the differences in accuracy (%)", "range": [0, 100]},
+        xaxis={"title": "share of the differences (%)", "range": [0, 100]},
         height=120 + 30 * len(rows),
         margin={"t": 20, "b": 50},
         showlegend=False,
@@ -66,7 +66,7 @@ def factors_in_words(shares: pd.DataFrame) -> str:
         "" if np.isnan(first["low"]) else f" (95 %: {100 * first['low']:.0f} to {100 * first['high']:.0f})"
     )
     words = f"{sentence(term_in_words(first['term']))} makes {percent(first['share'])} of the differences"
-    words += f" in accuracy{interval}"
+    words += interval
     large = [
         f"{term_in_words(r.term)} {percent(r.share)}" for r in rows.iloc[1:].itertuples() if r.share >= LARGE
     ]

@@ -53,7 +53,7 @@ def listed(rows: pd.DataFrame) -> str:
 
 def one(row, pictures: Mapping[int, np.ndarray], masks: Mapping[int, np.ndarray]) -> str:
     said = f"{row.before} → {row.after}"
-    shown = {f"Test image {row.image}, class {row.label}: {said}": pictures.get(row.image)}
+    shown = {f"Test image {row.image} ({row.label}): {said}": pictures.get(row.image)}
     if row.image in masks:
         truth, before, after = masks[row.image]
         shown |= {

@@ -37,10 +37,10 @@ def must_be_for(name: str, task: Task | None, data: str) -> None:
     own = task_of(name)
     if task is None or own is task or not fitting:
         return
-    listed, theirs = (next(n for n in fitting if n.startswith(TORCHVISION) is side) for side in (False, True))
+    kinds = {n.startswith(TORCHVISION): n for n in reversed(fitting)}  # the first of each
     raise ValueError(
         f"{name} answers {own.answers}, and {data} asks for {task.answers}; "
-        f"give a network such as {listed} or {theirs}"
+        f"give a network such as {' or '.join(kinds[side] for side in sorted(kinds))}"
     )
 
 

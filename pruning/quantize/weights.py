@@ -126,6 +126,9 @@ def discriminant_importance(
         raise ValueError("discriminant information needs images of two classes; give by='error'")
     statistic = DualDiscriminant(rho=RHO["taylor"])
     seen = {layer.module: DualDiscriminantOf(statistic, images.classes) for layer in layers}
+    batch = images_at_once(images.split.images, BATCH)
+    for each in seen.values():
+        each.fed_by(batch)
     now = ClassLabels(images.task)
 
     def see(module: nn.Module, _, output: torch.Tensor):
@@ -133,7 +136,7 @@ def discriminant_importance(
             kind = "linear" if isinstance(module, nn.Linear) else "convolution"
             seen[module].add(now.features(channels_second(output.detach(), kind)), now.labels)
 
-    done, batch = 0, images_at_once(images.split.images, BATCH)
+    done = 0
     with _watched(model, see), as_it_was(model), torch.no_grad():
         for inputs, targets in images.batches(batch):
             now.take(targets)

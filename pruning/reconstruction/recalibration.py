@@ -27,7 +27,7 @@ def recalibrate(small: nn.Module, images: CalibrationImages, *, watch: Watch = s
         return ["the network has no batch norm: nothing was recalibrated"]
     done = 0
     with _estimating(small, norms), torch.no_grad():
-        for inputs, _ in images.batches(images_at_once(images.split.images, BATCH)):
+        for inputs, _ in images.batches(max(2, images_at_once(images.split.images, BATCH))):
             if len(inputs) > 1 or not done:  # a single left-over image has no variance of its own
                 with between_layers(small, partial(watch, "repair", done, len(images))):
                     small(inputs)

@@ -15,6 +15,7 @@ from pruning.search.prefix_cache import batches
 from pruning.tasks import Task
 
 PIXELS = 256 * 32 * 32  # of a batch's images: what an activation takes in memory grows with them
+MOST_PIXELS = 500 * 224 * 224  # of all images, which are kept with what the whole network says of each
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +36,17 @@ def holdout_batches(model: nn.Module, data, number: int, seed: int) -> Holdout:
     """`number` images of the hold-out, drawn by `seed`; all there are, with a message, where there are
     fewer."""
     dataset = data if isinstance(data, Dataset) else load_data(data)
-    rows = np.random.default_rng(seed).permutation(len(dataset.holdout))[:number]
+    area = dataset.holdout.images.shape[2] ** 2
+    most = min(number, max(2, MOST_PIXELS // area))
+    rows = np.random.default_rng(seed).permutation(len(dataset.holdout))[:most]
     chosen = dataset.holdout.take(rows)
     normalization = normalization_of(model, dataset)
     device = str(next((p.device for p in model.parameters()), "cpu"))
-    number_of_parts = -(-len(rows) * chosen.images.shape[2] ** 2 // PIXELS)
-    parts = np.array_split(np.arange(len(rows)), number_of_parts)
+    wanted = -(-len(rows) * area // PIXELS)  # norms that use a batch's own statistics need two images
+    parts = np.array_split(np.arange(len(rows)), max(1, min(wanted, len(rows) // 2)))
     fewer = f"{number:,} hold-out images were asked for; there are {len(rows):,}, and all are used"
+    if len(rows) < len(dataset.holdout):
+        fewer = f"{number:,} hold-out images were asked for; of such large ones {len(rows):,} are used"
     batches = [batch_of(chosen, part, normalization, device) for part in parts]
     inputs, targets = ([batch[side] for batch in batches] for side in (0, 1))
     return Holdout(inputs, targets, chosen.task, fewer if len(rows) < number else "")

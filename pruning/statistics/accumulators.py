@@ -29,6 +29,9 @@ class Accumulator:
 
     by_class = False
 
+    def fed_by(self, images: int) -> None:
+        """Told before the first batch how many images come at once, where that is not BATCH."""
+
 
 class SpreadOf(Accumulator):
     """Variance by sums about the first batch's mean, so that no large numbers cancel."""
@@ -148,6 +151,9 @@ class DualDiscriminantOf(Accumulator):
         self.rho, self.left, self.classes = statistic.rho, statistic.batches, classes
         self.total: Any = 0  # a tensor from the first batch on
 
+    def fed_by(self, images: int) -> None:
+        self.left = -(-self.left * BATCH // images)
+
     def add(self, maps: torch.Tensor, labels: torch.Tensor):
         if not self.left:
             return
@@ -168,6 +174,9 @@ class DualShareOf(Accumulator):
 
     def __init__(self, statistic: DualShare, classes: int):
         self.rho, self.left, self.classes, self.shares = statistic.rho, statistic.batches, classes, []
+
+    def fed_by(self, images: int) -> None:
+        self.left = -(-self.left * BATCH // images)
 
     def add(self, maps: torch.Tensor, labels: torch.Tensor):
         if not self.left:

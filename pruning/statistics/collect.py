@@ -60,9 +60,7 @@ def collect(
     streamed = [s for s in statistics if not isinstance(s, GradientTimesActivation)]
     found: Found = {}
     if streamed:
-        found |= _forward(
-            model, structure, streamed, batches(at_once(structure)), classes, task, groups, images, watch
-        )
+        found |= _forward(model, structure, streamed, batches, classes, task, groups, images, watch)
     if len(streamed) < len(statistics):
         few = at_once(structure, gradients=True)
         found |= _backward(model, structure, batches(few), task, groups, images, watch)
@@ -137,6 +135,7 @@ def maps_of(tensor: torch.Tensor, kind: str) -> torch.Tensor:
 
 def _forward(model, structure, statistics, batches, classes, task, groups, images, watch) -> Found:
     states: dict[tuple[Statistic, str], Any] = {}
+    size = at_once(structure)
     now = ClassLabels(task)  # of the batch, for the layers that run next
     read, written = {}, {}
 
@@ -144,6 +143,7 @@ def _forward(model, structure, statistics, batches, classes, task, groups, image
         mine = [s for s in statistics if s.side == side]
         for statistic in mine:
             states[statistic, layer.weight] = ACCUMULATORS[type(statistic)](statistic, classes)
+            states[statistic, layer.weight].fed_by(size)
 
         def see(tensor: torch.Tensor) -> torch.Tensor:
             maps = channels_second(tensor.detach(), layer.kind)
@@ -160,7 +160,7 @@ def _forward(model, structure, statistics, batches, classes, task, groups, image
             listen(layer, side)
     done = 0
     with as_it_was(model), torch.no_grad():
-        for inputs, targets in batches:
+        for inputs, targets in batches(size):
             now.take(targets)
             within = between_layers(model, partial(watch, "statistics", done, images))
             with within, Observer(model, structure, read, written):

@@ -30,9 +30,10 @@ def coloured(mask: np.ndarray) -> np.ndarray:
 
 
 def marked(mask: np.ndarray, other: np.ndarray, side: int = 160) -> np.ndarray:
-    """The first of two masks, uint8 [h, w] each, as a picture of about `side` pixels; wherever the other one
-    says something else there is a square, white within black.   Returns uint8 [s h, s w, 3]."""
-    each = max(4, side // max(mask.shape))  # pixels of the picture for one of the mask
+    """The first of two masks, uint8 [h, w] each, as a picture of `side` pixels or more, at least five for
+    each of the mask; wherever the other one says something else there is a square, white within black.
+    Returns uint8 [s h, s w, 3]."""
+    each = max(5, side // max(mask.shape))  # pixels of the picture for one of the mask
     picture = coloured(mask).repeat(each, axis=0).repeat(each, axis=1)
     differs = (mask != other).repeat(each, axis=0).repeat(each, axis=1)
     place = np.minimum(np.arange(each), np.arange(each)[::-1])  # of every pixel from the edge of its square

@@ -205,7 +205,11 @@ class Segmentation(Task):
     def per_class(self, statistics: Statistics, classes: Sequence[str]) -> dict[str, float | None]:
         """IoU of each class over all images; None where it does not occur."""
         found = ious(*(statistics[name].sum(0, dtype=np.int64) for name in COUNTS))
-        named = zip(map(str, classes), found.tolist(), strict=True)
+        names = [str(name) for name in classes]
+        names += [
+            f"class {k}" for k in range(len(names), len(found))
+        ]  # outputs that the data has no name for
+        named = zip(names, found.tolist(), strict=False)
         return {name: None if np.isnan(value) else value for name, value in named}
 
     def kept(self, labels: np.ndarray) -> dict[str, np.ndarray]:

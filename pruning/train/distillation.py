@@ -204,7 +204,7 @@ class Lesson:
             return model(images), pooled
 
     def _batches(self) -> "Iterator[tuple[Tensor, Tensor]]":
-        size = images_at_once(self.split.images, BATCH)
+        size = max(2, images_at_once(self.split.images, BATCH))
         for first in range(0, max(1, len(self.split) - 1), size):  # a last single image is left out
             yield batch_of(self.split, slice(first, first + size), self.normalization, self.device)
             self.watch()

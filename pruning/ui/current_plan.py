@@ -133,7 +133,7 @@ def ask_accuracy(
     how: the repair, by default the recipe's, or reconstruction where it has none. A newer one ends this
     session's older ones, unless `about` says that they belong together."""
     question = questions.accuracy(recipe, how, raw_only)
-    more |= {"about": about or question.key, "title": "Hold-out accuracy"}
+    more |= {"about": about or question.key, "title": "Hold-out images counted"}
     answer = preview_cache.ask_question(question, **more | {"start": False})
     if not more.get("start", True) or answer.value is not None or (answer.job and not more.get("again")):
         return answer

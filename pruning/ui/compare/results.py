@@ -101,7 +101,7 @@ def switch(table: pd.DataFrame) -> str:
     text = (
         "Right after the cut, after repair, or after fine-tuning; those that have no such stage are left out."
     )
-    picked = st.segmented_control("Accuracy", there, format_func=STAGES.get, **(how | {"help": text}))
+    picked = st.segmented_control("Measured", there, format_func=STAGES.get, **(how | {"help": text}))
     return picked or stage
 
 
@@ -117,7 +117,7 @@ def matter(shown: KeptComparison, table: pd.DataFrame, stage: str, factors: Sequ
         factor_shares(shares),
         factors_in_words(shares),
         key="factor shares",
-        alt="Share of the differences in accuracy that each choice makes",
+        alt="Share of the differences that each choice makes",
         table=shares,
     )
 
@@ -129,7 +129,9 @@ def chart(shown: KeptComparison, table: pd.DataFrame, stage: str, factors: Seque
     wanted, names, first = state.looking_at("against"), [BY_CHOICE, *COSTS], "macs" if several else BY_CHOICE
     axis = wanted if wanted in names else first
     how = state.bound_look("against", axis, none=first, options=names)
-    text = "Choices as rows, or accuracy against what is left of a cost; points that another one beats at no "
+    text = (
+        "Choices as rows, or the metric against what is left of a cost; points that another one beats at no "
+    )
     text += "more cost are faded."
     st.selectbox("Show", names, format_func=axis_in_words, **(how | {"help": text}))
     cost = "macs" if axis == BY_CHOICE else axis

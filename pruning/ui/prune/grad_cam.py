@@ -48,7 +48,7 @@ def strip(found: GradCamPairs, rows: np.ndarray, task: Task):
     for row in rows:
         told = found.images.iloc[row]
         seen = (
-            (found.pictures[row], f"Test image {told['image']}, class {told['label']}"),
+            (found.pictures[row], f"Test image {told['image']}: {told['label']}"),
             (lit(found.pictures[row], found.before[row]), f"The full network{says} {told['before']}"),
             (lit(found.pictures[row], found.after[row]), f"The pruned network{says} {told['after']}"),
         )

@@ -23,6 +23,7 @@ PICTURES = 60
 CUTS = tuple(round(0.05 * step, 2) for step in range(20))
 STEPS = ((0, 10), (5, 15), (2, 7, 12, 17), (1, 4, 9, 14), (3, 6, 8, 11), (13, 16, 18, 19))  # places in CUTS
 REPAIR = "reconstruct"
+SHOWN_SIDE = 160  # pixels that a picture has at least, where it is shown with every so many of its own
 LOOKED_AT = 500  # images among which one is looked for that shows a class
 
 
@@ -73,8 +74,9 @@ def wall(recipe: Recipe, cuts: Sequence[float] = CUTS, every: bool = False, watc
         values.append([each.value for each in said])
     watch("evaluate", len(cuts), len(cuts))
     labels = task.kept(test.take(rows).labels)["labels"]  # as they are drawn
+    step = max(1, found.data.size // SHOWN_SIDE)
     return Wall(
-        images=test.images[rows],
+        images=test.images[rows][:, ::step, ::step],
         labels=labels,
         cuts=np.array(reached),
         predictions=_by_state(answers, np.uint8 if labels.ndim > 1 else np.int16, labels.shape),

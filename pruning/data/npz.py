@@ -39,6 +39,12 @@ def with_masks(source: str, arrays: dict[str, np.ndarray], size: int | None) -> 
     """The data set of checked arrays whose labels are masks."""
     sides = {side for part in ("train", "test") for side in arrays[f"x_{part}"].shape[1:3]}
     size = size or (max(sides) if len(sides) == 1 else min(max(sides), LARGEST_SIDE))
+    number = sum(len(arrays[f"x_{part}"]) for part in ("train", "test"))
+    if 4 * number * size**2 > LARGEST:  # three colours and a mask
+        raise ValueError(
+            f"{number:,} images of {size} x {size} pixels and their masks take more than "
+            f"{LARGEST // 2**30} GiB; give fewer of them, or a smaller size"
+        )
     train, test = (
         Split(*all_within(arrays[f"x_{part}"], arrays[f"y_{part}"].astype(np.uint8), size), PIXELWISE)
         for part in ("train", "test")

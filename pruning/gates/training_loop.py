@@ -176,7 +176,7 @@ class Training:
             with self.gates.inserted():
                 recalibrate(self.model, CalibrationImages(self.model, images, RECALIBRATED, self.seed))
         if self.gate_optimizer.closed:
-            few = self.dataset.train.take(np.arange(min(HEARD, len(self.dataset.train))))
+            few = self.dataset.train.first(HEARD)
             self.gates.settle_norms(to_tensor(few.images, self.normalization, self.device))
         held = [self.gates.placement.structure.names[g] for g in sorted(self.gate_optimizer.held)]
         if held:

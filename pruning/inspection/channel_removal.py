@@ -41,7 +41,7 @@ class Steps:
 
 def holdout_of(loaded: Loaded, images: int) -> Split:
     """The first images of the hold-out, at most so many."""
-    return loaded.data.holdout.take(np.arange(min(images, len(loaded.data.holdout))))
+    return loaded.data.holdout.first(images)
 
 
 def learned(loaded: Loaded) -> bool:

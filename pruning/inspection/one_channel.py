@@ -206,7 +206,7 @@ class _Seen:
         self.found, self.size = found, structure.groups[number].size
         self.reader, self.places = first_reader(found, number)
         holdout = found.data.holdout
-        self.images = holdout.take(np.arange(min(images_for(found.data.size), len(holdout))))
+        self.images = holdout.first(images_for(found.data.size))
         largest, mean = [], []
         total: Any = 0.0  # a tensor from the first images on
         for maps in self._maps(self.images, watch):  # [n, C, h, w]

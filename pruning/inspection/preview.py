@@ -200,7 +200,7 @@ def accuracy_now(
 def full_accuracy(recipe: Recipe, watch: Watch = silent) -> FullAccuracy:
     """The full network on the test images, up to MOST_TESTED of them."""
     found = loaded(recipe, watch)
-    images = found.data.test.take(np.arange(min(MOST_TESTED, len(found.data.test))))
+    images = found.data.test.first(MOST_TESTED)
     said = _said(found, found.model, images, "test images", watch)
     return FullAccuracy(said.task.name, said.value, len(images), len(found.data.test))
 
@@ -227,7 +227,7 @@ def has_learned(recipe: Recipe) -> bool:
 
 def _whole(found: Loaded, watch: Watch) -> tuple[Split, "Predictions"]:
     """The images that previews are measured on, and what the full network says of them."""
-    images = found.data.holdout.take(np.arange(min(PREVIEW_IMAGES, len(found.data.holdout))))
+    images = found.data.holdout.first(PREVIEW_IMAGES)
     key = network_key(found.recipe)
     return images, _BASELINES.get(key, lambda: _said(found, found.model, images, "baseline", watch))
 

@@ -152,8 +152,8 @@ def repaired_table(cut: float) -> list[str]:
 
 def trained_table() -> list[str]:
     lines = [
-        "| 60 % of the MACs asked, but for the last; 5 epochs | seeds | MACs cut | right after removal | repaired | in the end "
-        "| GDP leads by |",
+        "| 60 % of the MACs asked, but for the last; 5 epochs | seeds | MACs cut | right after removal "
+        "| repaired | in the end | GDP leads by |",
         "|---" * 7 + "|",
     ]
     rows = {title: [row(key(title, s)) for s in SEEDS if known(key(title, s))] for title in ARMS}

@@ -33,7 +33,8 @@ from tests.front_door import REPOSITORY, forked
 
 RESNETS = {"resnet20": 0.27, "resnet32": 0.46, "resnet44": 0.66, "resnet56": 0.85, "resnet110": 1.7}
 PUBLISHED = RESNETS | {"vgg16": 14.7, "mobilenet_v2": 2.2}
-LEAST = {"scenes": 0.92, "digits": 0.98}  # accuracy that bundled weights have to show
+# accuracy, or of masks mean IoU, that bundled weights have to show
+LEAST = {"scenes": 0.92, "digits": 0.98, "scenes_masks": 0.72}
 
 
 @pytest.mark.parametrize("name", names())
@@ -93,7 +94,9 @@ def test_bundled_networks_are_as_good_as_they_say(name, data):
     said = evaluate(model, test, normalization=model.origin.normalization)
     assert len(test) == int(told["test_images"]) and said.value >= LEAST[data]
     # another processor rounds otherwise, which may turn a picture that is nearly undecided
-    assert said.correct == pytest.approx(int(told["test_correct"]), abs=2)
+    counted = "test_correct" in told
+    value = int(told["test_correct"]) / len(test) if counted else float(told["test_mean IoU"])
+    assert said.value == pytest.approx(value, abs=2 / len(test))
     assert file.stat().st_size <= 4 * 2**20
 
 

@@ -187,4 +187,4 @@ def test_no_module_outside_tasks_and_pages_names_a_task():
             node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
         }
         named += [(path.name, name) for name in (inside | texts) & {*TASKS, *FILES}]
-    assert not named
+    assert set(named) <= {("pascal_voc.py", "segmentation")}  # as torchvision calls a mode of SBD

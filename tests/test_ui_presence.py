@@ -80,5 +80,5 @@ def test_a_count_shows_its_first_images_marked_as_such():
     assert first_images(job, Recipe()) is None
     job.events.append(Event("evaluate", 64, 500, told | {"right": 31, "baseline": 60}, 0.1))
     found = first_images(job, Recipe())
-    assert (found.raw, found.baseline, found.images, found.repaired) == (31, 60, 64, None)
+    assert (found.raw, found.baseline, found.images, found.repaired) == (31 / 64, 60 / 64, 64, None)
     assert found.where == "of 500 hold-out"

@@ -206,9 +206,8 @@ class Segmentation(Task):
         """IoU of each class over all images; None where it does not occur."""
         found = ious(*(statistics[name].sum(0, dtype=np.int64) for name in COUNTS))
         names = [str(name) for name in classes]
-        names += [
-            f"class {k}" for k in range(len(names), len(found))
-        ]  # outputs that the data has no name for
+        # outputs that the data has no name for
+        names += [f"class {k}" for k in range(len(names), len(found))]
         named = zip(names, found.tolist(), strict=False)
         return {name: None if np.isnan(value) else value for name, value in named}
 

@@ -1,13 +1,15 @@
 """Small pictures in a row, each with a caption, and with a map below it where there is one."""
 
+import base64
 import html
+import io
 from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
-from pruning.ui.prune.changed_pictures import LARGEST, address
-
+LARGEST = 168  # pixels; drawn at half of that, so more would only be sent
 STYLE = """<style>
 .strip {display: flex; flex-wrap: wrap; gap: 0.6rem}
 .strip figure {margin: 0; width: 84px}
@@ -33,3 +35,11 @@ def strip(pictures: np.ndarray, captions: Sequence[str], below: np.ndarray | Non
 def picture(image: np.ndarray, words: str) -> str:
     kind = "small" if max(image.shape[:2]) < LARGEST else ""
     return f"<img class='{kind}' src='{address(image)}' alt='{words}' title='{words}'>"
+
+
+def address(image: np.ndarray) -> str:
+    """uint8 [H, W, 3] as a PNG inside a URL."""
+    picture, file = Image.fromarray(image), io.BytesIO()
+    picture.thumbnail((LARGEST, LARGEST))
+    picture.save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

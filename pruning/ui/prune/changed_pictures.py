@@ -1,18 +1,16 @@
 """Small pictures in a row, each with what it is and what two networks said of it."""
 
-import base64
 import html
-import io
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
 from pruning.figures.method_style import CUT
 from pruning.tasks import Metric, marked
 from pruning.terms import percent
+from pruning.ui.picture_strips import picture
 
 STYLE = f"""<style>
 .gallery {{display: flex; flex-wrap: wrap; gap: 0.7rem}}
@@ -29,7 +27,6 @@ ROWS = (
     "Each image, what is right, what the full network says and what the pruned one says of its pixels; "
     "pixels of which they say something else are marked."
 )
-LARGEST = 168  # pixels; drawn at half of that, so more would only be sent
 
 
 def pictures(changes: pd.DataFrame, images: Mapping[int, np.ndarray]):
@@ -43,10 +40,8 @@ def one(row, image: np.ndarray) -> str:
     """A figure: the picture, its class, and the two answers with the second one's probability."""
     label, before, after = (html.escape(str(text)) for text in (row.label, row.before, row.after))
     said = f"{before} → {after} <small>{percent(row.probability_after, 0)}</small>"
-    kind = "small" if max(image.shape[:2]) < LARGEST else ""
-    alt = f"Test image {row.image}, class {label}: {before} before, {after} after"
-    picture = f"<img class='{kind}' src='{address(image)}' alt='{alt}' title='{alt}'>"
-    return f"<figure class='{row.change}'>{picture}<figcaption><b>{label}</b><br>{said}</figcaption></figure>"
+    shown = picture(image, f"Test image {row.image}, class {label}: {before} before, {after} after")
+    return f"<figure class='{row.change}'>{shown}<figcaption><b>{label}</b><br>{said}</figcaption></figure>"
 
 
 def with_masks(
@@ -66,20 +61,7 @@ def with_masks(
             f"The full network, {metric.name} {row.before}": marked(before, before),
             f"The pruned network, {metric.name} {row.after}, changed pixels marked": marked(after, before),
         }
-        drawn = "".join(framed_picture(image, html.escape(words)) for words, image in parts.items())
+        drawn = "".join(picture(image, html.escape(words)) for words, image in parts.items())
         caption = f"<b>{html.escape(str(row.label))}</b><br>{row.before} → {row.after}"
         shown.append(f"<figure class='{row.change}'>{drawn}<figcaption>{caption}</figcaption></figure>")
     st.html(STYLE + f"<div class='gallery'>{''.join(shown)}</div>")
-
-
-def framed_picture(image: np.ndarray, words: str) -> str:
-    kind = "small" if max(image.shape[:2]) < LARGEST else ""
-    return f"<img class='{kind}' src='{address(image)}' alt='{words}' title='{words}'>"
-
-
-def address(image: np.ndarray) -> str:
-    """uint8 [H, W, 3] as a PNG inside a URL."""
-    picture, file = Image.fromarray(image), io.BytesIO()
-    picture.thumbnail((LARGEST, LARGEST))
-    picture.save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

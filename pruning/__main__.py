@@ -172,20 +172,24 @@ def run_to_end(asked: Recipe, out: Path):
     return result
 
 
+RATE_HELP = "The highest learning rate of the one-cycle schedule: 0.1, or 0.0004 against a discriminator."
+
+
 @app.command
 @flags_of(TRAIN_FIELDS, options=False)
 def train(
     *,
     out: Annotated[Path, Parameter(help="The safetensors file to write.")],
     epochs: Annotated[int, Parameter(help="Epochs over the training images, without the hold-out.")] = 20,
-    lr: Annotated[float, Parameter(help="The highest learning rate of the one-cycle schedule.")] = 0.1,
+    lr: Annotated[float | None, Parameter(help=RATE_HELP)] = None,
     **given,
 ):
     """Trains a listed network from scratch, without the hold-out images, and writes its weights."""
     from pruning.experiment.loading import use_threads
     from pruning.train import train_network
 
-    asked = recipe_of({"epochs": epochs, "lr": lr, "checkpoint": "none", **given})
+    rate = {} if lr is None else {"lr": lr}
+    asked = recipe_of({"epochs": epochs, "checkpoint": "none", **rate, **given})
     if asked.epochs < 1:
         raise ValueError(f"epochs is {epochs}; give a whole number, 1 or more")
     writable(out, folder=False)

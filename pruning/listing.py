@@ -85,7 +85,8 @@ def groups(recipe: Recipe) -> list[dict]:
 
     checkpoint = located(recipe.checkpoint, "checkpoint") if recipe.checkpoint else "none"
     model = load_model(recipe.model, recipe.data, checkpoint, size=recipe.size)
-    graph = ChannelGraph(model, torch.rand(1, 3, model.origin.size, model.origin.size))
+    channels = getattr(model, "input_channels", 3)  # of pictures with maps of the domain asked for
+    graph = ChannelGraph(model, torch.rand(1, channels, model.origin.size, model.origin.size))
     return group_rows(graph.structure)
 
 

@@ -127,7 +127,7 @@ def _said(found, model, images, watch: Watch) -> "Predictions":
     from pruning.train import evaluate
 
     how = {"normalization": found.model.origin.normalization, "device": found.recipe.device}
-    return evaluate(model, images, watch=watch, judge=found.data.judge, **how)
+    return evaluate(model, images, watch=watch, **how)
 
 
 def _answers(said: "Predictions") -> np.ndarray:

@@ -13,6 +13,7 @@ from pruning.data.calibration import (
     batch_of,
     calibration_images,
     images_at_once,
+    inputs_of,
     to_tensor,
 )
 from pruning.data.dataset import Dataset, Split
@@ -30,5 +31,6 @@ __all__ = [
     "load_data",
     "names",
     "normalization_of",
+    "inputs_of",
     "to_tensor",
 ]

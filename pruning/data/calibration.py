@@ -93,8 +93,12 @@ def batch_of(
 ) -> "tuple[torch.Tensor, torch.Tensor]":
     """(inputs, targets) of some rows of a split, as a network and its task take them. rows: a slice, or row
     numbers."""
-    inputs = to_tensor(split.images[rows], normalization, device)
-    return inputs, split.task.targets(split.labels[rows], device)
+    return inputs_of(split, rows, normalization, device), split.task.targets(split.labels[rows], device)
+
+
+def inputs_of(split: Split, rows, normalization: Normalization, device: str = "cpu") -> "torch.Tensor":
+    """What a network is given of some rows of a split, as `batch_of` has it."""
+    return split.task.inputs(to_tensor(split.images[rows], normalization, device), split.labels[rows])
 
 
 def to_tensor(images: np.ndarray, normalization: Normalization, device: str = "cpu") -> "torch.Tensor":

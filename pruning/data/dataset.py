@@ -54,8 +54,7 @@ class Dataset:
     digest: of all images and labels.   flips: whether a mirrored image is of the same class.   shift: pixels
     by which an image may be moved and still be of its class.   messages: what whoever uses it should know.
     extras: more about the images where there is more, a mapping {part: array} each.   normalization: what a
-    network that has not recorded it expects, if the caller said so.   judge: a network that the task's
-    metric asks, where it asks one.
+    network that has not recorded it expects, if the caller said so.
     """
 
     name: str
@@ -69,7 +68,6 @@ class Dataset:
     messages: tuple[str, ...] = ()
     extras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     normalization: Normalization | None = None
-    judge: Any = None
 
     @property
     def task(self) -> Task:
@@ -89,7 +87,7 @@ class Dataset:
         """The images of some classes only, numbered anew in ascending order.
 
         classes: class numbers, two or more. Raises ValueError for one that the data lacks."""
-        if self.train.classes is None:
+        if self.train.classes is None or self.train.labels.ndim > 1:
             raise ValueError(
                 f"the images of {self.name} have no classes to choose from; leave the subtask out"
             )

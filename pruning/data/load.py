@@ -10,6 +10,7 @@ from weakref import WeakSet
 import numpy as np
 
 from pruning.data.dataset import Dataset, Split, digest_of
+from pruning.data.domains import asked_by, translated
 from pruning.data.folders import load_folders, load_zip
 from pruning.data.in_memory import given_batches, given_tensors
 from pruning.data.npz import load_npz
@@ -18,6 +19,7 @@ from pruning.data.registry import DATA
 from pruning.data.resizing import fit_to, nearest_from
 from pruning.error_messages import choose
 from pruning.models import NORMALIZATIONS, Normalization
+from pruning.tasks import Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,6 +39,7 @@ def load_data(
     seed: int = 0,
     size: int | None = None,
     normalize: str | Normalization | None = None,
+    task: Task | None = None,
 ) -> Dataset:
     """Images and labels in three parts, raw uint8; a network is fed them normalised by what it expects.
 
@@ -48,15 +51,23 @@ def load_data(
     longer side is scaled down where it is above, and the rest filled. None is the data's own where all images
     share one, else 224; with masks the least that holds all pictures, at most 513.
     seed: of the split into training and test part where the data has none.   normalize: for a network of your
-    own, which has not recorded what it expects: cifar10, imagenet, none, or a Normalization.
+    own, which has not recorded what it expects: cifar10, imagenet, none, or a Normalization.   task: of the
+    network that they are for: classes become the domains of a translation, and the other way round.
     Raises ValueError in one sentence on an unknown name, and on files that hold anything but such data.
     """
     dataset = find(data, seed, size) if isinstance(data, (str, Path, Dataset)) else given(data)
+    if task is not None:
+        dataset = asked_by(dataset, task, found_at(data))
     if normalize is None:
         return dataset
     if not isinstance(normalize, Normalization):
         normalize = NORMALIZATIONS[choose(normalize, NORMALIZATIONS, "normalization")]
     return replace(dataset, normalization=normalize)
+
+
+def found_at(data) -> Path | None:
+    """The file or folder that data are from; None of listed and of given ones."""
+    return Path(data).resolve() if isinstance(data, (str, Path)) and str(data) not in DATA else None
 
 
 def given(data) -> Dataset:
@@ -122,6 +133,7 @@ def make_room():
     if _large:
         listed.cache_clear()
         from_path.cache_clear()
+        translated.cache_clear()
 
 
 def state_of(path: Path) -> tuple[int, ...]:

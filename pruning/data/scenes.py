@@ -1,5 +1,5 @@
-"""`scenes`: images that methods of pruning differ on, made from scikit-learn's digits and a seed; and
-`scenes_masks`, the same images with a class for every pixel.
+"""`scenes`: images that methods of pruning differ on, made from scikit-learn's digits and a seed;
+`scenes_masks`, the same images with a class for every pixel; and `scenes_colours`, to be translated.
 
 12,000 training and 2,000 test images of 32 x 32 pixels. The largest of one to three digits is the class; test
 images show digits that no training image shows. Which digit each pixel belongs to and the class digit's
@@ -14,10 +14,11 @@ import numpy as np
 
 from pruning.data.cache_folder import cache_folder
 from pruning.data.dataset import Dataset, Split, assemble, digest_of, split_off
+from pruning.data.domains import asked_by
 from pruning.data.glyphs import load_glyphs
 from pruning.data.registry import dataset
-from pruning.data.scene_drawing import FINE, Drawn, draw, interpolation
-from pruning.tasks import PIXELWISE
+from pruning.data.scene_drawing import DOMAINS, FINE, Drawn, draw, interpolation
+from pruning.tasks import PIXELWISE, TRANSLATED
 
 SEED = 2
 COUNTS = {"train": 12_000, "test": 2_000}
@@ -51,6 +52,19 @@ def scenes_masks() -> Dataset:
     train, test = (Split(parts[part].images, parts[part].pixels, PIXELWISE) for part in COUNTS)
     names = ("background", *(str(digit) for digit in range(10)))
     return assemble("scenes_masks", train, test, names, messages=messages)
+
+
+@dataset(
+    "scenes_colours",
+    meaning="The images of scenes, to be shown with their largest digit in another of six colours, 32 x 32.",
+    offline=True,
+    task=TRANSLATED,
+)
+def scenes_colours() -> Dataset:
+    """The colour of the largest digit as the domain; every image is asked for in another one."""
+    parts, messages = drawn_parts()
+    train, test = (Split(parts[part].images, parts[part].domain) for part in COUNTS)
+    return asked_by(assemble("scenes_colours", train, test, DOMAINS, messages=messages), TRANSLATED)
 
 
 def drawn_parts() -> tuple[dict[str, Drawn], tuple[str, ...]]:

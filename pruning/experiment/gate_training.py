@@ -85,7 +85,7 @@ def as_scores(recipe: Recipe, gated: "Gated") -> Scores:
 
 def gating(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, saved: Saved | None) -> Gating:
     """Trains the gates, evaluates the network with them, absorbs them, and plans what is cut."""
-    from pruning.data import images_at_once, to_tensor
+    from pruning.data import images_at_once, inputs_of
 
     recipe = loaded.recipe
     must_have_gates(loaded)
@@ -93,9 +93,9 @@ def gating(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, sav
         gated = train(loaded, watch, saved, epochs=recipe.gate_epochs)
     messages += gated.messages
     model = gated.gates.model
-    few = loaded.data.test.images
-    few = few[: images_at_once(few, COMPARED)]
-    images = to_tensor(few, loaded.model.origin.normalization, recipe.device)
+    test = loaded.data.test
+    few = slice(images_at_once(test.images, COMPARED))
+    images = inputs_of(test, few, loaded.model.origin.normalization, recipe.device)
     with gated.gates.inserted():
         stages.evaluate("gates", model)
         said = outputs(model, images)

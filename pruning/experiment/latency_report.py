@@ -52,10 +52,11 @@ def _both(timings: "Sequence[Timing]") -> dict[str, Any]:
 
 def _inputs(loaded: Loaded, batch: int):
     """The first test images, as often as needed, as the network takes them."""
-    from pruning.data import to_tensor
+    from pruning.data import inputs_of
 
-    images = np.resize(loaded.data.test.images, (batch, *loaded.data.test.images.shape[1:]))
-    return to_tensor(images, loaded.model.origin.normalization, loaded.recipe.device)
+    test = loaded.data.test
+    rows = np.resize(np.arange(len(test)), batch)
+    return inputs_of(test, rows, loaded.model.origin.normalization, loaded.recipe.device)
 
 
 def layer_table(loaded: Loaded, small, before: "Timing", after: "Timing") -> pd.DataFrame:

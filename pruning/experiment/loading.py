@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pruning.data import Dataset, load_data, to_tensor
+from pruning.data import Dataset, inputs_of, load_data
 from pruning.data.registry import DATA
 from pruning.devices import usable, wait_for
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import located
 from pruning.latency import LatencyTable
-from pruning.models import default_size, load_model
+from pruning.models import default_size, load_model, task_of
 from pruning.progress import Watch, silent
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     device = usable(recipe.device)
     watch("trace", 0, 3, message="data")
     size = recipe.size or default_size(recipe.model)
-    data = load_data(located(recipe.data, "data"), seed=recipe.seed, size=size)
+    where = {"seed": recipe.seed, "task": task_of(recipe.model)}
+    data = load_data(located(recipe.data, "data"), **where, size=size)
     watch("trace", 1, 3, message="network")
     model = load_model(
         recipe.model,
@@ -57,10 +58,10 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
         size=recipe.size,
     )
     if data.size != model.origin.size:
-        data = load_data(located(recipe.data, "data"), seed=recipe.seed, size=model.origin.size)
+        data = load_data(located(recipe.data, "data"), **where, size=model.origin.size)
     model.to(device)
     watch("trace", 2, 3, message="channel groups")
-    example = to_tensor(data.train.images[:1], model.origin.normalization, device)
+    example = inputs_of(data.train, slice(1), model.origin.normalization, device)
     changes: tuple[dict, ...] = ()
     if recipe.subtask:
         data = data.narrowed(recipe.subtask)

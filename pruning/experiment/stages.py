@@ -52,8 +52,8 @@ class Stages:
             self.watch("evaluate", done, total, message=stage, **values)
 
         test, origin = self.loaded.data.test, self.loaded.model.origin
-        where = {"device": self.loaded.recipe.device, "judge": self.loaded.data.judge}
-        found = evaluate(model, test, normalization=origin.normalization, watch=told, **where)
+        where = {"normalization": origin.normalization, "device": self.loaded.recipe.device}
+        found = evaluate(model, test, **where, watch=told, again=True)
         value = {found.task.metric.name: found.value}
         self.watch("evaluate", len(test), len(test), message=stage, **value)
         return found

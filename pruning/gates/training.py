@@ -20,8 +20,9 @@ from pruning.models import Normalization
 from pruning.models.fill_weights import restore
 from pruning.progress import Watch, silent
 from pruning.train.evaluation import mode_kept
+from pruning.train.fit import check
 from pruning.train.schedule import batches_of
-from pruning.train.training_loop import check, copied
+from pruning.train.training_loop import copied
 from pruning.train.training_state import Saved
 
 STAGE = "gates"  # under which the state is kept

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from pruning.data import Dataset, batch_of, to_tensor
+from pruning.data import Dataset, batch_of, inputs_of
 from pruning.gates.gate_optimizer import GateOptimizer
 from pruning.models import Normalization
 from pruning.progress import Paused, Watch
@@ -176,8 +176,8 @@ class Training:
             with self.gates.inserted():
                 recalibrate(self.model, CalibrationImages(self.model, images, RECALIBRATED, self.seed))
         if self.gate_optimizer.closed:
-            few = self.dataset.train.first(HEARD)
-            self.gates.settle_norms(to_tensor(few.images, self.normalization, self.device))
+            few = inputs_of(self.dataset.train, slice(HEARD), self.normalization, self.device)
+            self.gates.settle_norms(few)
         held = [self.gates.placement.structure.names[g] for g in sorted(self.gate_optimizer.held)]
         if held:
             listed = ", ".join(held[:3]) + (f" and {len(held) - 3} more" if len(held) > 3 else "")

@@ -227,5 +227,5 @@ def _said(found: Loaded, model: "nn.Module", watch: Watch) -> "Predictions":
     from pruning.train import evaluate
 
     images, normalization = holdout_of(found, IMAGES), found.model.origin.normalization
-    how = {"normalization": normalization, "device": found.recipe.device, "judge": found.data.judge}
+    how = {"normalization": normalization, "device": found.recipe.device}
     return evaluate(model, images, watch=watch, **how)

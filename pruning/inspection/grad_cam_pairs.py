@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pruning.data import to_tensor
+from pruning.data import inputs_of
 from pruning.experiment.loading import Loaded
 from pruning.progress import Watch, silent
 
@@ -49,7 +49,7 @@ def grad_cam_pairs(
 
     rows = images["image"].to_numpy(int)
     pictures = np.array(full.data.test.images[rows])
-    inputs = to_tensor(pictures, full.model.origin.normalization, full.recipe.device)
+    inputs = inputs_of(full.data.test, rows, full.model.origin.normalization, full.recipe.device)
     maps = []
     for number, model in enumerate((full.model, small)):
         found = []

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pruning.channels.structure import ChannelGroup, LayerRecord
-from pruning.data import Split, batch_of, to_tensor
+from pruning.data import Split, batch_of, inputs_of
 from pruning.devices import for_double
 from pruning.error_messages import choose
 from pruning.experiment.loaded_networks import loaded, network_key
@@ -244,7 +244,8 @@ class _Seen:
         structure, step = found.graph.structure, max(8, 128 * 32**2 // found.data.size**2)
         for first in range(0, len(images), step):
             watch("channel", first, len(images))
-            inputs = to_tensor(images.images[first : first + step], normalization, found.recipe.device)
+            rows = slice(first, first + step)
+            inputs = inputs_of(images, rows, normalization, found.recipe.device)
             try:
                 with as_it_was(model), torch.no_grad():
                     with Observer(model, structure, {self.reader.weight: see}, {}):

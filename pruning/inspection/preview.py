@@ -246,7 +246,7 @@ def _said(
         watch("evaluate", done, total, message=stage, **more, **values)
 
     how = {"normalization": found.model.origin.normalization, "device": found.recipe.device}
-    return evaluate(model, images, batch_size=BATCH, watch=told, judge=found.data.judge, **how)
+    return evaluate(model, images, batch_size=BATCH, watch=told, **how)
 
 
 def _repair(recipe: Recipe, plan: Plan, small: Any, how: str, watch: Watch) -> tuple[float, list[str]]:

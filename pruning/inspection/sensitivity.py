@@ -177,7 +177,7 @@ class _Measure:
         for part, targets in zip(self.parts, self.targets, strict=True):
             outputs = part.run(tuple(weights), keep=keep)
             nats += float(losses(self.task, outputs, targets).sum())
-            found.append(self.task.statistics(outputs, targets, self.loaded.data.judge))
+            found.append(self.task.statistics(outputs, targets))
             self.steps()
         statistics = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
         return self.task.value(statistics, self.asked.labels), nats / self.images

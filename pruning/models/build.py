@@ -33,9 +33,11 @@ def task_of(name: str) -> Task:
 def must_be_for(name: str, task: Task | None, data: str) -> None:
     """Raises ValueError, naming some that are right, where a network is for something else than data ask.
     None, as a task that no listed network names: not judged by names."""
-    fitting = [other for other in (*names(), *torchvision_names()) if task_of(other) is task]
+    if task is None:
+        return
+    fitting = [other for other in (*names(), *torchvision_names()) if task_of(other).name == task.name]
     own = task_of(name)
-    if task is None or own is task or not fitting:
+    if own.name == task.name or not fitting:
         return
     kinds = {n.startswith(TORCHVISION): n for n in reversed(fitting)}  # the first of each
     raise ValueError(
@@ -56,6 +58,11 @@ def default_size(name: str) -> int | None:
         parted(name)
         return None
     return MODELS[choose(name, MODELS, "model")].size
+
+
+def default_normalization(name: str) -> str | None:
+    """What a listed network's images are normalised by, where that does not follow from their size."""
+    return MODELS[name].normalize if name in MODELS else None
 
 
 def new_model(name: str, classes: int) -> "nn.Module":

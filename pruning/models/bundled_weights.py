@@ -19,6 +19,14 @@ def bundled_file(name: str, data: str) -> Path:
     return ASSETS / f"{name}-{data}.safetensors"
 
 
+def discriminator_file(weights: str | Path) -> Path:
+    """Where the discriminator is that a network was trained against, beside the network's own file."""
+    path = Path(weights)
+    if path.parent == ASSETS:  # what lies there itself is a network that is offered
+        path = ASSETS / "translation" / path.name
+    return path.with_suffix(".discriminator.safetensors")
+
+
 def find_weights(name: str, data: str, checkpoint: str | Path | None) -> Checkpoint | None:
     """The weights that `checkpoint` stands for; None for random ones."""
     if checkpoint is not None:

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pruning.models.build import accepted_size, default_size, must_be_for, new_model
+from pruning.models.build import (
+    accepted_size,
+    default_normalization,
+    default_size,
+    must_be_for,
+    new_model,
+)
 from pruning.models.bundled_weights import bundled_file, find_weights
 from pruning.models.checkpoint import Checkpoint
 from pruning.models.digest import weights_digest
@@ -21,6 +27,7 @@ GUESS = 10  # classes of a network that is only built to compare names
 KNOWN_CLASSES = {  # of the listed data sets, which come after the models
     "scenes": 10,
     "scenes_masks": 11,
+    "scenes_colours": 6,
     "digits": 10,
     "cifar10": 10,
     "cifar100": 100,
@@ -93,7 +100,7 @@ def load_model(
         )
     model = made.model
     size = size or known_size or accepted_size(model, getattr(data, "size", None))
-    recorded = weights.metadata.get("normalize") if weights else None
+    recorded = (weights.metadata.get("normalize") if weights else None) or default_normalization(name)
     normalization = resolve_normalization(normalize, size=size, recorded=recorded)
     told = (made.name, label, made.classes, size, normalization, weights_digest(model), made.messages)
     model.origin = Origin(*told)

@@ -25,8 +25,9 @@ class Normalization:
 
 CIFAR10 = Normalization((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), "cifar10")
 IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "imagenet")
+HALF = Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "half")  # pixels from -1 to 1
 NONE = Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "none")
-NORMALIZATIONS = {known.name: known for known in (CIFAR10, IMAGENET, NONE)}
+NORMALIZATIONS = {known.name: known for known in (CIFAR10, IMAGENET, HALF, NONE)}
 
 
 def resolve_normalization(

@@ -8,6 +8,7 @@ from pruning.tasks.contract import Metric, SampledPixels, Statistics, Task
 from pruning.tasks.mask_colours import marked
 from pruning.tasks.resampling import Difference, paired_difference
 from pruning.tasks.segmentation import IGNORED, MOST_CLASSES, Segmentation
+from pruning.tasks.translation import Translation, with_domains
 
 TASKS: dict[str, Task] = {}
 
@@ -23,6 +24,7 @@ def register(task: Task) -> Task:
 
 DEFAULT = register(Classification())  # of data that says nothing else
 PIXELWISE = register(Segmentation())  # of data whose labels are masks
+TRANSLATED = register(Translation())  # of pictures that are to change their domain; bound by data to a judge
 
 __all__ = [
     "DEFAULT",
@@ -30,12 +32,15 @@ __all__ = [
     "MOST_CLASSES",
     "PIXELWISE",
     "TASKS",
+    "TRANSLATED",
     "Difference",
     "Metric",
     "SampledPixels",
     "Statistics",
     "Task",
+    "Translation",
     "marked",
     "paired_difference",
     "register",
+    "with_domains",
 ]

@@ -9,7 +9,7 @@ from pruning.tasks.contract import Metric, Statistics, Task
 from pruning.tasks.resampling import Difference, paired_difference
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 STAGES = ("baseline", "cut", "repaired", "tuned", "quantized")
 
@@ -23,7 +23,7 @@ class Classification(Task):
     metric: ClassVar[Metric] = Metric("accuracy", "higher", "share")
     counts_right: ClassVar[bool] = True
     forecast: ClassVar[bool] = True
-    drawn_as: ClassVar[Literal["classes", "masks", ""]] = "classes"
+    drawn_as: ClassVar[Literal["classes", "masks", "pictures", ""]] = "classes"
     right_means: ClassVar[str] = "its class is predicted"
     of_class: ClassVar[str] = "accuracy"
     unit_of_loss: ClassVar[str] = "nats"
@@ -55,9 +55,7 @@ class Classification(Task):
         own, other = (logits.div(temperature).log_softmax(1) for logits in (outputs, reference))
         return kl_div(own, other, reduction="batchmean", log_target=True)
 
-    def statistics(
-        self, outputs: "Tensor", targets: "Tensor", network: "nn.Module | None" = None
-    ) -> dict[str, np.ndarray]:
+    def statistics(self, outputs: "Tensor", targets: "Tensor") -> dict[str, np.ndarray]:
         probability, chosen = outputs.detach().float().softmax(1).max(1)
         return {"classes": chosen.cpu().numpy(), "probabilities": probability.cpu().numpy()}
 

@@ -73,13 +73,15 @@ class SampledPixels:
 
 
 class Task(ABC):
-    """One kind of question that networks answer about images. Stateless: one object for all data sets.
+    """One kind of question that networks answer about images. One object for all data sets, unless the
+    metric needs more than labels: then data are given one of their own, of the same name.
 
     name: in the registry.   answers: what a network says, in words.   counts_right: the metric is the share
     of items that are right.   forecast: it is a share that falls as features are lost, so that tried cuts
-    tell what others cost.   unit_of_loss: what `loss` is measured in.   asks_network: `statistics` is handed
-    a network that judges the outputs, the data set's `judge`.   drawn_as: the statistic that pages draw
-    beside what is right, class numbers of items or of their pixels; empty where there is none.
+    tell what others cost.   unit_of_loss: what `loss` is measured in.   taught: the loss
+    tells too little to train by; networks learn from the full one or from a discriminator.   drawn_as: the
+    statistic that pages draw beside what is right, class numbers of items or of their pixels, or pictures;
+    empty where there is none.
     right_means: when an item counts as right, in a few words.   of_class: what the value of one class alone
     is called. Labels are the targets as a data set holds
     them, a NumPy array with a row an item; targets are the same as tensors beside a batch's outputs."""
@@ -90,14 +92,24 @@ class Task(ABC):
     counts_right: ClassVar[bool] = False
     forecast: ClassVar[bool] = False
     unit_of_loss: ClassVar[str] = ""
-    asks_network: ClassVar[bool] = False
-    drawn_as: ClassVar[Literal["classes", "masks", ""]] = ""
+    taught: ClassVar[bool] = False
+    drawn_as: ClassVar[Literal["classes", "masks", "pictures", ""]] = ""
     right_means: ClassVar[str] = ""
     of_class: ClassVar[str] = ""
 
     @abstractmethod
     def outputs(self, classes: Sequence[str]) -> int:
         """How many outputs a network has for data with these class names."""
+
+    def inputs(self, images: "Tensor", labels: np.ndarray) -> "Tensor":
+        """What a network is given of a batch of normalised images [N, C, H, W]: the images, unless it is
+        told more about what is asked."""
+        return images
+
+    def redrawn(self, labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """The labels that training takes for a batch: where a task may ask any of several things of an
+        image, one drawn anew."""
+        return labels
 
     def targets(self, labels: np.ndarray, device: Any = "cpu") -> "Tensor":
         """A batch's targets."""
@@ -121,10 +133,20 @@ class Task(ABC):
         searches compare. temperature: softens both, where that means something."""
 
     @abstractmethod
-    def statistics(
-        self, outputs: "Tensor", targets: "Tensor", network: "nn.Module | None" = None
+    def statistics(self, outputs: "Tensor", targets: "Tensor") -> dict[str, np.ndarray]:
+        """What is kept of every item of a batch, enough for the metric."""
+
+    def asked_again(
+        self, model: "nn.Module", inputs: "Tensor", outputs: Any, targets: "Tensor"
     ) -> dict[str, np.ndarray]:
-        """What is kept of every item of a batch, enough for the metric. network: see `asks_network`."""
+        """Further statistics of every item, for which the network is asked more than its outputs, where a
+        task has such: they are wanted of whole runs alone."""
+        return {}
+
+    def shortfall(self, statistics: Statistics, labels: np.ndarray, loss: float) -> float:
+        """By what the hold-out chooses between states of a training: the less the better. The loss, unless
+        the task knows better."""
+        return loss
 
     @abstractmethod
     def value(self, statistics: Statistics, labels: np.ndarray) -> float:

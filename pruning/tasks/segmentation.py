@@ -11,7 +11,7 @@ from pruning.tasks.mask_colours import coloured
 from pruning.tasks.resampling import RESAMPLES, Difference
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 IGNORED = 255  # in a mask: a pixel that does not count, as Pascal VOC has it
 MOST_CLASSES = 255  # 0 to 254
@@ -33,7 +33,7 @@ class Segmentation(Task):
     metric: ClassVar[Metric] = Metric("mean IoU", "higher", "share")
     forecast: ClassVar[bool] = True
     unit_of_loss: ClassVar[str] = "nats a pixel"
-    drawn_as: ClassVar[Literal["classes", "masks", ""]] = "masks"
+    drawn_as: ClassVar[Literal["classes", "masks", "pictures", ""]] = "masks"
     of_class: ClassVar[str] = "IoU"
     right_means: ClassVar[str] = f"its own mean IoU is at least {100 * FOUND:.0f} %"
 
@@ -110,9 +110,7 @@ class Segmentation(Task):
         rows = np.argsort(-sizes, kind="stable")[: int((sizes > 0).sum())]
         return rows, np.where(labels[rows] == number, labels[rows], IGNORED).astype(labels.dtype)
 
-    def statistics(
-        self, outputs: Any, targets: "Tensor", network: "nn.Module | None" = None
-    ) -> dict[str, np.ndarray]:
+    def statistics(self, outputs: Any, targets: "Tensor") -> dict[str, np.ndarray]:
         import torch
 
         logits = logits_of(outputs).detach()

@@ -10,9 +10,10 @@ from pruning.data.resizing import moved_from
 
 def augmented(batch: Split, dataset: Dataset, random: np.random.Generator) -> Split:
     """Images uint8 [N, H, W, 3], each moved by up to `dataset.shift` pixels either way, its edge repeated
-    where it left, and mirrored every second time where `dataset.flips`; the task moves the labels along.
-    Images given as normalised numbers stay as they are.
+    where it left, and mirrored every second time where `dataset.flips`; the task moves the labels along, and
+    may draw anew what is asked. Images given as normalised numbers stay as they are.
     """
+    batch = replace(batch, labels=batch.task.redrawn(batch.labels, random))
     if dataset.normalised:
         return batch
     n, height, width, _ = batch.images.shape

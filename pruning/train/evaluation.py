@@ -40,6 +40,11 @@ class Predictions:
     def correct(self) -> int:
         return int(self.right.sum())
 
+    @property
+    def shortfall(self) -> float:
+        """By what states of a training are chosen: the less the better."""
+        return self.task.shortfall(self.statistics, self.labels, self.loss)
+
 
 def evaluate(
     model: "nn.Module",
@@ -49,11 +54,11 @@ def evaluate(
     batch_size: int = 256,
     device: str = "cpu",
     watch: Watch = silent,
-    judge: "nn.Module | None" = None,
+    again: bool = False,
 ) -> Predictions:
     """Predictions in evaluation mode; the model's own mode comes back, also after an exception. The watch is
     told how many of the images so far are right, where the task counts that.   batch_size: at most; fewer of
-    large images.   judge: a network that the task's metric asks, where it asks one."""
+    large images.   again: with the statistics for which the task asks the network more than once."""
     import torch
 
     task, found, loss, told, watch = split.task, [], 0.0, {}, timed(watch)
@@ -67,7 +72,9 @@ def evaluate(
             inputs, targets = batch_of(split, rows, normalization, device)
             outputs = model(inputs)
             loss += float(task.loss(outputs, targets)) * len(targets)
-            found.append(task.statistics(outputs, targets, judge))
+            found.append(task.statistics(outputs, targets))
+            if again:
+                found[-1] |= task.asked_again(model, inputs, outputs, targets)
             if told:
                 told["right"] += int(task.right(found[-1], split.labels[rows]).sum())
     watch("evaluate", len(split), len(split), **told)

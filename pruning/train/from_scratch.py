@@ -12,10 +12,15 @@ from typing import Any
 
 from pruning.data import Dataset, load_data
 from pruning.devices import usable
-from pruning.models import Origin, default_size, load_model, write_checkpoint
+from pruning.models import Origin, default_size, load_model, task_of, write_checkpoint
+from pruning.models.bundled_weights import discriminator_file
 from pruning.progress import Watch, silent
 from pruning.train.evaluation import Predictions, evaluate
-from pruning.train.training_loop import fit
+from pruning.train.fit import fit
+from pruning.train.samples import SampleSheet
+from pruning.train.training_state import Saved
+
+RATE, ADVERSARIAL_RATE = 0.1, 4e-4  # of stochastic gradient descent, and of Adam
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +41,7 @@ def train_network(
     size: int | None = None,
     epochs: int,
     out: str | Path,
-    lr: float = 0.1,
+    lr: float | None = None,
     batch_size: int = 64,
     seed: int = 0,
     threads: int | None = None,
@@ -47,19 +52,32 @@ def train_network(
 
     The header records what it is (model, data, classes, size, normalize), the command that makes it again,
     its metric on the test part, and the versions it was made with. size: side of the images in pixels, or the
-    network's own. Raises ValueError on unknown names and files that cannot be written, before it trains.
+    network's own.   lr: 0.1 by stochastic gradient descent, 0.0004 where a discriminator is trained too; that
+    one is written beside, and after every epoch a sheet of samples.
+    The state is kept after every epoch in a folder beside the file: asked for the same again, a training that
+    was ended goes on. Raises ValueError on unknown names and files that cannot be written, before it trains.
     """
     path, home = writable(out), usable(device)
-    dataset = load_data(data, seed=seed, size=size or default_size(model))
+    dataset = load_data(data, seed=seed, size=size or default_size(model), task=task_of(model))
     network = load_model(model, dataset, "none", size=size).to(home)
-    options: dict[str, Any] = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
+    options: dict[str, Any] = {"epochs": epochs, "lr": lr or rate_of_new_weights(dataset)}
+    options |= {"batch_size": batch_size, "seed": seed}
     where: dict[str, Any] = {"normalization": network.origin.normalization, "device": device, "watch": watch}
+    against: dict[str, Any] = {}
+    if dataset.task.taught:
+        from pruning.train.adversarial import new_adversary
+
+        sheet = SampleSheet(path.with_suffix(".samples.png"), dataset, network.origin.normalization)
+        against["adversary"] = new_adversary(len(dataset.classes), network.origin.size)
+        against["after_epoch"] = sheet.write
+    words = {"model": model, "data": data, "size": size, **options, "threads": threads, "device": device}
+    kept = Saved(path.with_suffix(".training"), command({**words, "out": path.name}))
     with threads_set(threads) as used:
         start = time.perf_counter()
-        history = fit(network, dataset, **options, **where, schedule="one-cycle")
+        history = fit(network, dataset, **options, **where, **against, schedule="one-cycle", saved=kept)
         seconds = time.perf_counter() - start
-        test = evaluate(network, dataset.test, **where, judge=dataset.judge)
-    words = {"model": model, "data": data, "size": size, **options, "threads": used, "device": device}
+        test = evaluate(network, dataset.test, **where, again=True)
+    words["threads"] = used
     facts = {
         "command": command({**words, "out": path.name}),
         f"test_{test.task.metric.name}": repr(test.value),
@@ -67,8 +85,18 @@ def train_network(
         "seconds": str(round(seconds)),
         **({"test_correct": str(test.correct)} if test.task.counts_right else {}),
     }
-    write_checkpoint(path, network.state_dict(), described(network.origin, dataset) | facts)
+    said = described(network.origin, dataset)
+    write_checkpoint(path, network.state_dict(), said | facts)
+    if against:
+        state = against["adversary"].discriminator.state_dict()
+        write_checkpoint(discriminator_file(path), state, said | {"command": facts["command"]})
+    kept.remove()
     return Trained(path, test, seconds, history)
+
+
+def rate_of_new_weights(dataset: Dataset) -> float:
+    """The highest learning rate of a network that is newly initialised."""
+    return ADVERSARIAL_RATE if dataset.task.taught else RATE
 
 
 def writable(out: str | Path) -> Path:

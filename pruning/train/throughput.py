@@ -10,6 +10,7 @@ from pruning.data import Dataset
 from pruning.devices import seeded
 from pruning.models import Normalization
 from pruning.progress import Watch, silent
+from pruning.train.distillation import Teaching
 from pruning.train.evaluation import evaluate
 from pruning.train.training_loop import Run
 
@@ -52,9 +53,12 @@ def training(
     images = int(np.clip(STEP * answers / HARDER, LEAST, batch_size))
     batch = dataset.train.take(np.arange(images) % len(dataset.train))
     how: dict[str, Any] = {"normalization": normalization, "device": device, "watch": watch, "seed": 0}
-    how |= {"schedule": "cosine", "teach": None, "saved": None}
+    taught = dataset.task.taught
+    teach = Teaching(model, None, features=0.0) if taught else None  # predictions alone: no graph is asked
+    how |= {"schedule": "cosine", "teach": teach, "adversary": None, "saved": None}
     with seeded(0, device):
         run = Run(copy.deepcopy(model), dataset, 1, 1e-3, images, **how)
+        run.lesson = run.taught()
         run.model.train()
         run.one_step(batch)
         start = time.perf_counter()

@@ -20,10 +20,16 @@ from pruning.models.fill_weights import restore
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-    from torch.optim import SGD
+    from torch.optim import Optimizer
 
 SUFFIX = ".state.safetensors"
 Wish = Literal["pause", "stop"]
+MOMENTS = {  # as torch has them, and as they are kept
+    "momentum_buffer": "momentum",
+    "exp_avg": "first_moment",
+    "exp_avg_sq": "second_moment",
+    "step": "steps",
+}
 WISHES: tuple[Wish, ...] = ("pause", "stop")
 
 
@@ -120,24 +126,42 @@ class Saved:
 
 
 def state_of(
-    model: "nn.Module", best: "Mapping[str, Tensor]", optimizer: "SGD", random: np.random.Generator
+    model: "nn.Module", best: "Mapping[str, Tensor]", optimizer: "Optimizer", random: np.random.Generator
 ) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """All that the next steps of a training depend on, as `keep` takes it. best: a state dict beside the
     model's own."""
     tensors = random_states(next(model.parameters()).device)
     tensors |= {f"now {name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best {name}": tensor for name, tensor in best.items()}
-    for number, state in optimizer.state_dict()["state"].items():
-        if state.get("momentum_buffer") is not None:
-            tensors[f"momentum {number}"] = state["momentum_buffer"]
-    return tensors, {"random": random.bit_generator.state}
+    return tensors | moments(optimizer), {"random": random.bit_generator.state}
+
+
+def moments(optimizer: "Optimizer") -> "dict[str, Tensor]":
+    """What an optimizer remembers of every parameter: SGD's momentum, Adam's moments and steps."""
+    return {
+        f"{MOMENTS[name]} {number}": tensor
+        for number, state in optimizer.state_dict()["state"].items()
+        for name, tensor in state.items()
+        if tensor is not None
+    }
+
+
+def set_moments(optimizer: "Optimizer", tensors: "Mapping[str, Tensor]") -> None:
+    """Goes back to what `moments` told, in place."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, word in MOMENTS.items():
+        for key, tensor in tensors.items():
+            kind, _, number = key.partition(" ")
+            if kind == word and number.isdecimal():
+                state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
 
 def put_back(
     tensors: "Mapping[str, Tensor]",
     values: Mapping[str, Any],
     model: "nn.Module",
-    optimizer: "SGD",
+    optimizer: "Optimizer",
     random: np.random.Generator,
 ) -> "dict[str, Tensor]":
     """Goes back to what `state_of` told, in place; returns the best state."""
@@ -146,8 +170,7 @@ def put_back(
         return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
     restore(model, part("now "))
-    momentum = {int(number): {"momentum_buffer": t} for number, t in part("momentum ").items()}
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": momentum})
+    set_moments(optimizer, tensors)
     set_random_states(tensors, next(model.parameters()).device)
     random.bit_generator.state = values["random"]
     return part("best ")

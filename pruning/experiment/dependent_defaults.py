@@ -11,8 +11,10 @@ from pruning.experiment.defaults import (
     LEARNING_RATES,
     MATCH_STEPS,
     PLAIN,
+    TAUGHT_RATE,
 )
 from pruning.experiment.recipe_fields import RecipeFields
+from pruning.models import MODELS
 
 OF_GATES = ("allocation", "gate_epochs")  # mean nothing, or another thing, where no gates are trained
 TIMED = ("measure", "model", "subtask")  # another one of these has no use for the measured times
@@ -23,6 +25,8 @@ def derived(recipe: RecipeFields) -> dict[str, Any]:
     whole = isinstance(recipe.epochs, int)
     gates = -(-GATE_SHARE * recipe.epochs // 100) if whole and recipe.trained else None
     rate = LEARNING_RATE if recipe.trained else LEARNING_RATES.get(recipe.repair, LEARNING_RATE)
+    if recipe.model in MODELS and MODELS[recipe.model].task.taught:
+        rate = TAUGHT_RATE
     return {"allocation": "gates" if recipe.trained else "uniform", "gate_epochs": gates, "lr": rate}
 
 

@@ -105,7 +105,9 @@ class RecipeFields:
     epochs: int = setting(0, "Epochs of fine-tuning after the cut; where gates are trained, of all training.")
     gate_epochs: int | None = setting(None, "Epochs that train the gates.", "Default: 60 %, rounded up.")
     lr: float = setting(
-        None, "Initial learning rate; it falls to 0 along a cosine.", "Default: 0.05; 0.003 after a refit."
+        None,
+        "Initial learning rate; it falls to 0 along a cosine.",
+        "Default: 0.05; 0.003 after a refit; 0.0004, of Adam, for translation.",
     )
     batch_size: int = setting(64, "Images per step of fine-tuning.")
     distill: bool = setting(False, "Fine-tune with the full network as teacher (knowledge distillation).")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pruning.cost import Plan
 from pruning.experiment.loading import Loaded
 from pruning.experiment.shared_steps import Alone, cut_key
+from pruning.experiment.uploaded_files import located
 from pruning.models.fill_weights import restore
 from pruning.progress import Watch
 from pruning.terms import plural
@@ -164,6 +165,22 @@ def _teaching(loaded: Loaded):
     )
 
 
+def _adversary(loaded: Loaded):
+    """The discriminator of a network that is trained against one, where no teacher is asked for; else
+    None."""
+    from pruning.models.bundled_weights import bundled_file, discriminator_file
+    from pruning.train.adversarial import kept_adversary, new_adversary
+
+    recipe, classes = loaded.recipe, len(loaded.data.classes)
+    if recipe.distill or not loaded.data.task.taught:
+        return None
+    if recipe.checkpoint == "none":  # it has learned nothing that would have to be kept
+        return new_adversary(classes, loaded.data.size)
+    weights = located(recipe.checkpoint, "checkpoint") if recipe.checkpoint else None
+    weights = weights or bundled_file(recipe.model, recipe.data)
+    return kept_adversary(discriminator_file(weights), classes, loaded.data.size)
+
+
 def _tune(loaded: Loaded, small, messages: list[str], watch: Watch, saved: Saved | None) -> list[dict]:
     from pruning.train import fit, in_vain
 
@@ -179,6 +196,7 @@ def _tune(loaded: Loaded, small, messages: list[str], watch: Watch, saved: Saved
         device=recipe.device,
         watch=watch,
         teach=teach,
+        adversary=_adversary(loaded),
         saved=saved,
     )
     messages += [*(teach.messages if teach else []), *in_vain(rows)]

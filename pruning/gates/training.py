@@ -1,5 +1,6 @@
 """Training a network together with its gates, until each is shut or wide open and the target is reached."""
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -114,12 +115,14 @@ def _trained(
 ) -> Training:
     """One training to its end. doomed: as GateOptimizer has it."""
     dataset, epochs, _, batch_size, *_ = given
+    whole = copy.deepcopy(graph.model).eval().requires_grad_(False) if dataset.task.taught else None
     gates = Gates(graph, blocks=chosen.blocks, eps=chosen.eps_start, placement=placement)
     batches = batches_of(len(dataset.train), batch_size)
     gate_optimizer = GateOptimizer(gates, cut, epochs * batches, chosen.eps_end, chosen.gate_rate)
     gate_optimizer.frozen, gate_optimizer.doomed = chosen.control == "frozen", doomed
     stage = STAGE if doomed is None else f"{STAGE} drawn"
-    run = Training(gate_optimizer, batches, *given, stage=stage)  # type: ignore[misc] # given ends before it
+    options: dict[str, Any] = {"stage": stage, "whole": whole}
+    run = Training(gate_optimizer, batches, *given, **options)  # type: ignore[misc] # given ends before it
     run.train()
     if gate_optimizer.frozen:
         run.messages.append("control frozen: t never moves, so no gate closes and nothing is cut.")

@@ -15,8 +15,9 @@ from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.train.augmentation import augmented
 from pruning.train.evaluation import Predictions, evaluate
+from pruning.train.optimizer import optimizer_for
 from pruning.train.schedule import share_of_rate
-from pruning.train.training_loop import CLIP, MOMENTUM, WEIGHT_DECAY
+from pruning.train.training_loop import CLIP
 from pruning.train.training_state import Saved, put_back, state_of
 
 RECALIBRATED = 1000  # images that norms are re-estimated on where a training is stopped
@@ -52,13 +53,12 @@ class Training:
     rows: list[list[float]] = field(default_factory=list)  # of the trace
     paths: list[np.ndarray] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    whole: torch.nn.Module | None = None  # the network as it came, where it teaches
 
     def __post_init__(self):
         self.gates, self.model = self.gate_optimizer.gates, self.gate_optimizer.gates.model
         self.random = np.random.Generator(np.random.PCG64(self.seed))
-        self.optimizer = torch.optim.SGD(
-            self.model.parameters(), lr=self.lr, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
-        )
+        self.optimizer = optimizer_for(self.model, self.lr, self.dataset.task)
         self.order = self.random.permutation(len(self.dataset.train))
         self.every = max(1, self.gate_optimizer.steps // RECORDED)
         self.messages += self.gate_optimizer.placement.messages
@@ -115,7 +115,7 @@ class Training:
                 self.gate_optimizer.step / self.gate_optimizer.steps, "cosine"
             )
         self.optimizer.zero_grad()
-        loss = self.dataset.task.loss(self.gates(images), targets)
+        loss = self.loss(images, targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         pull, value = self.gates.gradient, loss.item()
@@ -124,6 +124,15 @@ class Training:
             if self.gate_optimizer.move(pull):
                 self.gates.settle_norms(images[:HEARD])
         return value if np.isfinite(pull).all() else math.nan
+
+    def loss(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The task's; where that trains nothing, how far outputs are from the network's as it came."""
+        outputs, task = self.gates(images), self.dataset.task
+        if self.whole is None:
+            return task.loss(outputs, targets)
+        with torch.no_grad():
+            reference = self.whole(images)
+        return task.divergence(outputs, reference)
 
     def end_epoch(self):
         self.epoch, self.batch, loss = self.epoch + 1, 0, self.total / self.batches

@@ -22,7 +22,7 @@ from pruning.progress import Watch
 from pruning.quantize.quantized import Quantized
 from pruning.quantize.quantizer import Codes, encoded
 from pruning.quantize.weights import Layer, as_rows, from_rows, layer_of
-from pruning.train import fit, in_vain
+from pruning.train import Teaching, fit, in_vain
 
 
 class Rounded(nn.Module):
@@ -74,6 +74,8 @@ def tuned(
     options: of `fit`. The state that the hold-out likes best is kept, the untrained one included."""
     trained, rounded = copy.deepcopy(model), copy.deepcopy(model)  # rounding reorders a network's parameters
     layers = [layer_of(trained, name) for name in found.codes]
+    if dataset.task.taught:  # by the predictions of the whole weights alone, for which no graph is asked
+        options = {**options, "teach": Teaching(model, None, features=0.0)}
     with rounding(layers, found.codes):
         rows = fit(trained, dataset, normalization=normalization, watch=watch, **options)
     restore(rounded, trained.state_dict())

@@ -15,7 +15,6 @@ from pruning.runs.product import NARROW, SAME_COMPUTE
 from pruning.train.schedule import batches_of
 
 MEASURING = ("time", "evaluate", "latency")  # steps of a run that make no network better
-LEARNING_RATE = 0.1  # of new weights, as `train` has it, on a one-cycle schedule
 
 
 def narrower(recipe: Recipe) -> Recipe:
@@ -51,6 +50,7 @@ def run_control(
     loaded."""
     from pruning.surgery import cut
     from pruning.train import fit
+    from pruning.train.from_scratch import rate_of_new_weights
 
     clock = Clock(watch)
     told = clock.left
@@ -66,8 +66,12 @@ def run_control(
     epochs = epochs_of(recipe, control, loaded.data)
     how: dict[str, Any] = {"epochs": epochs, "normalization": loaded.model.origin.normalization}
     how |= {"batch_size": recipe.batch_size, "seed": recipe.seed, "device": recipe.device, "watch": told}
+    if loaded.data.task.taught:
+        from pruning.train.adversarial import new_adversary
+
+        how["adversary"] = new_adversary(len(loaded.data.classes), loaded.data.size)
     with clock.stage("tune"):
-        history = fit(small, loaded.data, lr=LEARNING_RATE, schedule="one-cycle", **how)
+        history = fit(small, loaded.data, lr=rate_of_new_weights(loaded.data), schedule="one-cycle", **how)
     stages.evaluate("tuned", small)
     told.begin("time")
     report = report_of(loaded, small, plan, stages, clock, None, messages, told)

@@ -2,14 +2,15 @@
 pictures that a classifier of domains, the judge, takes for what was asked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from pruning.tasks.contract import Metric, Statistics, Task
+from pruning.tasks.domain_judge import answers_and_features
 from pruning.tasks.frechet import Gaussian, frechet_distance
 from pruning.tasks.resampling import Difference, paired_difference
+from pruning.tasks.translation_measures import measured
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,42 +18,6 @@ if TYPE_CHECKING:
 SOURCE, TARGET = 0, 1  # columns of the labels
 KEPT_SIDE = 64  # pixels: of larger pictures, every so many are kept to be drawn and compared
 AT_ONCE = 256  # pictures that the judge looks at
-DRAWN_ANEW = 300  # resamples behind the intervals of what is no mean over pictures
-STAGES = ("baseline", "cut", "repaired", "tuned", "quantized")
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What is told of translations beside the metric; lower is better in all of them. unit: of its values.
-    meaning: one sentence."""
-
-    name: str
-    unit: str
-    meaning: str
-
-
-MEASURES = (
-    Measure(
-        "reconstruction_error",
-        "share of the range of pixels",
-        "Mean absolute difference of pixels to what the full network makes of the same picture.",
-    ),
-    Measure(
-        "frechet_distance",
-        "squared distance of features",
-        "Between Gaussians of the judge's features of translated and of real pictures.",
-    ),
-    Measure(
-        "cycle_error",
-        "share of the range of pixels",
-        "Mean absolute difference of pixels between a picture and itself, translated and back.",
-    ),
-    Measure(
-        "identity_error",
-        "share of the range of pixels",
-        "Mean absolute difference of pixels between a picture and its translation to its own domain.",
-    ),
-)
 
 
 class Translation(Task):
@@ -245,61 +210,13 @@ class Translation(Task):
         real = self.real_features()
         halves = [Gaussian.of(half) for half in (real[::2], real[1::2])]
         return {
-            "measures": {
-                measure.name: {
-                    "unit": measure.unit,
-                    "meaning": measure.meaning,
-                    "direction": "lower",
-                    "values": {s: self.measured(measure.name, stages, s) for s in STAGES},
-                }
-                for measure in MEASURES
-            },
+            "measures": measured(stages, self.real()),
             "frechet_floor": frechet_distance(*halves),
             "classes": list(classes),
             "per_class": own,
             "flips": {"broken": int((before & ~after).sum()), "mended": int((~before & after).sum())},
             "agreement": float((stages["baseline"]["classes"] == stages[last]["classes"]).mean()),
         }
-
-    def measured(self, name: str, stages: Mapping[str, Statistics], stage: str) -> dict[str, float] | None:
-        """value, low and high (95 %, pictures drawn anew) of one measure at one stage; None where that is not
-        known: a stage that was not done, or a network that was not asked again."""
-        found = stages.get(stage)
-        if found is None:
-            return None
-        if name == "frechet_distance":
-            return told(self.frechet(found), resampled(found["features"], self.real()))
-        if name == "reconstruction_error":
-            errors = pixel_errors(found["pictures"], stages["baseline"]["pictures"])
-        else:
-            errors = found.get(name.removesuffix("_error"))
-        if errors is None:
-            return None
-        spread = 1.96 * float(errors.std()) / max(1, len(errors)) ** 0.5
-        value = float(errors.mean())
-        return {"value": value, "low": max(0.0, value - spread), "high": value + spread}
-
-
-def told(value: float, drawn: np.ndarray) -> dict[str, float]:
-    """A value and where 95 % of resamples lie about it: as far on either side as these do about their own
-    mean, for drawing pictures twice makes Gaussians narrower and the distance larger."""
-    low, high = np.percentile(drawn - drawn.mean(), [2.5, 97.5])
-    return {"value": value, "low": max(0.0, value + float(low)), "high": value + float(high)}
-
-
-def resampled(features: np.ndarray, real: Gaussian) -> np.ndarray:
-    """[R] Fréchet distances of pictures drawn anew."""
-    random, n = np.random.default_rng(0), len(features)
-    draws = (random.integers(n, size=n) for _ in range(DRAWN_ANEW))
-    return np.array([frechet_distance(Gaussian.of(features[rows]), real) for rows in draws])
-
-
-def pixel_errors(pictures: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """[N] mean absolute differences of uint8 pictures [N, h, w, 3], as shares of the range."""
-    gaps = [
-        np.abs(one.astype(np.int16) - other).mean() for one, other in zip(pictures, reference, strict=True)
-    ]
-    return np.array(gaps) / 255
 
 
 def with_domains(pictures: "Tensor", domains: "Tensor", number: int) -> "Tensor":
@@ -309,30 +226,6 @@ def with_domains(pictures: "Tensor", domains: "Tensor", number: int) -> "Tensor"
 
     maps = one_hot(domains.to(pictures.device), number).to(pictures.dtype)[:, :, None, None]
     return torch.cat([pictures, maps.expand(-1, -1, *pictures.shape[2:])], dim=1)
-
-
-def answers_and_features(judge: "nn.Module", pictures: "Tensor") -> "tuple[Tensor, Tensor]":
-    """The logits [N, K] of a classifier, and what its last linear layer reads [N, F].   pictures: [N, 3, H,
-    W], -1 to 1; brought to the classifier's own size and normalisation."""
-    import torch
-    from torch import nn
-    from torch.nn.functional import interpolate
-
-    origin: Any = judge.to(pictures.device).origin
-    mean, std = (
-        torch.tensor(each, device=pictures.device).view(1, -1, 1, 1)
-        for each in (origin.normalization.mean, origin.normalization.std)
-    )
-    pixels = ((pictures + 1) / 2 - mean) / std
-    if pixels.shape[2] != origin.size:
-        pixels = interpolate(pixels, size=(origin.size, origin.size), mode="area")
-    read: list[Tensor] = []
-    last = [module for module in judge.modules() if isinstance(module, nn.Linear)][-1]
-    handle = last.register_forward_pre_hook(lambda _, given: read.append(given[0]))
-    try:
-        return judge(pixels), read[-1]
-    finally:
-        handle.remove()
 
 
 def as_pixels(outputs: "Tensor") -> np.ndarray:

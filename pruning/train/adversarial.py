@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pruning.models.stargan import Discriminator, discriminator_for
+from pruning.train.optimizer import adam
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-BETAS = (0.5, 0.999)  # of Adam, as the paper has them, for both networks
 PREFIX = "discriminator "
+LONGEST = 50.0  # of the generator's gradient: none was half as long after the first steps
 
 
 @dataclass(eq=False)
@@ -125,15 +126,6 @@ class Adversary:
         self.discriminator.load_state_dict({name: own[name] for name in names})
         set_moments(self.optimizer, own)
         self.steps = steps
-
-
-LONGEST = 50.0  # of the generator's gradient: none was half as long after the first steps
-
-
-def adam(model: "nn.Module", lr: float) -> "torch.optim.Adam":
-    import torch
-
-    return torch.optim.Adam(model.parameters(), lr=lr, betas=BETAS)
 
 
 def new_adversary(domains: int, size: int) -> Adversary:

@@ -24,6 +24,7 @@ from pruning.progress import Paused, Watch
 from pruning.train.augmentation import augmented
 from pruning.train.distillation import Lesson, Teaching
 from pruning.train.evaluation import Predictions, evaluate, mode_kept
+from pruning.train.optimizer import optimizer_for
 from pruning.train.schedule import Schedule, batches_of, share_of_rate
 from pruning.train.training_state import Saved, put_back, state_of
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
     from pruning.train.adversarial import Adversary
 
-MOMENTUM = 0.9
-WEIGHT_DECAY = 5e-4
 CLIP = 5.0  # length of the gradient at most: the first steps after a deep cut are far longer
 STAGE = "tune"  # under which the state is kept
 COUNTS = ("step", "seen", "busy", "least", "floor", "rows")  # of it, beside the tensors
@@ -67,25 +66,12 @@ class Run:
     lesson: Lesson | None = None
 
     def __post_init__(self):
-        import torch
-
-        from pruning.train.adversarial import adam
 
         self.metric = self.dataset.task.metric
 
         self.random = np.random.Generator(np.random.PCG64(self.seed))
         self.batches = batches_of(len(self.dataset.train), self.batch_size)
-        self.optimizer: torch.optim.Optimizer = (
-            adam(self.model, self.lr)
-            if self.dataset.task.taught
-            else torch.optim.SGD(
-                self.model.parameters(),
-                lr=self.lr,
-                momentum=MOMENTUM,
-                nesterov=True,
-                weight_decay=WEIGHT_DECAY,
-            )
-        )
+        self.optimizer = optimizer_for(self.model, self.lr, self.dataset.task)
         if self.adversary:
             self.adversary.begin(self.lr, self.device)
         self.step = 0

@@ -50,11 +50,11 @@ def load_data(
     size: side of the images in pixels: the shorter side is resized and the centre cropped; with masks, the
     longer side is scaled down where it is above, and the rest filled. None is the data's own where all images
     share one, else 224; with masks the least that holds all pictures, at most 513.
-    seed: of the split into training and test part where the data has none.   normalize: for a network of your
-    own, which has not recorded what it expects: cifar10, imagenet, none, or a Normalization.   task: of the
-    network that they are for: classes become the domains of a translation, and the other way round.
-    Raises ValueError in one sentence on an unknown name, and on files that hold anything but such data.
-    """
+    seed: of the split into training and test part where the data has none.   normalize: for a network of
+    your own, which has not recorded what it expects: cifar10, imagenet, half, none, or a Normalization.
+    task: of the network that they are for: classes become the domains of a translation, and the other way
+    round. Raises ValueError in one sentence on an unknown name, and on files that hold anything but such
+    data."""
     dataset = find(data, seed, size) if isinstance(data, (str, Path, Dataset)) else given(data)
     if task is not None:
         dataset = asked_by(dataset, task, found_at(data))

@@ -14,7 +14,7 @@ SearchBy = Literal["cross-entropy", "kl", "di"]
 Groups = Literal["inner", "all"]
 Repair = Literal["none", "recalibrate", "reconstruct", "match"]
 BitsBy = Literal["di", "error", "uniform"]
-Normalize = Literal["auto", "cifar10", "imagenet", "none"]
+Normalize = Literal["auto", "cifar10", "imagenet", "half", "none"]
 CHOICES = ("normalize", "measure", "allocation", "search_by", "groups", "repair", "bits_by")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pruning.data import Dataset, batch_of, calibration_images, load_data, normalization_of
+from pruning.data import Dataset, calibration_images, inputs_of, load_data, normalization_of
 from pruning.statistics.class_labels import class_numbers
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class CalibrationImages:
     def __init__(self, model, data, number: int, seed: int, *, shuffled: bool = False):
         dataset = data if isinstance(data, Dataset) else load_data(data)
         drawn = calibration_images(dataset, number, seed)
-        self.split = drawn.split
+        self.split = self.asked = drawn.split  # asked: as the network is given it, however labels are dealt
         if shuffled:
             labels = np.random.default_rng(seed).permutation(drawn.split.labels)
             self.split = replace(drawn.split, labels=labels)
@@ -51,5 +51,6 @@ class CalibrationImages:
 
     def rows(self, rows: "slice | list[int]") -> tuple["torch.Tensor", "torch.Tensor"]:
         """The same of some of them: a slice, or row numbers."""
-        inputs, targets = batch_of(self.split, rows, self.normalization, self.device)
+        inputs = inputs_of(self.asked, rows, self.normalization, self.device)
+        targets = self.task.targets(self.split.labels[rows], self.device)
         return inputs.to(self.dtype or inputs.dtype), targets

@@ -28,9 +28,11 @@ class ClassLabels:
         """targets: of the batch that runs next."""
         import torch
 
-        self.pixels = self.task.sampled_pixels(targets.cpu().numpy(), PIXELS)
+        told = targets.cpu().numpy()
+        self.pixels = self.task.sampled_pixels(told, PIXELS)
+        numbers = self.task.classes_of(told) if self.pixels is None else self.pixels.classes
         self.labels = (
-            targets if self.pixels is None else torch.from_numpy(self.pixels.classes).to(targets.device)
+            targets if numbers is None else torch.from_numpy(np.ascontiguousarray(numbers)).to(targets.device)
         )
 
     def features(self, maps: "torch.Tensor") -> "torch.Tensor":

@@ -185,12 +185,12 @@ class Lesson:
 
     def _answers(self, model: "nn.Module", images: "Tensor", layers: list[LayerRecord]):
         """The outputs, and {weight: [N, C]}, the pooled features that each of the layers reads; where pixels
-        have classes, those at sampled pixels.
-
-        The student's layers are found by the teacher's names: a cut keeps them."""
+        have classes, those at sampled pixels. Layers are found by the teacher's names: a cut keeps them."""
         from pruning.statistics.collect import Observer, channels_second
 
         pooled: dict[str, Tensor] = {}
+        if not layers:
+            return model(images), pooled
 
         def listen(layer: LayerRecord):
             def see(tensor: "Tensor") -> "Tensor":

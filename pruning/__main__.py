@@ -194,20 +194,14 @@ def train(
         raise ValueError(f"epochs is {epochs}; give a whole number, 1 or more")
     writable(out, folder=False)
     use_threads(asked)
-    with Bars(asked.device) as watch:
-        trained = train_network(
-            asked.model,
-            asked.data,
-            size=asked.size,
-            epochs=asked.epochs,
-            out=out,
-            lr=asked.lr,
-            batch_size=asked.batch_size,
-            seed=asked.seed,
-            threads=asked.threads,
-            device=asked.device,
-            watch=watch,
-        )
+    how = {
+        name: getattr(asked, name) for name in ("size", "epochs", "batch_size", "seed", "threads", "device")
+    }
+    try:
+        with Bars(asked.device) as watch:
+            trained = train_network(asked.model, asked.data, **how, out=out, lr=lr, watch=watch)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped; the same command goes on after the last whole epoch") from None
     test, images = trained.test, plural(len(trained.test.labels), "image")
     metric, counted = test.task.metric, f"{test.correct:,} of {images}" if test.task.counts_right else images
     print(

@@ -64,7 +64,7 @@ class Brightness(Task):
     def divergence(self, outputs, reference, temperature=1.0):
         return (outputs - reference).square().mean()
 
-    def statistics(self, outputs, targets, network=None):
+    def statistics(self, outputs, targets):
         return {"estimates": outputs[:, 0].cpu().numpy()}
 
     def value(self, statistics, labels):
@@ -75,13 +75,15 @@ class Brightness(Task):
 
 
 class JudgedBrightness(Brightness):
-    """The same, seen through a network that is handed to the metric."""
+    """The same, seen through a network that the data give to their task."""
 
     name = "judged brightness"
-    asks_network = True
 
-    def statistics(self, outputs, targets, network=None):
-        return {"estimates": network(outputs)[:, 0].cpu().numpy()}
+    def __init__(self, judge):
+        self.judge = judge
+
+    def statistics(self, outputs, targets):
+        return {"estimates": self.judge(outputs)[:, 0].cpu().numpy()}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -160,12 +162,12 @@ def test_what_needs_classes_is_refused_in_a_sentence(bright):
         pruning.run(recipe.but(bits=4, size=16))
 
 
-def test_a_metric_that_asks_a_network_is_handed_one():
+def test_a_task_may_be_the_datas_own_and_ask_another_network():
     data = pruning.load_data("bright", size=16)
     model = pruning.load_model("resnet20", data, "none", size=16)
-    test = replace(data.test, task=JudgedBrightness())
+    test = replace(data.test, task=JudgedBrightness(lambda outputs: 2 * outputs))
     how = {"normalization": model.origin.normalization}
-    twice = evaluate(model, test, **how, judge=lambda outputs: 2 * outputs)
+    twice = evaluate(model, test, **how)
     once = evaluate(model, data.test, **how)
     assert np.allclose(twice.statistics["estimates"], 2 * once.statistics["estimates"])
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SEED = 17  # of the domains asked for: the same pictures are asked for the same domains by every recipe
 JUDGE = "judge.safetensors"  # in a folder of domains, or beside a file of them, its name before it
-BUNDLED = ASSETS / "translation"
+PARTS = ("train", "holdout", "test")
+BUNDLED = ASSETS / "domains"
 
 
 def asked_by(dataset: Dataset, task: Task, path: Path | None = None) -> Dataset:
@@ -40,22 +41,22 @@ def translated(dataset: Dataset, judge: Path | None) -> Dataset:
     """Classes as domains. Every picture is asked for in one that it is not of, drawn evenly."""
     judged: Callable[[], nn.Module] | None = partial(loaded_judge, judge, dataset.classes) if judge else None
     task = Translation(len(dataset.classes), judged, dataset.holdout.images)
-    parts = {part: with_targets(getattr(dataset, part), task) for part in ("train", "holdout", "test")}
+    parts: dict[str, Any] = {part: with_targets(getattr(dataset, part), task) for part in PARTS}
     digest = hashlib.sha256(f"{dataset.digest} {task.name}".encode()).hexdigest()
     return replace(dataset, **parts, digest=digest)
 
 
 def classified(dataset: Dataset) -> Dataset:
     """Domains as classes."""
-    parts = {}
-    for part in ("train", "holdout", "test"):
+    parts: dict[str, Any] = {}
+    for part in PARTS:
         split = getattr(dataset, part)
         parts[part] = replace(split, labels=split.labels[:, 0].copy(), task=DEFAULT)
     digest = hashlib.sha256(f"{dataset.digest} {DEFAULT.name}".encode()).hexdigest()
     return replace(dataset, **parts, digest=digest)
 
 
-def with_targets(split: Split, task: Task) -> Split:
+def with_targets(split: Split, task: Translation) -> Split:
     """Labels [N] -> [N, 2]: and beside each a domain asked for."""
     random, domains = np.random.default_rng([SEED, len(split)]), task.domains
     further = random.permutation(np.arange(len(split)) % (domains - 1)) + 1

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pruning.data import Dataset, inputs_of, load_data
 from pruning.data.registry import DATA
@@ -47,7 +47,7 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     device = usable(recipe.device)
     watch("trace", 0, 3, message="data")
     size = recipe.size or default_size(recipe.model)
-    where = {"seed": recipe.seed, "task": task_of(recipe.model)}
+    where: dict[str, Any] = {"seed": recipe.seed, "task": task_of(recipe.model)}
     data = load_data(located(recipe.data, "data"), **where, size=size)
     watch("trace", 1, 3, message="network")
     model = load_model(

@@ -176,9 +176,9 @@ def _adversary(loaded: Loaded):
         return None
     if recipe.checkpoint == "none":  # it has learned nothing that would have to be kept
         return new_adversary(classes, loaded.data.size)
-    weights = located(recipe.checkpoint, "checkpoint") if recipe.checkpoint else None
-    weights = weights or bundled_file(recipe.model, recipe.data)
-    return kept_adversary(discriminator_file(weights), classes, loaded.data.size)
+    own = located(recipe.checkpoint, "checkpoint") if recipe.checkpoint else None
+    weights = discriminator_file(own or bundled_file(recipe.model, recipe.data))
+    return kept_adversary(weights, classes, loaded.data.size)
 
 
 def _tune(loaded: Loaded, small, messages: list[str], watch: Watch, saved: Saved | None) -> list[dict]:

@@ -122,7 +122,7 @@ def _trained(
     gate_optimizer.frozen, gate_optimizer.doomed = chosen.control == "frozen", doomed
     stage = STAGE if doomed is None else f"{STAGE} drawn"
     options: dict[str, Any] = {"stage": stage, "whole": whole}
-    run = Training(gate_optimizer, batches, *given, **options)  # type: ignore[misc] # given ends before it
+    run = Training(gate_optimizer, batches, *given, **options)
     run.train()
     if gate_optimizer.frozen:
         run.messages.append("control frozen: t never moves, so no gate closes and nothing is cut.")

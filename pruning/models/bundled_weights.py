@@ -23,7 +23,7 @@ def discriminator_file(weights: str | Path) -> Path:
     """Where the discriminator is that a network was trained against, beside the network's own file."""
     path = Path(weights)
     if path.parent == ASSETS:  # what lies there itself is a network that is offered
-        path = ASSETS / "translation" / path.name
+        path = ASSETS / "domains" / path.name
     return path.with_suffix(".discriminator.safetensors")
 
 

@@ -12,6 +12,7 @@ from pruning.experiment.shared_steps import Alone, scores_key
 from pruning.experiment.stages import Clock, Stages
 from pruning.progress import Watch, silent
 from pruning.runs.product import NARROW, SAME_COMPUTE
+from pruning.train.from_scratch import rate_of_new_weights
 from pruning.train.schedule import batches_of
 
 MEASURING = ("time", "evaluate", "latency")  # steps of a run that make no network better
@@ -50,7 +51,6 @@ def run_control(
     loaded."""
     from pruning.surgery import cut
     from pruning.train import fit
-    from pruning.train.from_scratch import rate_of_new_weights
 
     clock = Clock(watch)
     told = clock.left
@@ -64,20 +64,25 @@ def run_control(
     small = new_weights(cut(loaded.model, plan), recipe.seed)
     stages.evaluate("cut", small)
     epochs = epochs_of(recipe, control, loaded.data)
-    how: dict[str, Any] = {"epochs": epochs, "normalization": loaded.model.origin.normalization}
-    how |= {"batch_size": recipe.batch_size, "seed": recipe.seed, "device": recipe.device, "watch": told}
-    if loaded.data.task.taught:
-        from pruning.train.adversarial import new_adversary
-
-        how["adversary"] = new_adversary(len(loaded.data.classes), loaded.data.size)
     with clock.stage("tune"):
-        history = fit(small, loaded.data, lr=rate_of_new_weights(loaded.data), schedule="one-cycle", **how)
+        history = fit(small, loaded.data, **training_of(loaded, recipe, epochs), watch=told)
     stages.evaluate("tuned", small)
     told.begin("time")
     report = report_of(loaded, small, plan, stages, clock, None, messages, told)
     report["looked_at"] = trained_on(loaded, epochs)
     report |= {"control": {"kind": control, "epochs": epochs}, "history": [*history], "gate_history": []}
     return Result(loaded.recipe, small, plan, report, stages.predictions(), tuple(history))
+
+
+def training_of(loaded, recipe: Recipe, epochs: int) -> dict[str, Any]:
+    """How new weights are trained, as `fit` takes it: as `train` does."""
+    how: dict[str, Any] = {"epochs": epochs, "normalization": loaded.model.origin.normalization}
+    how |= {"batch_size": recipe.batch_size, "seed": recipe.seed, "device": recipe.device}
+    if loaded.data.task.taught:
+        from pruning.train.adversarial import new_adversary
+
+        how["adversary"] = new_adversary(len(loaded.data.classes), loaded.data.size)
+    return how | {"lr": rate_of_new_weights(loaded.data), "schedule": "one-cycle"}
 
 
 def trained_on(loaded, epochs: int) -> dict[str, int]:

@@ -73,12 +73,12 @@ def at_stage(
     if name == "frechet_distance":
         value = frechet_distance(Gaussian.of(found["features"]), real)
         return told(value, resampled(found["features"], real))
+    asked = found.get(name.removesuffix("_error"))
     if name == "reconstruction_error":
-        errors = pixel_errors(found["pictures"], stages["baseline"]["pictures"])
-    else:
-        errors = found.get(name.removesuffix("_error"))
-    if errors is None:
+        asked = pixel_errors(found["pictures"], stages["baseline"]["pictures"])
+    if asked is None:
         return None
+    errors: np.ndarray = asked
     spread = 1.96 * float(errors.std()) / max(1, len(errors)) ** 0.5
     value = float(errors.mean())
     return {"value": value, "low": max(0.0, value - spread), "high": value + spread}

@@ -41,8 +41,7 @@ def fit(
     lr: the highest learning rate; `cosine` begins there (after a warm-up of 5 % of the steps), `one-cycle`
     climbs to it over the first 30 %; both fall to 0.   Returns a row an epoch: epoch (from 1), loss and
     holdout_loss (the task's: cross-entropy in nats), holdout_METRIC (the task's metric, holdout_accuracy from
-    0 to 1), images_per_second, kept (whether this is
-    the state left in the model); with `teach` also its terms, distill_logits and distill_features. No
+    0 to 1), images_per_second, kept (whether this is the state left in the model); with `teach` also its terms, distill_logits and distill_features. No
     gradients are left. The same seed and thread count give the same network. An exception, a watch's too,
     leaves the model as it came. Raises ValueError if the loss stops being a number.
     adversary: a discriminator that the network is trained against, in place of the task's loss; rows then
@@ -51,16 +50,19 @@ def fit(
     end; asked there to pause, raises Paused; to stop, ends with the best state of the epochs so far.
     """
     check(epochs, lr, batch_size)
+    must_have_a_teacher(dataset, adversary, teach)
+    options = (epochs, lr, batch_size, seed, normalization, device, watch, schedule, teach, adversary, saved)
+    run = Run(model, dataset, *options, after_epoch)
+    run.fit()
+    return run.rows
+
+
+def must_have_a_teacher(dataset: Dataset, adversary: "Adversary | None", teach: Teaching | None) -> None:
     if dataset.task.taught and adversary is None and not (teach and teach.logits):
         raise ValueError(
             f"the {dataset.task.unit_of_loss} that {dataset.task.name} is judged by train no network; "
             "distill, with logits above 0, or give a discriminator"
         )
-    options = (epochs, lr, batch_size, seed, normalization, device, watch, schedule, teach, adversary, saved)
-    options += (after_epoch,)
-    run = Run(model, dataset, *options)
-    run.fit()
-    return run.rows
 
 
 def check(epochs: int, lr: float, batch_size: int) -> None:

@@ -63,13 +63,7 @@ def train_network(
     options: dict[str, Any] = {"epochs": epochs, "lr": lr or rate_of_new_weights(dataset)}
     options |= {"batch_size": batch_size, "seed": seed}
     where: dict[str, Any] = {"normalization": network.origin.normalization, "device": device, "watch": watch}
-    against: dict[str, Any] = {}
-    if dataset.task.taught:
-        from pruning.train.adversarial import new_adversary
-
-        sheet = SampleSheet(path.with_suffix(".samples.png"), dataset, network.origin.normalization)
-        against["adversary"] = new_adversary(len(dataset.classes), network.origin.size)
-        against["after_epoch"] = sheet.write
+    against = opponent(path, dataset, network.origin)
     words = {"model": model, "data": data, "size": size, **options, "threads": threads, "device": device}
     kept = Saved(path.with_suffix(".training"), command({**words, "out": path.name}))
     with threads_set(threads) as used:
@@ -77,21 +71,37 @@ def train_network(
         history = fit(network, dataset, **options, **where, **against, schedule="one-cycle", saved=kept)
         seconds = time.perf_counter() - start
         test = evaluate(network, dataset.test, **where, again=True)
-    words["threads"] = used
-    facts = {
-        "command": command({**words, "out": path.name}),
+    made = command({**words, "threads": used, "out": path.name})
+    said = described(network.origin, dataset) | {"command": made}
+    write_checkpoint(path, network.state_dict(), said | measured(test, seconds))
+    if against:
+        write_checkpoint(discriminator_file(path), against["adversary"].discriminator.state_dict(), said)
+    kept.remove()
+    return Trained(path, test, seconds, history)
+
+
+def opponent(path: Path, dataset: Dataset, origin: Origin) -> dict[str, Any]:
+    """Of a network that makes pictures: the discriminator that it is trained against, and the sheet of
+    samples that is written after every epoch, as `fit` takes them."""
+    if not dataset.task.taught:
+        return {}
+    from pruning.train.adversarial import new_adversary
+
+    sheet = SampleSheet(path.with_suffix(".samples.png"), dataset, origin.normalization)
+    return {
+        "adversary": new_adversary(len(dataset.classes), origin.size),
+        "after_epoch": sheet.write,
+    }
+
+
+def measured(test: Predictions, seconds: float) -> dict[str, str]:
+    """What a checkpoint's header says of how good it is, and how long that took."""
+    return {
         f"test_{test.task.metric.name}": repr(test.value),
-        "test_images": str(len(dataset.test)),
+        "test_images": str(len(test.labels)),
         "seconds": str(round(seconds)),
         **({"test_correct": str(test.correct)} if test.task.counts_right else {}),
     }
-    said = described(network.origin, dataset)
-    write_checkpoint(path, network.state_dict(), said | facts)
-    if against:
-        state = against["adversary"].discriminator.state_dict()
-        write_checkpoint(discriminator_file(path), state, said | {"command": facts["command"]})
-    kept.remove()
-    return Trained(path, test, seconds, history)
 
 
 def rate_of_new_weights(dataset: Dataset) -> float:

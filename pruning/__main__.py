@@ -7,10 +7,10 @@ Bars go to standard error, one line of result to standard output.
 
 import csv
 import json
-import logging
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,6 +27,7 @@ from pruning.flags import STATE, as_flags, flags_of, recipe_of, recipe_of_run, w
 from pruning.html_report import command as html_report
 from pruning.measuring_commands import SCORES_FIELDS, oracle, sensitivity
 from pruning.models import WrongWeights
+from pruning.models.own_code import OwnCodeError
 from pruning.progress import Paused
 from pruning.progress_bars import Bars
 from pruning.terms import plural
@@ -234,20 +235,24 @@ def main(words: list[str] | None = None) -> int:
         return told(message + "".join(hint for words, hint in wanted.items() if words in message))
     except WrongWeights as error:
         return told(str(error) + "".join(f"; give --model {name}" for name in error.fits[:1]))
+    except OwnCodeError as error:
+        trace = f" (the trace is in {logged(error)})" if error.__cause__ else ""
+        return told(as_flags(str(error)) + trace)
     except ValueError as error:
         return told(as_flags(str(error)))
     except KeyboardInterrupt as ended:
         print(*(ended.args or ["stopped; nothing was written"]), file=sys.stderr)
         return 130
     except Exception as error:  # a defect of ours: one sentence for the user, the trace in a file
-        with tempfile.NamedTemporaryFile("w", prefix="pruning-", suffix=".log", delete=False) as log:
-            logging.basicConfig(stream=log)
-            logging.getLogger("pruning").exception("unexpected")
-        print(
-            f"unexpected {type(error).__name__}: {str(error)[:200]} (the trace is in {log.name})",
-            file=sys.stderr,
-        )
+        told(f"unexpected {type(error).__name__}: {str(error)[:200]} (the trace is in {logged(error)})")
         return 1
+
+
+def logged(error: Exception) -> str:
+    """The file that an error's trace was written into."""
+    with tempfile.NamedTemporaryFile("w", prefix="pruning-", suffix=".log", delete=False) as log:
+        log.write("".join(traceback.format_exception(error)))
+    return log.name
 
 
 def told(message: str) -> int:

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from pruning.flags import writable
 from pruning.limits import Limits, variable
+from pruning.models import own_code
 from pruning.places import APP
 from pruning.runs.store import FOLDER
 
@@ -19,6 +20,10 @@ PORT = "Where the app listens. [default: 8501, or the next that is free]"
 ADDRESS = "The address it listens on; 0.0.0.0 is all that this machine has. [default: 127.0.0.1]"
 BROWSER = "--headless opens no browser, --open opens one. [default: opens one where there is a screen]"
 BASE_PATH = "The path below which a reverse proxy hands the app on, such as pruning."
+CODE = (
+    "Also take networks that code on this machine makes, PACKAGE.MODULE:FACTORY or FILE.py:FACTORY: whoever "
+    "reaches the app can then have any such code run. [default: only listed networks and torchvision's]"
+)
 RUNS = "Folder of the store of runs. [default: ~/.pruning-explorer/runs]"
 
 
@@ -48,6 +53,7 @@ def start_app(
     headless: Annotated[bool | None, Parameter(help=BROWSER, negative="--open")] = None,
     base_path: Annotated[str | None, Parameter(help=BASE_PATH)] = None,
     runs: Annotated[Path | None, Parameter(help=RUNS)] = None,
+    allow_code: Annotated[bool, Parameter(help=CODE, negative="")] = False,
     **limits,
 ):
     """Starts the app; Ctrl-C ends it."""
@@ -61,6 +67,8 @@ def start_app(
         "server.baseUrlPath": base_path,
     }
     typed = [f"--{name}={str(value).lower()}" for name, value in settings.items() if value is not None]
+    if allow_code:
+        os.environ[own_code.ALLOWED] = "1"
     if runs is not None:
         os.environ[FOLDER] = str(writable(runs, folder=True, flag="--runs").absolute())
     os.environ |= {variable(name.removeprefix("limit_")): str(value) for name, value in limits.items()}

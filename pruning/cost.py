@@ -101,7 +101,7 @@ class Plan:
     messages: tuple[str, ...] = ()
     expected: dict | None = None
     path: tuple[Step, ...] = ()
-    changes: tuple[dict, ...] = ()  # ordered further changes: closed blocks, sliced classes, bits
+    changes: tuple[dict, ...] = ()  # in order: own code, sliced classes, closed blocks, bits
     structure: Structure | None = field(default=None, repr=False)  # absent in a plan read from a file
     stored: dict | None = field(default=None, repr=False)  # {"by_tensor": ..., "reads": ...} of such a plan
 

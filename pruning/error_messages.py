@@ -38,7 +38,7 @@ def for_the_person(error: BaseException) -> bool:
     return raised and Path(code.co_filename).resolve().is_relative_to(PACKAGE)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error of somebody else's code, at most 200 letters; of one without words, its
     name."""
     return next(iter(str(error).strip().splitlines()), "")[:200] or type(error).__name__

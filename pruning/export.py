@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from pruning.gates.gate_trace import GateTrace
+    from pruning.models import Normalization, Origin
 
 NEEDED = ("model.safetensors", "plan.json", "recipe.json")
 LARGEST_UNPACKED = 4 * 2**30  # bytes, of all files of a zip together
@@ -95,6 +96,7 @@ def _origin(network: "nn.Module") -> dict[str, str]:
         "std": origin.normalization.std,
         "name": origin.normalization.name,
     }
+    told |= {"code": origin.code} if origin.code else {}
     return {key: str(value) for key, value in told.items()} | {"normalization": json.dumps(normalization)}
 
 
@@ -112,8 +114,8 @@ def load(source: str | Path, model: "nn.Module | None" = None) -> "nn.Module":
     """The smaller network that `run --out DIR` saved, in evaluation mode.
 
     source: the folder, or the zip of it that the app hands out.   model: the whole network (any weights),
-    needed where the recipe names no registered network.   Raises ValueError where something is missing or
-    does not fit.
+    needed where it is no listed one and none of torchvision's: a file runs no code that it names.   Raises
+    ValueError where something is missing or does not fit.
     """
     source = Path(source)
     if source.is_dir():
@@ -166,7 +168,18 @@ def _from_folder(folder: Path, model: "nn.Module | None") -> "nn.Module":
         raise ValueError(
             f"the saved weights do not fit the plan: {str(error).splitlines()[-1].strip()}"
         ) from None
+    if not hasattr(small, "origin") and "model" in told:
+        small.origin = _told_origin(told, small)
     return small.eval()
+
+
+def _told_origin(told: Mapping[str, str], small: "nn.Module") -> "Origin":
+    """What the header says of a network that somebody else has built."""
+    from pruning.models import Origin, weights_digest
+
+    counts = (int(told["classes"]), int(told["size"]))
+    found = (told["model"], told["data"], *counts, _normalization(told), weights_digest(small))
+    return Origin(*found, code=told.get("code", ""))
 
 
 def _rounded(plan: Plan) -> list[str]:
@@ -189,21 +202,31 @@ def _unrounded(tensors: "Mapping[str, Tensor]", name: str, small: "nn.Module") -
 
 def _whole(told: Mapping[str, str]) -> "nn.Module":
     """The network that was cut, with random weights, by what the header of model.safetensors says of it."""
-    from pruning.models import Normalization, load_model
+    from pruning.models import load_model
+    from pruning.models.own_code import is_own, parted
 
     if "model" not in told:
         raise ValueError(
             "this network is not a listed one; give the full network: pruning.load(folder, model=yours)"
         )
-    normalization = json.loads(told["normalization"])
-    normalization = Normalization(
-        tuple(normalization["mean"]), tuple(normalization["std"]), normalization["name"]
-    )
+    if is_own(told["model"]):
+        own = parted(told["model"])
+        raise ValueError(
+            f"the full network is what {own.told} makes, and a file runs no code that it names; give that "
+            f"network: pruning.load(folder, model={own.factory}(...))"
+        )
     return load_model(
         told["model"],
         told["data"],
         "none",
-        normalize=normalization,
+        normalize=_normalization(told),
         classes=int(told["classes"]),
         size=int(told["size"]),
     )
+
+
+def _normalization(told: Mapping[str, str]) -> "Normalization":
+    from pruning.models import Normalization
+
+    recorded = json.loads(told["normalization"])
+    return Normalization(tuple(recorded["mean"]), tuple(recorded["std"]), recorded["name"])

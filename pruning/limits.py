@@ -14,6 +14,7 @@ from typing import Any
 from pruning.data.mask_folders import IMAGES, MASKS, VOC_IMAGES, VOC_MASKS, VOC_MORE_MASKS
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import located
+from pruning.models import own_code
 from pruning.terms import plural
 
 PREFIX = "PRUNING_LIMIT_"
@@ -55,8 +56,10 @@ class Limits:
     # ---------------------------------------------------------------------------------- one sentence, or none
 
     def refusal(self, recipe: Recipe, *, trains: bool = True) -> str:
-        """Why a recipe asks for too much; empty where it does not. trains: whether it is run as a whole, not
-        only looked at."""
+        """Why a recipe asks for too much, or for code that this server does not run; empty where it does not.
+        trains: whether it is run as a whole, not only looked at."""
+        if sentence := own_code.refusal(recipe.model):
+            return sentence
         if trains and self.epochs is not None and recipe.epochs > self.epochs:
             return too_much(f"{recipe.epochs} epochs", self.epochs, "a run", "fewer")
         if self.images is None:

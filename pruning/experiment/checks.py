@@ -1,9 +1,11 @@
 """What a recipe may not be: wrong values when it is made, and settings that would do nothing when it is run.
 Each is a ValueError of one sentence that says what would be right."""
 
+from pruning.error_messages import choose
 from pruning.experiment.defaults import MATCH_STEPS
 from pruning.experiment.field_values import positive, share, whole
 from pruning.experiment.recipe_fields import RecipeFields
+from pruning.tasks import TASKS
 from pruning.terms import ALLOCATIONS, REPAIRS
 
 LEAST = {"min_channels": 1, "round_to": 1, "epochs": 0, "batch_size": 1, "seed": 0, "calibration": 2}
@@ -22,6 +24,8 @@ def _check_numbers(recipe: RecipeFields) -> None:
     for name in ("model", "data", "device"):
         if not isinstance(getattr(recipe, name), str) or not getattr(recipe, name):
             raise ValueError(f"{name} is {getattr(recipe, name)!r}; give a name")
+    if recipe.task is not None:
+        choose(recipe.task, TASKS, "task")
     share(recipe.cut, "cut")
     share(recipe.max_cut_per_group, "max_cut_per_group", least=0.0, most=1.0)
     for name, value in recipe.cut_group:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pruning.experiment.loading import Loaded, load, resolved, use_threads
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.result_cache import ResultCache
+from pruning.models.own_code import stamp
 from pruning.progress import Watch, silent
 
 # The fields that a loaded network and its data depend on.
@@ -15,7 +16,7 @@ _NETWORKS = ResultCache(3)
 
 def network_key(recipe: Recipe) -> tuple:
     """What a loaded network and its data depend on."""
-    return tuple(getattr(recipe, name) for name in NETWORK)
+    return (*(getattr(recipe, name) for name in NETWORK), recipe.task, recipe.code, *stamp(recipe.model))
 
 
 def loaded(recipe: Recipe, watch: Watch = silent) -> Loaded:

@@ -11,7 +11,9 @@ from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import located
 from pruning.latency import LatencyTable
 from pruning.models import default_size, load_model, task_of
+from pruning.models.own_code import absolute, digest_in, is_own
 from pruning.progress import Watch, silent
+from pruning.tasks import TASKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 class Loaded:
     """What a recipe stands for. recipe: with every field resolved; nobody else holds `model`.
 
-    changes: what was done to the network before it was traced, as a plan notes it (a subtask's classes).
-    table: of measured times, where the cut is one of latency."""
+    changes: what makes the network and what was done to it before it was traced, as a plan notes it (code of
+    one's own, a subtask's classes).
+    table: of measured times, where the cut is one of latency.   changed: that the code which makes the
+    network is other than when the recipe was run."""
 
     recipe: Recipe
     data: Dataset
@@ -32,11 +36,12 @@ class Loaded:
     graph: "ChannelGraph"
     changes: tuple[dict, ...] = ()
     table: LatencyTable | None = None
+    changed: tuple[str, ...] = ()
 
     @property
     def messages(self) -> tuple[str, ...]:
         """What is to be known of the weights and of the data."""
-        return (*self.model.origin.messages, *self.data.messages)
+        return (*self.model.origin.messages, *self.changed, *self.data.messages)
 
 
 def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
@@ -47,8 +52,10 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     device = usable(recipe.device)
     watch("trace", 0, 3, message="data")
     size = recipe.size or default_size(recipe.model)
-    where: dict[str, Any] = {"seed": recipe.seed, "task": task_of(recipe.model)}
+    asked = TASKS[recipe.task] if recipe.task else task_of(recipe.model)
+    where: dict[str, Any] = {"seed": recipe.seed, "task": asked}
     data = load_data(located(recipe.data, "data"), **where, size=size)
+    must_ask(data, recipe.task)
     watch("trace", 1, 3, message="network")
     model = load_model(
         recipe.model,
@@ -62,15 +69,48 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     model.to(device)
     watch("trace", 2, 3, message="channel groups")
     example = inputs_of(data.train, slice(1), model.origin.normalization, device)
-    changes: tuple[dict, ...] = ()
+    changes: tuple[dict, ...] = made_by(model)
     if recipe.subtask:
         data = data.narrowed(recipe.subtask)
         model, change = _narrowed(model, recipe.subtask, example)
-        changes = (change,)
+        changes = (*changes, change)
     graph = ChannelGraph(model, example)
     wait_for(device)
     watch("trace", 3, 3)
-    return Loaded(resolved(recipe, model), data, model, graph, changes)
+    told = changed_code(recipe, model.origin.code)
+    return Loaded(resolved(recipe, model), data, model, graph, changes, changed=told)
+
+
+def made_by(model: "nn.Module") -> tuple[dict, ...]:
+    """The code of one's own that a network comes from, as a plan notes it."""
+    code = model.origin.code
+    told = {
+        "kind": "code",
+        "model": model.origin.model,
+        "file": code.partition("#")[2],
+        "sha256": digest_in(code),
+    }
+    return (told,) if code else ()
+
+
+def must_ask(data: Dataset, task: str | None) -> None:
+    """Raises ValueError where data ask for something else than a recipe's task."""
+    if task is not None and data.task.name != task:
+        raise ValueError(
+            f"{data.name} asks for {data.task.answers}, and task is {task}; give data for {task}, or leave "
+            "the task out"
+        )
+
+
+def changed_code(recipe: Recipe, now: str) -> tuple[str, ...]:
+    """Whether the file that makes the network is another one than the recipe was run with, in a sentence."""
+    if recipe.code is None or digest_in(recipe.code) == digest_in(now):
+        return ()
+    (before, name), after = (digest_in(recipe.code)[:12], recipe.code.partition("#")[2]), digest_in(now)[:12]
+    return (
+        f"{name} has changed since this recipe was run (SHA-256 {before} then, {after} now), so its numbers "
+        "may be others.",
+    )
 
 
 def _narrowed(model: "nn.Module", classes: tuple[int, ...], example) -> tuple["nn.Module", dict]:
@@ -85,6 +125,8 @@ def _narrowed(model: "nn.Module", classes: tuple[int, ...], example) -> tuple["n
 def resolved(recipe: Recipe, model: "nn.Module") -> Recipe:
     """The recipe with what was left open filled in, and its paths made absolute."""
     found = {"size": model.origin.size, "normalize": model.origin.normalization.name}
+    if is_own(recipe.model):
+        found |= {"model": absolute(recipe.model), "code": model.origin.code}
     if recipe.data not in DATA and not recipe.data.startswith("sha256:"):
         found["data"] = str(Path(recipe.data).resolve())
     if recipe.checkpoint not in (None, "none") and not recipe.checkpoint.startswith("sha256:"):

@@ -19,6 +19,7 @@ from pruning.experiment.defaults import BEST
 from pruning.experiment.dependent_defaults import combination, derived, followed
 from pruning.experiment.field_values import as_text, from_text, whole_numbers
 from pruning.experiment.recipe_fields import CHOICES, RecipeFields
+from pruning.models.own_code import is_own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,8 @@ class Recipe(RecipeFields):
         for name in CHOICES:
             choose(getattr(self, name), get_args(RecipeFields.__annotations__[name]), name)
         check(self)
+        if not is_own(self.model):
+            object.__setattr__(self, "code", None)  # of a network that was chosen before
         object.__setattr__(self, "options", resolve_options(self.criterion, dict(self.options)))
 
     def _fill(self, values: Mapping[str, Any]):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pruning.criteria import CRITERIA
 from pruning.devices import AUTO
 from pruning.experiment.defaults import BEST, MATCH_STEPS, default_threads
+from pruning.tasks import TASKS
 from pruning.terms import ALLOCATIONS, REPAIRS, listed
 
 Measure = Literal["macs", "params", "channels", "latency"]
@@ -28,7 +29,20 @@ def setting(default: Any, help_text: str, typed: str = "") -> Any:
 class RecipeFields:
     """The fields of a Recipe as given: checks and defaults read them, `Recipe` fills them in."""
 
-    model: str = setting("resnet20", "The network.", "A listed one ('list models') or torchvision:NAME.")
+    model: str = setting(
+        "resnet20",
+        "The network.",
+        "A listed one ('list models'), torchvision:NAME, or code of your own that makes one, which is run: "
+        "PACKAGE.MODULE:FACTORY or path/to/FILE.py:FACTORY.",
+    )
+    code: str | None = setting(
+        None,
+        "The file that makes a network of your own, as it was when the recipe was run.",
+        "sha256:DIGEST#NAME, as recipe.json has it; another one is told. Default: whatever it is now.",
+    )
+    task: str | None = setting(
+        None, "What the network is for.", f"{', '.join(TASKS)}. Default: what the data ask for."
+    )
     data: str = setting(
         "scenes",
         "The data set.",
@@ -37,7 +51,7 @@ class RecipeFields:
     checkpoint: str | None = setting(
         None,
         "Weights: a safetensors file or a PyTorch state dict.",
-        "'none': random ones. Default: the bundled ones.",
+        "'none': random ones. Default: the bundled ones; of a network of your own those it is made with.",
     )
     normalize: Normalize = setting("auto", "How pixels are normalised before the network sees them.")
     size: int | None = setting(None, "Side of the images in pixels.", "Default: the network's own.")

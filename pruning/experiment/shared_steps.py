@@ -15,7 +15,7 @@ from pruning.experiment.recipe import Recipe
 from pruning.experiment.result_cache import ResultCache
 
 NETWORK = (*loaded_networks.NETWORK, "threads")  # threads: these are kept as results, to the last digit
-SCORES = (*NETWORK, "criterion", "options", "calibration")
+SCORED = ("criterion", "options", "calibration", "groups", "cut_group")
 # How many results of a step are kept; a network of ImageNet's size takes 100 MB.
 KEPT = {"load": 2, "baseline": 4, "scores": 6, "errors": 2, "plan": 6, "reconstruct": 2, "repair": 2}
 
@@ -43,11 +43,11 @@ class SharedSteps(Alone):
 
 def network_key(recipe: Recipe) -> tuple:
     """What a loaded network, its data and what it says of the test part depend on."""
-    return tuple(getattr(recipe, name) for name in NETWORK)
+    return (*loaded_networks.network_key(recipe), recipe.threads)
 
 
 def scores_key(recipe: Recipe) -> tuple:
-    return tuple(getattr(recipe, name) for name in (*SCORES, "groups", "cut_group"))
+    return (*network_key(recipe), *(getattr(recipe, name) for name in SCORED))
 
 
 def plan_key(recipe: Recipe) -> tuple:

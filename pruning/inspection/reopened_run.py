@@ -107,7 +107,7 @@ def _seen(
         return {}, None, UNSEEN.format(reason=str(error).rstrip("."))
     told = answers(saved.task, saved.predictions, saved.report["classes"])
     pictures = {int(image): np.array(full.data.test.images[image]) for image in shown_images(told)}
-    return pictures, grad_cam_pairs(full, export.load(folder), chosen(told), watch), ""
+    return pictures, grad_cam_pairs(full, export.load(folder, full.model), chosen(told), watch), ""
 
 
 def _must_be_of_the_run(full: Loaded, saved: SavedRun) -> None:

@@ -14,6 +14,7 @@ from distributed import Client, Security
 
 from pruning.jobs.job import QUEUES, Job, Queue
 from pruning.jobs.worker_process import Warm, execute, hear_waited_for
+from pruning.models.own_code import allowed
 
 PATIENCE = 10.0  # seconds until somebody else's scheduler has to answer
 
@@ -42,6 +43,7 @@ class Connection:
             job.queue,
             turn,
             job.call,
+            allowed(),
             key=key,
             pure=False,
             retries=0,

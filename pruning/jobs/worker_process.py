@@ -14,6 +14,7 @@ from distributed import WorkerPlugin, get_worker
 from pruning.error_messages import first_line, for_the_person
 from pruning.jobs.job import LATER, RUNS, Outcome, Queue
 from pruning.limits import Limits
+from pruning.models.own_code import sent_by
 from pruning.progress import Cancelled, Watch, Yielded
 
 NICENESS = 10  # the server and the browser come first
@@ -65,9 +66,9 @@ class Reporter:
         self.worker.log_event(self.topic, event | {"time": time.time()})
 
 
-def execute(topic: str, job: str, queue: Queue, turn: float, call: bytes) -> Outcome:
+def execute(topic: str, job: str, queue: Queue, turn: float, call: bytes, code: bool) -> Outcome:
     """Runs one call as a Dask task. Whatever it raises comes back as an Outcome: a sentence needs no
-    unpickling.
+    unpickling. code: whether the app may have networks of one's own run; this worker may be somebody else's.
     """
     be_polite()
     watch = Reporter(topic, job, turn)
@@ -77,7 +78,8 @@ def execute(topic: str, job: str, queue: Queue, turn: float, call: bytes) -> Out
     # process, because a job that never began may be handed in again.
     time.sleep(0.01)
     try:
-        return outcome_of(call, watch, trains=queue in RUNS)
+        with sent_by(code):
+            return outcome_of(call, watch, trains=queue in RUNS)
     finally:
         watch.tell(WOUND_DOWN, 1, 1, {})
 

@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pruning.error_messages import choose
+from pruning.models import own_code
 from pruning.models.registry import MODELS
 from pruning.models.torchvision_index import FINGERPRINTS, SEGMENTERS, TORCHVISION
 from pruning.models.torchvision_options import parted
@@ -23,8 +24,11 @@ def torchvision_names() -> tuple[str, ...]:
     return tuple(TORCHVISION + name for name in sorted(FINGERPRINTS, key=as_counted))
 
 
-def task_of(name: str) -> Task:
-    """What a network is for: a listed one, or one of torchvision's."""
+def task_of(name: str) -> Task | None:
+    """What a network is for: a listed one, or one of torchvision's; None: of one's own, which only trying it
+    tells."""
+    if own_code.is_own(name):
+        return None
     if name.startswith(TORCHVISION):
         return PIXELWISE if parted(name)[0] in SEGMENTERS else DEFAULT
     return MODELS[choose(name, MODELS, "model")].task
@@ -32,12 +36,14 @@ def task_of(name: str) -> Task:
 
 def must_be_for(name: str, task: Task | None, data: str) -> None:
     """Raises ValueError, naming some that are right, where a network is for something else than data ask.
-    None, as a task that no listed network names: not judged by names."""
-    if task is None:
-        return
-    fitting = [other for other in (*names(), *torchvision_names()) if task_of(other).name == task.name]
+    None, as a task that no listed network names: not judged by names, and neither is a network of one's
+    own."""
     own = task_of(name)
-    if own.name == task.name or not fitting:
+    if task is None or own is None or own.name == task.name:
+        return
+    every = (*names(), *torchvision_names())
+    fitting = [other for other in every if (its := task_of(other)) and its.name == task.name]
+    if not fitting:
         return
     kinds = {n.startswith(TORCHVISION): n for n in reversed(fitting)}  # the first of each
     raise ValueError(
@@ -51,9 +57,11 @@ def as_counted(name: str) -> list[tuple[int, int | str]]:
 
 
 def default_size(name: str) -> int | None:
-    """Side in pixels of the images a network is meant for; None for torchvision's, which take the data's
-    own size if all images share one, else 224.
-    """
+    """Side in pixels of the images a network is meant for; None for torchvision's and one's own, which take
+    the data's own size if all images share one, else 224."""
+    if own_code.is_own(name):
+        own_code.parted(name)
+        return None
     if name.startswith(TORCHVISION):
         parted(name)
         return None
@@ -66,15 +74,20 @@ def default_normalization(name: str) -> str | None:
 
 
 def new_model(name: str, classes: int) -> "nn.Module":
-    """A newly initialised network, the same at every call; the caller's random state is left alone."""
+    """A newly initialised network, the same at every call; the caller's random state is left alone. One's own
+    is what its factory makes."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        if name.startswith(TORCHVISION):
-            from pruning.models.from_torchvision import build
+        if own_code.is_own(name):
+            from pruning.models.from_own_code import build
 
             return build(name, classes)
+        if name.startswith(TORCHVISION):
+            from pruning.models import from_torchvision
+
+            return from_torchvision.build(name, classes)
         return MODELS[name].build(classes=classes)
 
 
@@ -90,7 +103,7 @@ def accepted_size(model: "nn.Module", own: int | None) -> int:
     try:
         with torch.no_grad():
             model.eval()(torch.zeros(1, 3, own, own))
-    except (RuntimeError, AssertionError):  # too small for its pools, or the size is part of its weights
+    except Exception:  # too small for its pools, or the size is part of its weights; it has to run at `meant`
         return meant
     finally:
         model.train(was_training)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pruning.models.build import names
 from pruning.models.checkpoint import Checkpoint, read_checkpoint
+from pruning.models.own_code import is_own
 from pruning.models.registry import MODELS
 from pruning.places import ASSETS
 
@@ -28,9 +29,12 @@ def discriminator_file(weights: str | Path) -> Path:
 
 
 def find_weights(name: str, data: str, checkpoint: str | Path | None) -> Checkpoint | None:
-    """The weights that `checkpoint` stands for; None for random ones."""
+    """The weights that `checkpoint` stands for; None for random ones, and for those that a factory of one's
+    own gives its network."""
     if checkpoint is not None:
         return None if str(checkpoint) == "none" else read_checkpoint(checkpoint)
+    if is_own(name):
+        return None
     if (name, data) not in bundled():
         pairs = "; ".join(f"{model} on {known}" for model, known in bundled()) or "none"
         raise ValueError(

@@ -1,6 +1,6 @@
 """A network with its weights: built by name, filled from a file, and told where it comes from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,8 +14,9 @@ from pruning.models.build import (
 from pruning.models.bundled_weights import bundled_file, find_weights
 from pruning.models.checkpoint import Checkpoint
 from pruning.models.digest import weights_digest
-from pruning.models.fill_weights import classes_in, fill
+from pruning.models.fill_weights import classes_in, fill, must_be_numbers
 from pruning.models.normalization import Normalization, resolve_normalization
+from pruning.models.own_code import digest_in, is_own, parted, recorded
 from pruning.models.state_dict_names import Located, located, other_names
 from pruning.models.torchvision_index import TORCHVISION
 from pruning.models.torchvision_inference import made_with
@@ -54,7 +55,8 @@ class HasOutputs(Protocol):
 class Origin:
     """Where a network's weights come from, and what it expects. model: its name, with options where
     torchvision has built it by any.   digest: `weights_digest` when loaded.   messages: what was taken from
-    the file, and how the network was built for it."""
+    the file, and how the network was built for it.   code: the file that made a network of one's own, as
+    `own_code.recorded` has it."""
 
     model: str
     data: str
@@ -63,6 +65,7 @@ class Origin:
     normalization: Normalization
     digest: str
     messages: tuple[str, ...] = ()
+    code: str = ""
 
 
 def load_model(
@@ -76,35 +79,61 @@ def load_model(
 ) -> "nn.Module":
     """A network in evaluation mode, with `.origin` (Origin) saying what it is.
 
-    name: a listed network, or torchvision:NAME, with options as `torchvision_options` has them.   data: what
-    it is for: a listed name, or loaded data (for a path the number of classes is read from the checkpoint).
+    name: a listed network; torchvision:NAME, with options as `torchvision_options` has them; or what makes
+    one's own, package.module:factory or FILE.py:factory, which is run.   data: what it is for: a listed name,
+    or loaded data (for a path the number of classes is read from the checkpoint).
     checkpoint: None is the bundled weights for exactly this network and data, "none" random ones (always the
-    same), else a file.   normalize: "auto" is what the checkpoint says, else CIFAR-10's constants at 32
-    pixels and ImageNet's at every other size.   classes, size: where they are not the data's and the
-    network's own.
+    same), else a file; of one's own None and "none" are those that its factory gives it.   normalize: "auto"
+    is what the checkpoint says, else CIFAR-10's constants at 32 pixels and ImageNet's at every other size.
+    classes, size: where they are not the data's and the network's own.
     Raises ValueError on an unknown name, a network for another task than the loaded data's, a pair without
-    bundled weights, weights of another network, and weights that are no finite numbers."""
+    bundled weights, weights of another network, weights that are no finite numbers, and code that fails."""
     known_size = default_size(name)  # raises on an unknown name
     label = data if isinstance(data, str) else getattr(data, "name", None) or str(data)
     must_be_for(name, getattr(data, "task", None), label)
     weights = find_weights(name, label, checkpoint)
-    classes = classes or known_classes(data)
+    source = Path(checkpoint or bundled_file(name, label)).name
+    made = with_weights(name, data, classes or known_classes(data), weights, source)
+    asked, size = size, size or known_size or accepted_size(made.model, getattr(data, "size", None))
+    recorded = (weights.metadata.get("normalize") if weights else None) or default_normalization(name)
+    normalization = resolve_normalization(normalize, size=size, recorded=recorded)
+    origin = (made.name, label, made.classes, size, normalization, weights_digest(made.model), made.messages)
+    made.model.origin = Origin(*origin)
+    if is_own(name):
+        made.model.origin = with_own_code(made.model, data, kept=weights is None, scaled=asked is None)
+    return made.model.eval()
+
+
+def with_weights(
+    name: str, data: str | Path | HasOutputs, classes: int | None, weights: Checkpoint | None, source: str
+) -> "Filled":
+    """The network with a file's weights, or with those it is made with. Raises ValueError as `load_model`."""
     if weights is not None:
-        source = Path(checkpoint or bundled_file(name, label)).name
-        made = filled(name, classes, weights, source)
-    elif classes is not None:
-        made = Filled(new_model(name, classes), name, classes, ())
-    else:
+        return filled(name, classes, weights, source)
+    if classes is None:
         raise ValueError(
             f"how many classes {data} has is not known yet; give classes=, or data=load_data({str(data)!r})"
         )
-    model = made.model
-    size = size or known_size or accepted_size(model, getattr(data, "size", None))
-    recorded = (weights.metadata.get("normalize") if weights else None) or default_normalization(name)
-    normalization = resolve_normalization(normalize, size=size, recorded=recorded)
-    told = (made.name, label, made.classes, size, normalization, weights_digest(model), made.messages)
-    model.origin = Origin(*told)
-    return model.eval()
+    return Filled(new_model(name, classes), name, classes, ())
+
+
+def with_own_code(model: "nn.Module", data: str | Path | HasOutputs, *, kept: bool, scaled: bool) -> Origin:
+    """The origin of a network of one's own, once that was tried. kept: its weights are its factory's.
+    scaled: nobody has asked for the size, so it is told where it is not the data's."""
+    from pruning.models import from_own_code
+
+    origin, own = model.origin, parted(model.origin.model)
+    from_own_code.must_answer(model, origin.model, getattr(data, "task", None), origin.classes, origin.size)
+    code = recorded(origin.model)
+    told = [
+        f"The network is what {own.told} makes (SHA-256 {digest_in(code)[:12]}); opening it needs that file."
+    ]
+    if kept:
+        must_be_numbers(model.state_dict(), source=own.told)
+        told.append(f"Its weights are those that {own.factory} gives it.")
+    if scaled and (side := getattr(data, "size", origin.size)) != origin.size:
+        told.append(f"It answers nothing for images of {side} pixels, so they are scaled to {origin.size}.")
+    return replace(origin, code=code, messages=(*origin.messages, *told))
 
 
 def known_classes(data: str | Path | HasOutputs) -> int | None:

@@ -19,13 +19,14 @@ import numpy as np
 from pruning.cost import Plan
 from pruning.experiment.duration import LEFT
 from pruning.experiment.shared_steps import NETWORK
+from pruning.models.own_code import allowed
 from pruning.progress import Watch, Yielded, others_wait, silent
 from pruning.runs.cluster import Keys, cluster, elsewhere
 from pruning.runs.comparison_folder import LEADS, RESULTS, SAID, must_be_same, note, only_one, room_told
 from pruning.runs.dispatch import Dispatcher, Work
 from pruning.runs.product import CONTROLS, NARROW, SAME_COMPUTE, Comparison, Entry
 from pruning.runs.results_table import ResultsTable, row_of
-from pruning.runs.run_key import run_key, versions
+from pruning.runs.run_key import own_code, run_key, versions
 from pruning.runs.store import REPORT, KeptRun, RunStore
 from pruning.runs.verdicts import Verdicts, sentences, table
 from pruning.runs.worker_call import NAMING, Answer, Call, Files, answered
@@ -181,7 +182,7 @@ class _Running:
             return []
         self.same[wanted.key] = [wanted]
         recipe = wanted.entry.recipe
-        call = Call(recipe.to_dict(), wanted.entry.control, wanted.plan)
+        call = Call(recipe.to_dict(), wanted.entry.control, wanted.plan, allowed())
         return [Work(call, tuple(getattr(recipe, name) for name in GROUP), wanted)]
 
     def from_store(self, wanted: Wanted, run: KeptRun) -> list[Work] | None:
@@ -275,7 +276,7 @@ def control_key(entry: Entry, control: str, plan: str = "") -> str:
     own: tuple[str, ...] = (*NETWORK, "batch_size", "epochs", "calibration")
     if not plan:
         own += ("cut", "measure", "groups", "protect", "max_cut_per_group", "min_channels", "round_to")
-    told: list[Any] = [control, {name: getattr(recipe, name) for name in own}, versions()]
+    told: list[Any] = [control, {name: getattr(recipe, name) for name in own}, versions(), *own_code(recipe)]
     if plan:
         told.append(Plan.from_json(plan).widths)
     if SAME_COMPUTE in control:

@@ -13,6 +13,7 @@ from typing import Any
 from pruning.error_messages import first_line, for_the_person
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.shared_steps import SharedSteps
+from pruning.models.own_code import sent_by
 
 Files = dict[str, bytes]  # by path, as recipes name them
 NAMING = ("data", "checkpoint", "latency")  # fields that may name a file
@@ -23,11 +24,12 @@ _SHARED = SharedSteps()
 @dataclass(frozen=True, eq=False)
 class Call:
     """recipe: its fields, as JSON has them.   control: which, or empty.   plan: plan.json of the recipe's own
-    run, for a control of its widths."""
+    run, for a control of its widths.   code: whether its sender may have code of one's own run."""
 
     recipe: dict[str, Any]
     control: str = ""
     plan: str = ""
+    code: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,8 @@ def answered(call: Call, files: Files | None = None) -> Answer:
     with _ONE:
         start = time.perf_counter()
         try:
-            result = _result(call, files or {})
+            with sent_by(call.code):
+                result = _result(call, files or {})
             with tempfile.TemporaryDirectory(prefix="pruning-") as scratch:
                 packed = Path(result.zip(Path(scratch) / "run.zip")).read_bytes()
             seconds = time.perf_counter() - start

@@ -17,6 +17,7 @@ from pruning.experiment.defaults import MATCH_STEPS
 from pruning.experiment.loaded_networks import NETWORK
 from pruning.experiment.planning import LIMITS, SEARCHING
 from pruning.inspection.preview import best_repair
+from pruning.models.own_code import stamp
 from pruning.search import SEARCHES
 
 SCORING = (*NETWORK, "criterion", "options", "calibration")
@@ -39,10 +40,14 @@ APART = ("cut", *TUNING, *SEARCHING)  # recipe fields that change no wall
 
 
 def digest(recipe: Recipe, fields: tuple[str, ...]) -> str:
-    """Of these fields, and of the size and time of a file that one of them names."""
+    """Of these fields, and of the size and time of a file that one of them names; of a network of one's own
+    what makes it."""
     told = {name: getattr(recipe, name) for name in fields}
     if told.get("device") == chosen(AUTO):
         told["device"] = "cpu"
+    if "model" in told:  # of the bundled ones nothing, so that their keys stay
+        told |= {str(number): one for number, one in enumerate(stamp(recipe.model))}
+        told |= {} if recipe.task is None else {"task": recipe.task}
     paths = [Path(told[name]) for name in ("data", "checkpoint") if told.get(name)]
     stamps = [(path.stat().st_mtime_ns, path.stat().st_size) for path in paths if path.exists()]
     return hashlib.sha256(json.dumps([told, stamps], sort_keys=True).encode()).hexdigest()[:24]

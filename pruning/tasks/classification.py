@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from pruning.tasks.contract import Metric, Statistics, Task
+from pruning.tasks.contract import Metric, Statistics, Task, misfit_of
 from pruning.tasks.resampling import Difference, paired_difference
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ class Classification(Task):
 
     def outputs(self, classes: Sequence[str]) -> int:
         return len(classes)
+
+    def misfit(self, answer: Any, items: int, outputs: int, size: int) -> str:
+        return misfit_of(answer, (items, outputs), "[images, classes]")
 
     def loss(self, outputs: "Tensor", targets: "Tensor") -> "Tensor":
         """Mean cross-entropy in nats.   outputs: [N, K], logits.   targets: int64 [N].

@@ -111,6 +111,11 @@ class Task(ABC):
         image, one drawn anew."""
         return labels
 
+    def misfit(self, answer: Any, items: int, outputs: int, size: int) -> str:
+        """Why a network's answer for so many images of `size` pixels is none for this task, in words; empty
+        where it is one, or where that can't be told. outputs: how many a network for the data has."""
+        return ""
+
     def targets(self, labels: np.ndarray, device: Any = "cpu") -> "Tensor":
         """A batch's targets."""
         import torch
@@ -230,3 +235,18 @@ class Task(ABC):
     def kept(self, labels: np.ndarray) -> dict[str, np.ndarray]:
         """What predictions.npz holds of the labels, beside every stage's statistics."""
         return {"labels": labels}
+
+
+def misfit_of(answer: Any, wanted: tuple[int, ...], axes: str) -> str:
+    """`Task.misfit` where an answer is one tensor. wanted: its shape, of which the second is the classes.
+    axes: what its axes are, in words."""
+    from torch import Tensor
+
+    if not isinstance(answer, Tensor):
+        return f"the network answers a {type(answer).__name__} where {axes} is needed"
+    shape = tuple(answer.shape)
+    if shape == wanted:
+        return ""
+    if len(shape) == len(wanted) and (shape[0], *shape[2:]) == (wanted[0], *wanted[2:]):
+        return f"the network answers {shape[1]} classes and the data have {wanted[1]}"
+    return f"the network answers {list(shape)} where {axes}, here {list(wanted)}, is needed"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from pruning.tasks.contract import Metric, SampledPixels, Statistics, Task
+from pruning.tasks.contract import Metric, SampledPixels, Statistics, Task, misfit_of
 from pruning.tasks.mask_colours import coloured
 from pruning.tasks.resampling import RESAMPLES, Difference
 
@@ -39,6 +39,10 @@ class Segmentation(Task):
 
     def outputs(self, classes: Sequence[str]) -> int:
         return len(classes)
+
+    def misfit(self, answer: Any, items: int, outputs: int, size: int) -> str:
+        maps = answer.get("out") if isinstance(answer, Mapping) else answer
+        return misfit_of(maps, (items, outputs, size, size), "[images, classes, height, width]")
 
     def targets(self, labels: np.ndarray, device: Any = "cpu") -> "Tensor":
         return super().targets(labels, device).long()

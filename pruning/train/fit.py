@@ -41,9 +41,10 @@ def fit(
     lr: the highest learning rate; `cosine` begins there (after a warm-up of 5 % of the steps), `one-cycle`
     climbs to it over the first 30 %; both fall to 0.   Returns a row an epoch: epoch (from 1), loss and
     holdout_loss (the task's: cross-entropy in nats), holdout_METRIC (the task's metric, holdout_accuracy from
-    0 to 1), images_per_second, kept (whether this is the state left in the model); with `teach` also its terms, distill_logits and distill_features. No
-    gradients are left. The same seed and thread count give the same network. An exception, a watch's too,
-    leaves the model as it came. Raises ValueError if the loss stops being a number.
+    0 to 1), images_per_second, kept (whether this is the state left in the model); with `teach` also its
+    terms, distill_logits and distill_features. No gradients are left. The same seed and thread count give the
+    same network. An exception, a watch's too, leaves the model as it came. Raises ValueError if the loss
+    stops being a number.
     adversary: a discriminator that the network is trained against, in place of the task's loss; rows then
     have its terms, and it is trained in place too.   after_epoch: called with the network and the device.
     saved: where the state is kept after every epoch, and what is there already is gone on from, to the same

@@ -51,12 +51,11 @@ def train_network(
     """Trains a listed network from random weights, without the hold-out, and writes it as safetensors.
 
     The header records what it is (model, data, classes, size, normalize), the command that makes it again,
-    its metric on the test part, and the versions it was made with. size: side of the images in pixels, or the
-    network's own.   lr: 0.1 by stochastic gradient descent, 0.0004 where a discriminator is trained too; that
-    one is written beside, and after every epoch a sheet of samples.
-    The state is kept after every epoch in a folder beside the file: asked for the same again, a training that
-    was ended goes on. Raises ValueError on unknown names and files that cannot be written, before it trains.
-    """
+    its metric on the test part, and the versions. size: side of the images in pixels, or the network's own.
+    lr: 0.1 by stochastic gradient descent, 0.0004 where a discriminator is trained too, which is written
+    beside, with a sheet of samples after every epoch. The state is kept beside after every epoch: asked for
+    the same again, a training that was ended goes on. Raises ValueError on unknown names and files that
+    cannot be written, before it trains."""
     path, home = writable(out), usable(device)
     dataset = load_data(data, seed=seed, size=size or default_size(model), task=task_of(model))
     network = load_model(model, dataset, "none", size=size).to(home)
@@ -64,15 +63,14 @@ def train_network(
     options |= {"batch_size": batch_size, "seed": seed}
     where: dict[str, Any] = {"normalization": network.origin.normalization, "device": device, "watch": watch}
     against = opponent(path, dataset, network.origin)
-    words = {"model": model, "data": data, "size": size, **options, "threads": threads, "device": device}
-    kept = Saved(path.with_suffix(".training"), command({**words, "out": path.name}))
+    words = {"model": model, "data": data, "size": size, **options, "device": device, "out": path.name}
+    kept = Saved(path.with_suffix(".training"), command(words))
     with threads_set(threads) as used:
         start = time.perf_counter()
         history = fit(network, dataset, **options, **where, **against, schedule="one-cycle", saved=kept)
         seconds = time.perf_counter() - start
         test = evaluate(network, dataset.test, **where, again=True)
-    made = command({**words, "threads": used, "out": path.name})
-    said = described(network.origin, dataset) | {"command": made}
+    said = described(network.origin, dataset) | {"command": command(words | {"threads": used})}
     write_checkpoint(path, network.state_dict(), said | measured(test, seconds))
     if against:
         write_checkpoint(discriminator_file(path), against["adversary"].discriminator.state_dict(), said)

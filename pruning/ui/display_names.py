@@ -3,6 +3,7 @@
 import re
 
 from pruning.experiment import Recipe
+from pruning.models.own_code import is_own, parted
 from pruning.ui import state
 
 FAMILIES = {"resnet": "ResNet-", "vgg": "VGG-", "mobilenet_v": "MobileNetV"}
@@ -11,7 +12,9 @@ DEEPLAB = "deeplabv3plus_"
 
 def network(name: str) -> str:
     """resnet20_b -> ResNet-20 B, vgg16_slim -> VGG-16 slim, mobilenet_v2 -> MobileNetV2, deeplabv3plus_small
-    -> DeepLabV3+ small; torchvision's keep theirs."""
+    -> DeepLabV3+ small; torchvision's keep theirs; of one's own nets/unet.py:unet -> unet of unet.py."""
+    if is_own(name):
+        return parted(name).told
     if name.startswith(DEEPLAB):
         return f"DeepLabV3+ {network(name.removeprefix(DEEPLAB))}"
     known = re.fullmatch(r"(resnet|vgg|mobilenet_v)(\d+)(?:_(b|slim))?", name)
@@ -31,8 +34,13 @@ def name_of(field: str) -> str:
     return field.partition("#")[2] or field if field.startswith(state.UPLOADED) else field
 
 
-def weights(checkpoint: str) -> str:
-    return "random, never trained" if checkpoint == "none" else name_of(checkpoint).rpartition("/")[2]
+def weights(recipe: Recipe) -> str:
+    """Where they come from; empty where they come along."""
+    if recipe.checkpoint in (None, "none") and is_own(recipe.model):
+        return "as its code makes them"
+    if recipe.checkpoint is None:
+        return ""
+    return "random, never trained" if recipe.checkpoint == "none" else data(recipe.checkpoint)
 
 
 def data(name: str) -> str:

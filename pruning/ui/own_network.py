@@ -12,6 +12,7 @@ from pruning.inspection.weights_check import WeightsCheck, check_weights
 from pruning.limits import refuse
 from pruning.models import NORMALIZATIONS
 from pruning.models.fill_weights import TORCHVISION
+from pruning.models.own_code import allowed, is_own
 from pruning.ui import data_look, display_names, jobs, open_pages, preview_cache, state, uploads
 from pruning.ui.page_messages import in_page_words
 
@@ -27,6 +28,10 @@ RANDOM = (
 THEIRS = (
     "There are no bundled weights for torchvision's networks: give a file, and data with as many classes as "
     "it is for, or take random weights."
+)
+CODE = (
+    "A network that code on the server's machine makes, which is run: path/to/FILE.py:FACTORY or "
+    "PACKAGE.MODULE:FACTORY, seen from the folder that the server was started in. Empty: the network above."
 )
 FIELDS = {"model": "own model", "data": "own data", "normalize": "own normalize", "seed": "own seed"}
 ASKED, PROBLEM = "own asked", "own problem"
@@ -53,6 +58,7 @@ def take_over(recipe: Recipe):
     """The form shows what is open; what was typed stays until something else has been opened."""
     now = {key: getattr(recipe, field) for field, key in FIELDS.items()}
     now |= {"own random": recipe.checkpoint == "none", "own size": recipe.size}
+    now |= {"own code": recipe.model if is_own(recipe.model) else ""}
     here = all(key in st.session_state for key in FIELDS.values())  # not after a visit to another page
     if st.session_state.get("own shows") != now or not here:
         st.session_state.update(now)
@@ -65,10 +71,13 @@ def network(recipe: Recipe):
     """Which network, its weights, and what it is fed with."""
     listed = names_with((*models.names(), *models.torchvision_names()), recipe.model)
     model = choice("Network", listed, "own model", display_names.listed, help="Type to search among them.")
+    if allowed():
+        st.text_input("or code of your own", key="own code", placeholder="unet.py:unet", help=CODE)
     st.file_uploader("Weights", type=uploads.KINDS["checkpoint"], key="own weights", help=WEIGHTS)
     st.checkbox("Random weights", key="own random", help=RANDOM)
     if model.startswith(TORCHVISION):
         st.caption(THEIRS)
+    if any_size(model_typed()):
         side = {"min_value": 16, "step": 32, "value": None, "placeholder": "224, or the data's own"}
         st.number_input("Side of an image (pixels)", key="own size", help=help_of("size"), **side)
     normalizations = names_with(("auto", *NORMALIZATIONS), recipe.normalize)
@@ -98,10 +107,20 @@ def look(recipe: Recipe):
 
 def with_network(recipe: Recipe, data: str) -> Recipe:
     """The recipe's data as the form's network would take them."""
-    model = st.session_state["own model"]
-    size = st.session_state.get("own size") if model.startswith(TORCHVISION) else None
+    model = model_typed()
+    size = st.session_state.get("own size") if any_size(model) else None
     typed = {"model": model, "size": size, "seed": st.session_state["own seed"], "data": data}
     return recipe.but(**(state.NOTHING_CHOSEN | typed))
+
+
+def model_typed() -> str:
+    """The network that the form names: code of one's own where that is typed, else what is chosen."""
+    return st.session_state.get("own code", "").strip() or st.session_state["own model"]
+
+
+def any_size(model: str) -> bool:
+    """Whether a network takes images of sizes that the list does not tell."""
+    return model.startswith(TORCHVISION) or is_own(model)
 
 
 def choice(label: str, listed: list[str], key: str, shown, **how) -> str:
@@ -134,7 +153,7 @@ def submit():
 def proposed(recipe: Recipe) -> Recipe:
     """The recipe that the form asks for. Without a file the weights are those already there, or the bundled
     ones. Raises ValueError in one sentence."""
-    typed = {field: st.session_state[key] for field, key in FIELDS.items()}
+    typed = {field: st.session_state[key] for field, key in FIELDS.items()} | {"model": model_typed()}
     weights, images = st.session_state.get("own weights"), st.session_state.get("own images")
     if images is not None:
         typed["data"] = uploads.kept_once(images)
@@ -147,9 +166,11 @@ def proposed(recipe: Recipe) -> Recipe:
         checkpoint = "none"
     elif checkpoint == "none":
         checkpoint = None
-    if checkpoint is None and (typed["model"], typed["data"]) not in models.bundled():
+    if is_own(typed["model"]):
+        state.must_be_known(typed["model"])
+    elif checkpoint is None and (typed["model"], typed["data"]) not in models.bundled():
         raise ValueError(without_weights(typed["model"], typed["data"]))
-    size = st.session_state.get("own size") if typed["model"].startswith(TORCHVISION) else None
+    size = st.session_state.get("own size") if any_size(typed["model"]) else None
     found = recipe.but(**(state.NOTHING_CHOSEN | typed | {"checkpoint": checkpoint, "size": size}))
     refuse(jobs.limits().refusal(found, trains=False))
     return found

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
+from pruning.models import own_code
 from pruning.places import APP, ASSETS
 from pruning.tasks import DEFAULT
 from pruning.terms import title
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 def begin(title: str, about: Callable[[Recipe, str], Recipe] = criterion_switch.scored) -> Recipe:
     """The first call of every page. Returns the recipe, or says in one sentence what is wrong with the link
     and stops. about: (recipe, title) -> what the page makes of it, for a kind of criterion that it is for."""
+    own_code.refuse_unless_said()
     guard.stand()
     st.set_page_config(page_title=f"{title} · Pruning Explorer", page_icon=str(ICON), layout="wide")
     st.html(f"<style>{LAYOUT}</style>")
@@ -101,7 +103,7 @@ def places() -> dict[str, str]:
 
 def summary(recipe: Recipe) -> dict[str, str]:
     """What a recipe is about, in a few words."""
-    weights = {"Weights": display_names.weights(recipe.checkpoint)} if recipe.checkpoint else {}
+    weights = {"Weights": told} if (told := display_names.weights(recipe)) else {}
     here = not uploads.missing(recipe)  # of what somebody else has given no figure is told
     full = test_accuracy.ask(recipe, start=False).value if here else None
     name = preview_cache.task_of(recipe).metric.name if here else DEFAULT.metric.name

@@ -20,6 +20,7 @@ from pruning.criteria import CRITERIA, SCORED
 from pruning.criteria.registry import with_option
 from pruning.error_messages import choose
 from pruning.experiment import Recipe
+from pruning.models.own_code import is_own, must_be_allowed, parted
 
 LOOKING_AT = {
     "group": "the channel group that is opened",
@@ -65,11 +66,20 @@ def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
         choose(opened["beside"], SCORED, "criterion to stand beside")
     if not opened.get("channel", "0").isdecimal():
         raise ValueError(f"channel is {opened['channel']!r}; give a channel's number, such as 7")
-    kind = "torchvision network" if recipe.model.startswith("torchvision:") else "network"
-    choose(recipe.model, models.names() if kind == "network" else models.torchvision_names(), kind)
+    must_be_known(recipe.model)
     if not recipe.data.startswith(UPLOADED) and not Path(recipe.data).exists():
         choose(recipe.data, data.names(), "data set, file or folder")
     return recipe, opened
+
+
+def must_be_known(model: str):
+    """Raises ValueError in one sentence for a network that this server does not make."""
+    if is_own(model):
+        must_be_allowed(model)
+        parted(model)
+        return
+    kind = "torchvision network" if model.startswith("torchvision:") else "network"
+    choose(model, models.names() if kind == "network" else models.torchvision_names(), kind)
 
 
 def link() -> dict[str, str]:

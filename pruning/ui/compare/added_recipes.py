@@ -25,7 +25,9 @@ def _read() -> tuple[list[Recipe], list[str]]:
     found, wrong = [], []
     for text in filter(None, (state.looking_at("added") or "").split(BETWEEN)):
         try:
-            found.append(Recipe.from_query(dict(parse_qsl(text))))
+            recipe = Recipe.from_query(dict(parse_qsl(text)))
+            state.must_be_known(recipe.model)
+            found.append(recipe)
         except ValueError as error:
             wrong.append(str(error))
     return found, wrong

@@ -78,7 +78,7 @@ def comparison_of(recipe: Recipe, lists: Mapping[str, Any]) -> Comparison:
     seeds, controls = tuple(range(lists["seeds"])), None if lists["controls"] else "none"
     if recipes and not lists["product"]:
         return Comparison(criteria=(), seeds=seeds, controls=controls, recipes=recipes)
-    pairs = [one.partition(" ")[::2] for one in lists["networks"]]
+    pairs = [pair_in(one) for one in lists["networks"]]
     models, datasets = (
         (tuple(dict.fromkeys(names)) for names in zip(*pairs, strict=True)) if pairs else ((), ())
     )
@@ -87,6 +87,8 @@ def comparison_of(recipe: Recipe, lists: Mapping[str, Any]) -> Comparison:
             "Networks and data are combined with each other: choose networks for one data set, or data sets "
             "for one network"
         )
+    for name in models:
+        state.must_be_known(name)
     for name in set(datasets) - set(DATA) - {recipe.data}:
         raise ValueError(f"There is no data set {name} here; choose it on Start first")
     return Comparison(
@@ -103,6 +105,13 @@ def comparison_of(recipe: Recipe, lists: Mapping[str, Any]) -> Comparison:
         settings=settings(recipe, pairs),
         recipes=recipes,
     )
+
+
+def pair_in(text: str) -> tuple[str, str]:
+    """Network and data of one text. The path of a network of one's own may have spaces in it, and ends with
+    .py:FACTORY."""
+    end = text.find(" ", max(0, text.find(".py:")))
+    return (text[:end], text[end + 1 :]) if end >= 0 else (text, "")
 
 
 def settings(recipe: Recipe, pairs: list) -> dict[str, Any]:

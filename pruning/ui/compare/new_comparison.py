@@ -26,7 +26,15 @@ from pruning.runs.product import BASELINES, Comparison
 from pruning.terms import ALLOCATIONS, MEASURE_NAMES, REPAIRS, titled
 from pruning.ui import display_names, jobs, preview_cache, state, visitor
 from pruning.ui.compare import added_recipes
-from pruning.ui.compare.comparison_lists import CUTS, MOST, comparison_of, lists_of, title_of, written
+from pruning.ui.compare.comparison_lists import (
+    CUTS,
+    MOST,
+    comparison_of,
+    lists_of,
+    pair_in,
+    title_of,
+    written,
+)
 from pruning.ui.compare.shown_comparison import CLOSED
 from pruning.ui.page_messages import in_page_words
 
@@ -118,7 +126,7 @@ def networks(recipe: Recipe, lists: Mapping[str, Any]) -> list[str]:
 
 
 def pair(text: str) -> str:
-    model, _, data = text.partition(" ")
+    model, data = pair_in(text)
     return f"{display_names.network(model)} on {display_names.data(data)}"
 
 

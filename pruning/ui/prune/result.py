@@ -15,6 +15,7 @@ from pruning.html_report.run_report import run_html
 from pruning.inspection.prediction_changes import RunReport
 from pruning.jobs import Job
 from pruning.metric_words import change, correct, counted, in_full
+from pruning.models.own_code import is_own, parted
 from pruning.tasks import Metric, Task
 from pruning.terms import ALLOCATIONS, percent, plural, sentence, title
 from pruning.ui import charts, display_names, jobs
@@ -259,9 +260,9 @@ def widths(found: RunReport):
 def take_away(found: RunReport, folder: Path):
     """The network, and the run as text that can be run again."""
     st.subheader("Take it away", anchor=False)
-    name = "-".join(
-        (found.recipe.model, display_names.data(found.recipe.data), found.recipe.criterion)
-    ).replace(":", "-")
+    own = parted(found.recipe.model) if is_own(found.recipe.model) else None
+    parts = (own.factory if own else found.recipe.model, display_names.data(found.recipe.data))
+    name = "-".join((*parts, found.recipe.criterion)).replace(":", "-")
     if not (folder / "report.json").exists():
         st.warning(f"The workers saved the network where this server cannot see it: {folder}")
         return
@@ -272,8 +273,9 @@ def take_away(found: RunReport, folder: Path):
         charts.button(
             "Report (HTML)", lambda: run_html(folder, found.pictures), f"{name}-report.html", "text/html"
         )
+    whole = f", model={own.factory}(...)" if own else ""  # a file runs no code that it names
     st.caption(
-        f'The zip holds weights (safetensors), recipe and plan: `pruning.load("{name}.zip")` opens it.'
+        f'The zip holds weights (safetensors), recipe and plan: `pruning.load("{name}.zip"{whole})` opens it.'
     )
 
 

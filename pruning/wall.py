@@ -24,14 +24,16 @@ CUTS = tuple(round(0.05 * step, 2) for step in range(20))
 STEPS = ((0, 10), (5, 15), (2, 7, 12, 17), (1, 4, 9, 14), (3, 6, 8, 11), (13, 16, 18, 19))  # places in CUTS
 REPAIR = "reconstruct"
 SHOWN_SIDE = 160  # pixels that a picture has at least, where it is shown with every so many of its own
+NUMBERS = {"classes": np.int16, "masks": np.uint8, "pictures": np.uint8}  # as answers are kept
 LOOKED_AT = 500  # images among which one is looked for that shows a class
 
 
 @dataclass(frozen=True, eq=False)
 class Wall:
-    """images: uint8 [60, H, W, 3].   labels: [60], class numbers; of a task that asks for masks uint8
-    [60, h, w].   cuts: [K] shares of MACs, those within the network's reach.
-    predictions: int16 [2 (raw, repaired), K, 60], class numbers; of masks uint8 [2, K, 60, h, w].
+    """images: uint8 [60, H, W, 3].   labels: [60], class numbers; of masks uint8 [60, h, w]; of translations
+    [60, 2], the domain of each and the one asked for.   cuts: [K] shares of MACs, those within the network's
+    reach.   predictions: int16 [2 (raw, repaired), K, 60], class numbers; of masks uint8 [2, K, 60, h, w]; of
+    translations the pictures, uint8 [2, K, 60, h, w, 3].
     right: bool [2, K, 60].   values: float64 [2, K], the task's metric on `test_images` test images: all
     there are, or these pictures.   task: its name among `TASKS`."""
 
@@ -51,7 +53,7 @@ def wall(recipe: Recipe, cuts: Sequence[float] = CUTS, every: bool = False, watc
 
     The recipe's own cut, repair and epochs are not read. Cuts out of reach are left out. every: the metric is
     that of all test images, else of the pictures alone. Without a cut there is nothing to repair, so both are
-    the same. Raises ValueError where the task's answers are neither classes nor masks.
+    the same. Raises ValueError where the task's answers are neither classes nor masks nor pictures.
     """
     found = loaded(recipe, watch)
     test, task = found.data.test, found.data.task
@@ -79,7 +81,7 @@ def wall(recipe: Recipe, cuts: Sequence[float] = CUTS, every: bool = False, watc
         images=test.images[rows][:, ::step, ::step],
         labels=labels,
         cuts=np.array(reached),
-        predictions=_by_state(answers, np.uint8 if labels.ndim > 1 else np.int16, labels.shape),
+        predictions=_by_state(answers, NUMBERS[task.drawn_as], np.shape(answers)[2:]),
         right=_by_state(right, bool, labels.shape[:1]),
         values=_by_state(values, float, ()),
         test_images=len(asked),

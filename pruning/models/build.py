@@ -68,9 +68,11 @@ def default_size(name: str) -> int | None:
     return MODELS[choose(name, MODELS, "model")].size
 
 
-def default_normalization(name: str) -> str | None:
-    """What a listed network's images are normalised by, where that does not follow from their size."""
-    return MODELS[name].normalize if name in MODELS else None
+def default_normalization(name: str, asked: Task | None) -> str | None:
+    """What a network's images are normalised by, where that follows from its task rather than from their
+    size. asked: by the data, for a network of one's own."""
+    task = task_of(name) or asked
+    return task.normalize if task else None
 
 
 def new_model(name: str, classes: int) -> "nn.Module":

@@ -12,7 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pruning.error_messages import choose, first_line
+from pruning.models.domain_inputs import join, takes_two
 from pruning.models.own_code import (
     FORM,
     OwnCodeError,
@@ -24,13 +27,21 @@ from pruning.models.own_code import (
     must_be_allowed,
     parted,
 )
-from pruning.tasks import TASKS, Task
+from pruning.tasks import TASKS, TRANSLATED, Task
 
 if TYPE_CHECKING:
     from torch import nn
 
-NUMBER_OF_CLASSES = ("num_classes", "classes", "n_classes")  # parameters that are given the data's
+NUMBER_OF_CLASSES = (
+    "num_classes",
+    "classes",
+    "n_classes",
+    "domains",
+    "num_domains",
+    "c_dim",
+)  # parameters that are given the data's
 BY_CALLER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+CHANNELS = 3  # of colour images
 ITEMS = 2  # images that a network is tried with: one alone would not tell an axis of images from others
 _imported: dict[str, str] = {}  # {module: its file, as recorded, when this process imported it}
 log = logging.getLogger(__name__)
@@ -150,8 +161,10 @@ def must_answer(model: "nn.Module", name: str, task: Task | None, classes: int, 
 
     Raises OwnCodeError in one sentence where it fails, or answers something else than the task asks."""
     own = parted(name)
+    if task is not None and task.name == TRANSLATED.name and takes_two(model):
+        join(model, CHANNELS)
     try:
-        answer = answered(model, size)
+        answer = answered(model, size, task)
     except Exception as error:
         raise failed(own, f"can't answer for {ITEMS} images of {size} x {size} pixels", error) from error
     if task is None or not (problem := task.misfit(answer, ITEMS, classes, size)):
@@ -166,15 +179,17 @@ def tells(task: Task) -> bool:
     return type(task).misfit is not Task.misfit
 
 
-def answered(model: "nn.Module", size: int) -> Any:
-    """What it says of two images; the model comes back as it was. What other tasks put into a network beside
-    images has its place here."""
+def answered(model: "nn.Module", size: int, task: Task | None) -> Any:
+    """What it says of two images, with all else that a task gives a network; the model comes back as it
+    was."""
     import torch
 
-    was_training = model.training
+    was_training, inputs = model.training, torch.zeros(ITEMS, CHANNELS, size, size)
+    if task is not None:
+        inputs = task.inputs(inputs, np.zeros((ITEMS, 2), int))
     try:
         with torch.no_grad():
-            return model.eval()(torch.zeros(ITEMS, 3, size, size))
+            return model.eval()(inputs)
     finally:
         model.train(was_training)
 

@@ -95,7 +95,8 @@ def load_model(
     source = Path(checkpoint or bundled_file(name, label)).name
     made = with_weights(name, data, classes or known_classes(data), weights, source)
     asked, size = size, size or known_size or accepted_size(made.model, getattr(data, "size", None))
-    recorded = (weights.metadata.get("normalize") if weights else None) or default_normalization(name)
+    recorded = weights.metadata.get("normalize") if weights else None
+    recorded = recorded or default_normalization(name, getattr(data, "task", None))
     normalization = resolve_normalization(normalize, size=size, recorded=recorded)
     origin = (made.name, label, made.classes, size, normalization, weights_digest(made.model), made.messages)
     made.model.origin = Origin(*origin)

@@ -15,29 +15,25 @@ Build = Callable[..., Any]  # build(classes=10, in_channels=3) -> torch.nn.Modul
 @dataclass(frozen=True)
 class KnownModel:
     """A listed network. size: side in pixels of the images it is meant for.   meaning: one sentence.   task:
-    what it is for.   normalize: what its images are normalised by unless its weights say so, where it is
-    meant for something else than others of its size."""
+    what it is for."""
 
     name: str
     meaning: str
     size: int
     build: Build
     task: Task = DEFAULT
-    normalize: str | None = None
 
 
 MODELS: dict[str, KnownModel] = {}  # filled while pruning.models is imported, only read afterwards
 
 
-def model(
-    name: str, *, meaning: str, size: int, task: Task = DEFAULT, normalize: str | None = None
-) -> Callable[[Build], Build]:
+def model(name: str, *, meaning: str, size: int, task: Task = DEFAULT) -> Callable[[Build], Build]:
     """Decorator: lists the builder it stands on under a name of its own, and hands it back unchanged."""
 
     def listed(build: Build) -> Build:
         if name in MODELS:
             raise ValueError(f"model {name!r} is taken by {MODELS[name].build.__module__}")
-        MODELS[name] = KnownModel(name, meaning, size, build, task, normalize)
+        MODELS[name] = KnownModel(name, meaning, size, build, task)
         return build
 
     return listed

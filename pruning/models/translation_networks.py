@@ -11,7 +11,6 @@ SMALL = {"width": 16}  # channels of the first layer
     meaning="StarGAN's generator: pictures of 128 x 128 to other domains.",
     size=128,
     task=TRANSLATED,
-    normalize="half",
 )
 def large(classes: int = 5, in_channels: int = 3):
     from pruning.models.stargan import Generator
@@ -24,7 +23,6 @@ def large(classes: int = 5, in_channels: int = 3):
     meaning="A small StarGAN generator: pictures of 32 x 32 to other domains.",
     size=32,
     task=TRANSLATED,
-    normalize="half",
 )
 def small(classes: int = 6, in_channels: int = 3):
     from pruning.models.stargan import Generator

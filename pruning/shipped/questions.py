@@ -20,7 +20,7 @@ from pruning.inspection.preview import (
     scored,
 )
 from pruning.inspection.tradeoff import order
-from pruning.models import bundled
+from pruning.models import bundled, task_of
 from pruning.shipped.keys import (
     CUTTING,
     NETWORK,
@@ -107,7 +107,8 @@ def wall_parts(recipe: Recipe) -> list[Question]:
 
 def opening(model: str, data: str, others: int = OTHER_STEPS) -> list[list[Question]]:
     """All that ships of a bundled network, in tiers, the most wanted first: what its pages open with, every
-    criterion on Channels, and every criterion's wall. others: how many steps of those."""
+    criterion on Channels, and every criterion's wall. others: how many steps of those; none where they are
+    of pictures, which take 180 kB a cut each."""
     recipe = Recipe(model=model, data=data, threads=1, device="cpu")
     criteria = [recipe.but(criterion=name) for name in sorted(SCORED, key=lambda n: n != recipe.criterion)]
     opened = recipe.but(bits=FIRST_BITS)
@@ -118,7 +119,7 @@ def opening(model: str, data: str, others: int = OTHER_STEPS) -> list[list[Quest
         [step[0] for step in walls[:steps]],
         [accuracy(recipe.but(cut=cut), how, raw) for cut, how, raw in dict.fromkeys(order(recipe))],
         [compared(opened), *(bits(opened.but(bits=mean)) for mean in means(opened))],
-        *([*step[1:]] for step in walls[:others]),
+        *([*step[1:]] for step in walls[: 0 if task_of(model).drawn_as == "pictures" else others]),
     ]
 
 

@@ -83,7 +83,8 @@ class Task(ABC):
     statistic that pages draw beside what is right, class numbers of items or of their pixels, or pictures;
     empty where there is none.
     right_means: when an item counts as right, in a few words.   of_class: what the value of one class alone
-    is called. Labels are the targets as a data set holds
+    is called.   normalize: what images are normalised by where weights say nothing, if that does not follow
+    from their size. Labels are the targets as a data set holds
     them, a NumPy array with a row an item; targets are the same as tensors beside a batch's outputs."""
 
     name: ClassVar[str]
@@ -96,6 +97,7 @@ class Task(ABC):
     drawn_as: ClassVar[Literal["classes", "masks", "pictures", ""]] = ""
     right_means: ClassVar[str] = ""
     of_class: ClassVar[str] = ""
+    normalize: ClassVar[str | None] = None
 
     @abstractmethod
     def outputs(self, classes: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ from pruning.metric_words import correct
 from pruning.tasks.mask_colours import class_colours
 from pruning.terms import title
 from pruning.ui import state
-from pruning.ui.wall.pictures import COLUMNS, mask_sheet, sheet
+from pruning.ui.wall.pictures import COLUMNS, mask_sheet, picture_sheet, sheet
 from pruning.ui.wall.wall_data import Known, Shown
 
 HERE = Path(__file__).parent
@@ -29,7 +29,7 @@ def draw(recipe: Recipe, walls: dict[str, Shown | None]):
     known = [wall for wall in walls.values() if wall is not None]
     first = min(known, key=lambda wall: len(wall.cuts))  # of two, what both can reach
     task, cuts = first.of_task, len(first.cuts)
-    masks = task.drawn_as == "masks"
+    masks, pictures = (task.drawn_as == kind for kind in ("masks", "pictures"))
     sprite, side = sprite_of(first.images.tobytes(), first.images.shape, masks)
     data = {
         "sprite": sprite,
@@ -39,6 +39,7 @@ def draw(recipe: Recipe, walls: dict[str, Shown | None]):
         "many": len(first.images),
         "classes": list(first.classes),
         "legend": legend(first.classes) if masks else None,
+        "pictures": pictures,
         "metric": task.metric.name,
         "framed": task.right_means,
         "cuts": list(first.cuts),
@@ -52,14 +53,15 @@ def draw(recipe: Recipe, walls: dict[str, Shown | None]):
 
 def told(wall: Shown | None, cuts: int) -> dict:
     """What one wall says at the first so many cuts; nothing of one that is still to come. predictions: class
-    numbers, or a sheet of masks.   values: of the metric, in words; or how many images are right."""
+    numbers, or a sheet of masks or of pictures.   values: of the metric, in words; or how many are right."""
     if wall is None:
         return {name: [[None] * cuts] * 2 for name in ("predictions", "right", "values")} | {"asked": 0}
     task = wall.of_task
 
     def said(answers: np.ndarray):
-        masks = task.drawn_as == "masks"
-        return sheet_of(answers.tobytes(), answers.shape) if masks else answers.tolist()
+        if task.drawn_as == "classes":
+            return answers.tolist()
+        return sheet_of(answers.tobytes(), answers.shape)
 
     def in_words(value: float):
         right = correct(task, value, wall.asked)
@@ -94,4 +96,5 @@ def sprite_of(pixels: bytes, shape: tuple[int, ...], masks: bool) -> tuple[str, 
 
 @lru_cache(maxsize=200)
 def sheet_of(classes: bytes, shape: tuple[int, ...]) -> str:
-    return mask_sheet(np.frombuffer(classes, np.uint8).reshape(shape))
+    found = np.frombuffer(classes, np.uint8).reshape(shape)
+    return picture_sheet(found) if found.ndim == 4 else mask_sheet(found)

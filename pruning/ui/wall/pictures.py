@@ -1,5 +1,5 @@
 """The wall's pictures as one sheet: as they are, and below them the same as red duotones for those gone
-wrong; and the masks that lie over them, a sheet a cut."""
+wrong; and, a sheet a cut, the masks that lie over them or the pictures that they became."""
 
 import base64
 import io
@@ -40,6 +40,11 @@ def sheet(images: np.ndarray, masks: bool = False) -> tuple[str, int]:
     return address(Image.fromarray(tiled)), images.shape[1]
 
 
+def picture_sheet(pictures: np.ndarray) -> str:
+    """uint8 [N, h, w, 3] -> a JPEG as a data URL, laid out as `sheet`."""
+    return address(Image.fromarray(tiles(np.stack([fit(one) for one in pictures]))), "JPEG", quality=90)
+
+
 def grey(image: np.ndarray) -> np.ndarray:
     """[H, W, 3] uint8 -> [H, W]: brightness as the eye has it, without the darkest and the brightest."""
     return (40 + image @ np.array([0.299, 0.587, 0.114]) * 0.75).astype(np.uint8)
@@ -62,10 +67,10 @@ def tiles(pictures: np.ndarray) -> np.ndarray:
     return filled.swapaxes(1, 2).reshape(rows * side, COLUMNS * side, *pictures.shape[3:])
 
 
-def address(picture: Image.Image, **how) -> str:
+def address(picture: Image.Image, kind: str = "PNG", **how) -> str:
     file = io.BytesIO()
-    picture.save(file, "PNG", **how)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    picture.save(file, kind, **how)
+    return f"data:image/{kind.lower()};base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def square(picture: np.ndarray) -> np.ndarray:

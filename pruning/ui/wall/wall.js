@@ -5,8 +5,9 @@
 // metric (its name), framed (when a picture is right), walls: a method each: {name, title, predictions [raw,
 // repaired][K][N], right [raw, repaired][K][N], values [raw, repaired][K] of `asked` test images: how many are right};
 // null where a cut is still being computed. With masks, legend: [name, colour] a class, truth and predictions[][] are
-// addresses of sheets of masks, and values are words.
-const TILE = 96, GAP = 6, FRAME = 5, RED = '#e11d2e', RAW = 0, REPAIRED = 1;
+// addresses of sheets of masks, and values are words. With pictures (what networks make of pictures), truth is [domain,
+// domain asked for] each, and predictions[][] are addresses of sheets of pictures.
+const TILE = 96, GAP = 6, FRAME = 5, INSET = 30, RED = '#e11d2e', RAW = 0, REPAIRED = 1;
 const MASK = 0.62; // of a mask that lies over a picture
 const UNCOUNTED = '224,224,224,255'; // of a true mask's pixels that do not count
 const PATIENCE = 3000; // ms after which a value that Python never sent back no longer stands in the way of others
@@ -22,7 +23,7 @@ export default function ({ data, parentElement, setStateValue }) {
   take(wall, slider, toggle);
 
   const redraw = () => draw(wall, $);
-  if (data.legend) fetchSheets(wall, redraw);
+  if (data.legend || data.pictures) fetchSheets(wall, redraw);
   $('#mark').onchange = redraw;
   const send = (name, value) => {
     wall.sent.push({ name, value, at: performance.now() });
@@ -57,10 +58,10 @@ function nearest(cuts, cut) {
   return cuts.reduce((best, value, n) => (Math.abs(value - cut) < Math.abs(cuts[best] - cut) ? n : best), 0);
 }
 
-// Every sheet of masks as an image, so that a dragged slider waits for none.
+// Every sheet of masks or pictures as an image, so that a dragged slider waits for none.
 function fetchSheets(wall, redraw) {
   const { data } = wall, before = wall.sheets ?? new Map();
-  const wanted = [data.truth, ...data.walls.flatMap((one) => one.predictions.flat())].filter(Boolean);
+  const wanted = [data.legend && data.truth, ...data.walls.flatMap((one) => one.predictions.flat())].filter(Boolean);
   wall.sheets = new Map(wanted.map((address) => {
     let sheet = before.get(address);
     if (!sheet) {
@@ -173,17 +174,42 @@ function paint(wall, canvas, predictions, right) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const pen = canvas.getContext('2d'), sheet = Math.ceil(many / data.columns);
   const masks = data.legend && masksOf(wall, predictions);
+  const made = data.pictures && wall.sheets.get(predictions);
   pen.clearRect(0, 0, width, height);
   for (let n = 0; n < many; n++) {
     const x = (n % columns) * (TILE + GAP), y = Math.floor(n / columns) * (TILE + GAP);
-    const wrong = predictions !== null && !right[n], red = wrong && !data.legend;
+    const wrong = predictions !== null && !right[n], red = wrong && !data.legend && !data.pictures;
     const column = n % data.columns, row = Math.floor(n / data.columns);
     pen.imageSmoothingEnabled = side > TILE;
     pen.drawImage(picture, column * side, (row + (red ? sheet : 0)) * side, side, side, x, y, TILE, TILE);
     if (masks) layOver(pen, masks, column, row, data.columns, x, y);
+    if (data.pictures) become(pen, picture, made, column, row, data, x, y);
     if (wrong) frame(pen, x, y);
+    if (data.pictures) ask(pen, x, y, data.classes[data.truth[n][1]], wrong);
     if (red) badge(pen, x, y, `${data.classes[data.truth[n]]} → ${data.classes[predictions[n]]}`);
   }
+}
+
+// What a picture became, and in the corner what it was.
+function become(pen, picture, made, column, row, { side, columns }, x, y) {
+  if (!made?.complete || !made.naturalWidth) return; // on its way
+  const own = made.naturalWidth / columns;
+  pen.drawImage(made, column * own, row * own, own, own, x, y, TILE, TILE);
+  pen.fillStyle = '#fff';
+  pen.fillRect(x, y, INSET + 2, INSET + 2);
+  pen.drawImage(picture, column * side, row * side, side, side, x, y, INSET, INSET);
+}
+
+// The domain asked for.
+function ask(pen, x, y, domain, wrong) {
+  pen.font = '600 13px system-ui, sans-serif';
+  const width = pen.measureText(domain).width + 8;
+  pen.fillStyle = wrong ? RED : 'rgba(0, 0, 0, 0.62)';
+  pen.fillRect(x + TILE - width, y + TILE - 18, width, 18);
+  pen.fillStyle = '#fff';
+  pen.textAlign = 'center';
+  pen.textBaseline = 'middle';
+  pen.fillText(domain, x + TILE - width / 2, y + TILE - 8.5);
 }
 
 // What lies over the pictures: the sheet that is said, and where it is marked, its wrong pixels; null while it is on

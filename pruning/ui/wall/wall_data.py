@@ -14,7 +14,8 @@ Known = tuple[tuple, ...]  # raw and repaired: a value a cut each, None where it
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """images: uint8 [N, H, W, 3].   truth: [N], class numbers; of a task that asks for masks uint8 [N, h, w].
+    """images: uint8 [N, H, W, 3].   truth: [N], class numbers; of masks uint8 [N, h, w]; of translations
+    [N, 2], domains.
     classes: names.   cuts: [K], shares of the MACs.   predictions: as `truth` a cut, raw and repaired.
     right: bool [N] a cut.   values: the task's metric on `asked` test images a cut."""
 

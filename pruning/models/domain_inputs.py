@@ -1,0 +1,27 @@
+"""Networks that take a picture and a domain apart, as the published StarGAN does, made ones of one input."""
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def takes_two(network: "nn.Module") -> bool:
+    """Whether its forward needs two tensors."""
+    parameters = inspect.signature(network.forward).parameters.values()
+    return sum(one.kind in POSITIONAL and one.default is one.empty for one in parameters) == 2
+
+
+def join(network: "nn.Module", channels: int) -> None:
+    """From now on it takes pictures [N, channels, H, W] with maps of domains [N, D, H, W] behind them, and
+    gives its own forward the pictures and one value a map, [N, D]. In place: its parameters keep their
+    names."""
+    kind: Any = type(network)
+
+    def forward(self, joint: "Tensor") -> "Tensor":
+        return kind.forward(self, joint[:, :channels], joint[:, channels:, 0, 0])
+
+    network.__class__ = type(kind.__name__, (kind,), {"forward": forward, "__module__": kind.__module__})

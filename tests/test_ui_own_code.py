@@ -44,6 +44,7 @@ def test_a_page_takes_no_code_from_its_link_its_form_and_its_lists(code):
 
 def test_workers_take_no_recipe_comparison_or_kept_run_with_code(code, workers, tmp_path):
     open_page(data="digits")  # from here on this process is a server's
+    workers.anew()  # without what the page has asked
     recipe = Recipe(model=code, data="digits", threads=1)
     asked = Comparison(models=(code,), datasets=("digits",))
     added = Comparison(criteria=(), recipes=(recipe.to_dict(),))

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pruning.error_messages import choose, first_line
+from pruning.models.build import answer_to_nothing
 from pruning.models.own_code import (
     FORM,
     OwnCodeError,
@@ -145,18 +146,19 @@ def called(factory: Any, own: OwnName, classes: int | None) -> Any:
 # ---------------------------------------------------------------------------------- does it answer?
 
 
-def must_answer(model: "nn.Module", name: str, task: Task | None, classes: int, size: int) -> None:
-    """Tries a network on pixels of nothing. task, classes: the data's; None: not known.
+def must_answer(model: "nn.Module", name: str, data: Any, classes: int, size: int) -> None:
+    """Tries a network. data: loaded ones, which say what they ask for; a path or a name says nothing.
 
-    Raises OwnCodeError in one sentence where it fails, or answers something else than the task asks."""
-    own = parted(name)
+    Raises OwnCodeError in one sentence where it fails, or answers something else than the data ask for."""
+    own, task = parted(name), getattr(data, "task", None)
     try:
-        answer = answered(model, size)
+        answer = answer_to_nothing(model, data, ITEMS, size)
     except Exception as error:
         raise failed(own, f"can't answer for {ITEMS} images of {size} x {size} pixels", error) from error
     if task is None or not (problem := task.misfit(answer, ITEMS, classes, size)):
         return
-    others = [one for one in TASKS.values() if tells(one) and not one.misfit(answer, ITEMS, classes, size)]
+    known = filter(tells, TASKS.values())
+    others = [one for one in known if not one.misfit(answer, ITEMS, classes, size)]
     hint = f"; it answers {others[0].answers}, so give data for that" if others else ""
     raise OwnCodeError(f"{own.told} does not fit these data, which ask for {task.answers}: {problem}{hint}")
 
@@ -164,19 +166,6 @@ def must_answer(model: "nn.Module", name: str, task: Task | None, classes: int, 
 def tells(task: Task) -> bool:
     """Whether a task knows its answers when it sees them."""
     return type(task).misfit is not Task.misfit
-
-
-def answered(model: "nn.Module", size: int) -> Any:
-    """What it says of two images; the model comes back as it was. What other tasks put into a network beside
-    images has its place here."""
-    import torch
-
-    was_training = model.training
-    try:
-        with torch.no_grad():
-            return model.eval()(torch.zeros(ITEMS, 3, size, size))
-    finally:
-        model.train(was_training)
 
 
 # ---------------------------------------------------------------------------------- what went wrong

@@ -94,7 +94,7 @@ def load_model(
     weights = find_weights(name, label, checkpoint)
     source = Path(checkpoint or bundled_file(name, label)).name
     made = with_weights(name, data, classes or known_classes(data), weights, source)
-    asked, size = size, size or known_size or accepted_size(made.model, getattr(data, "size", None))
+    asked, size = size, size or known_size or accepted_size(made.model, data)
     recorded = (weights.metadata.get("normalize") if weights else None) or default_normalization(name)
     normalization = resolve_normalization(normalize, size=size, recorded=recorded)
     origin = (made.name, label, made.classes, size, normalization, weights_digest(made.model), made.messages)
@@ -123,7 +123,7 @@ def with_own_code(model: "nn.Module", data: str | Path | HasOutputs, *, kept: bo
     from pruning.models import from_own_code
 
     origin, own = model.origin, parted(model.origin.model)
-    from_own_code.must_answer(model, origin.model, getattr(data, "task", None), origin.classes, origin.size)
+    from_own_code.must_answer(model, origin.model, data, origin.classes, origin.size)
     code = recorded(origin.model)
     told = [
         f"The network is what {own.told} makes (SHA-256 {digest_in(code)[:12]}); opening it needs that file."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from pruning.tasks.contract import Metric, Statistics, Task
+from pruning.tasks.contract import Metric, Statistics, Task, misfit_of
 from pruning.tasks.domain_judge import answers_and_features
 from pruning.tasks.frechet import Gaussian, frechet_distance
 from pruning.tasks.resampling import Difference, paired_difference
@@ -62,6 +62,9 @@ class Translation(Task):
     def outputs(self, classes: Sequence[str]) -> int:
         """Domains that a network is built for."""
         return len(classes)
+
+    def misfit(self, answer: Any, items: int, outputs: int, size: int) -> str:
+        return misfit_of(answer, (items, 3, size, size), "[images, 3, height, width]", "channels")
 
     def inputs(self, images: "Tensor", labels: np.ndarray) -> "Tensor":
         """[N, 3 + domains, H, W]: pictures, and behind them maps of the domain asked for."""

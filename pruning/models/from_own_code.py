@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pruning.error_messages import choose, first_line
-from pruning.models.build import answer_to_nothing
+from pruning.models.black_images import answer_to_nothing
 from pruning.models.own_code import (
     FORM,
     OwnCodeError,

@@ -4,13 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pruning.models.build import (
-    accepted_size,
-    default_normalization,
-    default_size,
-    must_be_for,
-    new_model,
-)
+from pruning.models.black_images import accepted_size
+from pruning.models.build import default_normalization, default_size, must_be_for, new_model
 from pruning.models.bundled_weights import bundled_file, find_weights
 from pruning.models.checkpoint import Checkpoint
 from pruning.models.digest import weights_digest

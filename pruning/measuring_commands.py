@@ -10,10 +10,9 @@ from pruning.flags import flags_of, recipe_of, writable
 from pruning.inspection.sensitivity import SHARES
 from pruning.progress_bars import Bars
 
-SCORES_FIELDS = (
-    "model data checkpoint normalize size subtask criterion groups calibration seed device threads".split()
-)
-ORACLE_FIELDS = "model data checkpoint normalize size subtask cut calibration seed device threads".split()
+LOADED = "model task data checkpoint normalize size subtask calibration seed device threads".split()
+SCORES_FIELDS = [*LOADED, "criterion", "groups"]
+ORACLE_FIELDS = [*LOADED, "cut"]
 
 
 @flags_of(ORACLE_FIELDS, options=False)

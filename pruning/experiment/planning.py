@@ -70,7 +70,7 @@ def planned(
         data,
         scores=scores,
         errors=errors,
-        expect=Asked(recipe.repair, recipe.checkpoint not in (None, "none")) if expect else None,
+        expect=Asked(recipe.repair, recipe.trained_elsewhere) if expect else None,
         by=recipe.search_by,
         kl_temperature=recipe.search_temperature,
         images=recipe.search_images,

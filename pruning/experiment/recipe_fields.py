@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pruning.criteria import CRITERIA
 from pruning.devices import AUTO
 from pruning.experiment.defaults import BEST, MATCH_STEPS, default_threads
+from pruning.models.own_code import is_own
 from pruning.tasks import TASKS
 from pruning.terms import ALLOCATIONS, REPAIRS, listed
 
@@ -149,6 +150,11 @@ class RecipeFields:
     def trained(self) -> bool:
         """Whether the criterion's scores come from training gates with the network."""
         return CRITERIA[self.criterion].trained
+
+    @property
+    def trained_elsewhere(self) -> bool:
+        """Whether the weights may have seen any image: a file's, and those that one's own code makes."""
+        return self.checkpoint not in (None, "none") or is_own(self.model)
 
     @property
     def best(self) -> bool:

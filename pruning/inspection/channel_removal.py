@@ -46,7 +46,7 @@ def holdout_of(loaded: Loaded, images: int) -> Split:
 
 def learned(loaded: Loaded) -> bool:
     """Whether the network may have been trained on the hold-out: nobody knows of weights from elsewhere."""
-    return loaded.recipe.checkpoint not in (None, "none")
+    return loaded.recipe.trained_elsewhere
 
 
 def batches_of(images: Split) -> int:

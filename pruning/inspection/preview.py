@@ -222,7 +222,7 @@ def error_of(plan: Plan, recipe: Recipe) -> float | None:
 
 def has_learned(recipe: Recipe) -> bool:
     """Whether the hold-out may be images that the network was trained on."""
-    return recipe.checkpoint not in (None, "none")
+    return recipe.trained_elsewhere
 
 
 def _whole(found: Loaded, watch: Watch) -> tuple[Split, "Predictions"]:

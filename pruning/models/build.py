@@ -91,22 +91,3 @@ def new_model(name: str, classes: int) -> "nn.Module":
 
             return from_torchvision.build(name, classes)
         return MODELS[name].build(classes=classes)
-
-
-def accepted_size(model: "nn.Module", own: int | None) -> int:
-    """The data's own image size if the network answers at it, else the one that it is built for, mostly 224.
-    The model comes back as it was."""
-    import torch
-
-    meant = getattr(model, "image_size", 224)
-    if own is None or own == meant:
-        return meant
-    was_training = model.training
-    try:
-        with torch.no_grad():
-            model.eval()(torch.zeros(1, 3, own, own))
-    except Exception:  # too small for its pools, or the size is part of its weights; it has to run at `meant`
-        return meant
-    finally:
-        model.train(was_training)
-    return own

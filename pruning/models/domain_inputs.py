@@ -3,6 +3,8 @@
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from pruning.tasks import TRANSLATED, Task
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -13,6 +15,12 @@ def takes_two(network: "nn.Module") -> bool:
     """Whether its forward needs two tensors."""
     parameters = inspect.signature(network.forward).parameters.values()
     return sum(one.kind in POSITIONAL and one.default is one.empty for one in parameters) == 2
+
+
+def join_where_asked(network: "nn.Module", task: Task | None, channels: int = 3) -> None:
+    """Makes a network of one input of one that takes two, where data ask for translations."""
+    if task is not None and task.name == TRANSLATED.name and takes_two(network):
+        join(network, channels)
 
 
 def join(network: "nn.Module", channels: int) -> None:

@@ -12,10 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pruning.error_messages import choose, first_line
-from pruning.models.domain_inputs import join, takes_two
+from pruning.models.black_images import answer_to_nothing
 from pruning.models.own_code import (
     FORM,
     OwnCodeError,
@@ -27,7 +25,7 @@ from pruning.models.own_code import (
     must_be_allowed,
     parted,
 )
-from pruning.tasks import TASKS, TRANSLATED, Task
+from pruning.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,7 +39,6 @@ NUMBER_OF_CLASSES = (
     "c_dim",
 )  # parameters that are given the data's
 BY_CALLER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-CHANNELS = 3  # of colour images
 ITEMS = 2  # images that a network is tried with: one alone would not tell an axis of images from others
 _imported: dict[str, str] = {}  # {module: its file, as recorded, when this process imported it}
 log = logging.getLogger(__name__)
@@ -156,20 +153,19 @@ def called(factory: Any, own: OwnName, classes: int | None) -> Any:
 # ---------------------------------------------------------------------------------- does it answer?
 
 
-def must_answer(model: "nn.Module", name: str, task: Task | None, classes: int, size: int) -> None:
-    """Tries a network on pixels of nothing. task, classes: the data's; None: not known.
+def must_answer(model: "nn.Module", name: str, data: Any, classes: int, size: int) -> None:
+    """Tries a network. data: loaded ones, which say what they ask for; a path or a name says nothing.
 
-    Raises OwnCodeError in one sentence where it fails, or answers something else than the task asks."""
-    own = parted(name)
-    if task is not None and task.name == TRANSLATED.name and takes_two(model):
-        join(model, CHANNELS)
+    Raises OwnCodeError in one sentence where it fails, or answers something else than the data ask for."""
+    own, task = parted(name), getattr(data, "task", None)
     try:
-        answer = answered(model, size, task)
+        answer = answer_to_nothing(model, data, ITEMS, size)
     except Exception as error:
         raise failed(own, f"can't answer for {ITEMS} images of {size} x {size} pixels", error) from error
     if task is None or not (problem := task.misfit(answer, ITEMS, classes, size)):
         return
-    others = [one for one in TASKS.values() if tells(one) and not one.misfit(answer, ITEMS, classes, size)]
+    known = filter(tells, TASKS.values())
+    others = [one for one in known if not one.misfit(answer, ITEMS, classes, size)]
     hint = f"; it answers {others[0].answers}, so give data for that" if others else ""
     raise OwnCodeError(f"{own.told} does not fit these data, which ask for {task.answers}: {problem}{hint}")
 
@@ -177,21 +173,6 @@ def must_answer(model: "nn.Module", name: str, task: Task | None, classes: int, 
 def tells(task: Task) -> bool:
     """Whether a task knows its answers when it sees them."""
     return type(task).misfit is not Task.misfit
-
-
-def answered(model: "nn.Module", size: int, task: Task | None) -> Any:
-    """What it says of two images, with all else that a task gives a network; the model comes back as it
-    was."""
-    import torch
-
-    was_training, inputs = model.training, torch.zeros(ITEMS, CHANNELS, size, size)
-    if task is not None:
-        inputs = task.inputs(inputs, np.zeros((ITEMS, 2), int))
-    try:
-        with torch.no_grad():
-            return model.eval()(inputs)
-    finally:
-        model.train(was_training)
 
 
 # ---------------------------------------------------------------------------------- what went wrong

@@ -4,16 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pruning.models.build import (
-    accepted_size,
-    default_normalization,
-    default_size,
-    must_be_for,
-    new_model,
-)
+from pruning.models.black_images import accepted_size
+from pruning.models.build import default_normalization, default_size, must_be_for, new_model
 from pruning.models.bundled_weights import bundled_file, find_weights
 from pruning.models.checkpoint import Checkpoint
 from pruning.models.digest import weights_digest
+from pruning.models.domain_inputs import join_where_asked
 from pruning.models.fill_weights import classes_in, fill, must_be_numbers
 from pruning.models.normalization import Normalization, resolve_normalization
 from pruning.models.own_code import digest_in, is_own, parted, recorded
@@ -94,7 +90,9 @@ def load_model(
     weights = find_weights(name, label, checkpoint)
     source = Path(checkpoint or bundled_file(name, label)).name
     made = with_weights(name, data, classes or known_classes(data), weights, source)
-    asked, size = size, size or known_size or accepted_size(made.model, getattr(data, "size", None))
+    if is_own(name):
+        join_where_asked(made.model, getattr(data, "task", None))
+    asked, size = size, size or known_size or accepted_size(made.model, data)
     recorded = weights.metadata.get("normalize") if weights else None
     recorded = recorded or default_normalization(name, getattr(data, "task", None))
     normalization = resolve_normalization(normalize, size=size, recorded=recorded)
@@ -124,7 +122,7 @@ def with_own_code(model: "nn.Module", data: str | Path | HasOutputs, *, kept: bo
     from pruning.models import from_own_code
 
     origin, own = model.origin, parted(model.origin.model)
-    from_own_code.must_answer(model, origin.model, getattr(data, "task", None), origin.classes, origin.size)
+    from_own_code.must_answer(model, origin.model, data, origin.classes, origin.size)
     code = recorded(origin.model)
     told = [
         f"The network is what {own.told} makes (SHA-256 {digest_in(code)[:12]}); opening it needs that file."

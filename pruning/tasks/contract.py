@@ -239,9 +239,9 @@ class Task(ABC):
         return {"labels": labels}
 
 
-def misfit_of(answer: Any, wanted: tuple[int, ...], axes: str) -> str:
-    """`Task.misfit` where an answer is one tensor. wanted: its shape, of which the second is the classes.
-    axes: what its axes are, in words."""
+def misfit_of(answer: Any, wanted: tuple[int, ...], axes: str, of: str = "classes") -> str:
+    """`Task.misfit` where an answer is one tensor. wanted: its shape.   axes: what its axes are, in words.
+    of: what the second one counts."""
     from torch import Tensor
 
     if not isinstance(answer, Tensor):
@@ -250,5 +250,5 @@ def misfit_of(answer: Any, wanted: tuple[int, ...], axes: str) -> str:
     if shape == wanted:
         return ""
     if len(shape) == len(wanted) and (shape[0], *shape[2:]) == (wanted[0], *wanted[2:]):
-        return f"the network answers {shape[1]} classes and the data have {wanted[1]}"
+        return f"the network answers {shape[1]} {of} where {wanted[1]} are needed"
     return f"the network answers {list(shape)} where {axes}, here {list(wanted)}, is needed"

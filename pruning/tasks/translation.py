@@ -46,7 +46,6 @@ class Translation(Task):
     right_means: ClassVar[str] = "a classifier takes its translation for the domain asked for"
     of_class: ClassVar[str] = "domain accuracy"
     unit_of_loss: ClassVar[str] = "nats"
-    normalize: ClassVar[str | None] = "half"  # outputs are -1 to 1, and go in again
 
     def __init__(
         self,
@@ -65,7 +64,7 @@ class Translation(Task):
         return len(classes)
 
     def misfit(self, answer: Any, items: int, outputs: int, size: int) -> str:
-        return misfit_of(answer, (items, 3, size, size), "[images, 3, height, width]")
+        return misfit_of(answer, (items, 3, size, size), "[images, 3, height, width]", "channels")
 
     def inputs(self, images: "Tensor", labels: np.ndarray) -> "Tensor":
         """[N, 3 + domains, H, W]: pictures, and behind them maps of the domain asked for."""

@@ -72,7 +72,8 @@ def network(recipe: Recipe):
     listed = names_with((*models.names(), *models.torchvision_names()), recipe.model)
     model = choice("Network", listed, "own model", display_names.listed, help="Type to search among them.")
     if allowed():
-        st.text_input("or code of your own", key="own code", placeholder="unet.py:unet", help=CODE)
+        shown = {"value": st.session_state["own code"], "placeholder": "FILE.py:FACTORY"}
+        st.text_input("or code of your own", key="own code", help=CODE, **shown)
     st.file_uploader("Weights", type=uploads.KINDS["checkpoint"], key="own weights", help=WEIGHTS)
     st.checkbox("Random weights", key="own random", help=RANDOM)
     if model.startswith(TORCHVISION):

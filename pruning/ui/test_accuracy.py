@@ -20,8 +20,8 @@ from pruning.ui import preview_cache
 
 PLAIN = {"normalize": "auto", "size": None, "subtask": ()}  # what the figure in the weights' file is of
 LEARNED = (
-    "Memorised images: these weights came as a file, so they may have been trained on the hold-out images. "
-    "Accuracies on them are too high; the test images say more."
+    "Memorised images: these weights were made elsewhere, so they may have been trained on the hold-out "
+    "images. Accuracies on them are too high; the test images say more."
 )
 
 

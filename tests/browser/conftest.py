@@ -25,8 +25,8 @@ def server(tmp_path_factory, started: list[psutil.Process]) -> Iterator[Server]:
 
 
 @contextmanager
-def running(home: Path, started: list[psutil.Process]) -> Iterator[Server]:
-    with serving(home) as server:
+def running(home: Path, started: list[psutil.Process], *flags: str) -> Iterator[Server]:
+    with serving(home, *flags) as server:
         yield server
         if server.process.is_running():
             started += [server.process, *server.process.children(recursive=True)]
@@ -64,6 +64,13 @@ def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
 def first_visit(browser: Browser, started: list[psutil.Process], tmp_path: Path) -> Iterator[Callable]:
     """As `visit`, on a server that was started for it."""
     with running(tmp_path, started) as server, visitors(browser, server) as open_page:
+        yield open_page
+
+
+@pytest.fixture
+def visit_with_code(browser: Browser, started: list[psutil.Process], tmp_path: Path) -> Iterator[Callable]:
+    """As `visit`, on a server that takes code of one's own from the folder `tmp_path`."""
+    with running(tmp_path, started, "--allow-code") as server, visitors(browser, server) as open_page:
         yield open_page
 
 

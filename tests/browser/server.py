@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from pruning.models.own_code import ALLOWED
 from tests.front_door import REPOSITORY
 
 # an opener of its own: the process-wide one keeps whatever proxy another test named when it was first used
@@ -37,15 +38,20 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
-    """Serves inside, and ends the server by its id."""
+def serving(home: Path, *flags: str) -> Iterator[Server]:
+    """Serves inside, and ends the server by its id. flags: further ones of the command."""
     port, begun = free_port(), time.monotonic()
-    command = [sys.executable, "-m", "pruning", "app", "--port", str(port), "--headless"]
+    command = [sys.executable, "-m", "pruning", "app", "--port", str(port), "--headless", *flags]
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(
             command,
             cwd=home,
-            env={**os.environ, "HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": str(REPOSITORY)},
+            env={
+                **without_permission(),
+                "HOME": str(home),
+                "TMPDIR": str(home),
+                "PYTHONPATH": str(REPOSITORY),
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -57,6 +63,11 @@ def serving(home: Path) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(timeout=60)
+
+
+def without_permission() -> dict[str, str]:
+    """This process's environment, but for what pages that were opened in it have set there."""
+    return {name: value for name, value in os.environ.items() if name != ALLOWED}
 
 
 def busiest_worker(server: Server) -> psutil.Process:

@@ -1,0 +1,34 @@
+"""A network asked about black images, before anything is known of it: at which size it answers, and what."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def accepted_size(model: "nn.Module", data: Any) -> int:
+    """The data's own image size if the network answers at it, else the one that it is built for, mostly 224.
+    data: loaded ones; a path or a name tells no size. The model comes back as it was."""
+    meant, own = getattr(model, "image_size", 224), getattr(data, "size", None)
+    if own is None or own == meant:
+        return meant
+    try:
+        answer_to_nothing(model, data, 1, own)
+    except Exception:  # too small for its pools, or the size is part of its weights; it has to run at `meant`
+        return meant
+    return own
+
+
+def answer_to_nothing(model: "nn.Module", data: Any, items: int, size: int) -> Any:
+    """What a network says of so many black images; the model comes back as it was. data: whose task says what
+    it is given beside them, where they are loaded."""
+    import torch
+
+    inputs, was_training = torch.zeros(items, 3, size, size), model.training
+    if hasattr(data, "train"):
+        inputs = data.task.inputs(inputs, data.train.labels[:items])
+    try:
+        with torch.no_grad():
+            return model.eval()(inputs)
+    finally:
+        model.train(was_training)

@@ -1,0 +1,186 @@
+"""A network that code of one's own makes, by --model FILE.py:FACTORY: run again, loaded elsewhere, compared;
+what is wrong with it in a sentence; and where no such code is run."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import pruning
+from pruning.experiment.loaded_networks import network_key
+from pruning.experiment.loading import load
+from pruning.models import own_code, weights_digest
+from pruning.runs.run_key import made_weights, run_key
+from tests.front_door import REPOSITORY, forked
+from tests.mask_data import write_masks
+from tests.own_code import LEAVES_A_TRACE, MISTAKES, write_small, write_unet
+
+QUICK = ("--criterion", "l1", "--cut", 0.5, "--threads", 1, "--calibration", 20)
+
+
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch):
+    """As outside of a server, whose pages other tests open in this process."""
+    monkeypatch.delenv(own_code.ALLOWED, raising=False)
+
+
+@pytest.fixture(scope="module")
+def unet(tmp_path_factory):
+    """A folder with unet.py, pictures with masks, and a run of both in pruned/."""
+    folder = tmp_path_factory.mktemp("own")
+    write_unet(folder)
+    write_masks(folder / "data", 20)
+    words = ("--model", "unet.py:unet", "--data", "data", *QUICK, "--repair", "reconstruct")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(own_code.ALLOWED, raising=False)
+        done = forked("run", *words, "--task", "segmentation", "--out", "pruned", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def report_of(folder) -> dict:
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_what_was_saved_says_which_file_makes_the_network(unet):
+    report, code = report_of(unet / "pruned"), own_code.recorded(f"{unet / 'unet.py'}:unet")
+    assert report["task"] == "segmentation" and report["macs"]["final"] < 0.55 * report["macs"]["baseline"]
+    assert report["recipe"]["model"] == f"{unet / 'unet.py'}:unet" and report["recipe"]["code"] == code
+    assert any("unet of unet.py" in told and code[7:19] in told for told in report["messages"])
+    (change,) = json.loads((unet / "pruned" / "plan.json").read_text())["changes"]
+    assert change["file"] == "unet.py" and change["sha256"] == code[7:71]
+
+
+LOADED = """
+import pruning, sys
+from pruning.train import evaluate
+from unet import unet
+small, data = pruning.load("pruned", model=unet(3)), pruning.load_data("data")
+print(evaluate(small, data.test, normalization=small.origin.normalization).value)
+"""
+
+
+def test_it_says_the_same_in_a_fresh_process_where_its_factory_is_imported(unet):
+    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-c", LOADED]
+    done = subprocess.run(command, cwd=unet, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == report_of(unet / "pruned")["values"]["repaired"]
+    with pytest.raises(ValueError, match=r"unet of unet.py makes.*give .*model=unet"):
+        pruning.load(unet / "pruned")  # a file runs no code that it names
+
+
+def test_a_recipe_that_is_run_again_says_that_the_file_has_changed(unet):
+    recipe = pruning.Recipe.from_json((unet / "pruned" / "recipe.json").read_text())
+    assert not load(recipe).changed
+    text = (unet / "unet.py").read_text()
+    try:
+        (unet / "unet.py").write_text(text.replace("width=8", "width=4"))
+        (told,) = load(recipe).changed
+        assert "unet.py has changed" in told and load(recipe).model.head.in_channels == 4
+    finally:
+        (unet / "unet.py").write_text(text)
+
+
+def test_a_checkpoint_fills_it_and_without_one_its_own_weights_stay(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = write_small(tmp_path)
+    made = pruning.load_model("small:small", pruning.load_data("digits"))  # the module in the working folder
+    again = pruning.load_model(f"{file}:small", pruning.load_data("digits"), "none")
+    assert weights_digest(made) == weights_digest(again) == made.origin.digest
+    other = {name: torch.ones_like(tensor) for name, tensor in made.state_dict().items()}
+    save_file(other, tmp_path / "w.safetensors")
+    filled = pruning.load_model("small.py:small", "digits", tmp_path / "w.safetensors")
+    assert filled[0].weight.eq(1).all() and filled.origin.digest != made.origin.digest
+
+
+READS = """
+import torch
+from torch import nn
+
+def net():
+    made = nn.Conv2d(3, 4, 1)
+    nn.init.constant_(made.weight, float(open({file!r}).read()))
+    return made
+"""
+
+
+def test_runs_are_told_apart_by_the_file_and_by_the_weights_it_reads(tmp_path):
+    file = write_small(tmp_path)
+    recipe = pruning.Recipe(model=f"{file}:small", data="digits")
+    before = run_key(recipe), network_key(recipe)
+    assert (run_key(recipe), network_key(recipe)) == before
+    write_small(tmp_path, width=16)
+    assert run_key(recipe) != before[0] and network_key(recipe) != before[1]
+    (tmp_path / "reads.py").write_text(READS.format(file=str(tmp_path / "weights.txt")))
+    keys = set()
+    for value in "01":
+        (tmp_path / "weights.txt").write_text(value)
+        made_weights.cache_clear()  # else looked at again after a minute
+        keys.add(run_key(pruning.Recipe(model=f"{tmp_path / 'reads.py'}:net", data="digits")))
+    assert len(keys) == 2
+
+
+def test_comparisons_run_it_in_their_own_processes(tmp_path):
+    write_small(tmp_path)
+    words = ("--models", "small:small", "--datasets", "digits", "--criteria", "l1", "--cuts", 0.5)
+    done = forked("compare", *words, "--controls", "none", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    head, row = (tmp_path / "out" / "results.csv").read_text().splitlines()
+    assert dict(zip(head.split(","), row.split(","), strict=False))["status"] == "finished"
+
+
+WRONG = {  # model, and what the sentence holds
+    "mistakes.py:raises": ("RuntimeError in line 6, no weights here", "trace is in"),
+    "mistakes.py:nothing": ("returns a dict", "torch.nn.Module"),
+    "mistakes.py:needs": ("needs width", "num_classes"),
+    "mistakes.py:five": ("5 classes", "10"),
+    "mistakes.py:maps": ("answers a class for every pixel", "one class for an image"),
+    "mistakes.py:Two": ("missing 1 required positional argument", "trace is in"),
+    "mistakes.py:rises": ("did you mean 'raises'?",),
+    "lacks.py:net": ("can't be imported", "No module named 'nothere'"),
+    "unread.py:net": ("SyntaxError in line 1",),
+    "gone.py:net": ("gone.py is not there", "FILE.py:FACTORY"),
+    "gone.nets:net": ("gone.nets can't be found", "FILE.py:FACTORY"),
+    "mistakes.py": ("names no factory", "FILE.py:FACTORY"),
+}
+
+
+@pytest.mark.parametrize("model", WRONG)
+def test_what_is_wrong_with_it_is_one_sentence(model, tmp_path):
+    (tmp_path / "mistakes.py").write_text(MISTAKES)
+    (tmp_path / "lacks.py").write_text("import nothere\n")
+    (tmp_path / "unread.py").write_text("def net(:\n")
+    done = forked("scores", "--model", model, "--data", "digits", "--out", "s.csv", cwd=tmp_path)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert all(part in done.stderr for part in WRONG[model]), done.stderr
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_a_task_that_the_data_do_not_ask_for_is_refused(tmp_path):
+    words = ("--model", "resnet20", "--data", "digits", "--task", "segmentation", "--out", tmp_path / "s.csv")
+    done = forked("scores", *words)
+    assert done.returncode == 2 and "digits asks for one class for an image" in done.stderr
+
+
+def test_a_refused_process_runs_none_of_it_whatever_the_way(tmp_path, monkeypatch):
+    file, trace = tmp_path / "leaves.py", tmp_path / "ran"
+    file.write_text(LEAVES_A_TRACE.format(trace=str(trace)))
+    monkeypatch.setenv(own_code.ALLOWED, "0")
+    recipe = pruning.Recipe(model=f"{file}:net", data="digits")
+    ways = {
+        "load": lambda: load(recipe),
+        "load_model": lambda: pruning.load_model(f"{file}:net", "digits", "none"),
+        "run": lambda: pruning.run(recipe),
+    }
+    for way in ways.values():
+        with pytest.raises(ValueError, match="this server runs none"):
+            way()
+    run_key(recipe)
+    monkeypatch.delenv(own_code.ALLOWED)
+    with own_code.sent_by(False), pytest.raises(ValueError, match="this server runs none"):
+        load(recipe)  # a worker that anybody may use, for an app that may not
+    assert not trace.exists()

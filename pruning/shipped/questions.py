@@ -107,9 +107,11 @@ def wall_parts(recipe: Recipe) -> list[Question]:
 
 def opening(model: str, data: str, others: int = OTHER_STEPS) -> list[list[Question]]:
     """All that ships of a bundled network, in tiers, the most wanted first: what its pages open with, every
-    criterion on Channels, and every criterion's wall. others: how many steps of those; none where they are
-    of pictures, which take 180 kB a cut each."""
+    criterion on Channels, and every criterion's wall. others: how many steps of those. Of a network that
+    makes pictures, each of whose cuts takes 360 kB on a wall, only what is seen first."""
     recipe = Recipe(model=model, data=data, threads=1, device="cpu")
+    if task_of(model).drawn_as == "pictures":
+        return [[structure(recipe), scores(recipe), errors(recipe)], wall_parts(recipe)[:OPENING_STEPS]]
     criteria = [recipe.but(criterion=name) for name in sorted(SCORED, key=lambda n: n != recipe.criterion)]
     opened = recipe.but(bits=FIRST_BITS)
     walls = list(zip(*map(wall_parts, criteria), strict=True))  # [steps][criteria]
@@ -119,7 +121,7 @@ def opening(model: str, data: str, others: int = OTHER_STEPS) -> list[list[Quest
         [step[0] for step in walls[:steps]],
         [accuracy(recipe.but(cut=cut), how, raw) for cut, how, raw in dict.fromkeys(order(recipe))],
         [compared(opened), *(bits(opened.but(bits=mean)) for mean in means(opened))],
-        *([*step[1:]] for step in walls[: 0 if task_of(model).drawn_as == "pictures" else others]),
+        *([*step[1:]] for step in walls[:others]),
     ]
 
 

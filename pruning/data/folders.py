@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pruning.data.dataset import Dataset, Split, assemble, split_off
+from pruning.data.domains import JUDGE
 from pruning.data.mask_folders import with_masks
 from pruning.data.masked_pictures import load_pairs
 from pruning.data.path_files import LARGEST, DataFile, Listing, folder_listing, opened, zip_listing
@@ -41,6 +42,7 @@ def load_listing(listing: Listing, *, size: int | None, seed: int, most: int) ->
 def load_class_folders(listing: Listing, *, size: int | None, seed: int) -> Dataset:
     listing = without_wrapper(listing)
     name, files, folders = listing.name, listing.files, listing.folders
+    files = [file for file in files if file.place.name != JUDGE]  # of domains, what tells them apart
     tops = {file.place.parts[0] for file in files}
     parted = set(PARTS) <= tops
     others = sorted(tops - set(PARTS)) if parted else []

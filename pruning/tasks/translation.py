@@ -46,6 +46,7 @@ class Translation(Task):
     right_means: ClassVar[str] = "a classifier takes its translation for the domain asked for"
     of_class: ClassVar[str] = "domain accuracy"
     unit_of_loss: ClassVar[str] = "nats"
+    normalize: ClassVar[str | None] = "half"  # outputs are -1 to 1, and go in again
 
     def __init__(
         self,

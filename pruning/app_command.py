@@ -53,7 +53,7 @@ def start_app(
     headless: Annotated[bool | None, Parameter(help=BROWSER, negative="--open")] = None,
     base_path: Annotated[str | None, Parameter(help=BASE_PATH)] = None,
     runs: Annotated[Path | None, Parameter(help=RUNS)] = None,
-    allow_code: Annotated[bool, Parameter(help=CODE, negative="")] = False,
+    allow_code: Annotated[bool | None, Parameter(help=CODE, negative="")] = None,
     **limits,
 ):
     """Starts the app; Ctrl-C ends it."""

@@ -36,7 +36,7 @@ def look_at_data(recipe: Recipe, watch: Watch = silent) -> DataLook:
     """Loads the recipe's data at the size that its network takes. Raises ValueError in one sentence."""
     watch("trace", 0, 1, message="data")
     size = recipe.size or default_size(recipe.model)
-    data = load_data(located(recipe.data, "data"), seed=recipe.seed, size=size)
+    data = load_data(located(recipe.data, "data"), seed=recipe.seed, size=size, watch=watch)
     chosen = calibration_images(data, min(SAMPLES, len(data.train)), seed=0).split
     images, labels = chosen.images, chosen.labels
     if data.size > SIDE:

@@ -226,13 +226,15 @@ def refused(text: str, sentence: str, given=None):
 
 
 def how_long() -> str:
-    """What becomes of a file that is given here."""
+    """What becomes of a file that is given here, and how large it may be, which the browser says where one
+    points at a file that is refused."""
+    most = f"A file of weights may have {largest('checkpoint')} MB, one of data {largest('data')} MB. "
     if not visitor.kept():
-        return (
+        return most + (
             "Your browser keeps no cookies, so what you give here is forgotten when the page is reloaded or "
             "closed."
         )
-    return (
+    return most + (
         f"What you give here stays on this server until you have not used it for {KEPT // 3600} hours, also "
         "when the page is reloaded. Nobody else can open it, not by a link either."
     )

@@ -51,7 +51,8 @@ def load_listing(listing: Listing, *, size: int | None, seed: int, most: int, wa
 
 def load_class_folders(listing: Listing, *, size: int | None, seed: int, watch: Watch) -> Dataset:
     found = labelled(without_wrapper(listing), seed)
-    kept, held = split_off(found.labels[found.known], HOLDOUT_SHARE, HOLDOUT_SEED)
+    known = found.labels[found.known]
+    kept, held = split_off(known, HOLDOUT_SHARE, HOLDOUT_SEED) if len(known) else (known, known)
     order = np.concatenate([found.known[kept], found.known[held], found.test])
     place = np.argsort(order)  # of every file's picture: the parts lie one after another, and are not copied
     decoded = decode(found, place, size, watch)

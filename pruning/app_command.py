@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from math import ceil
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from pruning.models import own_code
 from pruning.places import APP
 from pruning.runs.store import FOLDER
 
+STREAMLITS = 200  # MB that server.maxUploadSize of .streamlit/config.toml has
 PORT = "Where the app listens. [default: 8501, or the next that is free]"
 ADDRESS = "The address it listens on; 0.0.0.0 is all that this machine has. [default: 127.0.0.1]"
 BROWSER = "--headless opens no browser, --open opens one. [default: opens one where there is a screen]"
@@ -53,7 +55,7 @@ def start_app(
     headless: Annotated[bool | None, Parameter(help=BROWSER, negative="--open")] = None,
     base_path: Annotated[str | None, Parameter(help=BASE_PATH)] = None,
     runs: Annotated[Path | None, Parameter(help=RUNS)] = None,
-    allow_code: Annotated[bool, Parameter(help=CODE, negative="")] = False,
+    allow_code: Annotated[bool | None, Parameter(help=CODE, negative="")] = None,
     **limits,
 ):
     """Starts the app; Ctrl-C ends it."""
@@ -72,6 +74,8 @@ def start_app(
     if runs is not None:
         os.environ[FOLDER] = str(writable(runs, folder=True, flag="--runs").absolute())
     os.environ |= {variable(name.removeprefix("limit_")): str(value) for name, value in limits.items()}
-    Limits.from_environment()  # a wrong one is told now, not by every page
+    most = Limits.from_environment().file  # a wrong one is told now, not by every page
+    if most is not None and most > STREAMLITS:
+        typed.append(f"--server.maxUploadSize={ceil(most)}")
     command = [sys.executable, "-m", "streamlit", "run", str(APP / "app.py"), *typed]
     os.execv(sys.executable, command)  # this process becomes the server's: signals and exit codes are its own

@@ -11,12 +11,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pruning.channels.indices import kept_by_tensor
 from pruning.channels.structure import Structure
+from pruning.untrusted.json_texts import parsed
 
 
 class CostForm:
@@ -194,36 +196,42 @@ class Plan:
     def from_json(cls, text: str | bytes) -> "Plan":
         """Raises ValueError where the text is no plan."""
         try:
-            content = json.loads(text)
-            stored = {
-                "by_tensor": {
-                    name: {int(d): np.asarray(i, int) for d, i in dims.items()}
-                    for name, dims in content["by_tensor"].items()
-                },
-                "reads": {name: int(d) for name, d in content["reads"].items()},
-            }
+            content = parsed(text)
             return cls(
-                kept={name: np.asarray(channels, int) for name, channels in content["kept"].items()},
+                kept={name: indices(channels) for name, channels in content["kept"].items()},
                 measure=content["measure"],
-                requested=content["requested"],
-                achieved=content["achieved"],
-                macs_before=content["macs"][0],
-                macs=content["macs"][1],
-                parameters_before=content["parameters"][0],
-                parameters=content["parameters"][1],
+                requested=float(content["requested"]),
+                achieved=float(content["achieved"]),
+                macs_before=int(content["macs"][0]),
+                macs=int(content["macs"][1]),
+                parameters_before=int(content["parameters"][0]),
+                parameters=int(content["parameters"][1]),
                 model_digest=content["model_digest"],
-                input_shape=tuple(content["input_shape"]),
-                changes=tuple(content["changes"]),
-                messages=tuple(content["messages"]),
+                input_shape=tuple(map(int, content["input_shape"])),
+                changes=changes_of(content["changes"]),
+                messages=tuple(map(str, content["messages"])),
                 path=tuple(Step(*step) for step in content.get("path", ())),
-                stored=stored,
+                stored={
+                    "by_tensor": {
+                        name: {int(d): indices(i) for d, i in dims.items()}
+                        for name, dims in content["by_tensor"].items()
+                    },
+                    "reads": {name: int(d) for name, d in content["reads"].items()},
+                },
             )
-        except (
-            UnicodeDecodeError,
-            json.JSONDecodeError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            IndexError,
-        ) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise ValueError("that is no plan: give a plan.json written by run") from error
+
+
+def indices(channels: Any) -> np.ndarray:
+    """Channel numbers out of a file: [width]. Raises ValueError for anything else."""
+    if not isinstance(channels, list) or not all(type(number) is int and number >= 0 for number in channels):
+        raise ValueError("channels are a list of whole numbers")
+    return np.asarray(channels, int)
+
+
+def changes_of(told: Any) -> tuple[dict, ...]:
+    """A plan's further changes out of a file. Raises ValueError for anything but records of some kind."""
+    if not isinstance(told, list) or not all(isinstance(one, dict) and "kind" in one for one in told):
+        raise ValueError("changes are records of a kind")
+    return tuple(told)

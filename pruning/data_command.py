@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from pruning.experiment.recipe import Recipe
+from pruning.progress_bars import Bars
 
 
 def data(
@@ -23,7 +24,8 @@ def data(
     from pruning.data.description import described
 
     recipe = Recipe(data=what, size=size, seed=seed)  # refuses what is no size and no seed
-    told = described(load_data(recipe.data, seed=recipe.seed, size=recipe.size))
+    with Bars() as watch:
+        told = described(load_data(recipe.data, seed=recipe.seed, size=recipe.size, watch=watch))
     print(json.dumps(told, indent=2) if as_json else in_words(told))
 
 

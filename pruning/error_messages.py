@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+LONGEST = 200  # letters of a name that is not known, which a message repeats
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -16,12 +17,13 @@ def choose(name: str, known: Iterable[str], kind: str) -> str:
     known = list(known)
     if name in known:
         return name
-    near = difflib.get_close_matches(str(name), known, n=5, cutoff=0.5)
+    near = difflib.get_close_matches(str(name)[:LONGEST], known, n=5, cutoff=0.5)
     # of equally near names the one that begins alike: resnet21 is nearer to resnet20 than to resnet32
     near.sort(key=lambda other: -len(os.path.commonprefix([str(name), other])))
     offer = f"did you mean {near[0]!r}? " if near else ""
+    given = name if len(str(name)) <= LONGEST else f"{str(name)[:LONGEST]}..."
     listed = ", ".join(known) if len(known) <= 24 else ", ".join(known[:20]) + f" and {len(known) - 20} more"
-    raise ValueError(f"there is no {kind} {name!r}; {offer}There is: {listed}")
+    raise ValueError(f"there is no {kind} {given!r}; {offer}There is: {listed}")
 
 
 def for_the_person(error: BaseException) -> bool:

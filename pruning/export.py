@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pruning.cost import Plan
+from pruning.error_messages import first_line
 from pruning.latency import FILE, LatencyTable
 from pruning.quantize import Codes
 from pruning.quantize.stored_codes import arrays_of, codes_of, stored_as
+from pruning.untrusted.json_texts import bounded_bytes, parsed
+from pruning.untrusted.zips import opened_zip
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,6 +30,15 @@ if TYPE_CHECKING:
 
 NEEDED = ("model.safetensors", "plan.json", "recipe.json")
 LARGEST_UNPACKED = 4 * 2**30  # bytes, of all files of a zip together
+BROKEN = (
+    zipfile.BadZipFile,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    zlib.error,
+)  # as a zip is
+CLASSES, LARGEST_SIDE = 100_000, 8192  # of a network that is built anew
 
 
 def save(
@@ -130,40 +143,34 @@ def load(source: str | Path, model: "nn.Module | None" = None) -> "nn.Module":
 def _unpack(source: Path, folder: Path):
     """Only the files that `save` writes, by their plain names: no path of the archive is ever used."""
     try:
-        with zipfile.ZipFile(source) as archive:
+        with opened_zip(source, LARGEST_UNPACKED) as archive:
             for name in NEEDED:
-                if archive.getinfo(name).file_size > LARGEST_UNPACKED:
-                    raise ValueError(f"{name} in {source.name} is larger than a network is")
                 with archive.open(name) as packed_file, (folder / name).open("wb") as file:
                     shutil.copyfileobj(packed_file, file)
-    except (zipfile.BadZipFile, KeyError) as error:
+    except BROKEN as error:
         raise ValueError(
-            f"{source.name} is no saved network ({error}); give the app's download or a folder of run"
+            f"{source.name} is no saved network ({first_line(error)}); give what run or the app wrote"
         ) from None
 
 
 def _from_folder(folder: Path, model: "nn.Module | None") -> "nn.Module":
-    from safetensors import SafetensorError, safe_open
-
-    from pruning.models.fill_weights import restore
+    from pruning.models.checkpoint import read_safetensors
+    from pruning.models.fill_weights import must_be_numbers, restore
     from pruning.surgery import cut
 
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise ValueError(f"{folder} lacks {', '.join(missing)}; give a folder that run wrote")
-    plan = Plan.from_json((folder / "plan.json").read_bytes())
-    try:
-        with safe_open(folder / "model.safetensors", framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-            told = dict(file.metadata() or {})
-    except SafetensorError as error:
-        raise ValueError(f"{folder / 'model.safetensors'} is no whole safetensors file ({error})") from None
+    plan = Plan.from_json(bounded_bytes(folder / "plan.json"))
+    tensors, told = read_safetensors(folder / "model.safetensors")
     small = cut(model if model is not None else _whole(told), plan)
     rounded = _rounded(plan)
     tensors |= {name: _unrounded(tensors, name, small) for name in rounded}
     gone = {part for name in rounded for part in stored_as(name)}
+    state = {name: tensor for name, tensor in tensors.items() if name not in gone}
+    must_be_numbers(state, source="model.safetensors")
     try:
-        restore(small, {name: tensor for name, tensor in tensors.items() if name not in gone})
+        restore(small, state)
     except RuntimeError as error:
         raise ValueError(
             f"the saved weights do not fit the plan: {str(error).splitlines()[-1].strip()}"
@@ -194,9 +201,13 @@ def _unrounded(tensors: "Mapping[str, Tensor]", name: str, small: "nn.Module") -
     """A weight from its packed codes."""
     from pruning.quantize.weights import layer_of
 
-    layer = layer_of(small, name)
-    parts = (part for part in stored_as(name) if part in tensors)
-    arrays = {part: tensors[part].numpy() for part in parts}
+    try:
+        layer = layer_of(small, name)
+        arrays = {part: tensors[part].numpy() for part in stored_as(name) if part in tensors}
+    except (AttributeError, TypeError, KeyError):
+        raise ValueError(
+            f"by the plan {str(name)[:80]!r} is stored in few bits, and the network has no such weight"
+        ) from None
     return layer.shaped(codes_of(arrays, name, layer.channels, layer.weights // layer.channels).values)
 
 
@@ -215,18 +226,21 @@ def _whole(told: Mapping[str, str]) -> "nn.Module":
             f"the full network is what {own.told} makes, and a file runs no code that it names; give that "
             f"network: pruning.load(folder, model={own.factory}(...))"
         )
-    return load_model(
-        told["model"],
-        told["data"],
-        "none",
-        normalize=_normalization(told),
-        classes=int(told["classes"]),
-        size=int(told["size"]),
-    )
+    try:
+        classes, size, data = int(told["classes"]), int(told["size"]), told["data"]
+        normalization = _normalization(told)
+        if not 1 <= classes <= CLASSES or not 1 <= size <= LARGEST_SIDE:
+            raise ValueError("there are no such networks")
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            "model.safetensors does not say which network was cut; give a folder that run wrote"
+        ) from None
+    return load_model(told["model"], data, "none", normalize=normalization, classes=classes, size=size)
 
 
 def _normalization(told: Mapping[str, str]) -> "Normalization":
     from pruning.models import Normalization
 
-    recorded = json.loads(told["normalization"])
-    return Normalization(tuple(recorded["mean"]), tuple(recorded["std"]), recorded["name"])
+    recorded = parsed(told["normalization"])
+    mean, std = (tuple(map(float, recorded[name])) for name in ("mean", "std"))
+    return Normalization(mean, std, str(recorded["name"]))

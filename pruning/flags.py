@@ -18,6 +18,7 @@ from pruning.criteria import CRITERIA
 from pruning.experiment.latency_tables import found_beside
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import replaced_upload
+from pruning.untrusted.json_texts import bounded_bytes
 
 STATE = "state"  # the folder, below that of a run, in which it keeps what it needs to go on
 PLURAL = {"protect": str, "cut_group": str, "subtask": int, "bit_choices": int}
@@ -157,7 +158,7 @@ def _kept_recipe(folder: Path) -> Recipe:
 
 def read_recipe(file: Path) -> Recipe:
     try:
-        return Recipe.from_json(file.read_bytes())
+        return Recipe.from_json(bounded_bytes(file))
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
 

@@ -5,20 +5,24 @@ such as `--limit-minutes`. Only those on the queue and on uploads hold unless th
 """
 
 import os
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from pathlib import Path, PurePath, PurePosixPath
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from pruning.data.mask_folders import IMAGES, MASKS, VOC_IMAGES, VOC_MASKS, VOC_MORE_MASKS
+from pruning.data.folders import OTHERWISE, PARTS, without_wrapper
+from pruning.data.load import state_of
+from pruning.data.mask_folders import with_masks
+from pruning.data.npz import shapes_of
+from pruning.data.path_files import Listing, folder_listing, zip_listing
+from pruning.data.registry import DATA
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.uploaded_files import located
-from pruning.models import own_code
+from pruning.experiment.uploaded_files import place_of
+from pruning.models import default_size, own_code
 from pruning.terms import plural
 
 PREFIX = "PRUNING_LIMIT_"
-ARRAYS = ("x_train.npy", "x_test.npy")
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".tif", ".tiff", ".gif"}
 
 
@@ -38,6 +42,8 @@ class Limits:
     jobs: float | None = limit("Jobs, measurements and comparisons of one visitor that have not ended.", 50)
     waiting: float | None = limit("Jobs, measurements and comparisons of all visitors that wait.", 200)
     uploads: float | None = limit("MiB of one visitor's files.", 1024)
+    file: float | None = limit("MB of one .npz or .zip of data; weights have 200.", 128)
+    data: float | None = limit("MiB that the images of an .npz or .zip may take in memory.", 1024)
     away: float | None = limit("Minutes without a page open after which a visitor's jobs are ended.")
 
     def __post_init__(self):
@@ -62,13 +68,29 @@ class Limits:
             return sentence
         if trains and self.epochs is not None and recipe.epochs > self.epochs:
             return too_much(f"{recipe.epochs} epochs", self.epochs, "a run", "fewer")
-        if self.images is None:
-            return ""
-        if recipe.calibration > self.images:
+        if self.images is not None and recipe.calibration > self.images:
             return too_much(f"{recipe.calibration:,} images to calibrate with", self.images, "that", "fewer")
-        if (found := images_given(recipe.data)) > self.images:
-            return too_much(f"A data set of {found:,} images", self.images, "a data set", "a smaller one")
+        return self.refusal_of_data(recipe)
+
+    def refusal_of_data(self, recipe: Recipe) -> str:
+        """Why data of one's own are too much; empty where they are not. Their images are not read for it."""
+        found, smaller = given_data(recipe.data), "a smaller one"
+        if sentence := self.refusal_of_file(display_name(recipe.data), found.size):
+            return sentence
+        if self.images is not None and found.images > self.images:
+            return too_much(f"A data set of {found.images:,} images", self.images, "a data set", smaller)
+        if self.data is not None and found.size and (taken := found.decoded(recipe) / 2**20) > self.data:
+            return too_much(
+                f"A data set that takes {taken:,.0f} MiB", self.data, "a file's images", smaller, "MiB"
+            )
         return ""
+
+    def refusal_of_file(self, name: str, size: int) -> str:
+        """Why a file of data is too large, by its size alone; empty where it is not. size: bytes."""
+        if self.file is None or size <= self.file * 2**20:
+            return ""
+        told = f"{name} has {size / 2**20:,.0f} MB"
+        return too_much(told, self.file, "a file of data", "a smaller one, or smaller images", "MB")
 
     def refusal_of_runs(self, number: int) -> str:
         """Why a comparison has too many runs; empty where it has not."""
@@ -99,8 +121,14 @@ def number(name: str, text: str) -> float:
         raise ValueError(f"{variable(name)} is {text!r}; give a number, such as 30") from None
 
 
-def too_much(asked: str, most: float, of: str, instead: str) -> str:
-    return f"{asked}: this server allows at most {most:,g} for {of}; choose {instead}."
+def too_much(asked: str, most: float, of: str, instead: str, unit: str = "") -> str:
+    allowed = f"{most:,g} {unit}".rstrip()
+    return f"{asked}: this server allows at most {allowed} for {of}; choose {instead}."
+
+
+def display_name(data: str) -> str:
+    """The file's name of a recipe's field."""
+    return (data.partition("#")[2] or data).rpartition("/")[2]
 
 
 def refuse(sentence: str):
@@ -108,37 +136,59 @@ def refuse(sentence: str):
         raise ValueError(sentence)
 
 
-def images_given(data: str) -> int:
-    """How many images there are in a data set of one's own, without reading them; 0 for one known by name, or
-    gone."""
+@dataclass(frozen=True)
+class Given:
+    """What a data set of one's own is, without reading its images. size: bytes of its file; 0 of a folder.
+    images: how many are used.   side: of all of them in pixels, where the file says so.   masks: whether each
+    has one."""
+
+    size: int = 0
+    images: int = 0
+    side: int | None = None
+    masks: bool = False
+
+    def decoded(self, recipe: Recipe) -> int:
+        """Bytes that its images take in memory as the recipe's network has them."""
+        side = recipe.size or default_size(recipe.model) or self.side or OTHERWISE
+        return self.images * side**2 * (4 if self.masks else 3)
+
+
+def given_data(data: str) -> Given:
+    """What is given in a recipe's field; nothing where it is known by name, or gone."""
+    path = None if data in DATA else place_of(data)
+    if path is None:
+        return Given()
+    return found_at(path, state_of(path))
+
+
+@lru_cache(maxsize=32)
+def found_at(path: Path, state: tuple[int, ...]) -> Given:
+    """state: of the files there. Of what is no data set only its size: whoever loads it says why."""
+    size = path.stat().st_size if path.is_file() else 0
     try:
-        path = Path(located(data, "--data"))
+        if path.is_dir():
+            return pictures_of(folder_listing(path), size)
+        if path.suffix.lower() == ".npz":
+            return arrays_of(path, size)
+        with zip_listing(path) as listing:
+            return pictures_of(listing, size)
     except ValueError:
-        return 0  # an upload that is gone: whoever loads it says so
-    if path.is_dir():
-        return pictures_among(file.relative_to(path) for file in path.rglob("*"))
-    if not zipfile.is_zipfile(path):
-        return 0
-    with zipfile.ZipFile(path) as file:
-        names = file.namelist()
-        arrays = [name for name in names if name in ARRAYS]
-        return sum(length(file, name) for name in arrays) or pictures_among(map(PurePosixPath, names))
+        return Given(size)
 
 
-def pictures_among(places: Iterable[PurePath]) -> int:
-    """How many files are pictures; masks beside pictures are none."""
-    pictures = [place for place in places if place.suffix.lower() in PICTURES]
-    masks = {MASKS, VOC_MASKS, VOC_MORE_MASKS, "SegmentationObject"}
-    masked = any({IMAGES, VOC_IMAGES} & set(place.parts) for place in pictures)
-    return sum(not (masked and masks & set(place.parts)) for place in pictures)
+def pictures_of(listing: Listing, size: int) -> Given:
+    paired = with_masks(listing)
+    if paired is not None:
+        return Given(size, len(paired.pairs), masks=True)
+    places = [file.place for file in without_wrapper(listing).files]
+    parted = set(PARTS) <= {place.parts[0] for place in places}
+    used = [place for place in places if not parted or place.parts[0] in PARTS]
+    return Given(size, sum(place.suffix.lower() in PICTURES for place in used))
 
 
-def length(file: zipfile.ZipFile, name: str) -> int:
-    """Of an array in an .npz, by its header."""
-    from numpy.lib import format
-
-    with file.open(name) as array:
-        version = format.read_magic(array)
-        read = format.read_array_header_1_0 if version == (1, 0) else format.read_array_header_2_0
-        shape = read(array)[0]
-        return shape[0] if shape else 0
+def arrays_of(path: Path, size: int) -> Given:
+    shapes = shapes_of(path)
+    first = shapes["x_train"]
+    square = len(first) == 4 and first[1] == first[2]
+    images = sum(shapes[name][0] for name in ("x_train", "x_test") if shapes[name])
+    return Given(size, images, first[1] if square else None, len(shapes["y_train"]) == 3)

@@ -7,6 +7,7 @@ from tqdm import tqdm
 from pruning.devices import in_words
 
 NAMES = {
+    "images": "reading images",
     "trace": "loading",
     "statistics": "statistics",
     "score": "scoring",

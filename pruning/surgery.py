@@ -39,7 +39,7 @@ def cut(model: nn.Module, plan: Plan) -> nn.Module:
     another network.
     """
     for change in plan.changes if digest(model) != plan.model_digest else ():
-        if change["kind"] == "classes":
+        if change["kind"] == "classes" and {"layer", "kept"} <= set(change):
             model = _answering(model, change["layer"], change["kept"])
     must_fit(model, plan)
     return copy_with(model, plan.by_tensor)
@@ -71,11 +71,15 @@ def narrowed(model: nn.Module, classes: Sequence[int], example: torch.Tensor) ->
 
 def _answering(model: nn.Module, layer: str, classes: Sequence[int]) -> nn.Module:
     """A copy without the rows of the classifier, or of its bias, that belong to other classes."""
-    tensors = (name for name in (f"{layer}.weight", f"{layer}.bias") if name in named_tensors(model))
+    tensors = [name for name in (f"{layer}.weight", f"{layer}.bias") if name in named_tensors(model)]
     try:
-        return copy_with(model, {name: {0: np.asarray(classes)} for name in tensors})
-    except IndexError:
-        raise ValueError(f"the plan keeps classes {list(classes)} of {layer}, which has fewer") from None
+        if len(set(classes)) < len(classes):
+            raise IndexError
+        return copy_with(model, {name: {0: np.asarray(classes, int)} for name in tensors})
+    except (IndexError, TypeError, ValueError, OverflowError):
+        raise ValueError(
+            f"the plan keeps classes {str(classes)[:80]} of {str(layer)[:80]!r}, which has others"
+        ) from None
 
 
 def must_fit(model: nn.Module, plan: Plan):
@@ -84,3 +88,10 @@ def must_fit(model: nn.Module, plan: Plan):
         raise ValueError(
             "the plan is of another network: its parameters' names or shapes differ; make a new plan"
         )
+    tensors = named_tensors(model)
+    for name, kept in plan.by_tensor.items():
+        sizes = dict(enumerate(tensors[name].shape)) if name in tensors else {}
+        for dimension, channels in kept.items():
+            size = sizes.get(dimension, -1)
+            if max(channels, default=-1) >= size or len(channels) > size:
+                raise ValueError(f"the plan keeps channels that {name!r} does not have; make a new plan")

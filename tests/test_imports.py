@@ -20,6 +20,7 @@ ORDER = (
         "error_messages",
         "terms",
         "places",
+        "untrusted",
         "tasks",
         "metric_words",
         "models",

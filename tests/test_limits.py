@@ -32,7 +32,9 @@ def button(app, label: str):
 def test_the_images_of_a_given_data_set_are_counted_without_reading_them(form, tmp_path):
     place = tmp_path / f"given.{form}"
     if form == "npz":
-        np.savez(place, x_train=np.zeros((7, 4, 4, 3), np.uint8), x_test=np.zeros((3, 4, 4, 3), np.uint8))
+        images, labels = np.zeros((10, 4, 4, 3), np.uint8), np.zeros(10, int)
+        parts = {"x_train": images[:7], "x_test": images[7:], "y_train": labels[:7], "y_test": labels[7:]}
+        np.savez(place, **parts)
     elif form == "zip":
         with zipfile.ZipFile(place, "w") as file:
             [file.writestr(f"class/{number}.PNG", b"") for number in range(10)]
@@ -43,6 +45,34 @@ def test_the_images_of_a_given_data_set_are_counted_without_reading_them(form, t
     assert Limits(images=10).refusal(recipe) == ""
     told = Limits(images=9).refusal(recipe)
     assert "10 images" in told and "at most 9" in told and told.count(". ") == 0
+
+
+def test_of_a_folder_as_pascal_voc_has_it_those_are_counted_that_are_used(tmp_path):
+    lists = {"train": "a\nb\n", "val": "c\n"}
+    for part, names in lists.items():
+        write(tmp_path / "set" / "ImageSets" / "Segmentation" / f"{part}.txt", names.encode())
+    for name in "abcdefg":  # most of VOC's pictures have no mask
+        write(tmp_path / "set" / "JPEGImages" / f"{name}.jpg")
+    for name in "abc":
+        write(tmp_path / "set" / "SegmentationClass" / f"{name}.png")
+    recipe = PLAIN.but(data=str(tmp_path / "set"), checkpoint="none", calibration=2)
+    assert Limits(images=3).refusal(recipe) == "" and "3 images" in Limits(images=2).refusal(recipe)
+
+
+def write(place, content: bytes = b""):
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+
+
+def test_a_file_of_data_is_too_large_by_its_size_and_by_what_it_takes_in_memory(tmp_path):
+    images, labels = np.zeros((4, 256, 256, 3), np.uint8), np.arange(4) % 2
+    np.savez(tmp_path / "a.npz", x_train=images, x_test=images, y_train=labels, y_test=labels)
+    recipe = PLAIN.but(data=str(tmp_path / "a.npz"), checkpoint="none")  # seen by its network at 32 pixels
+    assert Limits(file=2, data=1).refusal(recipe) == ""
+    told = Limits(file=1).refusal(recipe)
+    assert "a.npz has 2 MB" in told and "at most 1 MB" in told
+    told = Limits(data=1).refusal(recipe.but(model="torchvision:resnet18", size=256))
+    assert "2 MiB" in told and "at most 1 MiB" in told
 
 
 def test_a_run_and_a_comparison_beyond_the_limits_are_refused_where_they_run(monkeypatch):

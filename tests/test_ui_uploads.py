@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
+from torchvision.models import get_model
 
 from pruning.experiment.uploaded_files import located
 from pruning.inspection import FullAccuracy
@@ -18,6 +19,7 @@ from pruning.ui.uploads import KEPT, Store
 from tests.faults import FAULTY
 from tests.front_door import REPOSITORY
 from tests.inline_workers import InlineWorkers
+from tests.mask_data import drawn, packed, write_masks
 from tests.page_door import link_of, open_page, said
 
 TOLD = FullAccuracy(DEFAULT.name, 0.617, 2000, 2000)
@@ -110,6 +112,14 @@ NO_FILES = {
 }
 
 
+def write_classes(folder: Path, number: int) -> Path:
+    """Folders a, b and c of pictures."""
+    for k in range(number):
+        (folder / "abc"[k % 3]).mkdir(parents=True, exist_ok=True)
+        drawn(k)[0].save(folder / "abc"[k % 3] / f"{k}.png")
+    return folder
+
+
 def give(app: AppTest, label: str, path: Path) -> AppTest:
     (box,) = [box for box in app.file_uploader if box.label == label]
     box.set_value((path.name, path.read_bytes(), "application/octet-stream"))
@@ -185,3 +195,26 @@ def test_torchvisions_networks_can_be_chosen(workers):
     assert told.items() <= link_of(app).items() and not app.error
     assert "48 x 48" in {metric.value for metric in served(app, workers, "Structure").metric}
     assert "torchvision:squeezenet1_1" in open_page(model="torchvision:squeezenet11").error[0].value
+
+
+TORCHVISIONS = {  # name, options of its builder: what makes a zip of data for it
+    "squeezenet1_1": ({}, write_classes),
+    "lraspp_mobilenet_v3_large": ({"weights_backbone": None}, write_masks),
+}
+
+
+@pytest.mark.parametrize("name", TORCHVISIONS)
+def test_torchvisions_networks_open_with_weights_and_data_from_files(name, workers, tmp_path):
+    options, write = TORCHVISIONS[name]
+    made = get_model(name, weights=None, num_classes=3, **options)
+    save_file(made.state_dict(), tmp_path / "w.safetensors")
+    data = packed(write(tmp_path / "data", 12), tmp_path / "data.zip")
+    app = open_page(criterion="l1", allocation="uniform", calibration="4")
+    app.selectbox(key="own model").select(f"torchvision:{name}").run()
+    give(give(app, "Weights", tmp_path / "w.safetensors"), "or data of your own", data)
+    served(open_own(app), workers, "Opening")
+    link = link_of(app)
+    assert not app.error and link["model"] == f"torchvision:{name}" and link["data"].endswith("#data.zip")
+    served(app, workers, "Structure")
+    parameters = sum(tensor.numel() for tensor in made.parameters())
+    assert f"{parameters:,}" in {metric.help for metric in app.metric}

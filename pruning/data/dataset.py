@@ -11,6 +11,7 @@ from pruning.models import Normalization
 from pruning.tasks import DEFAULT, Task
 
 HOLDOUT_SHARE = 0.1  # of every training part: never trained on, never calibrated on
+ROWS = 256  # images that are worked on at a time
 HOLDOUT_SEED = 20  # fixed, so that a network trained without the hold-out has not seen it under any seed
 
 
@@ -130,10 +131,12 @@ def assemble(
     shift: int = 4,
     messages: tuple[str, ...] = (),
     extras: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+    own: bool = False,
 ) -> Dataset:
     """Takes the hold-out from the training part, checks the classes, and computes the digest.
 
     extras: {name: {"train": array [N_train, ...], "test": array [N_test, ...]}}, split as the images are.
+    own: the training images are nobody else's, so they may be moved where they are.
     Raises ValueError where there is one class only, or a class has fewer than two training images.
     """
     numbers = train.classes
@@ -142,21 +145,27 @@ def assemble(
     else:
         must_be_several(name, numbers, classes)
     kept, held = split_off(numbers, HOLDOUT_SHARE, HOLDOUT_SEED)
-    parts: dict[str, Any] = {"train": train.take(kept), "holdout": train.take(held), "test": test}
+    digest = digest_of(train, test)
+    holdout, rest = train.take(held), (moved_up if own else Split.take)(train, kept)
+    parts: dict[str, Any] = {"train": rest, "holdout": holdout, "test": test}
     more = {
         key: {"train": parted["train"][kept], "holdout": parted["train"][held], "test": parted["test"]}
         for key, parted in (extras or {}).items()
     }
-    return Dataset(
-        name,
-        **parts,
-        classes=tuple(classes),
-        digest=digest_of(train, test),
-        flips=flips,
-        shift=shift,
-        messages=messages,
-        extras=more,
-    )
+    how: dict[str, Any] = {"flips": flips, "shift": shift, "messages": messages, "extras": more}
+    return Dataset(name, **parts, classes=tuple(classes), digest=digest, **how)
+
+
+def moved_up(split: Split, rows: np.ndarray) -> Split:
+    """The same as `take`, of ascending rows, in the memory that the images have: a second copy of a data set
+    may not fit."""
+    images = split.images
+    images.flags.writeable = True
+    for start in range(0, len(rows), ROWS):
+        some = rows[start : start + ROWS]
+        images[start : start + len(some)] = images[some]
+    images.flags.writeable = False
+    return replace(split, images=images[: len(rows)], labels=split.labels[rows])
 
 
 def must_be_several(name: str, labels: np.ndarray, classes: Sequence[str]) -> None:
@@ -179,6 +188,16 @@ def split_off(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, 
         taken.append(random.permutation(rows)[: max(1, round(share * len(rows)))])
     held = np.sort(np.concatenate(taken))
     return np.setdiff1d(np.arange(len(labels)), held), held
+
+
+def digest_of_rows(whole: Split, *parts: np.ndarray) -> str:
+    """What `digest_of` says of parts that are taken from one whole. parts: row numbers."""
+    digest = hashlib.sha256()
+    for rows, array in ((rows, array) for rows in parts for array in (whole.images, whole.labels)):
+        digest.update(f"{array.dtype} {(len(rows), *array.shape[1:])}\n".encode())
+        for start in range(0, len(rows), ROWS):
+            digest.update(np.ascontiguousarray(array[rows[start : start + ROWS]]).reshape(-1).view(np.uint8))
+    return digest.hexdigest()
 
 
 def digest_of(*parts: Split) -> str:

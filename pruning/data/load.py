@@ -1,7 +1,8 @@
 """A data set from its name, its path, or arrays at hand."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from pruning.data.registry import DATA
 from pruning.data.resizing import fit_to, nearest_from
 from pruning.error_messages import choose
 from pruning.models import NORMALIZATIONS, Normalization
+from pruning.progress import Watch, silent
 from pruning.tasks import Task
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def load_data(
     size: int | None = None,
     normalize: str | Normalization | None = None,
     task: Task | None = None,
+    watch: Watch = silent,
 ) -> Dataset:
     """Images and labels in three parts, raw uint8; a network is fed them normalised by what it expects.
 
@@ -53,9 +56,9 @@ def load_data(
     seed: of the split into training and test part where the data has none.   normalize: for a network of
     your own, which has not recorded what it expects: cifar10, imagenet, half, none, or a Normalization.
     task: of the network that they are for: classes become the domains of a translation, and the other way
-    round. Raises ValueError in one sentence on an unknown name, and on files that hold anything but such
-    data."""
-    dataset = find(data, seed, size) if isinstance(data, (str, Path, Dataset)) else given(data)
+    round.   watch: told how many images of a path have been read. Raises ValueError in one sentence on an
+    unknown name, and on files that hold anything but such data."""
+    dataset = find(data, seed, size, watch) if isinstance(data, (str, Path, Dataset)) else given(data)
     if task is not None:
         dataset = asked_by(dataset, task, found_at(data))
     if normalize is None:
@@ -84,18 +87,18 @@ def given(data) -> Dataset:
     return given_batches(data)
 
 
-def find(data: str | Path | Dataset, seed: int, size: int | None) -> Dataset:
+def find(data: str | Path | Dataset, seed: int, size: int | None, watch: Watch) -> Dataset:
     if isinstance(data, Dataset):
         return at_size(data, size)
     if str(data) in DATA:
         return listed(str(data), size)
     path = Path(data)
-    if not path.exists():
+    if not os.path.exists(path):  # also for a name that no file can have
         if path.suffix or len(path.parts) > 1:
             raise ValueError(f"there is no file or folder {path}; give a path, or one of: {', '.join(DATA)}")
         choose(str(data), DATA, "data set")
     path = path.resolve()
-    return from_path(path, state_of(path), seed, size)
+    return from_path(AtPath(path, state_of(path), seed, size, watch))
 
 
 @lru_cache(maxsize=4)
@@ -105,16 +108,29 @@ def listed(name: str, size: int | None) -> Dataset:
     return noted(known.load(size) if known.sized else at_size(known.load(), size))
 
 
+@dataclass(frozen=True)
+class AtPath:
+    """What is asked of a path. state: of the files there, so that changed files are read again.   watch: of
+    whoever asks first, who waits for it."""
+
+    path: Path
+    state: tuple[int, ...]
+    seed: int
+    size: int | None
+    watch: Watch = field(compare=False)
+
+
 @lru_cache(maxsize=2)
-def from_path(path: Path, state: tuple[int, ...], seed: int, size: int | None) -> Dataset:
-    """Reads what a path holds. state: of the files there, so that changed files are read again."""
+def from_path(asked: AtPath) -> Dataset:
+    """Reads what a path holds."""
     make_room()
+    path, size, watch = asked.path, asked.size, asked.watch
     if path.is_dir():
-        return noted(load_folders(path, size=size, seed=seed))
+        return noted(load_folders(path, size=size, seed=asked.seed, watch=watch))
     if path.suffix.lower() == ".zip":
-        return load_zip(path, size=size, seed=seed)
+        return noted(load_zip(path, size=size, seed=asked.seed, watch=watch))
     if path.suffix.lower() == ".npz":
-        return load_npz(path, size=size)
+        return noted(load_npz(path, size=size, watch=watch))
     raise ValueError(
         f"{path.name} is no data set; give class folders, images/ and masks/, a .zip of them, or an .npz"
     )

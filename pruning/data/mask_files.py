@@ -6,7 +6,7 @@ import numpy as np
 
 from pruning.data.pascal_palette import classes_by_colour
 from pruning.data.path_files import DataFile, opened
-from pruning.data.picture_files import DAMAGED
+from pruning.data.picture_files import DAMAGED, STRIP
 
 PNG = b"\x89PNG\r\n\x1a\n"
 GREY, PALETTE = 0, 3  # in a PNG: how its pixels are meant
@@ -56,9 +56,10 @@ def coloured_mask(pixels: np.ndarray, file: DataFile) -> Mask:
         raise ValueError(f"{file.place} is transparent in places, which is no class; {RIGHT}")
     if depth == 2:
         return Mask(np.ascontiguousarray(pixels[..., 0]))
-    found = classes_by_colour(pixels[..., :3])
-    if found is None:
+    rows = max(1, STRIP // pixels.shape[1])  # colours as numbers take eight times the memory of their classes
+    parts = [classes_by_colour(pixels[top : top + rows, :, :3]) for top in range(0, len(pixels), rows)]
+    if any(part is None for part in parts):
         raise ValueError(
             f"{file.place} is an RGB picture with other colours than those of Pascal VOC's classes; {RIGHT}"
         )
-    return Mask(found, by_colour=True)
+    return Mask(np.concatenate(parts), by_colour=True)

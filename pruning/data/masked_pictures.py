@@ -18,6 +18,7 @@ from pruning.data.mask_folders import NAMES, Pair, Paired
 from pruning.data.path_files import opened
 from pruning.data.picture_files import Picture, as_shown, in_words
 from pruning.data.resizing import fit_within
+from pruning.progress import Watch, silent, timed
 from pruning.tasks import IGNORED, PIXELWISE
 from pruning.terms import plural
 
@@ -25,9 +26,10 @@ LARGEST_SIDE = 513  # pixels: where sizes differ and nothing else is asked for, 
 TEST_SHARE = 0.2  # where the data comes in one part
 TOLD = 2 * 2**30  # bytes from which memory is worth a message
 ORIENTATION = 0x0112  # EXIF
+TOLD_EVERY = 8  # pictures between two words on how far it is
 
 
-def load_pairs(paired: Paired, *, size: int | None, seed: int, most: int) -> Dataset:
+def load_pairs(paired: Paired, *, size: int | None, seed: int, most: int, watch: Watch = silent) -> Dataset:
     """size: None is the pictures' own where all share one square size, else the least that holds all, at most
     513.   seed: of the split where there are no parts.   most: bytes that the arrays may take.
 
@@ -42,7 +44,7 @@ def load_pairs(paired: Paired, *, size: int | None, seed: int, most: int) -> Dat
             f"{name} takes {memory / 2**30:.1f} GiB of memory, {shown}, and {most // 2**30} GiB are allowed; "
             "give a smaller size, or fewer pictures"
         )
-    decoded = decode([paired.pairs[row] for row in order], size, paired.classes)
+    decoded = decode([paired.pairs[row] for row in order], size, paired.classes, timed(watch))
     classes = paired.classes or tuple(map(str, range(decoded.highest + 1)))
     edges = np.cumsum([0, *counts])
     train, holdout, test, known = (
@@ -103,11 +105,13 @@ class Decoded:
         return (*in_words(name, self.pictures), *said)
 
 
-def decode(pairs: list[Pair], size: int, classes: tuple[str, ...] | None) -> Decoded:
+def decode(pairs: list[Pair], size: int, classes: tuple[str, ...] | None, watch: Watch) -> Decoded:
     """Of every picture and mask nothing stays but their row in the arrays."""
     images, masks = (np.empty((len(pairs), size, size, *more), np.uint8) for more in ((3,), ()))
     decoded = Decoded(images, masks, [])
     for row, pair in enumerate(pairs):
+        if row % TOLD_EVERY == 0:
+            watch("images", row, len(pairs))
         picture, mask = both_upright(pair, decoded)
         must_be_known(pair, mask.classes, classes)
         images[row], masks[row] = fit_within(picture.image, mask.classes, size)
@@ -116,6 +120,7 @@ def decode(pairs: list[Pair], size: int, classes: tuple[str, ...] | None) -> Dec
         decoded.uncounted += not len(counted)
         decoded.coloured += mask.by_colour
         decoded.pictures.append(replace(picture, image=None))
+    watch("images", len(pairs), len(pairs))
     return decoded
 
 
@@ -123,9 +128,8 @@ def both_upright(pair: Pair, decoded: Decoded) -> tuple[Picture, Mask]:
     """The picture as EXIF turns it. Its mask is turned with it where its size is the unturned picture's:
     whoever drew it saw the picture so. Notes the turned ones."""
     image, mask = opened(pair.picture), pair.read_mask(pair.mask)
-    stored = image.size
+    stored, turn = image.size, turn_of(image)  # before it is turned
     picture = as_shown(image, pair.picture.place)
-    turn = turn_of(image)
     if turn is not None and mask.classes.shape[::-1] == stored:
         from PIL import Image
 

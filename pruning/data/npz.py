@@ -1,27 +1,37 @@
 """Data sets in one NumPy file: x_train, y_train, x_test, y_test; images as uint8 [N, height, width, 3], a
 class number each, or a mask."""
 
+import math
+import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from pruning.data.dataset import Dataset, Split, assemble
 from pruning.data.masked_pictures import LARGEST_SIDE, must_have_classes, without_pixels
+from pruning.data.path_files import LONGEST_SIDE
 from pruning.data.resizing import fit_to, fit_within
+from pruning.progress import Watch, silent
 from pruning.tasks import IGNORED, PIXELWISE
+from pruning.untrusted.zips import opened_zip
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 LARGEST = 4 * 2**30  # bytes of all arrays together
+CLASSES, LETTERS = 100_000, 200  # fewer than so many classes, with names of at most so many letters
+AT_ONCE = 2**22  # bytes that are read of one at a time
 
 
-def load_npz(path: Path, *, size: int | None) -> Dataset:
+def load_npz(path: Path, *, size: int | None, watch: Watch = silent) -> Dataset:
     """Reads the four arrays; `classes`, an array of texts in the same file, names the classes if it is there.
 
     Raises ValueError in one sentence if the file is no .npz, lacks an array, or holds another type or shape.
     """
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, watch)
     masked = arrays["y_train"].ndim == 3
     for part in ("train", "test"):
         check_part(path.name, part, arrays[f"x_{part}"], arrays[f"y_{part}"], masked=masked)
@@ -32,7 +42,7 @@ def load_npz(path: Path, *, size: int | None) -> Dataset:
         for part in ("train", "test")
     )
     classes = class_names(path.name, arrays.get("classes"), max(train.labels.max(), test.labels.max()) + 1)
-    return assemble(path.name, train, test, classes)
+    return assemble(path.name, train, test, classes, own=True)
 
 
 def with_masks(source: str, arrays: dict[str, np.ndarray], size: int | None) -> Dataset:
@@ -69,49 +79,79 @@ def all_within(images: np.ndarray, masks: np.ndarray, size: int) -> tuple[np.nda
     return np.stack([image for image, _ in pairs]), np.stack([mask for _, mask in pairs])
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The named arrays, each read only after its header was found to declare no more than the file holds."""
+@contextmanager
+def opened_arrays(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    """The file and its entries by the arrays' names, the four among them."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path, LARGEST) as archive:
             entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
             missing = [name for name in ARRAYS if name not in entries]
             if missing:
                 raise ValueError(f"{path.name} lacks {missing[0]}; give an .npz with {', '.join(ARRAYS)}")
-            names = [name for name in (*ARRAYS, "classes") if name in entries]
-            if sum(entries[name].file_size for name in names) > LARGEST:
-                raise ValueError(
-                    f"{path.name} holds more than {LARGEST // 2**30} GiB; give fewer or smaller images"
-                )
-            return {name: read_array(archive, entries[name], path.name) for name in names}
+            yield archive, entries
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, zlib.error):
         raise ValueError(f"{path.name} is no whole .npz file; give one that numpy.savez wrote") from None
 
 
+def read_arrays(path: Path, watch: Watch) -> dict[str, np.ndarray]:
+    """The named arrays, each read only after its header was found to declare no more than the file holds."""
+    found: dict[str, np.ndarray] = {}
+    with opened_arrays(path) as (archive, entries):
+        names = [name for name in (*ARRAYS, "classes") if name in entries]
+        total = sum(entries[name].file_size for name in names)
+        for name in names:
+            watch("images", sum(array.nbytes for array in found.values()), total)
+            found[name] = read_array(archive, entries[name], path.name)
+    watch("images", total, total)
+    return found
+
+
+def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
+    """Of the four arrays, by their headers. Raises ValueError as reading them does."""
+    found = {}
+    with opened_arrays(path) as (archive, entries):
+        for name in ARRAYS:
+            with archive.open(entries[name]) as file:
+                found[name] = checked_header(file, entries[name], path.name)[0]
+    return found
+
+
 def read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: str) -> np.ndarray:
-    name = entry.filename.removesuffix(".npy")
     with archive.open(entry) as file:
-        try:
-            version = np.lib.format.read_magic(file)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, by_columns, dtype = read(file)
-        except ValueError:
-            raise ValueError(
-                f"{name} in {source} is no NumPy array; give one that numpy.savez wrote"
-            ) from None
-        if dtype.hasobject or dtype.itemsize == 0:
-            kind = "pickled objects" if dtype.hasobject else "nothing"
-            raise ValueError(f"{name} in {source} holds {kind}; give numbers (uint8 images, integer labels)")
-        count = int(np.prod(shape, dtype=object))
-        if count * dtype.itemsize != entry.file_size - file.tell():
-            raise ValueError(
-                f"{name} in {source} declares another size than it has; give one that numpy.savez wrote"
-            )
-        flat = np.frombuffer(file.read(), dtype=dtype, count=count)
-        return flat.reshape(shape, order="F" if by_columns else "C")
+        shape, by_columns, dtype = checked_header(file, entry, source)
+        size = math.prod(shape) * dtype.itemsize
+        stored = np.empty(size, np.uint8)  # filled in place: nothing is there twice
+        for start in range(0, size, AT_ONCE):
+            part = file.read(min(AT_ONCE, size - start))
+            stored[start : start + len(part)] = np.frombuffer(part, np.uint8)
+        return stored.view(dtype).reshape(shape, order="F" if by_columns else "C")
+
+
+def checked_header(
+    file: IO[bytes], entry: zipfile.ZipInfo, source: str
+) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """As `read_header`. Raises ValueError where it declares another size than the entry has, or other things
+    than numbers."""
+    name = entry.filename.removesuffix(".npy")
+    try:
+        shape, by_columns, dtype = read_header(file)
+    except (ValueError, TypeError, tokenize.TokenError, RecursionError, MemoryError):
+        raise ValueError(f"{name} in {source} is no NumPy array; give one that numpy.savez wrote") from None
+    if dtype.hasobject or dtype.itemsize == 0:
+        kind = "pickled objects" if dtype.hasobject else "nothing"
+        raise ValueError(f"{name} in {source} holds {kind}; give numbers (uint8 images, integer labels)")
+    size = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or size != entry.file_size - file.tell():
+        raise ValueError(
+            f"{name} in {source} declares another size than it has; give one that numpy.savez wrote"
+        )
+    return shape, by_columns, dtype
+
+
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether it is stored column by column, and type. Raises what NumPy raises where it is none."""
+    first = np.lib.format.read_magic(file) == (1, 0)
+    return (np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0)(file)
 
 
 def check_part(source: str, part: str, images: np.ndarray, labels: np.ndarray, *, masked: bool) -> None:
@@ -119,6 +159,11 @@ def check_part(source: str, part: str, images: np.ndarray, labels: np.ndarray, *
         raise ValueError(
             f"x_{part} in {source} is {images.dtype} {list(images.shape)}; "
             "give uint8 [N, height, width, 3] (RGB)"
+        )
+    if max(images.shape[1:3]) > LONGEST_SIDE * min(images.shape[1:3]):
+        raise ValueError(
+            f"x_{part} in {source} is {list(images.shape)}; give images that are at most "
+            f"{LONGEST_SIDE} times as long as wide"
         )
     (check_masks if masked else check_labels)(f"y_{part} in {source}", images, labels)
 
@@ -129,7 +174,7 @@ def check_labels(name: str, images: np.ndarray, labels: np.ndarray) -> None:
             f"{name} is {labels.dtype} {list(labels.shape)}; "
             f"give {len(images)} whole numbers, one per image, or a mask per image"
         )
-    if labels.min() < 0 or labels.max() >= 100_000:
+    if labels.min() < 0 or labels.max() >= CLASSES:
         raise ValueError(f"{name} has labels {labels.min()} to {labels.max()}; count the classes from 0")
 
 
@@ -150,8 +195,10 @@ def class_names(source: str, given: np.ndarray | None, count: int) -> tuple[str,
     """The names in the file, else the class numbers. Raises ValueError if there are fewer than classes."""
     if given is None:
         return tuple(str(label) for label in range(count))
-    if given.dtype.kind != "U" or given.ndim != 1 or len(given) < count:
+    if given.dtype.kind != "U" or given.ndim != 1 or not count <= len(given) < CLASSES:
         raise ValueError(
             f"classes in {source} is {given.dtype} {list(given.shape)}; give {count} texts, one a class"
         )
+    if (letters := given.dtype.itemsize // 4) > LETTERS:
+        raise ValueError(f"classes in {source} has names of {letters:,} letters; give at most {LETTERS}")
     return tuple(str(name) for name in given)

@@ -6,15 +6,25 @@ import numpy as np
 
 from pruning.tasks import IGNORED
 
+LARGEST = 16 * 2**30  # bytes of resized images, as of a folder on this machine
+
 
 def fit_to(images: np.ndarray, size: int | None) -> np.ndarray:
     """uint8 [N, H, W, 3] -> uint8 [N, size, size, 3]; size None is the shorter side as it is."""
     size = size or min(images.shape[1:3])
     if images.shape[1:3] == (size, size):
         return images
+    if 3 * len(images) * size**2 > LARGEST:
+        raise ValueError(
+            f"{len(images):,} images of {size} x {size} pixels take more than {LARGEST // 2**30} GiB; give "
+            "a smaller size, or fewer images"
+        )
     from PIL import Image
 
-    return np.stack([square(Image.fromarray(image), size) for image in images])
+    resized = np.empty((len(images), size, size, 3), np.uint8)
+    for row, image in enumerate(images):
+        resized[row] = square(Image.fromarray(image), size)
+    return resized
 
 
 def square(image, size: int) -> np.ndarray:

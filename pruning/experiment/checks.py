@@ -3,13 +3,17 @@ Each is a ValueError of one sentence that says what would be right."""
 
 from pruning.error_messages import choose
 from pruning.experiment.defaults import MATCH_STEPS
-from pruning.experiment.field_values import positive, share, whole
+from pruning.experiment.field_values import brief, positive, share, whole
 from pruning.experiment.recipe_fields import RecipeFields
 from pruning.tasks import TASKS
 from pruning.terms import ALLOCATIONS, REPAIRS
 
 LEAST = {"min_channels": 1, "round_to": 1, "epochs": 0, "batch_size": 1, "seed": 0, "calibration": 2}
 LEAST |= {"threads": 1, "search_images": 1, "search_every": 0, "bits_epochs": 0, "match_steps": 1}
+# Beyond all that anybody asks for. Random numbers of torch take seeds of 64 bits; each thread has a stack.
+LARGEST, MOST = 10**9, {"seed": 2**63 - 1, "size": 8192, "threads": 1024, "batch_size": 2**20}
+LETTERS = 4096  # of a name or a path
+TEXTS = {"checkpoint": "a file of weights, or none", "latency": "a latency.json that run wrote"}
 TRAINED = ("gates", "uniform", "global")  # allocations that run no network to find widths
 
 
@@ -22,8 +26,10 @@ def check(recipe: RecipeFields) -> None:
 
 def _check_numbers(recipe: RecipeFields) -> None:
     for name in ("model", "data", "device"):
-        if not isinstance(getattr(recipe, name), str) or not getattr(recipe, name):
-            raise ValueError(f"{name} is {getattr(recipe, name)!r}; give a name")
+        _must_be_text(getattr(recipe, name), name, "a name")
+    for name in ("checkpoint", "latency"):
+        if getattr(recipe, name) is not None:
+            _must_be_text(getattr(recipe, name), name, TEXTS[name])
     if recipe.task is not None:
         choose(recipe.task, TASKS, "task")
     share(recipe.cut, "cut")
@@ -31,18 +37,23 @@ def _check_numbers(recipe: RecipeFields) -> None:
     for name, value in recipe.cut_group:
         share(value, f"cut_group of {name}")
     for name, least in LEAST.items():
-        whole(getattr(recipe, name), name, least)
-    if recipe.latency is not None and (not isinstance(recipe.latency, str) or not recipe.latency):
-        raise ValueError(f"latency is {recipe.latency!r}; give a latency.json that run wrote")
+        whole(getattr(recipe, name), name, least, MOST.get(name, LARGEST))
     if recipe.size is not None:
-        whole(recipe.size, "size", 8)
+        whole(recipe.size, "size", 8, MOST["size"])
     positive(recipe.lr, "lr", "a learning rate", 0.05)
     positive(recipe.search_temperature, "search_temperature", "a temperature", 4, most=100)
     positive(recipe.distill_temperature, "distill_temperature", "a temperature", 4, most=100)
     for name in ("distill_logits", "distill_features"):
         share(getattr(recipe, name), name, most=1000)
     if not isinstance(recipe.distill, bool):
-        raise ValueError(f"distill is {recipe.distill!r}; give true or false")
+        raise ValueError(f"distill is {brief(recipe.distill)}; give true or false")
+
+
+def _must_be_text(value, name: str, right: str) -> None:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} is {brief(value)}; give {right}")
+    if len(value) > LETTERS or "\0" in value:
+        raise ValueError(f"{name} is {brief(value)}, which is no name; give {right}")
 
 
 def _check_classes_and_bits(recipe: RecipeFields) -> None:

@@ -53,7 +53,7 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     watch("trace", 0, 3, message="data")
     size = recipe.size or default_size(recipe.model)
     asked = TASKS[recipe.task] if recipe.task else task_of(recipe.model)
-    where: dict[str, Any] = {"seed": recipe.seed, "task": asked}
+    where: dict[str, Any] = {"seed": recipe.seed, "task": asked, "watch": watch}
     data = load_data(located(recipe.data, "data"), **where, size=size)
     must_ask(data, recipe.task)
     watch("trace", 1, 3, message="network")

@@ -17,9 +17,10 @@ from pruning.error_messages import choose
 from pruning.experiment.checks import check
 from pruning.experiment.defaults import BEST
 from pruning.experiment.dependent_defaults import combination, derived, followed
-from pruning.experiment.field_values import as_text, from_text, whole_numbers
+from pruning.experiment.field_values import as_text, brief, from_text, whole_numbers
 from pruning.experiment.recipe_fields import CHOICES, RecipeFields
 from pruning.models.own_code import is_own
+from pruning.untrusted.json_texts import parsed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +60,14 @@ class Recipe(RecipeFields):
             object.__setattr__(self, "cut_group", tuple(sorted((str(k), float(v)) for k, v in shares)))
         except (TypeError, ValueError):
             raise ValueError("options and cut_group are mappings, such as {'layer1.0.conv1': 0.3}") from None
-        if isinstance(self.protect, str) or not all(isinstance(name, str) for name in self.protect):
-            raise ValueError(f"protect is {self.protect!r}; give a list of group names")
+        names = self.protect if isinstance(self.protect, (list, tuple, set, frozenset)) else [None]
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError(f"protect is {brief(self.protect)}; give a list of group names")
         object.__setattr__(self, "protect", tuple(self.protect))
+        for name in ("criterion", "device", *CHOICES):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise ValueError(f"{name} is {brief(value)}; give a name")
         for name in ("subtask", "bit_choices"):
             object.__setattr__(self, name, whole_numbers(getattr(self, name), name))
         if isinstance(self.bits, int) and not isinstance(self.bits, bool):
@@ -93,9 +99,9 @@ class Recipe(RecipeFields):
     @classmethod
     def from_json(cls, text: str | bytes) -> "Recipe":
         try:
-            given = json.loads(text)
-        except (UnicodeDecodeError, json.JSONDecodeError):
-            raise ValueError("that is no recipe: give a recipe.json written by run (a JSON object)") from None
+            given = parsed(text)
+        except ValueError as error:
+            raise ValueError(f"that is no recipe, {error}; give a recipe.json written by run") from None
         return cls.from_dict(given)
 
     def digest(self) -> str:

@@ -1,6 +1,5 @@
 """report.json: what a run found, in numbers."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from pruning.search import SEARCHES
 from pruning.tasks import DEFAULT, Metric
 from pruning.terms import percent
 from pruning.train.schedule import batches_of
+from pruning.untrusted.json_texts import bounded_bytes, parsed
 
 STAGES = ("baseline", "cut", "repaired", "tuned", "quantized")
 
@@ -74,9 +74,15 @@ def load_report(folder: str | Path) -> dict[str, Any]:
     Raises ValueError in one sentence where there is none."""
     path = Path(folder) / "report.json"
     try:
-        report = json.loads(path.read_text())
-    except (OSError, ValueError):
+        report = parsed(bounded_bytes(path), constants=True)
+    except OSError:
         raise ValueError(f"{path} holds no report; give the folder that a run was saved in") from None
+    except ValueError as error:
+        raise ValueError(
+            f"{path} holds no report, {error}; give the folder that a run was saved in"
+        ) from None
+    if not isinstance(report, dict) or not isinstance(report.get("accuracy", report.get("values")), dict):
+        raise ValueError(f"{path} holds no report of a run; give the folder that a run was saved in")
     if isinstance(report.get("metric"), str):  # before there were tasks: there was one metric, of one task
         report |= {"task": DEFAULT.name, "metric": asdict(DEFAULT.metric), "values": report["accuracy"]}
     # before epochs, and what groups are coupled to, stood in it

@@ -9,6 +9,16 @@ from pruning.experiment.recipe import Recipe
 UPLOADS = "PRUNING_UPLOADS"  # a folder that holds <digest>/<name> of what the app was given
 
 
+def place_of(field: str) -> Path | None:
+    """Where a field's file is: a path as it stands, an upload where it was kept; None where there is none."""
+    if not field.startswith("sha256:"):
+        return Path(field) if os.path.exists(field) else None
+    digest, _, name = field.removeprefix("sha256:").partition("#")
+    folder = os.environ.get(UPLOADS)
+    path = Path(folder) / digest / Path(name).name if folder and digest.isalnum() else None
+    return path if path is not None and os.path.isfile(path) else None
+
+
 def located(field: str, flag: str) -> str:
     """A field as a name or path; for an upload (sha256:DIGEST#NAME) the file that was kept, its digest
     checked.
@@ -17,9 +27,8 @@ def located(field: str, flag: str) -> str:
     if not field.startswith("sha256:"):
         return field
     digest, _, name = field.removeprefix("sha256:").partition("#")
-    folder = os.environ.get(UPLOADS)
-    path = Path(folder) / digest / Path(name).name if folder and digest.isalnum() else None
-    if path is None or not path.is_file() or file_digest(path) != digest:
+    path = place_of(field)
+    if path is None or file_digest(path) != digest:
         raise ValueError(f"this recipe was made with the file {name}; give it again as {flag}=FILE")
     return str(path)
 

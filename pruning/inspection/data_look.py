@@ -34,14 +34,14 @@ class DataLook:
 
 def look_at_data(recipe: Recipe, watch: Watch = silent) -> DataLook:
     """Loads the recipe's data at the size that its network takes. Raises ValueError in one sentence."""
-    watch("trace", 0, 1, message="data")
+    watch("images", 0, 1)
     size = recipe.size or default_size(recipe.model)
-    data = load_data(located(recipe.data, "data"), seed=recipe.seed, size=size)
+    data = load_data(located(recipe.data, "data"), seed=recipe.seed, size=size, watch=watch)
     chosen = calibration_images(data, min(SAMPLES, len(data.train)), seed=0).split
     images, labels = chosen.images, chosen.labels
     if data.size > SIDE:
         rows, columns = nearest_from(images.shape[1:3], SIDE)
         images = images[:, rows[:, None], columns]
         labels = labels[:, rows[:, None], columns] if data.task is PIXELWISE else labels
-    watch("trace", 1, 1)
+    watch("images", 1, 1)
     return DataLook(described(data), images, labels)

@@ -21,6 +21,7 @@ import numpy as np
 from pruning.channels.structure import Structure
 from pruning.latency.width_grid import between
 from pruning.terms import plural
+from pruning.untrusted.json_texts import bounded_bytes, parsed
 
 FILE = "latency.json"
 DIGEST = "sha256:"
@@ -112,7 +113,7 @@ class LatencyTable:
     def from_json(cls, text: str | bytes) -> "LatencyTable":
         """Raises ValueError where the text is no table."""
         try:
-            content = json.loads(text)
+            content = parsed(text)
             if content.pop("version") != 1:
                 raise ValueError
             content["machine"] = Machine(**content["machine"])
@@ -128,7 +129,7 @@ class LatencyTable:
         """Raises ValueError in one sentence where there is no such file, or it is no table."""
         if not Path(file).is_file():
             raise ValueError(f"there is no latency table {file}; give a latency.json that run wrote")
-        return cls.from_json(Path(file).read_bytes())
+        return cls.from_json(bounded_bytes(Path(file)))
 
 
 def _grid(first, second, ms) -> Grid:

@@ -1,17 +1,23 @@
 """Reading weights from files that nobody vouches for, and writing them.
 
 Safetensors hold nothing but tensors and are read here. Everything else is unpickled by a child process that
-may take a limited amount of memory and may build tensors only; what it hands back is safetensors again
-(`read_state_dict.py`).
+may take a limited amount of memory and may build tensors only, and hands them over one by one
+(`read_state_dict.py`). Either process holds them once.
 """
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
+
+from pruning.error_messages import first_line
+from pruning.untrusted.zips import shortened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +25,9 @@ if TYPE_CHECKING:
 READER = Path(__file__).with_name("read_state_dict.py")
 SECONDS = 120  # a state dict of a gigabyte takes a few
 LARGEST = 4 * 2**30  # bytes; the largest of torchvision's classifiers has 1.3 GB
+HEADER = 16 * 2**20  # bytes of a list of tensors; torchvision's longest has 0.1 MB
+TENSORS, LETTERS = 100_000, 400  # how many there may be, and how long their names
+SENTENCE = 1000  # bytes that are read of what the child says
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     that take more than their share of memory.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # also for a name that no file can have
         raise ValueError(f"there is no checkpoint {path}; give a safetensors file or a PyTorch state dict")
     if path.stat().st_size > LARGEST:
         raise ValueError(
@@ -50,6 +59,14 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if not found.state:
         raise ValueError(
             f"{path.name} holds no tensors; give a state dict, as torch.save(model.state_dict(), file) does"
+        )
+    if len(found.state) > TENSORS:
+        raise ValueError(
+            f"{path.name} holds {len(found.state):,} tensors; a network's weights are at most {TENSORS:,}"
+        )
+    if longest := next((name for name in found.state if len(name) > LETTERS), ""):
+        raise ValueError(
+            f"{path.name} has a tensor {shortened(longest)}; give names of at most {LETTERS} letters"
         )
     return found
 
@@ -66,36 +83,62 @@ def is_safetensors(path: Path) -> bool:
 def read_safetensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
     from safetensors import SafetensorError, safe_open
 
+    with path.open("rb") as file:
+        if int.from_bytes(file.read(8), "little") > HEADER:
+            raise ValueError(
+                f"{path.name} lists its tensors in more than {HEADER // 2**20} MiB; give weights alone"
+            )
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name).clone() for name in file.keys()}, dict(file.metadata() or {})
     except (SafetensorError, ValueError, KeyError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"{path.name} is no whole safetensors file ({error}); give one that was written completely"
+            f"{path.name} is no whole safetensors file ({first_line(error)}); give one that was written "
+            "completely"
         ) from None
 
 
 def read_in_child(path: Path) -> Checkpoint:
     """Has a child process unpickle the file. -P: modules are not looked for beside the child's script."""
-    from safetensors.torch import load
-
     command = [sys.executable, "-P", str(READER), str(path.resolve())]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        raise ValueError(
-            f"{path.name} took over {SECONDS} s to read; give a file with the weights alone"
-        ) from None
-    if done.returncode == 2:
-        raise ValueError(f"{path.name} {done.stderr.decode(errors='replace').strip()}")
-    if done.returncode != 0:
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
+        ) as child:
+            watchdog = threading.Timer(SECONDS, child.kill)
+            watchdog.start()
+            found = handed_over(child.stdout)
+        late = not watchdog.is_alive()
+        watchdog.cancel()
+        said.seek(0)
+        sentence = said.read(SENTENCE).decode(errors="replace").strip()
+    if late:
+        raise ValueError(f"{path.name} took over {SECONDS} s to read; give a file with the weights alone")
+    if child.returncode == 2:
+        raise ValueError(f"{path.name} {sentence}")
+    if child.returncode != 0 or found is None:
         raise ValueError(
             f"{path.name} cannot be read within the memory its size allows; "
             "give a state dict of dense tensors"
         )
-    length = int.from_bytes(done.stdout[:8], "little")  # of the header, which torch's own reader passes over
-    told = json.loads(done.stdout[8 : 8 + length])["__metadata__"]
-    return Checkpoint(load(done.stdout), {}, told["taken"], tuple(json.loads(told["others"])))
+    return found
+
+
+def handed_over(stream: IO[bytes]) -> Checkpoint | None:
+    """What the child writes; None where it broke off."""
+    import torch
+
+    line = stream.readline(HEADER)
+    if not line.endswith(b"\n"):
+        return None
+    told = json.loads(line)
+    state = {}
+    for name, kind, shape in told["tensors"]:
+        state[name] = torch.empty(shape, dtype=getattr(torch, kind))
+        stored = torch.empty(0, dtype=torch.uint8).set_(state[name].untyped_storage())
+        if stream.readinto(memoryview(stored.numpy())) != len(stored):  # type: ignore[attr-defined] # it is buffered
+            return None
+    return Checkpoint(state, {}, told["taken"], tuple(told["others"]))
 
 
 def write_checkpoint(path: str | Path, state: "Mapping[str, Tensor]", metadata: Mapping[str, str]) -> Path:

@@ -46,6 +46,7 @@ def fill(model: "nn.Module", found: Located, name: str, *, source: str) -> None:
         hint = f"; its weights are those of {' or '.join(fits)}" if fits else ""
         raise WrongWeights(f"{source} does not fit {name}: {problem}{hint}", fits)
     must_be_numbers(found.state, source=source)
+    must_be_of_their_kind(model.state_dict(), found.state, source=source)
     restore(model, found.state, strict=False)  # only counters can be missing here
 
 
@@ -77,6 +78,18 @@ def must_be_numbers(state: "Mapping[str, Tensor]", *, source: str) -> None:
         f"{source} has weights that are no finite numbers: of the {tensor.numel():,} in {bad[0]!r} "
         f"{' and '.join(kinds)}{more}; give weights from before the training diverged"
     )
+
+
+def must_be_of_their_kind(
+    wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]", *, source: str
+) -> None:
+    """Raises ValueError where fractions are wanted and others are there, or a variance is below zero."""
+    for name, tensor in state.items():
+        if name in wanted and wanted[name].is_floating_point() and not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise ValueError(f"{source} has {name!r} in {kind}; give weights in floating point, as float32")
+        if name.endswith("running_var") and bool((tensor.float() < 0).any()):
+            raise ValueError(f"{source} has variances below 0 in {name!r}; give weights as they were trained")
 
 
 def all_finite(tensor: "Tensor") -> bool:

@@ -1,8 +1,9 @@
-"""A child process: unpickles one file under a memory limit; its tensors go to standard output as safetensors,
-and in their header under which name the file holds them, and what else it holds.
+"""A child process: unpickles one file under a memory limit, and hands its tensors over on standard output.
 
-Run as `python -P read_state_dict.py FILE`, never imported. Exit code 2 and a sentence on standard error (what
-is wrong, without the file's name) for what is refused; any other failure is the memory limit's.
+Run as `python -P read_state_dict.py FILE`, never imported. First comes a line of JSON: `taken`, the name
+under which the file holds them; `others`, what else it holds; `tensors`, a name, a type of torch's and a
+shape for each. Then the bytes of one after another. Exit code 2 and a sentence on standard error (what is
+wrong, without the file's name) for what is refused; any other failure is the memory limit's.
 `weights_only` stops code, not memory bombs (0.26 MB inflated to 268 MB; 1.6 kB declared 10^9 elements with
 stride 0), so sizes are checked as well.
 """
@@ -33,7 +34,12 @@ KNOWN = PLAIN + AVERAGED
 DEPTH = 4  # of mappings in mappings: {"ema": {"state_dict": ...}}
 FOREIGN = 100  # kinds of objects beside the weights that are passed over
 PICKLE = b"\x80"  # the first byte of every pickle of protocol 2 and up
-SPARE = 384 * 2**20  # bytes; measured: 140 MB for a file of 1 MB, 390 MB for one of 100 MB (limit: 800 MB)
+LISTING = (
+    256 * 2**20
+)  # bytes that the list of a zip's entries may take, which is made before it can be counted
+SPARE = (
+    160 * 2**20
+)  # bytes beside the file's one and a half; measured: 32 MiB are enough for files of 1 to 200 MB
 
 
 def refuse(sentence: str):
@@ -62,13 +68,12 @@ def check_archive(path: Path):
         refuse("is a zip archive without a state dict; give a file that torch.save wrote")
 
 
-def limit_memory(path: Path):
-    """Four times the file (it, its tensors, both again as safetensors) on top of what is mapped already."""
+def limit_memory(most: int):
+    """most: bytes on top of what is mapped already."""
     if not Path("/proc/self/statm").exists():
         return  # only Linux enforces such a limit; elsewhere the checks of sizes stand alone
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    most = mapped + SPARE + 4 * path.stat().st_size
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + most, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 class Foreign:
@@ -124,7 +129,7 @@ def taken_from(loaded) -> tuple[dict, str, list[str]]:
     names = [name for name in found if rank(name) <= len(KNOWN) or 4 * len(found[name]) >= most]
     first, *others = sorted(names, key=rank)
     if rank(first) > len(KNOWN) and others:
-        listed = " and ".join(repr(".".join(name)) for name in (first, *others))
+        listed = " and ".join(repr(".".join(name)[:80]) for name in (first, *others[:4]))
         refuse(f"holds more than one state dict, {listed}; give one of them in a file of its own")
     return found[first], ".".join(first), [".".join(name) for name in others]
 
@@ -169,29 +174,46 @@ def check_tensors(state: dict, allowed: int):
     total = 0
     for name, tensor in state.items():
         if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
-            refuse(f"holds {name!r}, which is no dense tensor; give a state dict of dense tensors")
+            refuse(f"holds {name[:80]!r}, which is no dense tensor; give a state dict of dense tensors")
         size = tensor.numel() * tensor.element_size()
         if size > tensor.untyped_storage().nbytes():
-            refuse(f"holds {name!r}, which declares more elements than it stores; give dense tensors")
+            refuse(f"holds {name[:80]!r}, which declares more elements than it stores; give dense tensors")
         total += size
     if total > allowed:
         refuse("holds tensors that together are larger than the file; give each tensor its own memory")
 
 
+def hand_over(state: dict, taken: str, others: list[str]):
+    """One tensor after another, so that no second copy of them all is ever there."""
+    import torch
+
+    tensors = [(name, str(t.dtype).removeprefix("torch."), list(t.shape)) for name, t in state.items()]
+    line = json.dumps({"taken": taken, "others": others, "tensors": tensors})
+    sys.stdout.buffer.write(line.encode() + b"\n")
+    for tensor in state.values():
+        flat = tensor.detach().contiguous().reshape(-1)
+        start, size = flat.storage_offset() * flat.element_size(), flat.numel() * flat.element_size()
+        stored = torch.empty(0, dtype=torch.uint8).set_(flat.untyped_storage(), start, (size,), (1,))
+        sys.stdout.buffer.write(memoryview(stored.numpy()))
+    sys.stdout.buffer.flush()
+
+
 def main(path: Path):
-    check_archive(path)
-    import safetensors.torch
+    size = path.stat().st_size
+    try:
+        limit_memory(LISTING)
+        check_archive(path)
+    except MemoryError:
+        refuse("lists far too many entries; give it as torch.save writes it")
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))  # torch maps gigabytes of libraries
     import torch
 
     torch.set_num_threads(1)  # each further one would reserve memory of its own
-    limit_memory(path)  # on top of what the libraries have mapped by now
+    limit_memory(SPARE + size + size // 2)  # on top of what torch has mapped by now
     state, name, others = taken_from(unpickle(path))
-    check_tensors(state, 2 * path.stat().st_size)  # tied weights are stored once and named twice
-    state = {
-        name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
-    }
-    told = {"taken": name, "others": json.dumps(others)}
-    sys.stdout.buffer.write(safetensors.torch.save(state, told))
+    check_tensors(state, 2 * size)  # tied weights are stored once and named twice
+    hand_over(state, name, others)
 
 
 if __name__ == "__main__":

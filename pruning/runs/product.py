@@ -11,6 +11,7 @@ from pruning.criteria import CRITERIA
 from pruning.error_messages import choose
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.recipe_fields import Allocation, Measure, Repair
+from pruning.untrusted.json_texts import parsed
 
 MOST = 100_000  # recipes of one comparison
 SETTINGS = "settings"  # of an added recipe: what of it no other column says
@@ -173,10 +174,13 @@ class Comparison:
     def from_json(cls, text: str) -> "Comparison":
         """Raises ValueError where that is no comparison of this version."""
         try:
-            given = json.loads(text)
+            given = parsed(text)
+        except ValueError as error:
+            raise ValueError(f"that is no comparison, {error}; give one that compare wrote") from None
+        try:
             told: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
             return cls(**told)
-        except (TypeError, AttributeError, json.JSONDecodeError):
+        except (TypeError, AttributeError):
             raise ValueError("that is no comparison; give a comparison.json that compare wrote") from None
 
 

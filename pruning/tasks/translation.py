@@ -200,7 +200,8 @@ class Translation(Task):
         self, stages: Mapping[str, Statistics], labels: np.ndarray, classes: Sequence[str]
     ) -> dict[str, Any]:
         """measures: {name: {unit, meaning, direction, values: {stage: number, low, high} or None}};
-        frechet_floor, the distance of two halves of the real pictures; per_class by the domain asked for,
+        frechet_floor, the distance of two halves of the real pictures, None
+        of fewer than four; per_class by the domain asked for,
         flips and agreement as classification has them."""
         last = list(stages)[-1]
         right = {stage: self.right(each, labels) for stage, each in stages.items()}
@@ -212,10 +213,10 @@ class Translation(Task):
             for name, each in (("baseline", before), ("final", after))
         }
         real = self.real_features()
-        halves = [Gaussian.of(half) for half in (real[::2], real[1::2])]
+        halves = [Gaussian.of(half) for half in (real[::2], real[1::2])] if len(real) > 3 else []
         return {
             "measures": measured(stages, self.real()),
-            "frechet_floor": frechet_distance(*halves),
+            "frechet_floor": frechet_distance(*halves) if halves else None,
             "classes": list(classes),
             "per_class": own,
             "flips": {"broken": int((before & ~after).sum()), "mended": int((~before & after).sum())},

@@ -5,6 +5,7 @@ import re
 from pruning.experiment import Recipe
 from pruning.models.own_code import is_own, parted
 from pruning.ui import state
+from pruning.ui.page_messages import unlinked
 
 FAMILIES = {"resnet": "ResNet-", "vgg": "VGG-", "mobilenet_v": "MobileNetV"}
 DEEPLAB = "deeplabv3plus_"
@@ -45,7 +46,7 @@ def weights(recipe: Recipe) -> str:
 
 def data(name: str) -> str:
     """A listed data set by its name, an upload or a path by that of its file."""
-    return name_of(name).rpartition("/")[2]
+    return unlinked(name_of(name).rpartition("/")[2])
 
 
 def subject(recipe: Recipe) -> str:

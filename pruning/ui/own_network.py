@@ -74,7 +74,7 @@ def network(recipe: Recipe):
     if allowed():
         shown = {"value": st.session_state["own code"], "placeholder": "FILE.py:FACTORY"}
         st.text_input("or code of your own", key="own code", help=CODE, **shown)
-    st.file_uploader("Weights", type=uploads.KINDS["checkpoint"], key="own weights", help=WEIGHTS)
+    uploads.field("Weights", "checkpoint", key="own weights", help=WEIGHTS)
     st.checkbox("Random weights", key="own random", help=RANDOM)
     if model.startswith(TORCHVISION):
         st.caption(THEIRS)
@@ -87,7 +87,7 @@ def network(recipe: Recipe):
 
 def data_and_seed(recipe: Recipe):
     choice("Data", names_with(tuple(DATA), recipe.data), "own data", display_names.data)
-    st.file_uploader("or data of your own", type=uploads.KINDS["data"], key="own images", help=DATA_FILE)
+    uploads.field("or data of your own", "data", key="own images", help=DATA_FILE)
     st.number_input("Seed", min_value=0, step=1, key="own seed", help=help_of("seed"))
 
 
@@ -103,6 +103,8 @@ def look(recipe: Recipe):
         st.error(in_page_words(str(error)))
         return
     if ASKED not in st.session_state and PROBLEM not in st.session_state:  # else that says what is wrong
+        if sentence := data_look.ask(found, start=False).error:
+            uploads.refused(found.data, sentence, images)
         data_look.follow(found)
 
 
@@ -162,7 +164,7 @@ def proposed(recipe: Recipe) -> Recipe:
     if weights is not None and st.session_state["own random"]:
         raise ValueError(f"Random weights and {weights.name} are both chosen; take one away")
     if weights is not None:
-        checkpoint = uploads.keep(weights.name, weights.getvalue())
+        checkpoint = uploads.keep("checkpoint", weights.name, weights.getvalue())
     elif st.session_state["own random"]:
         checkpoint = "none"
     elif checkpoint == "none":
@@ -200,8 +202,13 @@ def outcome():
         st.fragment(preview_cache.look_again, run_every=open_pages.every(0.3))(partial(ask, asked))
     elif answer.error:
         st.error(in_page_words(answer.error))
+        for text in (asked.checkpoint or "", asked.data):
+            if display_names.name_of(text) in answer.error:
+                uploads.refused(text, answer.error)
     elif answer.value.error:
         st.error(in_page_words(answer.value.error))
+        if not answer.value.fits:
+            uploads.refused(asked.checkpoint or "", answer.value.error)
         offer(asked, answer.value)
     else:
         del st.session_state[ASKED]

@@ -18,6 +18,12 @@ GIVEN = re.compile(rf"\b({'|'.join(sorted(NAMES, key=len, reverse=True))})=([\w-
 LONG = re.compile(rf"\b({'|'.join(sorted((n for n in NAMES if '_' in n), key=len, reverse=True))})\b")
 
 
+def unlinked(text: str) -> str:
+    """The same as Markdown without links and pictures: names come with links that anybody may have made, and
+    a picture is fetched from wherever it says."""
+    return text.replace("](", "] (")
+
+
 def in_page_words(message: object) -> str:
     """match_steps is 0 -> match steps is 0; give repair=match -> give repair: block-wise feature matching."""
 
@@ -25,4 +31,4 @@ def in_page_words(message: object) -> str:
         name, value = found.groups()
         return f"{name}: {VALUES.get(name, {}).get(value, value)}"
 
-    return LONG.sub(lambda found: found[0].replace("_", " "), GIVEN.sub(in_words, str(message)))
+    return LONG.sub(lambda found: found[0].replace("_", " "), GIVEN.sub(in_words, unlinked(str(message))))

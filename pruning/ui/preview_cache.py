@@ -32,6 +32,7 @@ from pruning.ui.page_messages import in_page_words
 from pruning.ui.session_presence import presence
 
 STAGES = {
+    "images": "Reading images",
     "trace": "Finding coupled layers",
     "statistics": "Collecting statistics over the images",
     "score": "Scoring channels",

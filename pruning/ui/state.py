@@ -8,9 +8,9 @@ arrives with the one before: both would undo what the person has just done if th
 every time."""
 
 import logging
+import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -67,7 +67,7 @@ def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
     if not opened.get("channel", "0").isdecimal():
         raise ValueError(f"channel is {opened['channel']!r}; give a channel's number, such as 7")
     must_be_known(recipe.model)
-    if not recipe.data.startswith(UPLOADED) and not Path(recipe.data).exists():
+    if not recipe.data.startswith(UPLOADED) and not os.path.exists(recipe.data):
         choose(recipe.data, data.names(), "data set, file or folder")
     return recipe, opened
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from streamlit import runtime
 
 from pruning import models
 from pruning.experiment import Recipe
@@ -23,11 +24,14 @@ from pruning.experiment.uploaded_files import UPLOADS
 from pruning.jobs.folder import Folder
 from pruning.limits import Limits
 from pruning.ui import display_names, state, visitor
+from pruning.ui.page_messages import unlinked
+from pruning.ui.upload_memory import bound_memory
 
 KINDS = {"checkpoint": ("safetensors", "pt", "pth", "th", "bin"), "data": ("npz", "zip")}
 SAID = {"checkpoint": "weights", "data": "data set"}
 KEPT = 24 * 3600  # seconds that a file stays without being used
 EACH, ALL = 2**30, 4 * 2**30  # bytes of one visitor's files, and of all visitors' together
+LONGEST_NAME = 200  # bytes of a file's name; most disks take 255
 PATIENCE = 600  # seconds between two looks for files that nobody has used for too long
 RECONNECTS = 120  # seconds in which Streamlit takes up a session whose connection was cut
 
@@ -55,7 +59,7 @@ class Store:
     def keep(self, owner: str, name: str, content: bytes) -> tuple[str, list[str]]:
         """Stores a visitor's file. Returns what a recipe calls it, and the names of his files that had to go
         for it, the longest unused first. Raises ValueError for a file beyond all room there is."""
-        name = Path(name).name
+        name = file_name(name)
         if len(content) > self.each:
             raise ValueError(f"{name} has {in_mib(len(content))}; give at most {in_mib(self.each)}")
         text = f"{state.UPLOADED}{hashlib.sha256(content).hexdigest()}#{name}"
@@ -139,6 +143,8 @@ class Store:
 def store() -> Store:
     """Made before the workers start, which inherit where it is."""
     most = Limits.from_environment().uploads
+    if runtime.exists():
+        bound_memory(runtime.get_instance().uploaded_file_mgr)
     return Store(each=EACH if most is None else int(most * 2**20))
 
 
@@ -162,8 +168,32 @@ def session() -> Session:
     return Session(store(), visitor.owner())
 
 
-def keep(name: str, content: bytes) -> str:
-    """Stores what the visitor gave and returns what a recipe calls it; says what had to go for it."""
+def file_name(name: str) -> str:
+    """What a browser calls a file, as one can be called here: without folders and control characters, its end
+    kept where it is long."""
+    plain = "".join(letter for letter in Path(name).name if letter.isprintable())
+    while len(plain.encode()) > LONGEST_NAME:
+        plain = plain[1:]
+    return plain if plain.strip(".") else "file"
+
+
+def largest(kind: str) -> int:
+    """MB of one file that is given here: of weights what Streamlit takes, of data what this server allows."""
+    most = st.get_option("server.maxUploadSize")
+    own = Limits.from_environment().file if kind == "data" else None
+    return most if own is None else max(1, min(most, int(own)))
+
+
+def field(label: str, kind: str, **how):
+    """Where a file is given. The browser refuses one that is too large before it sends any of it."""
+    return st.file_uploader(label, type=KINDS[kind], max_upload_size=largest(kind), **how)
+
+
+def keep(kind: str, name: str, content: bytes) -> str:
+    """Stores what the visitor gave and returns what a recipe calls it; says what had to go for it. Raises
+    ValueError for a file that the browser should not have sent."""
+    if len(content) > largest(kind) * 2**20:
+        raise ValueError(f"{file_name(name)} is larger than {largest(kind)} MB; give a smaller file")
     text, gone = store().keep(visitor.owner(), name, content)
     if gone:
         most = in_mib(store().each)
@@ -174,21 +204,37 @@ def keep(name: str, content: bytes) -> str:
 
 
 def kept_once(given) -> str:
-    """The same for what a form's field holds, which is there at every run of the page. given: Streamlit's."""
+    """The same for the data that a form's field holds, which is there at every run of the page. given:
+    Streamlit's. Raises ValueError in one sentence for a file that was refused, which is not stored again."""
+    if sentence := st.session_state.get(f"refused {given.file_id}"):
+        raise ValueError(sentence)
     text = st.session_state.get(f"upload {given.file_id}")
     if text is None or not store().holds(visitor.owner(), text):
-        text = st.session_state[f"upload {given.file_id}"] = keep(given.name, given.getvalue())
+        text = st.session_state[f"upload {given.file_id}"] = keep("data", given.name, given.getvalue())
     return text
 
 
+def refused(text: str, sentence: str, given=None):
+    """A file that turned out to be none is not left on the disk, unless it is open. given: the form's field
+    that holds it, which from now on says the sentence."""
+    now = state.recipe_now()
+    if text.startswith(state.UPLOADED) and text not in (now.checkpoint, now.data):
+        if store().holds(visitor.owner(), text):
+            store().drop(visitor.owner(), text)
+        if given is not None:
+            st.session_state[f"refused {given.file_id}"] = sentence
+
+
 def how_long() -> str:
-    """What becomes of a file that is given here."""
+    """What becomes of a file that is given here, and how large it may be, which the browser says where one
+    points at a file that is refused."""
+    most = f"A file of weights may have {largest('checkpoint')} MB, one of data {largest('data')} MB. "
     if not visitor.kept():
-        return (
+        return most + (
             "Your browser keeps no cookies, so what you give here is forgotten when the page is reloaded or "
             "closed."
         )
-    return (
+    return most + (
         f"What you give here stays on this server until you have not used it for {KEPT // 3600} hours, also "
         "when the page is reloaded. Nobody else can open it, not by a link either."
     )
@@ -214,14 +260,13 @@ def ask_again(recipe: Recipe):
     network that comes along; nothing else runs meanwhile."""
     for kind in missing(recipe):
         wanted = getattr(recipe, kind)
+        name = unlinked(display_names.name_of(wanted))
         st.space("small")  # the bar above the page would hide it
         st.info(
-            f"This link was made with the {SAID[kind]} **{display_names.name_of(wanted)}**, which you have "
+            f"This link was made with the {SAID[kind]} **{name}**, which you have "
             "not given to this server, or not used for a day."
         )
-        given = st.file_uploader(
-            f"Give {display_names.name_of(wanted)}", type=KINDS[kind], key=f"again {kind}"
-        )
+        given = field(f"Give {name}", kind, key=f"again {kind}")
         model, data = nearest(recipe)
         label = f"Open {display_names.network(model)} on {display_names.data(data)} instead"
         st.button(label, on_click=state.open_bundled, args=(model, data), key="open bundled")
@@ -231,7 +276,7 @@ def ask_again(recipe: Recipe):
         if digits != wanted.removeprefix(state.UPLOADED).partition("#")[0]:
             st.error(f"{given.name} is another file than the link was made with; give the one it names")
             st.stop()
-        keep(display_names.name_of(wanted), given.getvalue())
+        keep(kind, display_names.name_of(wanted), given.getvalue())
         st.rerun()  # without the question
 
 

@@ -34,6 +34,11 @@ assets: .venv/installed
 	    --device cpu --out assets/mobilenet_v2_slim-scenes.safetensors
 	$(TRAIN) --model deeplabv3plus_small --data scenes_masks --epochs 30 --lr 0.1 --batch-size 64 --seed 0 --threads 1 \
 	    --device cpu --out assets/deeplabv3plus_small-scenes_masks.safetensors
+	mkdir -p assets/domains
+	$(TRAIN) --model resnet20 --data scenes_colours --epochs 6 --lr 0.1 --batch-size 64 --seed 0 --threads 1 \
+	    --device cpu --out assets/domains/scenes_colours.judge.safetensors
+	$(TRAIN) --model stargan_small --data scenes_colours --epochs 24 --batch-size 16 --seed 0 --threads 1 \
+	    --device cpu --out assets/stargan_small-scenes_colours.safetensors
 	$(BIN)/python -m pruning.shipped
 
 # PRUNING_DATA: folder of the public checkpoints and CIFAR-10 images. What is in .measured/ is not measured again.
@@ -69,7 +74,9 @@ measure: .venv/installed-dev chromium
 	for part in speed overhead queue faults; do $(BIN)/python -m tests.benchmarks.comparisons $$part || exit; done
 	for part in families shares write; do $(BIN)/python -m tests.benchmarks.comparison_statistics $$part || exit; done
 	$(BIN)/python -m tests.benchmarks.segmentation_size
-	for part in repaired trained write; do $(BIN)/python -m tests.benchmarks.segmentation $$part || exit; done
+	for part in repaired trained; do $(BIN)/python -m tests.benchmarks.segmentation $$part || exit; done
+	for part in repaired trained size; do $(BIN)/python -m tests.benchmarks.translation $$part || exit; done
+	$(BIN)/python -m tests.benchmarks.segmentation write
 	$(BIN)/python -m tests.benchmarks.checkpoints
 	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600
 	$(BIN)/python -m tests.benchmarks.engine coverage

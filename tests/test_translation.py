@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import pruning
-from pruning.data import DATA, batch_of, calibration_images, inputs_of
+from pruning.data import DATA, batch_of, calibration_images, celeba, inputs_of
 from pruning.data.registry import dataset
 from pruning.models import write_checkpoint
 from pruning.models.bundled_weights import bundled_file
@@ -136,6 +136,29 @@ def test_class_folders_are_folders_of_domains_for_a_generator(tmp_path, few):
     write_checkpoint(file, judge.state_dict(), {"model": "resnet20", "classes": '["cats", "dogs"]'})
     with pytest.raises(ValueError, match="is no judge of old, young"):
         pruning.run(asked.but(size=64))
+
+
+def test_celeba_is_read_as_torchvision_leaves_it(tmp_path, few):
+    (tmp_path / "img_align_celeba").mkdir()
+    rows = [("Black_Hair",), ("Blond_Hair",), ("Brown_Hair",), ("Black_Hair", "Brown_Hair"), ()] * 8
+    names = ("Bald", *celeba.ATTRIBUTES)
+    lines, part = [str(len(rows)), " ".join(names)], []
+    for number, own in enumerate(rows):
+        file = f"{number:06d}.jpg"
+        Image.fromarray(few.train.images[number]).resize((178, 218)).save(
+            tmp_path / "img_align_celeba" / file
+        )
+        lines.append(f"{file} " + " ".join(" 1" if name in own else "-1" for name in names))
+        part.append(f"{file} {0 if number < 25 else 2}")
+    (tmp_path / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
+    (tmp_path / "list_eval_partition.txt").write_text("\n".join(part))
+    data = celeba.read(tmp_path, 64)
+    assert len(data.train) + len(data.holdout) == 15 and len(data.test) == 9 and data.flips
+    assert data.train.images.shape[1:] == (64, 64, 3) and data.classes == celeba.DOMAINS
+    assert np.bincount(data.test.labels[:, 0]).tolist() == [3, 3, 3] and data.task == data.test.task
+    (tmp_path / "list_eval_partition.txt").unlink()
+    with pytest.raises(ValueError, match="no whole CelebA.*delete it"):
+        celeba.read(tmp_path, 64)
 
 
 def test_networks_for_other_tasks_are_refused_and_classifiers_see_classes():

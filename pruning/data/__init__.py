@@ -5,7 +5,8 @@
 import pruning.data.scenes
 import pruning.data.digits
 import pruning.data.cifar
-import pruning.data.pascal_voc  # noqa: F401
+import pruning.data.pascal_voc
+import pruning.data.celeba  # noqa: F401
 
 # isort: on
 from pruning.data.calibration import (

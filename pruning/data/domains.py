@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pruning.data.cache_folder import cache_folder
 from pruning.data.dataset import Dataset, Split
 from pruning.models import load_model, read_checkpoint
 from pruning.places import ASSETS
@@ -66,8 +67,9 @@ def with_targets(split: Split, task: Translation) -> Split:
 
 def judge_of(name: str, path: Path | None) -> Path | None:
     """The file of the classifier that judges these data's translations; None where there is none."""
-    if path is None:
+    if path is None:  # of listed data: one that comes along, or one of the user's own
         found = BUNDLED / f"{name}.{JUDGE}"
+        found = found if found.is_file() else cache_folder() / found.name
     else:
         found = path / JUDGE if path.is_dir() else path.with_name(f"{path.stem}.{JUDGE}")
     return found if found.is_file() else None

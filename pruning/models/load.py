@@ -25,6 +25,7 @@ KNOWN_CLASSES = {  # of the listed data sets, which come after the models
     "scenes": 10,
     "scenes_masks": 11,
     "scenes_colours": 6,
+    "celeba": 3,
     "digits": 10,
     "cifar10": 10,
     "cifar100": 100,

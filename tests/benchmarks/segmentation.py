@@ -19,7 +19,7 @@ from pruning.experiment import Recipe, run
 from pruning.runs.controls import run_control
 from pruning.runs.product import NARROW, SAME_COMPUTE
 from pruning.tasks import PIXELWISE
-from tests.benchmarks import segmentation_size
+from tests.benchmarks import segmentation_size, translation
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, known, remembered, row
 from tests.benchmarks.speed import machine
@@ -194,6 +194,7 @@ def write():
         "size": size_table(),
         "machine": [machine()],
     }
+    parts |= translation.parts()
     filled(parts, "tasks.md")
 
 

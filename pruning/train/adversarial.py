@@ -1,6 +1,6 @@
 """Adversarial training of a network that translates pictures, as StarGAN's paper has it: a Wasserstein loss
-with gradient penalty, the domain's cross-entropy, and the cycle's reconstruction; with an identity term that
-the paper lacks, since 32 pixels and some thousand steps are few."""
+with gradient penalty, the domain's cross-entropy, and the cycle's reconstruction; and, which the paper lacks,
+an identity term: what a picture loses that is asked for as it is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Adversary:
     """A discriminator under training, and how much each term weighs.
 
     domains: as many as the data has.   every: steps of the discriminator for one of the generator (5 in the
-    paper; 2 is as good here and twice as fast).   domain, cycle, identity, penalty: weights of the terms (1,
+    paper).   domain, cycle, identity, penalty: weights of the terms (1,
     10, 0 and 10 in the paper)."""
 
     discriminator: Discriminator

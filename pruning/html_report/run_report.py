@@ -181,7 +181,7 @@ def drawings(saved: SavedRun) -> Iterator[str]:
     yield picture(tradeoff.tradeoff(run, task), words, f"{sentence(name)} against MACs")
     history = epochs(report["history"], history_columns(HISTORY, task))
     if not history.empty:
-        words = training.training_in_words(history, task.metric)
+        words = training.training_in_words(history, task.metric, taught=task.taught)
         yield picture(training.training(history, task.metric), words, f"Loss and hold-out {name} by epoch")
     elif saved.recipe.epochs:
         yield paragraph("An earlier version saved this run, without its epochs.", "quiet")

@@ -105,7 +105,10 @@ class Translation(Task):
             )
         must_be_pictures(outputs)
         if self._judge is None:
-            self._judge = self._load().eval().requires_grad_(False)
+            import torch
+
+            with torch.inference_mode(False):  # weights that are made inside it have no part in gradients
+                self._judge = self._load().eval().requires_grad_(False)
         return answers_and_features(self._judge, outputs)
 
     def class_scores(self, outputs: Any) -> "Tensor":

@@ -194,11 +194,13 @@ def achieved(found: RunReport) -> float:
 def curve(found: RunReport):
     """How fine-tuning went."""
     if found.history.empty:
-        st.caption(training.training_in_words(found.history, found.of_task.metric))
+        st.caption(
+            training.training_in_words(found.history, found.of_task.metric, taught=found.of_task.taught)
+        )
         return
     charts.chart(
         training.training(found.history, found.of_task.metric),
-        training.training_in_words(found.history, found.of_task.metric),
+        training.training_in_words(found.history, found.of_task.metric, taught=found.of_task.taught),
         key="training",
         alt=f"Loss and hold-out {found.of_task.metric.name} by epoch",
         table=found.history,

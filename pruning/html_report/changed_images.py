@@ -51,7 +51,7 @@ def listed(rows: pd.DataFrame, translated: bool) -> str:
          *([Number("probability", row.probability_after, percent(row.probability_after, 0))] if sure else []))
         for row in rows.head(LISTED).itertuples()
     ]  # fmt: skip
-    names = ("Classes", "Full network", "Pruned network")
+    names: tuple[str, ...] = ("Classes", "Full network", "Pruned network")
     if translated:
         names = ("From and to", "Full network's taken for", "Pruned network's taken for", "Sure")
     elif sure:

@@ -17,8 +17,8 @@ Shares = tuple[tuple[str, float], ...]  # the recipe's cut_group: (group, share 
 SIZE = "Channels of the group that can be cut one by one."
 TAUGHT_BY = {  # where labels alone do not train
     "pictures": "Fine-tuning is adversarial: the discriminator that the network was trained with goes on "
-    "training, and judges its translations. With knowledge distillation the full network teaches instead: its pictures "
-    "are the targets, and neither labels nor a discriminator are needed."
+    "training, and judges its translations. With knowledge distillation the full network teaches instead: "
+    "its pictures are the targets, and neither labels nor a discriminator are needed."
 }
 TAUGHT = (
     ("distill_temperature", "Temperature", 0.5, 100.0),

@@ -71,7 +71,7 @@ def draw(recipe: Recipe, found: Channel, rows: pd.DataFrame, by: str):
     """All that is known of the channel."""
     for note in found.notes:
         st.warning(note)
-    drawn_as = preview_cache.task_of(recipe).drawn_as
+    drawn_as = preview_cache.task_of(recipe).drawn_as or "classes"
     pixels = drawn_as == "masks"
     left, right = st.columns(2, gap="large")
     with left:

@@ -45,9 +45,9 @@ def grad_cam(
 
 
 def last_of(modules: dict[str, int], task: Task) -> str:
-    """The last module; of a network whose answers are masks, the last before its maps grow again. modules:
+    """The last module; of a network whose answers are maps, the last before its own grow again. modules:
     {name: places of its maps}, in the order they end."""
-    if task.drawn_as != "masks":
+    if task.drawn_as not in ("masks", "pictures"):
         return list(modules)[-1]
     coarsest = min(modules.values())
     return [name for name, places in modules.items() if places == coarsest][-1]

@@ -50,8 +50,8 @@ def counted(splits: Sequence[Split], classes: int) -> tuple[np.ndarray, np.ndarr
                 found = np.bincount(mask.ravel(), minlength=256)[:classes]
                 images += found > 0
                 amounts += found
-        elif split.classes is not None:
-            found = np.bincount(split.classes[split.classes >= 0], minlength=classes)
+        elif (own := split.task.own_classes(split.labels)) is not None:
+            found = np.bincount(own[own >= 0], minlength=classes)
             images += found
             amounts += found
     return images, amounts

@@ -4,6 +4,7 @@ from typing import Any
 
 from pruning.data.class_balance import class_balance, counted_in, uncounted
 from pruning.data.dataset import Dataset
+from pruning.tasks import TRANSLATED
 from pruning.terms import percent, plural
 
 
@@ -25,8 +26,9 @@ def described(dataset: Dataset) -> dict[str, Any]:
 
 def in_one_line(told: dict[str, Any]) -> str:
     images, size = told["images"], told["size"]
+    kinds = ("domain", "domains") if told["task"] == TRANSLATED.name else ("class", "classes")
     line = (
-        f"{told['name']}: {told['task']}, {plural(len(told['classes']), 'class', 'classes')}, images of "
+        f"{told['name']}: {told['task']}, {plural(len(told['classes']), *kinds)}, images of "
         f"{size} x {size} pixels: {images['train'] + images['holdout']:,} for training, "
         f"{images['holdout']:,} of them held out, {images['test']:,} for the test"
     )

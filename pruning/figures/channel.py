@@ -126,10 +126,10 @@ def signed(kernels: np.ndarray) -> np.ndarray:
 
 
 def maps_in_words(
-    labels: Sequence[str] | np.ndarray, maps: np.ndarray, reader: str, *, pixels: bool = False
+    labels: Sequence[str] | np.ndarray, maps: np.ndarray, reader: str, *, of: str = "of class {}"
 ) -> str:
-    """Where the channel answers. maps: [n, h, w], as read by the layer `reader`.   pixels: labels are of the
-    images' pixels."""
+    """Where the channel answers. maps: [n, h, w], as read by the layer `reader`.   of: what a label says of
+    an image."""
     if not len(labels):
         return "There are no hold-out images."
     active = [np.isfinite(one).all() and one.max() > 0 for one in maps]
@@ -139,15 +139,20 @@ def maps_in_words(
     if not any(active):
         return words + ". It is active in none of them."
     best = labels[int(np.nanargmax(means))]
-    shows = f"that shows {best}" if pixels else f"of class {best}"
-    return words + f". It is active in {sum(active)} of {len(maps)}, most in an image {shows}."
+    return words + f". It is active in {sum(active)} of {len(maps)}, most in an image {of.format(best)}."
 
 
 def strongest_in_words(
-    labels: Sequence[str] | np.ndarray, classes: int, images: int, by: str, *, pixels: bool = False
+    labels: Sequence[str] | np.ndarray,
+    classes: int,
+    images: int,
+    by: str,
+    *,
+    pixels: bool = False,
+    kind: str = "class",
 ) -> str:
     """labels: classes of the most exciting images, the strongest first.   by: what is highest in them.
-    pixels: each names the classes of an image's pixels."""
+    pixels: each names the classes of an image's pixels.   kind: what a label is."""
     if pixels:
         labels = [name for each in labels for name in each.split(", ")]
     counts = pd.Series(list(labels), dtype=str).value_counts()
@@ -158,10 +163,9 @@ def strongest_in_words(
         return f"Of the hold-out images with the highest {by}, {times} show pixels of class {most}."
     words = f"The {len(labels)} of {images} hold-out images with the highest {by}: "
     if times > 2 * len(labels) / classes + 1:
-        return words + f"{times} are of class {most}, so it responds to something typical of that class."
-    return words + (
-        f"{plural(len(counts), 'class', 'classes')}, so what it responds to is typical of no single class."
-    )
+        return words + f"{times} are of {kind} {most}, so it responds to something typical of that {kind}."
+    several = plural(len(counts), kind, "classes" if kind == "class" else None)
+    return words + f"{several}, so what it responds to is typical of no single {kind}."
 
 
 # ------------------------------------------------------------------------- similar channels, and classes
@@ -224,15 +228,14 @@ def class_bars(attributions: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def classes_in_words(attributions: pd.DataFrame, *, pixels: bool = False) -> str:
-    """pixels: the classes are of pixels, not of images."""
+def classes_in_words(attributions: pd.DataFrame, *, of: str = "hold-out images of class") -> str:
+    """of: what has the classes."""
     if attributions.empty:
         return "No class has been computed."
     ordered = attributions.sort_values("attribution", ascending=False, kind="stable")
     top, low = ordered.iloc[0], ordered.iloc[-1]
     if not ordered["attribution"].any():
         return "It adds nothing to any class's score."
-    of = f"On hold-out {'pixels' if pixels else 'images'} of class"
-    words = f"{of} {top['class']} it adds {top['attribution']:+.2g} to that class's score"
-    words += f", on those of class {low['class']} {low['attribution']:+.2g}"
+    words = f"On {of} {top['class']} it adds {top['attribution']:+.2g} to its score"
+    words += f", on those of {low['class']} {low['attribution']:+.2g}"
     return words + " (gradient x activation by Captum, a first-order estimate)."

@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.figures.method_style import CUT, KEPT, LEGEND, QUIET
-from pruning.terms import percent
+from pruning.terms import percent, sentence
 
 
 def by_class(classes: pd.DataFrame, task) -> go.Figure:
@@ -16,8 +16,8 @@ def by_class(classes: pd.DataFrame, task) -> go.Figure:
     ordered = lost_most_first(classes)
     figure = go.Figure(
         layout={
-            "xaxis_title": f"{task.of_class} of the class in the test images (%)",
-            "yaxis": {"autorange": "reversed", "type": "category", "ticksuffix": " ", "title": "class"},
+            "xaxis_title": f"{task.of_class} of the {kind_of(task)} in the test images (%)",
+            "yaxis": {"autorange": "reversed", "type": "category", "ticksuffix": " ", "title": kind_of(task)},
             "height": 120 + 24 * max(4, len(ordered)),
             "margin": {"t": 30, "b": 50},
             **LEGEND,
@@ -42,6 +42,11 @@ def by_class(classes: pd.DataFrame, task) -> go.Figure:
     return figure
 
 
+def kind_of(task) -> str:
+    """What an image is sorted by: its class, or the domain that it is asked for in."""
+    return "domain asked for" if task.drawn_as == "pictures" else "class"
+
+
 def lost_most_first(classes: pd.DataFrame) -> pd.DataFrame:
     """The classes that have test images, the one that lost most first."""
     known = classes.dropna(subset=["baseline", "final"])
@@ -54,13 +59,14 @@ def by_class_in_words(classes: pd.DataFrame, task) -> str:
     if ordered.empty:
         return "No run has finished yet."
     worst, best = ordered.iloc[0], ordered.iloc[-1]
-    words = f"No class lost any {task.of_class}."
+    kind = kind_of(task)
+    words = f"No {kind} lost any {task.of_class}."
     if worst["lost"] > 0:
-        words = f"Class {worst['class']} lost most: {task.of_class} {percent(worst['baseline'])} before, "
-        words += f"{percent(worst['final'])} now."
+        words = f"{sentence(kind)} {worst['class']} lost most: {task.of_class} "
+        words += f"{percent(worst['baseline'])} before, {percent(worst['final'])} now."
     if best["lost"] < 0:
         gained = f"{percent(best['baseline'])} before, {percent(best['final'])} now"
-        words += f" Class {best['class']} gained most: {gained}."
+        words += f" {sentence(kind)} {best['class']} gained most: {gained}."
     return words
 
 
@@ -70,6 +76,11 @@ def changed_in_words(broken: int, mended: int, images: int, agreement: float, *,
         words = f"{broken:,} of {images:,} test images were right and are wrong now, {mended:,} the reverse; "
         words += f"one is right where {task.right_means}. "
         return words + f"Both networks say the same class of {percent(agreement)} of the pixels."
+    if task.drawn_as == "pictures":
+        words = f"{broken:,} of {images:,} test images were right and are wrong now, {mended:,} the reverse; "
+        words += f"one is right where {task.right_means}. "
+        same = "both networks' translations are taken for the same domain"
+        return words + f"For {percent(agreement)} of the images {same}."
     if not broken and not mended:
         words = f"No prediction turned right or wrong on the {images:,} test images"
         return words + f"; {percent(agreement)} of the predictions are the same."

@@ -43,14 +43,23 @@ def metric_curve(events: Iterable, metric) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["epoch", "value"])
 
 
+def loss_axis(task, distill: bool) -> str:
+    """What the training loss of a run of a task is. distill: the full network teaches."""
+    if task.taught:
+        return "training loss" if distill else "the discriminator's loss"
+    return "training loss (nats)"
+
+
 def training(history: pd.DataFrame, metric) -> go.Figure:
-    """Losses on the left axis, the hold-out's metric on the right.
+    """Losses on the left axis, the hold-out's metric on the right. Of adversarial training, which history's
+    terms tell, the loss is the discriminator's.
 
     history: a row an epoch: epoch, loss, holdout_loss (nats), holdout_METRIC, kept (the state taken)."""
+    adversarial = any(column.startswith("adversarial_") for column in history)
     figure = go.Figure(
         layout={
             "xaxis": {"title": "epoch", "dtick": max(1, len(history) // 10)},
-            "yaxis": {"title": "loss (nats)", "rangemode": "tozero"},
+            "yaxis": {"title": "loss" if adversarial else "loss (nats)", "rangemode": "tozero"},
             "yaxis2": {"title": f"hold-out {axis(metric)}", **RIGHT},
             "height": 340,
             "margin": {"t": 30, "b": 50},
@@ -59,7 +68,7 @@ def training(history: pd.DataFrame, metric) -> go.Figure:
     )
     unit = " %" if metric.unit == "share" else ""
     curves = (
-        ("loss", "training loss", QUIET, "dot", "y", 1, ""),
+        ("loss", "the discriminator's loss" if adversarial else "training loss", QUIET, "dot", "y", 1, ""),
         ("holdout_loss", "hold-out loss", PALETTE[1], "dash", "y", 1, ""),
         (f"holdout_{metric.name}", f"hold-out {metric.name}", KEPT, "solid", "y2", scale(metric), unit),
     )
@@ -78,8 +87,8 @@ def training(history: pd.DataFrame, metric) -> go.Figure:
     return figure
 
 
-def training_in_words(history: pd.DataFrame, metric) -> str:
-    """Which state was taken, and why."""
+def training_in_words(history: pd.DataFrame, metric, *, taught: bool = False) -> str:
+    """Which state was taken, and why. taught: of a task whose states are chosen by Fréchet distance."""
     if history.empty:
         return "This run had no epochs of fine-tuning."
     kept = history[history["kept"]]
@@ -87,8 +96,6 @@ def training_in_words(history: pd.DataFrame, metric) -> str:
         return "No epoch made the network better on the hold-out, so it stayed as it was before fine-tuning."
     epoch = kept.iloc[-1]
     words = f"The state after epoch {epoch['epoch']:.0f} of {len(history)} was kept: it has the lowest "
-    words += (
-        f"hold-out loss ({epoch['holdout_loss']:.3f}), with a hold-out {metric.name} of "
-        f"{metric.in_words(epoch[f'holdout_{metric.name}'])}. "
-    )
+    words += "hold-out Fréchet distance" if taught else f"hold-out loss ({epoch['holdout_loss']:.3f})"
+    words += f", with a hold-out {metric.name} of {metric.in_words(epoch[f'holdout_{metric.name}'])}. "
     return words + "The test images play no part in this choice."

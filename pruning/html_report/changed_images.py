@@ -18,41 +18,60 @@ LARGEST = 168  # pixels; shown at half of that
 
 
 def changed_images(
-    changes: pd.DataFrame, pictures: Mapping[int, np.ndarray], masks: Mapping[int, np.ndarray]
+    changes: pd.DataFrame,
+    pictures: Mapping[int, np.ndarray],
+    masks: Mapping[int, np.ndarray],
+    translated: Mapping[int, np.ndarray],
 ) -> str:
     """changes: as `inspection.prediction_changes.changes`.   pictures: {test image: uint8 [H, W, 3]}.
-    masks: as `inspection.prediction_changes.masks_of`."""
+    masks: as `inspection.prediction_changes.masks_of`.   translated: {test image: uint8 [2, h, w, 3]}, by the
+    full network and by the pruned one, of translations."""
     first = "the largest difference" if masks else "the pruned network's most confident predictions"
+    first = "the translations of which the classifier is surest" if translated else first
     parts = []
     for kind, label in KINDS.items():
         rows = changes[changes["change"] == kind]
         if rows.empty:
             continue
-        shown = [row for row in rows.itertuples() if row.image in (masks or pictures)][:SHOWN]
+        shown = [row for row in rows.itertuples() if row.image in (masks or translated or pictures)][:SHOWN]
         if shown:
             parts.append(paragraph(f"{label}, {first} first:"))
-            parts.append(f'<div class="pictures">{"".join(one(row, pictures, masks) for row in shown)}</div>')
-        parts.append(folded(f"{label}: {plural(len(rows), 'image')} as a table", listed(rows)))
+            drawn_ones = "".join(one(row, pictures, masks, translated) for row in shown)
+            parts.append(f'<div class="pictures">{drawn_ones}</div>')
+        parts.append(
+            folded(f"{label}: {plural(len(rows), 'image')} as a table", listed(rows, bool(translated)))
+        )
     return "".join(parts)
 
 
-def listed(rows: pd.DataFrame) -> str:
+def listed(rows: pd.DataFrame, translated: bool) -> str:
     sure = "probability_after" in rows
     cells = [
         (row.image, row.label, row.before, row.after,
          *([Number("probability", row.probability_after, percent(row.probability_after, 0))] if sure else []))
         for row in rows.head(LISTED).itertuples()
     ]  # fmt: skip
-    names = (
-        ("Full network says", "Pruned network says", "Sure") if sure else ("Full network", "Pruned network")
-    )
+    names: tuple[str, ...] = ("Classes", "Full network", "Pruned network")
+    if translated:
+        names = ("From and to", "Full network's taken for", "Pruned network's taken for", "Sure")
+    elif sure:
+        names = ("Class", "Full network says", "Pruned network says", "Sure")
     more = len(rows) - LISTED
     told = paragraph(f"And {more:,} more, in predictions.npz.", "quiet") if more > 0 else ""
-    return table(("Test image", "Class" if sure else "Classes", *names), cells) + told
+    return table(("Test image", *names), cells) + told
 
 
-def one(row, pictures: Mapping[int, np.ndarray], masks: Mapping[int, np.ndarray]) -> str:
-    said = f"{row.before} → {row.after}"
+def one(
+    row,
+    pictures: Mapping[int, np.ndarray],
+    masks: Mapping[int, np.ndarray],
+    translated: Mapping[int, np.ndarray],
+) -> str:
+    said = (
+        f"{row.before} → {row.after}"
+        if row.image not in translated
+        else (f"taken for {row.after}, before {row.before}")
+    )
     shown = {f"Test image {row.image} ({row.label}): {said}": pictures.get(row.image)}
     if row.image in masks:
         truth, before, after = masks[row.image]
@@ -61,6 +80,9 @@ def one(row, pictures: Mapping[int, np.ndarray], masks: Mapping[int, np.ndarray]
             f"The full network: {row.before}": marked(before, before),
             f"The pruned network: {row.after}, changed pixels marked": marked(after, before),
         }
+    if row.image in translated:
+        before, after = translated[row.image]
+        shown |= {f"The full network: {row.before}": before, f"The pruned network: {row.after}": after}
     images = "".join(drawn(image, escaped(alt)) for alt, image in shown.items() if image is not None)
     return f"<figure>{images}<figcaption><b>{escaped(row.label)}</b><br>{escaped(said)}</figcaption></figure>"
 

@@ -46,6 +46,7 @@ pre {background: var(--raised); border: 1px solid var(--line); border-radius: .5
 li {overflow-wrap: anywhere} summary {cursor: pointer; color: var(--mark)}
 .pictures {display: flex; flex-wrap: wrap; gap: .8rem} .pictures figure {margin: 0; width: 84px}
 .pictures img {width: 84px; height: 84px; object-fit: contain; border-radius: 4px; image-rendering: pixelated}
+.domains img {width: 64px; height: 64px; object-fit: contain; image-rendering: pixelated; display: block}
 @media (max-width: 640px) {figure {overflow-x: auto} figure svg {min-width: 36rem}}
 @media print {:root {color-scheme: light; --ink: #000; --page: #fff; --quiet: #444; --line: #ccc;
  --raised: #fff; --mark: #000}

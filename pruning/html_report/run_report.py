@@ -23,6 +23,7 @@ from pruning.html_report.page import (
     table,
     tiles,
 )
+from pruning.html_report.translations import translations
 from pruning.inspection.prediction_changes import (
     GATE_HISTORY,
     HISTORY,
@@ -31,14 +32,20 @@ from pruning.inspection.prediction_changes import (
     epochs,
     history_columns,
     masks_of,
+    shown_images,
     stages,
 )
 from pruning.inspection.reopened_run import gate_trace, widths
 from pruning.inspection.saved_run import SavedRun, read_run
+from pruning.inspection.translated_pictures import translated_pictures
 from pruning.terms import ALLOCATIONS, MEASURE_NAMES, REPAIRS, percent, plural, sentence, title
 
 STAGES = {name: sentence(told) for name, (told, _) in tradeoff.STAGES.items()}
-SAME = {"classes": "Same answer, of all", "masks": "Same class, of all pixels"}
+SAME = {
+    "classes": "Same answer, of all",
+    "masks": "Same class, of all pixels",
+    "pictures": "Taken for the same domain, of all",
+}
 COSTS = {"macs": "MACs of one image", "parameters": "Parameters", "bytes": "Bytes of the weights"}
 
 
@@ -51,6 +58,7 @@ def run_html(folder: str | Path, pictures: Mapping[int, np.ndarray] | None = Non
     saved = read_run(folder.name, folder)
     named = f"{saved.recipe.model} on {name_of(saved.recipe.data)}, {asked(saved)}"
     parts = [*summary(saved, named), *numbers(saved), *drawings(saved)]
+    parts += translations(saved)
     if saved.task.drawn_as:
         parts += what_changed(saved, pictures or {})
     parts += [heading("Structure before and after")]
@@ -173,7 +181,7 @@ def drawings(saved: SavedRun) -> Iterator[str]:
     yield picture(tradeoff.tradeoff(run, task), words, f"{sentence(name)} against MACs")
     history = epochs(report["history"], history_columns(HISTORY, task))
     if not history.empty:
-        words = training.training_in_words(history, task.metric)
+        words = training.training_in_words(history, task.metric, taught=task.taught)
         yield picture(training.training(history, task.metric), words, f"Loss and hold-out {name} by epoch")
     elif saved.recipe.epochs:
         yield paragraph("An earlier version saved this run, without its epochs.", "quiet")
@@ -202,7 +210,9 @@ def what_changed(saved: SavedRun, pictures: Mapping[int, np.ndarray]) -> Iterato
     )
     told_apart = answers(task, saved.predictions, report["classes"])
     masks = masks_of(task, saved.predictions, told_apart)
-    yield changed_images(told_apart[told_apart["change"] != "same"], pictures, masks)
+    changes = told_apart[told_apart["change"] != "same"]
+    made = translated_pictures(task, saved.predictions, shown_images(told_apart), report["classes"])
+    yield changed_images(changes, pictures, masks, made.changed if made else {})
 
 
 def gates_of(saved: SavedRun, folder: Path) -> Iterator[str]:

@@ -10,9 +10,9 @@ from pruning.data.description import described
 from pruning.data.resizing import nearest_from
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import located
-from pruning.models import default_size
+from pruning.models import default_size, task_of
 from pruning.progress import Watch, silent
-from pruning.tasks import PIXELWISE
+from pruning.tasks import PIXELWISE, TRANSLATED
 
 SAMPLES = 8
 SIDE = 168  # pixels of a sample at most; pages draw it at half of that
@@ -36,7 +36,9 @@ def look_at_data(recipe: Recipe, watch: Watch = silent) -> DataLook:
     """Loads the recipe's data at the size that its network takes. Raises ValueError in one sentence."""
     watch("images", 0, 1)
     size = recipe.size or default_size(recipe.model)
-    data = load_data(located(recipe.data, "data"), seed=recipe.seed, size=size, watch=watch)
+    task = task_of(recipe.model)  # domains, for a network that translates
+    where: dict[str, Any] = {"seed": recipe.seed, "size": size, "task": task}
+    data = load_data(located(recipe.data, "data"), **where, watch=watch)
     chosen = calibration_images(data, min(SAMPLES, len(data.train)), seed=0).split
     images, labels = chosen.images, chosen.labels
     if data.size > SIDE:
@@ -44,4 +46,6 @@ def look_at_data(recipe: Recipe, watch: Watch = silent) -> DataLook:
         images = images[:, rows[:, None], columns]
         labels = labels[:, rows[:, None], columns] if data.task is PIXELWISE else labels
     watch("images", 1, 1)
+    if data.task.name == TRANSLATED.name:
+        labels = labels[:, 0]  # the domains that they are of
     return DataLook(described(data), images, labels)

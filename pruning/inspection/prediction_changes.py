@@ -15,6 +15,7 @@ from pruning.experiment.run import run
 from pruning.gates.gate_trace import GateTrace
 from pruning.inspection.grad_cam_pairs import GradCamPairs, chosen, grad_cam_pairs
 from pruning.inspection.saved_run import of_stage
+from pruning.inspection.translated_pictures import TranslatedPictures, translated_pictures
 from pruning.progress import Watch, silent
 from pruning.tasks import TASKS, Difference, Task
 
@@ -29,7 +30,8 @@ class RunReport:
     `train.fit` returns it; with a teacher also distill_logits and distill_features.   widths: as
     `Plan.table()`.   stages: as `stages`.   difference: how the pruned network's metric differs from the full
     one's.   changes: as `changes`, of all test images.   pictures: {test image: uint8 [H, W, 3]} of the first
-    PICTURES of each kind of change.   masks: as `masks_of`.   path: as `Plan.path_table()`.   grad_cams: what
+    PICTURES of each kind of change.   masks: as `masks_of`.   translated: of
+    translations, else None.   path: as `Plan.path_table()`.   grad_cams: what
     both networks look at in some test images, where that can be said.
     gates, gate_history: as in Result; without gates None, and no rows.
     unseen: why pictures and Grad-CAM are missing, of a saved run whose data are not at hand any more.
@@ -49,6 +51,7 @@ class RunReport:
     gates: GateTrace | None
     gate_history: pd.DataFrame
     unseen: str = ""
+    translated: TranslatedPictures | None = None
 
     @property
     def of_task(self) -> Task:
@@ -83,6 +86,7 @@ def run_and_report(recipe: Recipe, folder: str, watch: Watch = silent) -> RunRep
         grad_cams=grad_cam_pairs(full, result.model, chosen(told), watch),
         gates=result.gates,
         gate_history=epochs(result.gate_history, history_columns(GATE_HISTORY, task)),
+        translated=translated_pictures(task, of[0], shown_images(told), of[1]),
     )
 
 
@@ -156,8 +160,9 @@ def answers(task: Task, predictions: Mapping[str, np.ndarray], classes: Sequence
     ("broken"), right ("mended") or neither ("same").
 
     predictions: as predictions.npz.   classes: names.   Returns change, image (row of the test part), label
-    (the class, or those that the mask shows), before and after: class names, and probability_before and
-    probability_after (0 to 1, of each network's answer), the pruned network's most confident first; or, of
+    (the class, those that the mask shows, or the domains from and to), before and after: class names, and
+    probability_before and probability_after (0 to 1, of each network's answer), the most confident of the
+    pruned network's first; or, of
     masks, each network's value of the image in words, and score_before and score_after, the largest
     difference first.
     """
@@ -170,7 +175,7 @@ def answers(task: Task, predictions: Mapping[str, np.ndarray], classes: Sequence
         said = [[task.metric.in_words(value) for value in values] for values in (own, told)]
         sure, order = ("score", own, told), np.abs(own - told)
     else:
-        said = [task.drawn(each, classes) for each in (before, after)]
+        said = [task.said(each, classes) for each in (before, after)]
         order = after["probabilities"]
         sure = ("probability", before["probabilities"], order)
     table = pd.DataFrame(

@@ -27,6 +27,7 @@ from pruning.inspection.prediction_changes import (
     stages,
 )
 from pruning.inspection.saved_run import SavedRun, read_run
+from pruning.inspection.translated_pictures import translated_pictures
 from pruning.progress import Watch, silent
 
 UNSEEN = "Without pictures of its test images: {reason}."
@@ -39,7 +40,7 @@ def reopened_run(folder: str | Path, watch: Watch = silent) -> RunReport:
     hand any more there are none, and `unseen` says why. Epochs and couplings that an earlier version did not
     save are no rows, and None.
     folder: is only read.   Raises ValueError in one sentence where it holds no whole run, or one whose
-    answers are neither classes nor masks.
+    answers are none that a page draws.
     """
     folder = Path(folder)
     saved = read_run(folder.name, folder)
@@ -62,6 +63,7 @@ def reopened_run(folder: str | Path, watch: Watch = silent) -> RunReport:
         gates=gate_trace(folder / "gates.npz"),
         gate_history=epochs(saved.report["gate_history"], history_columns(GATE_HISTORY, saved.task)),
         unseen=unseen,
+        translated=translated_pictures(*of[:2], shown_images(answers(*of)), of[2]),
     )
 
 

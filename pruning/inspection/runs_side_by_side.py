@@ -245,7 +245,8 @@ def _only(fields: list[str], a: SavedRun, b: SavedRun) -> str:
 def _same(a: SavedRun, b: SavedRun) -> float:
     """Share of images, or of pixels, of which both say the same, right or wrong; NaN where answers are
     neither classes nor masks."""
-    one, other = (run.last.get(a.task.drawn_as) for run in (a, b))
+    said = "classes" if a.task.drawn_as == "pictures" else a.task.drawn_as
+    one, other = (run.last.get(said) for run in (a, b))
     return np.nan if one is None or other is None else float((one == other).mean())
 
 
@@ -283,6 +284,6 @@ def _images(runs: Sequence[SavedRun], right: Sequence[np.ndarray]) -> pd.DataFra
     for run in runs:
         said = {name: array[rows] for name, array in run.last.items()}
         scores = task.scores(said)
-        told = task.drawn(said, names) if scores is None else map(task.metric.in_words, scores)
+        told = task.said(said, names) if scores is None else map(task.metric.in_words, scores)
         found[run.label] = list(told)
     return pd.DataFrame(found, columns=columns)

@@ -189,6 +189,10 @@ class Task(ABC):
         have no class: then images are drawn as they come, and criteria that need labels refuse."""
         return None
 
+    def own_classes(self, labels: np.ndarray) -> np.ndarray | None:
+        """[N] int64: what each item is of, whatever is asked of it; None where items have no class."""
+        return self.classes_of(labels)
+
     def described(self, labels: np.ndarray, classes: Sequence[str]) -> list[str]:
         """What is right about each item, in the names of classes; "" where the task knows none."""
         return [""] * len(labels)
@@ -227,6 +231,10 @@ class Task(ABC):
     def drawn(self, statistics: Statistics, classes: Sequence[str]) -> list[Any]:
         """Each item's prediction as pages draw it: a text, or a picture uint8 [H, W, 3] to lay over the
         image."""
+
+    def said(self, statistics: Statistics, classes: Sequence[str]) -> list[str]:
+        """Each item's prediction in a word or two, for tables and captions."""
+        return list(map(str, self.drawn(statistics, classes)))
 
     def details(
         self, stages: Mapping[str, Statistics], labels: np.ndarray, classes: Sequence[str]

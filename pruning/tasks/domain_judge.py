@@ -13,7 +13,8 @@ def answers_and_features(judge: "nn.Module", pictures: "Tensor") -> "tuple[Tenso
     from torch import nn
     from torch.nn.functional import interpolate
 
-    origin: Any = judge.to(pictures.device).origin
+    with torch.inference_mode(False):  # what is moved inside it would have no part in gradients later
+        origin: Any = judge.to(pictures.device).origin
     mean, std = (
         torch.tensor(each, device=pictures.device).view(1, -1, 1, 1)
         for each in (origin.normalization.mean, origin.normalization.std)

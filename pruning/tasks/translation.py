@@ -81,6 +81,10 @@ class Translation(Task):
         """The domains asked for."""
         return labels[:, TARGET]
 
+    def own_classes(self, labels: np.ndarray) -> np.ndarray:
+        """The domains that pictures are of."""
+        return labels[:, SOURCE]
+
     def described(self, labels: np.ndarray, classes: Sequence[str]) -> list[str]:
         return [f"{classes[source]} to {classes[target]}" for source, target in labels]
 
@@ -101,7 +105,10 @@ class Translation(Task):
             )
         must_be_pictures(outputs)
         if self._judge is None:
-            self._judge = self._load().eval().requires_grad_(False)
+            import torch
+
+            with torch.inference_mode(False):  # weights that are made inside it have no part in gradients
+                self._judge = self._load().eval().requires_grad_(False)
         return answers_and_features(self._judge, outputs)
 
     def class_scores(self, outputs: Any) -> "Tensor":
@@ -195,6 +202,10 @@ class Translation(Task):
 
     def drawn(self, statistics: Statistics, classes: Sequence[str]) -> list[Any]:
         return list(statistics["pictures"])
+
+    def said(self, statistics: Statistics, classes: Sequence[str]) -> list[str]:
+        """The domain that the judge takes each translation for."""
+        return [str(classes[number]) for number in statistics["classes"]]
 
     def details(
         self, stages: Mapping[str, Statistics], labels: np.ndarray, classes: Sequence[str]

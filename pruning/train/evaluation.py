@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 class Predictions:
     """What a network says of N images. statistics: {name: [N, ...]}, as the task has them of every image.
     labels: [N, ...], what is right.   loss: mean over the images, in the task's unit.   value: the task's
-    metric."""
+    metric.   in_domains: uint8 [n, domains, h, w, 3], a few images in every domain, where they are wanted."""
 
     task: Task
     statistics: dict[str, np.ndarray]
     labels: np.ndarray
     loss: float
+    in_domains: np.ndarray | None = None
 
     @property
     def value(self) -> float:

@@ -128,8 +128,8 @@ def in_pictures(recipe: Recipe, found: Channel):
     with left:
         picture_strips.strip(pictures.shades(found.typical[None]), ["mean map"])
     with right:
-        pixels = preview_cache.task_of(recipe).drawn_as == "masks"
-        captions = [one_channel.of_class(label, pixels) for label in some.labels[: FEW - 1]]
+        drawn_as = preview_cache.task_of(recipe).drawn_as
+        captions = [one_channel.of_class(label, drawn_as) for label in some.labels[: FEW - 1]]
         picture_strips.strip(some.images[: FEW - 1], captions, pictures.shades(some.maps[: FEW - 1]))
     st.button(
         f"Look into channel {found.channel}",

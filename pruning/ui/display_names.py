@@ -8,16 +8,18 @@ from pruning.ui import state
 from pruning.ui.page_messages import unlinked
 
 FAMILIES = {"resnet": "ResNet-", "vgg": "VGG-", "mobilenet_v": "MobileNetV"}
-DEEPLAB = "deeplabv3plus_"
+FAMILY_NAMES = {"deeplabv3plus": "DeepLabV3+", "stargan": "StarGAN"}
 
 
 def network(name: str) -> str:
     """resnet20_b -> ResNet-20 B, vgg16_slim -> VGG-16 slim, mobilenet_v2 -> MobileNetV2, deeplabv3plus_small
-    -> DeepLabV3+ small; torchvision's keep theirs; of one's own nets/unet.py:unet -> unet of unet.py."""
+    -> DeepLabV3+ small, stargan -> StarGAN; torchvision's keep theirs; of one's own nets/unet.py:unet -> unet
+    of unet.py."""
     if is_own(name):
         return parted(name).told
-    if name.startswith(DEEPLAB):
-        return f"DeepLabV3+ {network(name.removeprefix(DEEPLAB))}"
+    first, _, kind = name.partition("_")
+    if first in FAMILY_NAMES:
+        return f"{FAMILY_NAMES[first]} {network(kind)}".strip()
     known = re.fullmatch(r"(resnet|vgg|mobilenet_v)(\d+)(?:_(b|slim))?", name)
     if not known:
         return name.removeprefix("torchvision:")

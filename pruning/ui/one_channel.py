@@ -10,6 +10,13 @@ from pruning.terms import plural, title
 from pruning.ui import channel_map, charts, picture_strips, preview_cache, state
 
 BY = {"largest": "maximum", "mean": "mean"}
+OF = {"classes": "of class {}", "masks": "that shows {}", "pictures": "that goes from {}"}
+KIND = {"classes": "class", "masks": "class", "pictures": "translation"}
+FED = {
+    "classes": "hold-out images of class",
+    "masks": "hold-out pixels of class",
+    "pictures": "hold-out images asked for in domain",
+}
 WORDS = {"largest": "maximum activation", "mean": "mean activation"}
 
 
@@ -64,31 +71,32 @@ def draw(recipe: Recipe, found: Channel, rows: pd.DataFrame, by: str):
     """All that is known of the channel."""
     for note in found.notes:
         st.warning(note)
-    pixels = preview_cache.task_of(recipe).drawn_as == "masks"
+    drawn_as = preview_cache.task_of(recipe).drawn_as or "classes"
+    pixels = drawn_as == "masks"
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Its activation** in hold-out images")
         maps, images = found.chosen.maps, found.chosen.images
         picture_strips.strip(
-            images, [of_class(label, pixels) for label in found.chosen.labels], figures.shades(maps)
+            images, [of_class(label, drawn_as) for label in found.chosen.labels], figures.shades(maps)
         )
-        st.caption(figures.maps_in_words(found.chosen.labels, maps, found.reader, pixels=pixels))
+        st.caption(figures.maps_in_words(found.chosen.labels, maps, found.reader, of=OF[drawn_as]))
         kernel(found)
     with right:
         st.markdown("**Images with its highest activation**")
         most = found.activity.set_index("image")[by]
         told = [
-            f"{of_class(label, pixels)}: {most[row]:.2g}"
+            f"{of_class(label, drawn_as)}: {most[row]:.2g}"
             for label, row in zip(found.strongest.labels, found.strongest.rows, strict=True)
         ]
         picture_strips.strip(found.strongest.images, told, figures.shades(found.strongest.maps))
         classes = found.activity["label"].nunique()
         which = (found.strongest.labels, classes, len(most), WORDS[by])
-        st.caption(figures.strongest_in_words(*which, pixels=pixels))
+        st.caption(figures.strongest_in_words(*which, pixels=pixels, kind=KIND[drawn_as]))
         similar(found, rows)
     preview_cache.follow(
         lambda **how: preview_cache.ask_classes(recipe, found.group, **how),
-        lambda table: classes_fed(table[table["channel"] == found.channel], found, pixels),
+        lambda table: classes_fed(table[table["channel"] == found.channel], found, drawn_as),
     )
 
 
@@ -122,16 +130,16 @@ def similar(found: Channel, rows: pd.DataFrame):
     )
 
 
-def of_class(label: str, pixels: bool) -> str:
-    """What an image is of, or what its pixels are of."""
-    return f"shows {label}" if pixels else f"class {label}"
+def of_class(label: str, drawn_as: str) -> str:
+    """What an image is of, what its pixels are of, or from where to where it is translated."""
+    return {"masks": f"shows {label}", "pictures": label}.get(drawn_as, f"class {label}")
 
 
-def classes_fed(attributions: pd.DataFrame, found: Channel, pixels: bool):
+def classes_fed(attributions: pd.DataFrame, found: Channel, drawn_as: str):
     """Which classes' scores the channel feeds."""
     charts.chart(
         figures.class_bars(attributions),
-        figures.classes_in_words(attributions, pixels=pixels),
+        figures.classes_in_words(attributions, of=FED[drawn_as]),
         key="classes",
         alt=f"What channel {found.channel} adds to each class's score",
         table=attributions,

@@ -20,10 +20,12 @@ from pruning.ui import (
 )
 
 MACS = "multiply-accumulates of convolutions and linear layers; many papers call them FLOPs."
-NO_SUBTASK = (
-    "Every image of these data shows several classes, so there are no images of some classes alone: the "
-    "network stays one of all classes."
-)
+NO_SUBTASK = {
+    "masks": "Every image of these data shows several classes, so there are no images of some classes alone: "
+    "the network stays one of all classes.",
+    "pictures": "The network translates a picture to any of its domains, and which one is part of its input, "
+    "so it stays one of all domains.",
+}
 AREAS = {"MACs": "macs", "parameters": "parameters"}
 
 
@@ -38,6 +40,11 @@ def words(recipe: Recipe):
         told = (
             f"{subject} says the class of every pixel in 60 test images. Cut its channels: the masks fall "
             f"apart, and an image has a red frame unless {task.right_means}."
+        )
+    if task.drawn_as == "pictures":
+        told = (
+            f"{subject} translates 60 test images, each to another domain. Cut its channels: the "
+            f"translations smear, and one has a red frame unless {task.right_means}."
         )
     st.markdown(told)
 
@@ -79,8 +86,8 @@ def subtask(recipe: Recipe):
     if state.lesson() or preview_cache.ask_structure(whole, start=False).error:
         return
     with st.expander("Only some of the classes", expanded=bool(recipe.subtask)):
-        if preview_cache.task_of(recipe).drawn_as == "masks":
-            st.caption(NO_SUBTASK)
+        if told := NO_SUBTASK.get(preview_cache.task_of(recipe).drawn_as):
+            st.caption(told)
             return
         st.caption(
             "A network that has to tell only a few classes apart can be cut further. Data, network, criteria "

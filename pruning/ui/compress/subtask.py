@@ -18,8 +18,8 @@ def section(recipe: Recipe):
     if state.lesson():
         return
     st.subheader("Only a few classes", anchor=False)
-    if preview_cache.task_of(recipe).drawn_as == "masks":
-        st.caption(start.NO_SUBTASK)
+    if told := start.NO_SUBTASK.get(preview_cache.task_of(recipe).drawn_as):
+        st.caption(told)
         return
     if recipe.subtask:
         asked = f"classes {', '.join(map(str, recipe.subtask))}"

@@ -9,12 +9,17 @@ import streamlit as st
 from pruning.allocation import MEASURE_NAMES
 from pruning.channels.structure import Structure
 from pruning.experiment import Recipe
-from pruning.ui import recipe_controls, state
+from pruning.ui import preview_cache, recipe_controls, state
 
 PRICES = {"cross-entropy": "Cross-entropy", "kl": "KL", "di": "DI lost"}
 GROUPS = {"inner": "Inside blocks", "all": "Residual streams as well"}
 Shares = tuple[tuple[str, float], ...]  # the recipe's cut_group: (group, share of its channels)
 SIZE = "Channels of the group that can be cut one by one."
+TAUGHT_BY = {  # where labels alone do not train
+    "pictures": "Fine-tuning is adversarial: the discriminator that the network was trained with goes on "
+    "training, and judges its translations. With knowledge distillation the full network teaches instead: "
+    "its pictures are the targets, and neither labels nor a discriminator are needed."
+}
 TAUGHT = (
     ("distill_temperature", "Temperature", 0.5, 100.0),
     ("distill_logits", "Weight of predictions", 0.0, 1000.0),
@@ -145,6 +150,8 @@ def fine_tuning(recipe: Recipe):
         disabled=not recipe.epochs,
         **state.bound("lr", between=(1e-5, 10.0)),
     )
+    if told := TAUGHT_BY.get(preview_cache.task_of(recipe).drawn_as):
+        st.caption(told)
     if not state.lesson():
         distillation(recipe)
 

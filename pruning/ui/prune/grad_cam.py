@@ -12,11 +12,17 @@ from pruning.ui import picture_strips
 KINDS = {"broken": "Right before, wrong now", "mended": "Wrong before, right now", "same": "As before"}
 WORDS = """Each image as it is, then as the full network and as the pruned one sees it: bright where the
 score of {} comes from (Grad-CAM, each map over its own largest value), dark elsewhere."""
-OF = {"classes": "the answer it gives", "masks": "the class that it says most of the image is of"}
+OF = {
+    "classes": "the answer it gives",
+    "masks": "the class that it says most of the image is of",
+    "pictures": "the domain that its translation is taken for",
+}
 HELP = {
     "classes": "Images whose predicted class pruning has changed, or some of those that it has not.",
     "masks": "Images that turned wrong or right, or some of those that did neither.",
+    "pictures": "Images whose translation turned wrong or right, or some of those whose did neither.",
 }
+SAYS = {"classes": " says", "pictures": "'s is taken for"}
 DARKEST = 0.12  # of a pixel's brightness, where nothing of the score comes from
 
 
@@ -44,7 +50,7 @@ def panel(found: GradCamPairs | None, task: Task, unseen: str = ""):
 
 def strip(found: GradCamPairs, rows: np.ndarray, task: Task):
     """A column an image: the picture, and lit as either network sees it."""
-    columns, says = [], " says" if task.drawn_as == "classes" else f": {task.metric.name}"
+    columns, says = [], SAYS.get(task.drawn_as, f": {task.metric.name}")
     for row in rows:
         told = found.images.iloc[row]
         seen = (

@@ -20,15 +20,14 @@ from pruning.tasks import Metric, Task
 from pruning.terms import ALLOCATIONS, percent, plural, sentence, title
 from pruning.ui import charts, display_names, jobs
 from pruning.ui.page_messages import in_page_words
-from pruning.ui.prune import changed_pictures, grad_cam, latency, search
+from pruning.ui.prune import changed_pictures, grad_cam, latency, search, translations
 from pruning.ui.prune.cut_preview import MACS, against
 
-SHOWN = 12  # pictures of each kind
 SAME = {
     "classes": "Test images for which both networks predict the same class",
     "masks": "Pixels of the test images for which both networks predict the same class",
+    "pictures": "Test images whose two translations the classifier takes for the same domain",
 }
-KINDS = {"broken": "Right before, wrong now", "mended": "Wrong before, right now"}
 
 
 def in_short(found: RunReport) -> str:
@@ -54,6 +53,9 @@ def panel(found: RunReport, folder: Path):
     with right:
         curve(found)
     latency.panel(found)
+    if found.translated is not None:
+        translations.in_every_domain(found.translated)
+        translations.measures(found.report)
     what_changed(found)
     grad_cam.panel(found.grad_cams, found.of_task, found.unseen)
     search.path(found.recipe, found.path, achieved(found), found.widths, key="run-search")
@@ -192,11 +194,13 @@ def achieved(found: RunReport) -> float:
 def curve(found: RunReport):
     """How fine-tuning went."""
     if found.history.empty:
-        st.caption(training.training_in_words(found.history, found.of_task.metric))
+        st.caption(
+            training.training_in_words(found.history, found.of_task.metric, taught=found.of_task.taught)
+        )
         return
     charts.chart(
         training.training(found.history, found.of_task.metric),
-        training.training_in_words(found.history, found.of_task.metric),
+        training.training_in_words(found.history, found.of_task.metric, taught=found.of_task.taught),
         key="training",
         alt=f"Loss and hold-out {found.of_task.metric.name} by epoch",
         table=found.history,
@@ -207,26 +211,13 @@ def what_changed(found: RunReport):
     """The same accuracy can be made of other errors: which images, and which class."""
     st.subheader("What changed", anchor=False)
     report, task = found.report, found.of_task
-    masks = task.drawn_as == "masks"
     words = prediction_changes.changed_in_words(
         **report["flips"], images=report["test_images"], agreement=report["agreement"], task=task
     )
     st.markdown(words)
     if found.unseen:
         st.caption(found.unseen)
-    for column, (kind, label) in zip(st.columns(2, gap="large"), KINDS.items(), strict=True):
-        rows = found.changes[found.changes["change"] == kind]
-        with column:
-            first = "the largest difference" if masks else "the pruned network's most confident predictions"
-            st.markdown(f"**{label}** ({len(rows):,}), {first} first")
-            if rows.empty:
-                st.caption("None.")
-            elif masks:
-                changed_pictures.with_masks(rows.head(SHOWN), found.pictures, found.masks, task.metric)
-            else:
-                changed_pictures.pictures(rows.head(SHOWN), found.pictures)
-    if masks:
-        st.caption(changed_pictures.ROWS)
+    changed_pictures.gallery(found)
     charts.csv(found.changes, "changed", "All changed images as CSV")
     classes = per_class(report)
     charts.chart(

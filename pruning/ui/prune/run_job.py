@@ -160,8 +160,9 @@ def curves(job: Job):
     events, epochs = list(job.events), job.arguments[0].epochs
     first, second = st.columns(2), st.columns(2)
     x = {"field": "epoch", "type": "quantitative", "title": "epoch"} | scale(domain=[0, max(1, epochs)])
-    metric = preview_cache.task_of(job.arguments[0]).metric
-    loss = {"field": "loss", "type": "quantitative", "title": "training loss (nats)"}
+    task = preview_cache.task_of(job.arguments[0])
+    metric, loss_axis = task.metric, training.loss_axis(task, job.arguments[0].distill)
+    loss = {"field": "loss", "type": "quantitative", "title": loss_axis}
     spec: dict[str, Any] = {"mark": "line", "encoding": {"x": x, "y": loss}}
     native(first[0], training.loss_curve(events), spec, "Training loss")
     value = {"field": "value", "type": "quantitative", "title": f"hold-out {axis(metric)}"}

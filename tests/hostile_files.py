@@ -39,9 +39,6 @@ def hostile(name: str, door: str, told: str, write: Callable[[Path], object]):
     HOSTILE[name] = Hostile(write, door, told)
 
 
-# ------------------------------------------------------------------------------------------------------ .npz
-
-
 def npz(changed: dict[str, bytes] | None = None, how: int = zipfile.ZIP_STORED, **replaced):
     """A right data set but for some arrays, or for an array's bytes."""
 
@@ -108,9 +105,6 @@ for name, told, write in (
     ("npz with a name like a book", "letters", npz(classes=np.array(["a" * 5000, "b"]))),
 ):
     hostile(name, "data", told, write)
-
-
-# ------------------------------------------------------------------------------------------------------ .zip
 
 
 def folders(**more: bytes):
@@ -192,9 +186,6 @@ for name, told, write in (
     hostile(name, "data", told, write)
 
 
-# --------------------------------------------------------------------------------------------------- weights
-
-
 def safetensors(told: dict | bytes, body: bytes = b"", length: int | None = None):
     text = told if isinstance(told, bytes) else json.dumps(told).encode()
     return lambda path: path.write_bytes(struct.pack("<Q", length or len(text)) + text + body)
@@ -247,9 +238,6 @@ for name, told, write in (
     ),
 ):
     hostile(name, "weights", told, write)
-
-
-# ------------------------------------------------------------------------------------------------ JSON, links
 
 
 def text(content: str):

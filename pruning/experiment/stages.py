@@ -13,7 +13,7 @@ from pruning.experiment.duration import Left
 from pruning.experiment.loading import Loaded
 from pruning.experiment.shared_steps import Alone, network_key
 from pruning.progress import Watch
-from pruning.tasks.translation import KEPT_SIDE
+from pruning.tasks import PICTURE_SIDE
 
 # in predictions.npz, of tasks whose answers are pictures: a few test images, and these in every domain
 SHOWN, IN_DOMAINS = "shown_", "in_domains_"
@@ -100,5 +100,5 @@ def shown_rows(loaded: Loaded) -> np.ndarray:
 
 def smaller(pictures: np.ndarray) -> np.ndarray:
     """Every so many pixels of pictures [..., H, W, 3]: what can be seen of them where they are drawn."""
-    step = -(-max(pictures.shape[-3:-1]) // KEPT_SIDE)
+    step = -(-max(pictures.shape[-3:-1]) // PICTURE_SIDE)
     return np.ascontiguousarray(pictures[..., step // 2 :: step, step // 2 :: step, :])

@@ -8,6 +8,7 @@ from pruning.tasks.contract import Metric, SampledPixels, Statistics, Task
 from pruning.tasks.mask_colours import marked
 from pruning.tasks.resampling import Difference, paired_difference
 from pruning.tasks.segmentation import IGNORED, MOST_CLASSES, Segmentation
+from pruning.tasks.translation import KEPT_SIDE as PICTURE_SIDE
 from pruning.tasks.translation import Translation, with_domains
 
 TASKS: dict[str, Task] = {}
@@ -30,6 +31,7 @@ __all__ = [
     "DEFAULT",
     "IGNORED",
     "MOST_CLASSES",
+    "PICTURE_SIDE",
     "PIXELWISE",
     "TASKS",
     "TRANSLATED",

@@ -51,16 +51,15 @@ def train_network(
     """Trains a listed network from random weights, without the hold-out, and writes it as safetensors.
 
     The header records what it is (model, data, classes, size, normalize), the command that makes it again,
-    its metric on the test part, and the versions. size: side of the images in pixels, or the network's own.
-    lr: 0.1 by stochastic gradient descent, 0.0004 where a discriminator is trained too, which is written
-    beside, with a sheet of samples after every epoch. The state is kept beside after every epoch: asked for
-    the same again, a training that was ended goes on. Raises ValueError on unknown names and files that
-    cannot be written, before it trains."""
+    its metric on the test part, and the versions. size: of the images, or the network's own.   lr: 0.1 by
+    gradient descent, 0.0004 where a discriminator is trained too, which is written beside, with a sheet of
+    samples an epoch. The state is kept beside: asked for the same again, a training that was ended goes on.
+    Raises ValueError on unknown names and files that cannot be written, before it trains."""
     path, home = writable(out), usable(device)
     dataset = load_data(data, seed=seed, size=size or default_size(model), task=task_of(model))
     network = load_model(model, dataset, "none", size=size).to(home)
-    options: dict[str, Any] = {"epochs": epochs, "lr": lr or rate_of_new_weights(dataset)}
-    options |= {"batch_size": batch_size, "seed": seed}
+    lr = lr or rate_of_new_weights(dataset)
+    options: dict[str, Any] = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
     where: dict[str, Any] = {"normalization": network.origin.normalization, "device": device, "watch": watch}
     against = opponent(path, dataset, network.origin)
     words = {"model": model, "data": data, "size": size, **options, "device": device, "out": path.name}

@@ -246,10 +246,7 @@ def measure_size():
                 f"{float(whole.abs().max()):.2g}"
             ),
         )
-    with SIZE.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ("step", "seconds", "told"), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    pd.DataFrame(rows).to_csv(SIZE, index=False)
 
 
 def size_table() -> list[str]:

@@ -50,11 +50,10 @@ def train_network(
 ) -> Trained:
     """Trains a listed network from random weights, without the hold-out, and writes it as safetensors.
 
-    The header records what it is (model, data, classes, size, normalize), the command that makes it again,
-    its metric on the test part, and the versions. size: of the images, or the network's own.   lr: 0.1 by
-    gradient descent, 0.0004 where a discriminator is trained too, which is written beside, with a sheet of
-    samples an epoch. The state is kept beside: asked for the same again, a training that was ended goes on.
-    Raises ValueError on unknown names and files that cannot be written, before it trains."""
+    The header records what it is, the command that makes it again, its metric on the test part, and the
+    versions. size: of the images, or the network's own.   lr: 0.1 by gradient descent, 0.0004 where a
+    discriminator is trained too, which is written beside, with a sheet of samples an epoch. The state is kept
+    beside: asked for the same again, an ended training goes on. Raises ValueError before it trains."""
     path, home = writable(out), usable(device)
     dataset = load_data(data, seed=seed, size=size or default_size(model), task=task_of(model))
     network = load_model(model, dataset, "none", size=size).to(home)

@@ -223,18 +223,18 @@ def measure_size():
 
     model = pruning.load_model("stargan", "celeba", "none", classes=5)
     example = torch.randn(1, 8, 128, 128, generator=torch.Generator().manual_seed(0))
-    size = f"{sum(p.numel() for p in model.parameters()):,} parameters"
+    size = sum(p.numel() for p in model.parameters())
     graph = step("trace, checked by cut networks", lambda: pruning.ChannelGraph(model, example))
-    scores = step(
-        "scores by cpot", lambda: pruning.score(graph, "cpot"), lambda found: f"{len(found)} groups"
-    )
+    scores = step("scores by cpot", lambda: pruning.score(graph, "cpot"))
     plan = step("plan for half of the work", lambda: pruning.plan(graph, scores, cut=0.5))
     small = step(
         "cut", lambda: pruning.cut(model, plan), lambda _: f"{plan.macs:,} multiply-accumulates left"
     )
     with torch.no_grad():
         whole = step(
-            "one picture, whole", lambda: model(example), lambda _: f"{size}, {plan.macs_before:,} MACs"
+            "one picture, whole",
+            lambda: model(example),
+            lambda _: f"{size:,} parameters, {plan.macs_before:,} MACs",
         )
         with pruning.masked(model, plan):
             masked = model(example)

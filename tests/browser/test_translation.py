@@ -35,7 +35,7 @@ def test_translations_from_the_card_to_a_network_that_says_the_same_in_a_fresh_p
     expect(page.get_by_role("heading", name="In every domain")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("pruned network: taken for")).first).to_be_attached()
     picture(rest(page), "prune-translations")
-    told, file = metric(page, "After the cut").inner_text(), take_away(page, tmp_path)
+    told, file = metric(page, "Cut").inner_text(), take_away(page, tmp_path)
     fresh = [sys.executable, "-c", LOADED, str(file)]
     done = subprocess.run(fresh, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() in told

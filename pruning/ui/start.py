@@ -27,6 +27,7 @@ NO_SUBTASK = {
     "so it stays one of all domains.",
 }
 AREAS = {"MACs": "macs", "parameters": "parameters"}
+CARDS = 3  # in a row
 
 
 def words(recipe: Recipe):
@@ -62,8 +63,9 @@ def next_steps():
 def cards(recipe: Recipe):
     """A card for each pair of network and data whose trained weights come along."""
     st.subheader("Choose what to look at", anchor=False)
-    row = st.container(horizontal=True)  # unlike columns it breaks where a window is too narrow for all
-    for model, data in models.bundled():
+    for place, (model, data) in enumerate(models.bundled()):
+        if place % CARDS == 0:
+            row = st.container(horizontal=True)  # unlike columns it breaks where a window is too narrow
         here = (recipe.model, recipe.data, recipe.checkpoint, recipe.subtask) == (model, data, None, ())
         with row.container(border=True, height="stretch", vertical_alignment="distribute"):
             told = f"{DATA[data].meaning} {test_accuracy.named(test_accuracy.of_bundled(model, data))}."

@@ -252,7 +252,7 @@ def measure_size():
 def size_table() -> list[str]:
     if not SIZE.exists():
         return ["Not measured yet."]
-    found = pd.read_csv(SIZE)
+    found = pd.read_csv(SIZE).fillna("")
     lines = ["| step | seconds | |", "|---|---|---|"]
     return [*lines, *(f"| {r.step} | {r.seconds:.1f} | {r.told} |" for r in found.itertuples())]
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.walk import picture, rest
@@ -32,6 +33,7 @@ def test_a_zip_of_150_mb_is_refused_in_the_browser_with_the_limit(visit, tmp_pat
     assert not sent
 
 
+@pytest.mark.timeout(600)  # 60,000 pictures are read
 def test_cifar_as_a_zip_becomes_a_data_set_and_progress_is_seen(visit, public_data):
     page = visit("/?data=digits&criterion=l1&calibration=60")
     box = field(page)

@@ -42,14 +42,15 @@ HALF = NETWORK | {
 }
 MEASURES = ("frechet_distance", "reconstruction_error", "cycle_error", "identity_error")
 GATES = {"allocation": None, "repair": None}  # the open gates are the plan, and nothing is left to repair
+AGAINST = {"distill": False, "batch_size": 16}
 ARMS = {  # title: what differs from HALF, and which control it is, if any
     "CPOT": ({"criterion": "cpot"}, ""),
     "L1": ({"criterion": "l1"}, ""),
     "random": ({"criterion": "random"}, ""),
     "narrower from the start, as much computation": ({"criterion": "cpot"}, f"{NARROW} ({SAME_COMPUTE})"),
     "GDP": ({"criterion": "gdp", **GATES}, ""),
-    "CATRO": ({"criterion": "catro"}, ""),
-    "DI": ({"criterion": "di"}, ""),
+    "CPOT, against the discriminator": ({"criterion": "cpot", **AGAINST}, ""),
+    "random, against the discriminator": ({"criterion": "random", **AGAINST}, ""),
 }
 FIRST = 4  # arms that a claim rests on: all of their seeds come before the others' first
 

@@ -37,7 +37,7 @@ assets: .venv/installed
 	mkdir -p assets/domains
 	$(TRAIN) --model resnet20 --data scenes_colours --epochs 6 --lr 0.1 --batch-size 64 --seed 0 --threads 1 \
 	    --device cpu --out assets/domains/scenes_colours.judge.safetensors
-	$(TRAIN) --model stargan_small --data scenes_colours --epochs 24 --batch-size 16 --seed 0 --threads 1 \
+	$(TRAIN) --model stargan_small --data scenes_colours --epochs 24 --lr 0.0004 --batch-size 16 --seed 0 --threads 1 \
 	    --device cpu --out assets/stargan_small-scenes_colours.safetensors
 	$(BIN)/python -m pruning.shipped
 

@@ -90,7 +90,9 @@ def must_fit(model: nn.Module, plan: Plan):
         )
     tensors = named_tensors(model)
     for name, kept in plan.by_tensor.items():
-        sizes = dict(enumerate(tensors[name].shape)) if name in tensors else {}
+        if name not in tensors:  # a module's attribute that states a width
+            continue
+        sizes = dict(enumerate(tensors[name].shape))
         for dimension, channels in kept.items():
             size = sizes.get(dimension, -1)
             if max(channels, default=-1) >= size or len(channels) > size:

@@ -81,7 +81,7 @@ def wall(recipe: Recipe, cuts: Sequence[float] = CUTS, every: bool = False, watc
         images=test.images[rows][:, ::step, ::step],
         labels=labels,
         cuts=np.array(reached),
-        predictions=_by_state(answers, NUMBERS[task.drawn_as], np.shape(answers)[2:]),
+        predictions=_by_state(answers, NUMBERS[task.drawn_as], np.shape(answers)[2:] or labels.shape),
         right=_by_state(right, bool, labels.shape[:1]),
         values=_by_state(values, float, ()),
         test_images=len(asked),

@@ -285,7 +285,8 @@ class Own(nn.Module):
 """
 
 
-def test_a_generator_of_one_s_own_with_two_inputs(few, tmp_path):
+def test_a_generator_of_one_s_own_with_two_inputs(few, tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_ALLOW_CODE", "1")  # whatever a page's test before it has left
     (tmp_path / "own.py").write_text(OWN)
     model = pruning.load_model(f"{tmp_path / 'own.py'}:Own", few)
     assert model.origin.normalization.name == "half" and "first.weight" in model.state_dict()

@@ -58,7 +58,7 @@ def test_the_table_to_take_away_has_the_columns_of_scores_csv(server):
 
 def test_one_channel_is_looked_into_by_its_link_and_left_again(server):
     app = open_channels(criterion="fpgm", group="layer1.0.conv1", channel="7", calibration="60", lesson="1")
-    app = look_until(app, lambda app: "to that class's score" in said(app))
+    app = look_until(app, lambda app: "to its score" in said(app))
     words = said(app)
     assert "By FPGM it is number" in words and "Its weights in layer1.0.conv1" in words
     assert "Euclidean distance of the filters" in words and "of 143 hold-out images" in words

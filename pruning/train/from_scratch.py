@@ -49,22 +49,22 @@ def train_network(
     watch: Watch = silent,
 ) -> Trained:
     """Trains a listed network from random weights, without the hold-out, and writes it as safetensors.
-
     The header records what it is, the command that makes it again, its metric on the test part, and the
     versions. size: of the images, or the network's own.   lr: 0.1 by gradient descent, 0.0004 where a
-    discriminator is trained too, which is written beside, with a sheet of samples an epoch. The state is kept
-    beside: asked for the same again, an ended training goes on. Raises ValueError before it trains."""
+    discriminator is trained too, which is written beside, with a sheet of samples an epoch, and the state:
+    asked for the same again, an ended training goes on. Raises ValueError before it trains."""
     path, home = writable(out), usable(device)
     dataset = load_data(data, seed=seed, size=size or default_size(model), task=task_of(model))
     network = load_model(model, dataset, "none", size=size).to(home)
-    lr = lr or rate_of_new_weights(dataset)
-    options: dict[str, Any] = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
+    options: dict[str, Any] = {"epochs": epochs, "lr": lr or rate_of_new_weights(dataset)}
+    options |= {"batch_size": batch_size, "seed": seed}
     where: dict[str, Any] = {"normalization": network.origin.normalization, "device": device, "watch": watch}
     against = opponent(path, dataset, network.origin)
-    words = {"model": model, "data": data, "size": size, **options, "device": device, "out": path.name}
+    words = {"model": model, "data": data, "size": size, **options, "threads": threads, "device": device}
+    words |= {"out": path.name}
     kept = Saved(path.with_suffix(".training"), command(words))
+    start = time.perf_counter()
     with threads_set(threads) as used:
-        start = time.perf_counter()
         history = fit(network, dataset, **options, **where, **against, schedule="one-cycle", saved=kept)
         seconds = time.perf_counter() - start
         test = evaluate(network, dataset.test, **where, again=True)

@@ -211,7 +211,7 @@ def measure_size():
     """What the published generator takes at 128 pixels, with random weights, which changes nothing of it."""
     import torch
 
-    import pruning
+    import pruning as p
 
     torch.set_num_threads(1)
     rows = []
@@ -222,22 +222,20 @@ def measure_size():
         rows.append({"step": name, "seconds": round(time.perf_counter() - start, 2), "told": told(made)})
         return made
 
-    model = pruning.load_model("stargan", "celeba", "none", classes=5)
+    model = p.load_model("stargan", "celeba", "none", classes=5)
     example = torch.randn(1, 8, 128, 128, generator=torch.Generator().manual_seed(0))
     size = sum(p.numel() for p in model.parameters())
-    graph = step("trace, checked by cut networks", lambda: pruning.ChannelGraph(model, example))
-    scores = step("scores by cpot", lambda: pruning.score(graph, "cpot"))
-    plan = step("plan for half of the work", lambda: pruning.plan(graph, scores, cut=0.5))
-    small = step(
-        "cut", lambda: pruning.cut(model, plan), lambda _: f"{plan.macs:,} multiply-accumulates left"
-    )
+    graph = step("trace, checked by cut networks", lambda: p.ChannelGraph(model, example))
+    scores = step("scores by cpot", lambda: p.score(graph, "cpot"))
+    plan = step("plan for half of the work", lambda: p.plan(graph, scores, cut=0.5))
+    small = step("cut", lambda: p.cut(model, plan), lambda _: f"{plan.macs:,} multiply-accumulates left")
     with torch.no_grad():
         whole = step(
             "one picture, whole",
             lambda: model(example),
             lambda _: f"{size:,} parameters, {plan.macs_before:,} MACs",
         )
-        with pruning.masked(model, plan):
+        with p.masked(model, plan):
             masked = model(example)
         step(
             "one picture, cut",

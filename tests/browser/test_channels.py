@@ -43,7 +43,7 @@ def test_a_channel_is_looked_into_by_a_click_on_its_square_or_bar_and_its_twin_b
     heading = page.get_by_role("heading", name=re.compile(r"Channel \d+ of layer2.1.conv1"))
     expect(heading).to_be_visible()
     expect(page.get_by_text("number 1 of 32 in the order of removal")).to_be_visible()
-    expect(page.get_by_text("to that class's score")).to_be_visible()
+    expect(page.get_by_text("to its score")).to_be_visible()
     assert page.locator(".strip img").count() == 32  # eight images twice, each with its map
     picture(rest(page), "channel")
     first = re.search(r"channel=\d+", page.url)[0]

@@ -13,7 +13,7 @@ from tests.browser.walk import picture, rest
 from tests.processes import until
 
 LISTS = "criteria:l1|random;cuts:0.3|0.5;allocations:uniform;repairs:recalibrate;seeds:1;controls:0"
-LINK = f"/Compare?data=digits&criterion=l1&threads=1&calibration=40&size=16&lists={LISTS}"
+LINK = f"/Compare?data=digits&criterion=l1&threads=1&calibration=300&size=16&lists={LISTS}"
 
 
 def test_a_comparison_outlives_its_server_and_its_runs_open_on_prune(browser, started, tmp_path):

@@ -21,7 +21,7 @@ from pruning.runs.product import NARROW, SAME_COMPUTE
 from pruning.tasks import PIXELWISE
 from tests.benchmarks import segmentation_size, translation
 from tests.benchmarks.criteria import filled
-from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, known, remembered, row
+from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, known, remembered, repaired_lines, row
 from tests.benchmarks.speed import machine
 
 MEASURED = ROOT / "docs" / "measured"
@@ -131,23 +131,9 @@ def repaired_table(cut: float) -> list[str]:
     if not ROWS.exists():
         return ["Not measured yet."]
     found = pd.read_csv(ROWS)
-    found = found[(found["status"] == "finished") & np.isclose(found["cut"], cut)]
-    ended = found["accuracy_repaired"].where(found["repair"] != "none", found["accuracy_cut"])
-    table = found.assign(ended=100 * ended).pivot_table(
-        index="criterion", columns="repair", values="ended", aggfunc=["mean", "count"]
+    return repaired_lines(
+        found[np.isclose(found["cut"], cut)], f"{cut:.0%} of the MACs cut", CRITERIA, REPAIRS
     )
-    lines = [f"| {cut:.0%} of the MACs cut | " + " | ".join(REPAIRS) + " |", "|---" * 5 + "|"]
-    for criterion in (one for one in CRITERIA if one in table.index):
-        cells = []
-        for repair in REPAIRS:
-            if ("mean", repair) not in table.columns or np.isnan(table.loc[criterion, ("mean", repair)]):
-                cells.append("")
-                continue
-            seeds = int(table.loc[criterion, ("count", repair)])
-            mark = "" if seeds == len(SEEDS) else f" ({seeds} of 3 seeds)"
-            cells.append(f"{table.loc[criterion, ('mean', repair)]:.1f}{mark}")
-        lines.append(f"| {criterion} | {' | '.join(cells)} |")
-    return [*lines, "", f"Full network: {100 * found['accuracy_baseline'].mean():.1f}."]
 
 
 def trained_table() -> list[str]:

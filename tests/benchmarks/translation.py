@@ -20,7 +20,7 @@ from pruning.experiment import Recipe, run
 from pruning.runs.controls import run_control
 from pruning.runs.product import NARROW, SAME_COMPUTE
 from pruning.tasks import TRANSLATED
-from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, known, remembered, row
+from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, known, remembered, repaired_lines, row
 
 MEASURED = ROOT / "docs" / "measured"
 ROWS, TRAINED = MEASURED / "translation.csv", MEASURED / "translation_trained.csv"
@@ -146,24 +146,7 @@ def parts() -> dict[str, list[str]]:
 def repaired_table() -> list[str]:
     if not ROWS.exists():
         return ["Not measured yet."]
-    found = pd.read_csv(ROWS)
-    found = found[found["status"] == "finished"]
-    ended = found["accuracy_repaired"].where(found["repair"] != "none", found["accuracy_cut"])
-    table = found.assign(ended=100 * ended).pivot_table(
-        index="criterion", columns="repair", values="ended", aggfunc=["mean", "count"]
-    )
-    lines = ["| half of the MACs cut | " + " | ".join(REPAIRS) + " |", "|---" * (1 + len(REPAIRS)) + "|"]
-    for criterion in (one for one in CRITERIA if one in table.index):
-        cells = []
-        for repair in REPAIRS:
-            if ("mean", repair) not in table.columns or np.isnan(table.loc[criterion, ("mean", repair)]):
-                cells.append("")
-                continue
-            seeds = int(table.loc[criterion, ("count", repair)])
-            mark = "" if seeds == len(SEEDS) else f" ({seeds} of 3 seeds)"
-            cells.append(f"{table.loc[criterion, ('mean', repair)]:.1f}{mark}")
-        lines.append(f"| {criterion} | {' | '.join(cells)} |")
-    return [*lines, "", f"Full network: {100 * found['accuracy_baseline'].mean():.1f}."]
+    return repaired_lines(pd.read_csv(ROWS), "half of the MACs cut", CRITERIA, REPAIRS)
 
 
 def trained_table() -> list[str]:

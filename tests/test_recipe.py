@@ -31,7 +31,7 @@ recipes = builds(
     allocation=sampled_from([None, "uniform", "global", "error"]),
     groups=sampled_from(["inner", "all"]),
     repair=sampled_from([None, "none", "recalibrate", "reconstruct", "match"]),
-    match_steps=sampled_from([100, 7]),
+    match_steps=sampled_from([None, 7]),
     protect=sampled_from([(), ("layer1.0.conv1",), ("conv1", "layer2.0.conv2#2")]),
     cut_group=sampled_from([(), (("layer1.0.conv1", 0.25),), (("a", 0.5), ("b", 0.0))]),
     size=sampled_from([None, 32, 224]),
@@ -123,7 +123,7 @@ def combination(recipe: Recipe) -> dict[str, str]:
 
 def test_criterion_allocation_and_repair_all_unsaid_are_the_best_combination():
     for recipe in (Recipe(), Recipe(cut=0.3, measure="channels", epochs=2, subtask=(3, 5), groups="all")):
-        assert combination(recipe) == BEST and recipe.best and recipe.match_steps == 100
+        assert combination(recipe) == BEST and recipe.best and recipe.match_steps == 200
     plain = {"criterion": "l1", "allocation": "uniform", "repair": "none"}
     for name, value in BEST.items():  # one of them said
         assert combination(Recipe(**{name: value})) == plain | {name: value}
@@ -155,6 +155,9 @@ def test_steps_of_matching_go_with_the_matching():
     recipe = Recipe(match_steps=7)
     assert recipe.but(cut=0.3).match_steps == 7 and recipe.to_query() == {"match_steps": "7"}
     assert recipe.but(repair="reconstruct") == Recipe().but(repair="reconstruct")
+    unmatched = Recipe(repair="reconstruct")
+    assert Recipe.from_dict(unmatched.to_dict() | {"match_steps": 100}) == unmatched  # as 0.1 wrote it
+    assert unmatched.but(repair="match") == Recipe(repair="match")
 
 
 def test_what_is_unsaid_of_gates_follows_the_criterion_and_the_epochs():

@@ -69,6 +69,15 @@ def test_match_is_the_same_again_and_comes_nearer():
     assert losses[:4] == losses[4:] and losses[3] < losses[0]
 
 
+def test_a_network_that_nothing_was_cut_of_is_left_bit_for_bit():
+    graph, plan, data = cut_network("resnet20", cut=0.0)
+    small = pruning.cut(graph.model, plan)
+    told = pruning.repair(small, plan, graph.model, data, "match", calibration=24, match_steps=2)
+    same = named_tensors(graph.model)
+    assert all(torch.equal(tensor, same[name]) for name, tensor in named_tensors(small).items())
+    assert any("improved nothing" in message for message in told)
+
+
 @pytest.mark.parametrize("how", ["reconstruct", "match"])
 def test_a_cancelled_repair_leaves_the_cut_network_as_it_was(how):
     graph, plan, data = cut_network("resnet20")

@@ -41,7 +41,7 @@ def measure_accuracy(
     seeds: Iterable[int] = (0,),
     criteria: Iterable[str] = (),
     widths: Iterable[str] = (),
-    match_steps: int = 100,
+    match_steps: int = 200,
     watch: Watch = silent,
     tell: Callable[[dict], None] = lambda row: None,
 ) -> dict:

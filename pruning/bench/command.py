@@ -31,7 +31,7 @@ def bench(
     widths: several(
         str, "With --accuracy: allocations, ours (uniform error) and the peer's (uniform global ...)."
     ) = None,
-    match_steps: one(int, "With --accuracy: steps of block-wise matching. [default: 100]") = None,
+    match_steps: one(int, "With --accuracy: steps of block-wise matching. [default: 200]") = None,
     json_file: Annotated[
         Path | None, Parameter(name="--json", help="A JSON file for all raw figures.")
     ] = None,

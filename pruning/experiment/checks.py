@@ -2,7 +2,7 @@
 Each is a ValueError of one sentence that says what would be right."""
 
 from pruning.error_messages import choose
-from pruning.experiment.defaults import MATCH_STEPS
+from pruning.experiment.defaults import UNMATCHED_STEPS
 from pruning.experiment.field_values import brief, positive, share, whole
 from pruning.experiment.recipe_fields import RecipeFields
 from pruning.tasks import TASKS
@@ -97,7 +97,7 @@ def must_mean_something(recipe: RecipeFields) -> None:
         raise ValueError(
             f"latency names measured times, and measure is {recipe.measure}; give measure=latency"
         )
-    if recipe.repair != "match" and recipe.match_steps != MATCH_STEPS:
+    if recipe.repair != "match" and recipe.match_steps != UNMATCHED_STEPS:
         raise ValueError(
             f"match_steps are steps of {REPAIRS['match'].title}, and repair is {recipe.repair}; give "
             "repair=match"

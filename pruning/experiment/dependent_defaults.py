@@ -12,6 +12,7 @@ from pruning.experiment.defaults import (
     MATCH_STEPS,
     PLAIN,
     TAUGHT_RATE,
+    UNMATCHED_STEPS,
 )
 from pruning.experiment.recipe_fields import RecipeFields
 from pruning.models import MODELS
@@ -27,7 +28,9 @@ def derived(recipe: RecipeFields) -> dict[str, Any]:
     rate = LEARNING_RATE if recipe.trained else LEARNING_RATES.get(recipe.repair, LEARNING_RATE)
     if recipe.model in MODELS and MODELS[recipe.model].task.taught:
         rate = TAUGHT_RATE
-    return {"allocation": "gates" if recipe.trained else "uniform", "gate_epochs": gates, "lr": rate}
+    steps = MATCH_STEPS if recipe.repair == "match" else UNMATCHED_STEPS
+    allocation = "gates" if recipe.trained else "uniform"
+    return {"allocation": allocation, "gate_epochs": gates, "lr": rate, "match_steps": steps}
 
 
 def combination(recipe: RecipeFields) -> dict[str, str]:
@@ -47,7 +50,7 @@ def followed(recipe: RecipeFields, changes: Mapping[str, Any]) -> dict[str, Any]
     if any(changes.get(name, getattr(recipe, name)) != getattr(recipe, name) for name in TIMED):
         follow["latency"] = None
     if changes.get("repair", recipe.repair) != "match":
-        follow["match_steps"] = MATCH_STEPS
+        follow["match_steps"] = None
     for name, value in derived(recipe).items():
         if getattr(recipe, name) == value or (name in OF_GATES and trains != recipe.trained):
             follow[name] = None

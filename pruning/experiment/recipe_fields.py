@@ -116,7 +116,9 @@ class RecipeFields:
         "What follows the cut before any training, without labels.",
         f"{listed(REPAIRS)} Default: none; see criterion.",
     )
-    match_steps: int = setting(MATCH_STEPS, "Gradient steps of block-wise feature matching.")
+    match_steps: int = setting(
+        None, "Gradient steps of block-wise feature matching.", f"Default: {MATCH_STEPS}."
+    )
     epochs: int = setting(0, "Epochs of fine-tuning after the cut; where gates are trained, of all training.")
     gate_epochs: int | None = setting(None, "Epochs that train the gates.", "Default: 60 %, rounded up.")
     lr: float = setting(

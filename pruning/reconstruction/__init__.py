@@ -31,7 +31,7 @@ def repair(
     *,
     calibration: int = 1000,
     seed: int = 0,
-    match_steps: int = 100,
+    match_steps: int = 200,
     reconstructed: bool = False,
     watch: Watch = silent,
 ) -> list[str]:

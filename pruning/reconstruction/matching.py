@@ -52,7 +52,7 @@ def match(
     model: nn.Module,
     images: CalibrationImages,
     *,
-    steps: int = 100,
+    steps: int = 200,
     watch: Watch = silent,
 ) -> list[str]:
     """MovedBatches all weights of the cut network for `steps` steps; returns messages.

@@ -13,7 +13,7 @@ from typing import Any
 
 from pruning.devices import AUTO, chosen
 from pruning.experiment import Recipe
-from pruning.experiment.defaults import MATCH_STEPS
+from pruning.experiment.defaults import UNMATCHED_STEPS
 from pruning.experiment.loaded_networks import NETWORK
 from pruning.experiment.planning import LIMITS, SEARCHING
 from pruning.inspection.preview import best_repair
@@ -66,7 +66,7 @@ def as_searched(recipe: Recipe, how: str = "") -> Recipe:
         repair = how or best_repair(recipe)
     elif recipe.allocation in SEARCHES and (recipe.epochs or recipe.repair != "none"):
         repair = "recalibrate"
-    steps = recipe.match_steps if repair == "match" else MATCH_STEPS
+    steps = recipe.match_steps if repair == "match" else UNMATCHED_STEPS
     return replace(recipe, epochs=0, distill=False, repair=repair, match_steps=steps)
 
 

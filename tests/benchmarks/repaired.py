@@ -23,7 +23,7 @@ OURS = "reconstruction"
 SCENES = tuple(f"{model}-scenes" for model in ("resnet20", "vgg16_slim", "mobilenet_v2_slim"))  # bundled
 DEEP, SHALLOW = "resnet56-cifar10", "resnet20-cifar10"  # public
 CUTS = (0.3, 0.5, 0.7)
-STEPS = 100
+STEPS = 200
 REPAIRS = ("none", "recalibrate", "reconstruct", "match")
 TITLES = {"none": "raw", "recalibrate": "recalibrated", "reconstruct": "reconstructed", "match": "matched"}
 

@@ -22,16 +22,19 @@ from pruning.statistics.collect import Found, all_numbers
 from pruning.statistics.layer_sides import positions
 from pruning.statistics.specifications import RemovalErrors
 
+LEVELS = (1 / 16, 1 / 4, 1 / 2, 3 / 4, 1)  # shares of a group at which the error is judged
 AT_ONCE = 64  # of a group of more channels, this part goes in one step, each judged beside the others
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Of one group. order: [C] channels, the first to go first.   error: [C + 1] shares of the variance that
-    are lost when so many are gone and the readers are refitted; 0 at the start.   alone: [C], of each channel
-    if it alone goes.   dead: [C], whether a channel is constant or has no weight in any reader."""
+    """Of one group. order: [C] channels, the first to go first.   fitted: [C + 1] shares of the variance that
+    are lost when so many are gone and the readers are refitted, on the images they are refitted to; 0 at the
+    start.   error: the same on images set aside.   alone: [C], of each channel if it alone goes.   dead: [C],
+    whether a channel is constant or has no weight in any reader."""
 
     order: np.ndarray
+    fitted: np.ndarray
     error: np.ndarray
     alone: np.ndarray
     dead: np.ndarray
@@ -83,11 +86,41 @@ def curve(known: Mapping[str, Gram], structure: Structure, g: int, order: np.nda
     for part in parts:
         dead &= part.dead
     if not parts:
-        return Curve(np.arange(size), np.zeros(size + 1), np.zeros(size), np.zeros(size, bool))
+        nothing = np.zeros(size + 1)
+        return Curve(np.arange(size), nothing, nothing, np.zeros(size), np.zeros(size, bool))
     alone = rises(parts)
     found, rise = eliminated(parts, order, max(1, size // AT_ONCE))
-    error = np.concatenate([[0.0], np.maximum.accumulate(np.cumsum(rise))])
-    return Curve(found, error, alone, dead)
+    fitted = np.concatenate([[0.0], np.maximum.accumulate(np.cumsum(rise))])
+    error = np.maximum.accumulate(fitted * _on_others(records, structure, g, found, fitted))
+    return Curve(found, fitted, error, alone, dead)
+
+
+def _on_others(
+    records: Sequence[Gram], structure: Structure, g: int, order: np.ndarray, fitted: np.ndarray
+) -> np.ndarray:
+    """[C + 1]: how many times as much is lost on images set aside as on those that the readers are refitted
+    to; found at a few widths, on a line between them."""
+    size = len(order)
+    levels = sorted({max(1, round(share * size)) for share in LEVELS})
+    judged = [gram for gram in records if gram.judges is not None]
+    if not judged or len(judged) < len(records) or size < 2:
+        return np.ones(size + 1)
+    ratios = []
+    for level in levels:
+        left = sum(
+            gram.left_without(_stays(gram, structure, g, order[:level]), gram.ridge) for gram in judged
+        )
+        ratios.append(left / fitted[level] if fitted[level] > 0 else 1.0)
+    return np.interp(np.arange(size + 1), levels, ratios)
+
+
+def _stays(gram: Gram, structure: Structure, g: int, gone: np.ndarray) -> Tensor:
+    """bool [columns] of a reader's products, alike in all of them: what is left without these channels."""
+    where, channels = positions(structure, gram.layer, "readers").of(g)
+    inputs = gram.weights.shape[1] // gram.kernel
+    left = torch.ones(inputs, dtype=torch.bool)
+    left[torch.from_numpy(where[np.isin(channels, gone)] % inputs)] = False
+    return left.repeat_interleave(gram.kernel).to(gram.weights.device)
 
 
 @dataclass(eq=False)

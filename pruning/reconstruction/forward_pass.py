@@ -63,6 +63,7 @@ class ForwardPass:
 
     operations: tuple[Operation, ...]
     readers: dict[int, list[int]] = field(default_factory=dict)  # value -> operations that read it
+    keeps: bool = False  # whether the network holds on to something that it made, such as in an attribute
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -220,7 +221,9 @@ def record_forward_pass(model: nn.Module, inputs: Tensor) -> ForwardPass:
         recorder.count += 1
         with recorder:
             model(own)
-    return ForwardPass(tuple(recorder.operations), recorder.readers)
+        left = {id(tensor) for tensor in recorder.values} - {id(own)}
+    keeps = bool(left - {id(tensor) for tensor in (*model.parameters(), *model.buffers())})
+    return ForwardPass(tuple(recorder.operations), recorder.readers, keeps)
 
 
 def kept_outputs(plan: Plan, whole: Operation, cut: Operation) -> np.ndarray | None:

@@ -177,6 +177,12 @@ class Places:
         image, place = image.reshape(-1), np.sort(place, 1).reshape(-1)
         return cls(torch.from_numpy(image).to(device), torch.from_numpy(place).to(device), size)
 
+    def of(self, first: int, number: int) -> "Places":
+        """Those of some images in a row, which are then the first ones."""
+        each = len(self.image) // max(1, int(self.image[-1]) + 1)
+        part = slice(first * each, (first + number) * each)
+        return Places(self.image[part] - first, self.place[part], self.size)
+
     def grid(self) -> list[Tensor]:
         """[rows] for every dimension of the map."""
         left, found = self.place, []

@@ -4,39 +4,37 @@ that it gives what the whole network gives.
 dV = argmin ||A dV - D||^2 + lambda ||dV||^2: A what the layer of the cut network sees, at sampled places of
 the calibration images; D what its output lacks of the whole network's; the bias from the means. Where that
 output is added to another (a shortcut), D is what the *sum* lacks, so errors that arrive by the shortcut are
-corrected too. Both networks run side by side, all images at once, so that a layer sees what the layers before
-it give after they were refitted. No labels. [D] Pulled toward the weights it has, like ThiNet's and Channel
-Pruning's refits (Luo et al. 2017, He et al. 2017) it needs no training.
+corrected too. Both networks run side by side, batch by batch, and every batch waits at every layer until it
+is refitted from all images: so a layer sees what the layers before it give after they were refitted. No
+labels. [D] Pulled toward the weights it has, like ThiNet's and Channel Pruning's refits (Luo et al. 2017, He
+et al. 2017) it needs no training.
 """
 
-import contextlib
-import math
-import queue
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
 
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.latency.freed_memory import give_back_freed_memory
-from pruning.progress import Watch, between_layers, silent, timed
-from pruning.reconstruction.forward_pass import ForwardPass, Reading, kept_outputs, record_forward_pass
-from pruning.reconstruction.im2col import Call, Places
-from pruning.reconstruction.least_squares import solved
+from pruning.progress import Watch, silent, timed
+from pruning.reconstruction.activation_store import ActivationStore, budget
+from pruning.reconstruction.forward_pass import record_forward_pass
+from pruning.reconstruction.im2col import Places
+from pruning.reconstruction.least_squares import ASIDE, FEW, RunningSums
+from pruning.reconstruction.paused_passes import PausedPass, images_at_once, own_shell
+from pruning.reconstruction.steps import Running, Step, along, steps_of
 from pruning.statistics.calibration_images import CalibrationImages
 
-LIMIT = 512 * 2**20  # bytes of both networks' activations that live at once
-FEW = 20  # images that may take four times as much: with a handful of large ones a wide layer has few rows
 ROWS = 32_000  # sampled places of a layer, of all images together
 MOST = 256  # of one image: further ones say little that is new
-AHEAD = 2  # layers that the whole network may be ahead
 SHUT = 1e-6  # a norm's scale, relative to its largest, below which its channel answers nothing
 
 
@@ -51,227 +49,185 @@ def reconstruct(
 ) -> list[str]:
     """Refits the cut network's layers in place; returns messages: what was left as it was, and why.
 
-    small, plan, model: as `repair`'s.   images: unlabelled; fewer where both networks' activations would take
-    more than 512 MiB, and of the first 20 more than 2 GiB.   rows: places that are looked at of each layer,
-    of all images together.
+    small, plan, model: as `repair`'s.   images: unlabelled; all are looked at, whatever their size, and of
+    what both networks hold of them a quarter of the free memory is used, the rest of it lies on disk
+    meanwhile.   rows: places that are looked at of each layer, of all images together.
     """
     give_back_freed_memory()
-    inputs = first_images(images, 2)
-    passes = record_forward_pass(model, inputs), record_forward_pass(small, inputs)
-    number = min(len(images), images_within(sum(each.peak() for each in passes)))
-    steps, messages = _steps(plan, *passes)
+    few = images.rows(slice(2))[0]
+    whole, cut = record_forward_pass(model, few), record_forward_pass(small, few)
+    steps, messages = steps_of(plan, whole, cut)
     if not steps:
         return [*messages, "no layer of the network reads what was cut, so there is nothing to reconstruct"]
-    if number < len(images):
-        messages.append(
-            f"reconstruction uses {number:,} of {len(images):,} images: more would take over 512 MiB"
-        )
-    inputs = first_images(images, number)
-    places_each = min(MOST, -(-rows // number))
-    with _Target(model, steps, inputs, places_each, images.seed) as target:
-        refitter = _Refitter(target, timed(watch))
-        refitted = Pass(steps, lambda step: step.cut, refitter)
-        with evaluating(small), torch.no_grad(), between_layers(small, refitter.tell), refitted:
-            small(inputs)
+    sample = _Sample(images, rows, images_at_once(len(images), whole.peak() + cut.peak()))
+    passes = _passes(small, model, steps, images, sample, (whole.keeps, cut.keeps))
+    told = partial(timed(watch), "repair", message="reconstruct")
+    with evaluating(model), evaluating(small), _ended(passes):
+        for done, step in enumerate(steps):
+            _refit(step, passes, sample, partial(told, done=done, total=len(steps)))
+    told(done=len(steps), total=len(steps))
     return messages
 
 
-def images_within(each: float) -> int:
-    """How many images are looked at, at least 2. each: bytes that one takes."""
-    return max(2, int(LIMIT / max(1.0, each)), min(FEW, int(4 * LIMIT / max(1.0, each))))
+def _passes(small, model, steps: list[Step], images, sample: "_Sample", keeps: tuple[bool, bool]):
+    """For every batch the whole network's pass and the cut one's."""
+    store = ActivationStore(budget(images.device), [*_own(model), *_own(small)])
+    in_whole_order = sorted(steps, key=lambda step: step.whole.settles)
+    found = []
+    for first, number in sample.batches():
+
+        def inputs(part=slice(first, first + number)) -> Tensor:
+            return images.rows(part)[0].clone()  # what a network does in place is its own affair
+
+        def outputs(running: Running, result: Tensor, first=first, number=number) -> Tensor:
+            where = sample.places(running, result, first, number)
+            kept, seen = running.step.kept, running.call.outputs(result, where)
+            return seen if kept is None else seen[:, torch.as_tensor(kept, device=seen.device)]
+
+        def rows(running: Running, result: Tensor, first=first, number=number) -> tuple[Tensor, Tensor]:
+            where = sample.places(running, result, first, number)
+            return running.call.rows(where), running.call.outputs(result, where)
+
+        both = zip((model, small), keeps, strict=True)
+        whole, cut = (own_shell(net) if kept else net for net, kept in both)
+        wanted = PausedPass(whole, inputs, in_whole_order, _in_whole, outputs, store, rows=False)
+        found.append((_Wanted(wanted), PausedPass(cut, inputs, steps, _in_cut, rows, store)))
+    return found
 
 
-def first_images(images: CalibrationImages, number: int) -> Tensor:
-    """The first `number` calibration images, as one batch."""
-    return next(iter(images.batches(number)))[0]
+def _in_whole(step: Step):
+    return step.whole
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One layer to look at.   kept: of the whole network's outputs of this layer, or None for all.   whole,
-    cut: where each network runs it."""
-
-    weight: str
-    kept: np.ndarray | None
-    whole: Reading
-    cut: Reading
+def _in_cut(step: Step):
+    return step.cut
 
 
-def _steps(plan: Plan, whole: ForwardPass, cut: ForwardPass) -> tuple[list[Step], list[str]]:
-    """The layers to refit in the order in which their output is taken up, and what is said of the others."""
-    known, own, messages = whole.readings(), cut.readings(), []
-    if whole.names != cut.names:
-        messages.append("the pruned network runs other operations: errors from shortcuts are not corrected")
-        known, own = ({w: replace(r, norm=None, settles=r.at) for w, r in x.items()} for x in (known, own))
-    twice = sorted(set(cut.several()) & plan.reads.keys())
-    heads = {head.weight for head in plan.structure.heads} if plan.structure else set()
-    unseen = sorted(plan.reads.keys() - own.keys() - set(twice) - heads)
-    asides = (
-        (twice, "it runs more than once"),
-        (unseen, "its weight is computed from others"),
-        (sorted(heads & plan.reads.keys()), "it runs only in training"),
-    )
-    for weights, why in asides:
-        messages += [f"{weight.removesuffix('.weight')} is not refitted: {why}" for weight in weights]
-    first = min((own[weight].at for weight in plan.reads if weight in own), default=math.inf)
-    steps = []
-    for weight, reading in own.items():
-        if reading.at >= first and weight in known:
-            kept = kept_outputs(plan, whole.operations[known[weight].at], cut.operations[reading.at])
-            if kept is None:
-                left = weight.removesuffix(".weight")
-                messages.append(f"{left} is not refitted: which of its outputs are left is not known")
-            else:
-                steps.append(Step(weight, kept, known[weight], reading))
-    return sorted(steps, key=lambda step: step.cut.settles), messages
+def _own(model: nn.Module) -> Iterator[Tensor]:
+    yield from model.parameters()
+    yield from model.buffers()
+
+
+@contextmanager
+def _ended(passes) -> Iterator[None]:
+    """On the way out no pass runs any more."""
+    with ExitStack() as stack:
+        for wanted, own in passes:
+            stack.callback(wanted.course.end)
+            stack.callback(own.end)
+        yield
+
+
+class _Sample:
+    """Where the layers are looked at. at_once: images of a batch."""
+
+    def __init__(self, images: CalibrationImages, rows: int, at_once: int):
+        self.images, self.at_once, self.seed = len(images), at_once, images.seed
+        self.each = min(MOST, -(-rows // self.images))
+        self.lock, self.drawn_for = threading.Lock(), ""
+
+    def batches(self) -> list[tuple[int, int]]:
+        """(first image, how many)."""
+        firsts = range(0, self.images, self.at_once)
+        return [(first, min(self.at_once, self.images - first)) for first in firsts]
+
+    def places(self, running: Running, result: Tensor, first: int, number: int) -> Places:
+        """Of these images, drawn by seed and layer: the same in both networks, however they are dealt."""
+        weight = running.step.weight
+        with self.lock:
+            if self.drawn_for != weight:
+                random = np.random.default_rng([self.seed, zlib.crc32(weight.encode())])
+                size = running.call.size(result)
+                self.drawn = Places.drawn(random, self.images, size, self.each, result.device)
+                self.drawn_for = weight
+            return self.drawn.of(first, number)
+
+    def aside(self, first: int, number: int) -> Tensor | None:
+        """bool [places] of these images, whether they are of one that is set aside."""
+        if self.images < FEW:
+            return None
+        where = self.drawn.of(first, number)
+        return (where.image + first) % ASIDE == 0
+
+    def rows(self, step: Step) -> int:
+        """Places of the step that was looked at last, of all images."""
+        assert self.drawn_for == step.weight
+        return len(self.drawn)
+
+
+class _Wanted:
+    """What the steps' outputs have to be, of one batch: from its pass through the whole network, which may
+    take them up in another order."""
+
+    def __init__(self, course: PausedPass):
+        self.course, self.held, self.asked = course, {}, False
+
+    def go_on(self, step: Step):
+        """Toward this step, unless it was passed already."""
+        if step.weight not in self.held:
+            self.course.go_on()
+            self.asked = True
+
+    def of(self, step: Step) -> Tensor:
+        """[rows, outputs that are kept]."""
+        while step.weight not in self.held:
+            if not self.asked:
+                self.course.go_on()
+            self.asked = False
+            self.course.wait()
+            if (running := self.course.running) is None:
+                raise ValueError(
+                    f"the full network did not run {step.weight} a second time; it must do the same"
+                )
+            self.held[running.step.weight], self.course.seen = self.course.seen, None
+        return self.held.pop(step.weight)
+
+
+@torch.no_grad()
+def _refit(step: Step, passes, sample: _Sample, look: Callable[[], None]):
+    """All batches come to this step and wait; the layer is refitted, and they are told what changes."""
+    sums = None
+    for (first, number), (wanted, own) in zip(sample.batches(), passes, strict=True):
+        look()
+        wanted.go_on(step)
+        own.go_on()
+        target = wanted.of(step)
+        own.wait()
+        running, (rows, outputs) = own.running, own.taken()
+        if sums is None:
+            has_bias = running.call.bias is not None or running.mean is not None
+            sums = RunningSums(sample.rows(step), intercept=has_bias)
+        lacks = target - outputs
+        if (scale := running.scale) is not None:
+            lacks = torch.where(scale.abs() > SHUT * scale.abs().max(), lacks / scale, 0.0)
+        sums.add(rows, running.call.split(lacks), sample.aside(first, number))
+    dv, db = sums.solved()
+    change = _Change(running.call.weight_of(dv).contiguous(), db.flatten() if has_bias else None)
+    change.move(running)
+    for _, own in passes:
+        own.change = change
 
 
 @dataclass(eq=False)
-class Running:
-    """A layer between its own operation and the one that takes its output up. scale: [outputs] by which a
-    norm on the way multiplies it, or None.   mean: of that norm, its running mean."""
+class _Change:
+    """Of a layer.   weight: as its weight.   constant: [outputs], or None where it has nothing that could
+    take one up."""
 
-    step: Step
-    call: Call
-    again: Callable
-    scale: Tensor | None = None
-    mean: Tensor | None = None
+    weight: Tensor
+    constant: Tensor | None
 
-
-class Pass(TorchFunctionMode):
-    """Runs a network and shows every step when its output is taken up: settle(Running, result) may change the
-    result in place. reading: Step -> where this network runs it.   rows: what layers see is held so long."""
-
-    def __init__(self, steps: Iterable[Step], reading: Callable, settle: Callable, *, rows: bool = True):
-        super().__init__()
-        self.settle, self.number, self.rows = settle, -1, rows
-        self.at = {reading(step).at: step for step in steps}
-        self.norms = {reading(step).norm: step for step in steps if reading(step).norm is not None}
-        self.settles: dict[int, list[Step]] = {}
-        for step in steps:
-            self.settles.setdefault(reading(step).settles, []).append(step)
-        self.running: dict[Step, Running] = {}
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        if not any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):
-            return result
-        self.number += 1
-        if self.number in self.at:
-            step, call = self.at[self.number], Call.of(func, args, kwargs)
-            self.running[step] = Running(step, call if self.rows else call.without_input(), func)
-        elif self.number in self.norms:
-            self._normed(self.running[self.norms[self.number]], args, kwargs)
-        for step in self.settles.get(self.number, ()):
-            self.settle(self.running.pop(step), result)
-        return result
-
-    def _normed(self, running: Running, args: tuple, kwargs: dict):
-        names = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
-        given = dict(zip(names, args, strict=False)) | kwargs
-        scale = (given["running_var"] + given.get("eps", 1e-5)).rsqrt()
-        running.scale = scale if given.get("weight") is None else scale * given["weight"]
-        running.mean = given["running_mean"]
-
-
-def places(running: Running, result: Tensor, seed: Sequence[int], number: int, images: int) -> Places:
-    """Where a layer's output is looked at, drawn by seed and layer: the same in both networks."""
-    random = np.random.default_rng([*seed, zlib.crc32(running.step.weight.encode())])
-    return Places.drawn(random, images, running.call.size(result), number, result.device)
-
-
-class _Target:
-    """The whole network, run beside the cut one on a thread of its own, never more than a few layers ahead;
-    wanted(weight) is what the step's output has to be: [rows, outputs that are kept]."""
-
-    def __init__(self, model: nn.Module, steps: list[Step], inputs: Tensor, rows: int, seed: int):
-        self.model, self.steps, self.inputs, self.rows, self.seed = model, steps, inputs, rows, seed
-        alike = [s.weight for s in sorted(steps, key=lambda step: step.whole.settles)]
-        ahead = AHEAD if alike == [step.weight for step in steps] else 0  # 0: as far as it likes
-        self.found, self.held, self.ended = queue.Queue(ahead), {}, False
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended = True
-        while self.thread.is_alive():
-            with contextlib.suppress(queue.Empty):
-                self.found.get(timeout=0.05)
-        self.thread.join()
-
-    def wanted(self, weight: str) -> Tensor:
-        while weight not in self.held:
-            name, value = self.found.get()
-            if isinstance(value, BaseException):
-                raise value
-            if value is None:
-                raise ValueError(f"the full network did not run {weight} a second time; it must do the same")
-            self.held[name] = value
-        return self.held.pop(weight)
-
-    def _run(self):
-        try:
-            own = self.inputs.clone()  # what a network does in place is its own affair
-            with evaluating(self.model), torch.no_grad():
-                with Pass(self.steps, lambda step: step.whole, self._settle, rows=False):
-                    self.model(own)
-            self.found.put(("", None))
-        except BaseException as error:
-            if not self.ended:
-                self.found.put(("", error))
-
-    def _settle(self, running: Running, result: Tensor):
-        if self.ended:
-            raise _Ended
-        where = places(running, result, (self.seed,), self.rows, len(self.inputs))
-        outputs = running.call.outputs(result, where)
-        kept = running.step.kept
-        if kept is not None:
-            outputs = outputs[:, torch.as_tensor(kept, device=outputs.device)]
-        self.found.put((running.step.weight, outputs))
-
-
-class _Ended(Exception):
-    """Nobody waits for the whole network's outputs any more."""
-
-
-class _Refitter:
-    """Refits one layer after the other of the network that runs."""
-
-    def __init__(self, target: _Target, watch: Watch):
-        self.target, self.watch, self.done = target, watch, 0
+    def move(self, running: Running):
+        """The layer itself, or what its norm takes off."""
+        running.call.weight.add_(self.weight)
+        if self.constant is not None:
+            bias = running.call.bias
+            running.mean.sub_(self.constant) if bias is None else bias.add_(self.constant)
 
     def __call__(self, running: Running, result: Tensor):
-        target, call, scale = self.target, running.call, running.scale
-        where = places(running, result, (target.seed,), target.rows, len(target.inputs))
-        lacks = target.wanted(running.step.weight) - call.outputs(result, where)
-        if scale is not None:
-            lacks = torch.where(scale.abs() > SHUT * scale.abs().max(), lacks / scale, 0.0)
-        has_bias = call.bias is not None or running.mean is not None
-        dv, db = solved(call.rows(where), call.split(lacks), intercept=has_bias)
-        self._move(running, result, call.weight_of(dv).contiguous(), db.flatten() if has_bias else None)
-        self.done += 1
-        self.tell()
-
-    def tell(self):
-        self.watch("repair", self.done, len(self.target.steps), message="reconstruct")
-
-    def _move(self, running: Running, result: Tensor, dv: Tensor, db: Tensor | None):
-        """The layer's weight and bias change by these, and so does what was made of them."""
+        """What was made of the layer's output changes by as much."""
         call = running.call
-        given = call.given | {"weight": dv} | ({"bias": None} if "bias" in call.given else {})
-        change = running.again(*given.values())
-        call.weight.add_(dv)
-        if db is not None:
-            (running.mean.sub_(db) if call.bias is None else call.bias.add_(db))
-            change.add_(along(db, change, call))
-        result.add_(change if running.scale is None else change.mul_(along(running.scale, change, call)))
-
-
-def along(values: Tensor, maps: Tensor, call: Call) -> Tensor:
-    """[outputs] in the shape that multiplies a layer's output channel by channel."""
-    return values if call.channels_last else values.view(-1, *[1] * (maps.dim() - 2))
+        given = call.given | {"weight": self.weight} | ({"bias": None} if "bias" in call.given else {})
+        made = running.again(*given.values())
+        if self.constant is not None:
+            made.add_(along(self.constant, made, call))
+        result.add_(made if running.scale is None else made.mul_(along(running.scale, made, call)))

@@ -20,7 +20,7 @@ from pruning.devices import for_double
 from pruning.reconstruction.forward_pass import record_forward_pass
 from pruning.reconstruction.gram_matrices import Gram
 from pruning.reconstruction.least_squares import RIDGE, with_ridge
-from pruning.reconstruction.refit import Pass, Running, Step
+from pruning.reconstruction.steps import Pass, Running, Step
 
 
 class Reader:

@@ -54,14 +54,33 @@ def repair(
 
 
 def _by_blocks(small, plan, model, images, how: str, steps: int, done: bool, watch: Watch) -> list[str]:
-    from pruning.reconstruction.refit import reconstruct
+    """One step after the other, and what images set aside say of each; the best is kept."""
+    from pruning.reconstruction.best_step import BestStep
 
-    messages = [] if done else reconstruct(small, plan, model, images, watch=watch)
+    best, messages = BestStep(small, model, images), []
+    if not done:
+        messages += _reconstruct(small, plan, model, images, best, watch)
+    best.look("reconstructed", watch)
     if how == "match":
         from pruning.reconstruction.matching import match
 
+        best.put_back()
         messages += match(small, plan, model, images, steps=steps, watch=watch)
-    return messages
+        best.look("matched", watch)
+    return [*messages, *best.put_back()]
+
+
+def _reconstruct(small, plan, model, images, best, watch: Watch) -> list[str]:
+    """After a look at what recalibration alone would give."""
+    from pruning.reconstruction.refit import reconstruct
+
+    before = {name: tensor.clone() for name, tensor in small.state_dict().items()}
+    if best.number:
+        best.look("cut", watch)
+        if not recalibrate(small, images, watch=watch):
+            best.look("recalibrated", watch)
+        restore(small, before)
+    return reconstruct(small, plan, model, images, watch=watch)
 
 
 def _as_it_was_unless_done(small: "nn.Module", work: Callable[[], list[str]]) -> list[str]:

@@ -1,9 +1,9 @@
 """What refitting needs to know of the whole network's layers, from one pass over the images.
 
 For each layer that reads channels: the Gram matrix of what it sees at sampled places, its weights, and how
-much what its output is added to varies. Of one image in five, set aside, some places are kept as they are:
-they judge the ridge, and what a refit really leaves. A layer that sees few places and many channels, such as
-a classifier, can be refitted to those places whatever it loses.
+much what its output is added to varies. Of a tenth of the images, set aside, some places are kept as they
+are: they judge the ridge, and what a refit really leaves. A layer that sees few places and many channels,
+such as a classifier, can be refitted to those places whatever it loses.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from pruning.channels.tracer import evaluating
 from pruning.devices import for_double
 from pruning.progress import Watch, between_layers, silent
 from pruning.reconstruction.forward_pass import record_forward_pass
-from pruning.reconstruction.least_squares import ASIDE, FEW, RIDGE, RIDGES, product, with_ridge
+from pruning.reconstruction.least_squares import RIDGE, RIDGES, product, with_ridge
 from pruning.reconstruction.steps import Pass, Running, Step, places
 from pruning.statistics.calibration_images import CalibrationImages
 
@@ -50,7 +50,7 @@ class Gram:
         self.layer, self.rows = layer, 0
         self.aside: list[Tensor] = []
 
-    def add(self, running: Running, rows: Tensor, outputs: Tensor, aside: Tensor | None = None):
+    def add(self, running: Running, rows: Tensor, outputs: Tensor, aside: Tensor):
         """rows: [S, R, columns].   outputs: [R, outputs] of what the layer's output is added to.
         aside: bool [R], those of images set aside."""
         call = running.call
@@ -60,7 +60,7 @@ class Gram:
             self.kernel = max(1, rows.shape[2] * call.groups // call.input_channels)
             self.wide = rows.shape[2] > WIDEST
             self.first = self.sums = self.total = self.squares = 0.0
-        if aside is not None and not self.wide:
+        if aside.any() and not self.wide:
             if sum(part.shape[1] for part in self.aside) < JUDGES:
                 self.aside.append(rows[:, aside])
             rows, outputs = rows[:, ~aside], outputs[~aside]
@@ -159,7 +159,7 @@ def grams(
             size = min(batch, len(images) - number * batch)
             where = places(running, result, (images.seed, number), PLACES, size)
             outputs = running.call.outputs(result, where)
-            aside = (where.image + number * batch) % ASIDE == 0 if len(images) >= FEW else None
+            aside = where.image + number * batch >= images.learned
             found[running.step.weight].add(running, running.call.rows(where), outputs, aside)
 
         within = between_layers(model, partial(watch, "statistics", done, len(images)))

@@ -12,8 +12,6 @@ from pruning.devices import for_double
 
 RIDGE = 1e-2  # relative to the mean diagonal of A'A
 RIDGES = (1e-2, 1e-3, 1e-1, 1.0)  # of which the one is taken that is best for images set aside
-ASIDE = 5  # one image of so many judges what the others were used for
-FEW = 20  # images, below which none is set aside
 BLOCK = 4096  # rows at a time: products in single precision, sums in double
 
 
@@ -40,16 +38,16 @@ def solved(rows: Tensor, lacks: Tensor, *, intercept: bool, ridge: float = RIDGE
 
 
 class RunningSums:
-    """The same problem, rows some at a time, with the ridge that is best for images set aside.
+    """The same problem, rows some at a time, with the ridge that is best for rows set aside.
 
-    number: of all rows together; where that is less than there are columns, the rows are kept and the dual
+    number: of rows that are not; where that is less than there are columns, the rows are kept and the dual
     form is solved. What is summed is about the first rows' means, so that little is lost to rounding."""
 
     def __init__(self, number: int, *, intercept: bool, ridges: Sequence[float] = RIDGES):
         self.number, self.intercept, self.ridges = number, intercept, ridges
         self.parts: dict[bool, Moments] = {}
 
-    def add(self, rows: Tensor, lacks: Tensor, aside: Tensor | None = None):
+    def add(self, rows: Tensor, lacks: Tensor, aside: Tensor):
         """rows: [S, R, columns]; lacks: [S, R, outputs].   aside: bool [R], those of images set aside."""
         rows, lacks = rows.detach(), lacks.detach()
         if not self.parts:
@@ -57,22 +55,19 @@ class RunningSums:
             about = about if self.intercept else [torch.zeros_like(part) for part in about]
             keep = rows.shape[2] > self.number
             self.parts = {own: Moments(*about, keep=keep) for own in (False, True)}
-        if aside is None:
-            self.parts[False].add(rows, lacks)
-            return
         for own, part in self.parts.items():
             which = aside if own else ~aside
             if which.any():
                 part.add(rows[:, which], lacks[:, which])
 
     def solved(self) -> tuple[Tensor, Tensor]:
-        """dV and db, as of `solved`, from all rows."""
+        """dV and db, as of `solved`, from the rows that are not set aside."""
         learned, aside = self.parts[False], self.parts[True]
         self.ridge = self.ridges[0]
-        if learned.number and aside.number and len(self.ridges) > 1:
+        if aside.number and len(self.ridges) > 1:
             errors = [learned.error_of(aside, ridge, self.intercept) for ridge in self.ridges]
             self.ridge = self.ridges[int(np.argmin(errors))]
-        return learned.joined(aside).solved(self.ridge, self.intercept)
+        return learned.solved(self.ridge, self.intercept)
 
 
 class Moments:
@@ -101,14 +96,6 @@ class Moments:
         self.energy = self.energy + lacks.square().sum((1, 2))
         self.sum_a = self.sum_a + rows.sum(1, keepdim=True)
         self.sum_d = self.sum_d + lacks.sum(1, keepdim=True)
-
-    def joined(self, other: "Moments") -> "Moments":
-        if not other.number:
-            return self
-        both = Moments(self.about_a, self.about_d, keep=self.keep)
-        for name in ("kept", "number", "gram", "cross", "energy", "sum_a", "sum_d"):
-            setattr(both, name, getattr(self, name) + getattr(other, name))
-        return both
 
     def solved(self, ridge: float, intercept: bool) -> tuple[Tensor, Tensor]:
         if self.keep:

@@ -28,7 +28,7 @@ from pruning.progress import Watch, silent, timed
 from pruning.reconstruction.activation_store import ActivationStore, budget
 from pruning.reconstruction.forward_pass import record_forward_pass
 from pruning.reconstruction.im2col import Places
-from pruning.reconstruction.least_squares import ASIDE, FEW, RunningSums
+from pruning.reconstruction.least_squares import RunningSums
 from pruning.reconstruction.paused_passes import PausedPass, images_at_once, own_shell
 from pruning.reconstruction.steps import Running, Step, along, steps_of
 from pruning.statistics.calibration_images import CalibrationImages
@@ -122,7 +122,8 @@ class _Sample:
     """Where the layers are looked at. at_once: images of a batch."""
 
     def __init__(self, images: CalibrationImages, rows: int, at_once: int):
-        self.images, self.at_once, self.seed = len(images), at_once, images.seed
+        self.images, self.learned = len(images), images.learned
+        self.at_once, self.seed = at_once, images.seed
         self.each = min(MOST, -(-rows // self.images))
         self.lock, self.drawn_for = threading.Lock(), ""
 
@@ -142,17 +143,14 @@ class _Sample:
                 self.drawn_for = weight
             return self.drawn.of(first, number)
 
-    def aside(self, first: int, number: int) -> Tensor | None:
+    def aside(self, first: int, number: int) -> Tensor:
         """bool [places] of these images, whether they are of one that is set aside."""
-        if self.images < FEW:
-            return None
-        where = self.drawn.of(first, number)
-        return (where.image + first) % ASIDE == 0
+        return self.drawn.of(first, number).image + first >= self.learned
 
     def rows(self, step: Step) -> int:
-        """Places of the step that was looked at last, of all images."""
+        """Places of the step that was looked at last, of all images that are fitted to."""
         assert self.drawn_for == step.weight
-        return len(self.drawn)
+        return len(self.drawn) // self.images * self.learned
 
 
 class _Wanted:

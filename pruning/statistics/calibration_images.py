@@ -43,6 +43,12 @@ class CalibrationImages:
     def __len__(self) -> int:
         return len(self.split)
 
+    @property
+    def learned(self) -> int:
+        """The first so many are what a repair is fitted to; the last tenth is set aside and judges it. Of
+        fewer than 20 none is."""
+        return len(self) - len(self) // 10 if len(self) >= 20 else len(self)
+
     def batches(self, size: int) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
         """(inputs [N, C, H, W], targets [N, ...], such as class numbers) on the network's device
         and in its precision, the same at every call."""

@@ -32,13 +32,13 @@ from pruning.reconstruction.moved_batches import MovedBatches
 from pruning.reconstruction.muon import Muon, is_matrix
 from pruning.statistics.calibration_images import CalibrationImages
 
-MATRICES = 0.009  # of a matrix's own size (root mean square) a step, at its highest
+MATRICES = 0.014  # of a matrix's own size (root mean square) a step, at its highest
 KERNELS = 0.03  # the same of what has a size and is no matrix: kernels of depth-wise layers
 SMALL = 3e-3  # the same of norms' scales and shifts and of biases, in their own units
 WARM = 0.1  # share of the steps in which the rate rises: the first momenta are of one batch each
 FLAT = 0.4  # share of the steps until which the rate stays; then it falls along a cosine
 BATCH = 50  # images a step
-ASIDE = 10  # one image of so many is set aside
+ASIDE = 20  # one image of so many is set aside
 CHECKS = 5  # times that the loss on those is looked at
 TOLD = 20  # times that the loss of a batch is told: each waits for all that a GPU was asked for
 GRADIENTS = 2**30  # bytes that a backward pass may hold

@@ -9,7 +9,7 @@ from torch import nn
 from pruning.reconstruction.block_outputs import BlockOutputs
 from pruning.reconstruction.blocks import Block
 from pruning.reconstruction.forward_pass import record_forward_pass
-from pruning.reconstruction.moved_batches import moved
+from pruning.reconstruction.moved_batches import mixed, moved
 from pruning.reconstruction.muon import COEFFICIENTS, ITERATIONS, Muon, is_matrix, orthogonalized
 
 
@@ -120,3 +120,11 @@ def test_moved_images_keep_their_edge_and_are_mirrored():
     assert found[0, 0].tolist() == [images[0, 0][k].tolist() for k in (1, 2, 2)]
     row = images[1, 0, 0].tolist()
     assert found[1, 0, 0].tolist() == [row[k] for k in (2, 1, 0, 0)]
+
+
+def test_mixed_images_hold_so_much_of_the_one_before():
+    images = filled((3, 1, 2, 2))
+    found = mixed(images, torch.tensor([0.0, 0.25, 0.5], dtype=torch.float64))
+    assert torch.equal(found[0], images[0])
+    assert torch.allclose(found[1], 0.75 * images[1] + 0.25 * images[0])
+    assert torch.allclose(found[2], (images[2] + images[1]) / 2)

@@ -24,10 +24,11 @@ SCORING_ELSE = 1.5
 RECONSTRUCTED = 5.8  # of the calibration images
 TRYING = 7.5  # of the fewer images that a cut is tried with
 TRAINED = 3.5  # a step of training, where it was not measured
-MATCHED = 1.75  # beside the step of training: the whole network is asked as well
-LOOKS = 0.6  # of the calibration images, in both networks: those set aside, before the first step and 5 times
+STEP = 0.75  # of a step of training, by one of matching: norms are folded, and channels last in memory
+MATCHED = 1.3  # beside that: the whole network is asked as well
+LOOKS = 0.25  # of the calibration images, in both networks: those set aside, at first and 5 times
 GATED = 1.25  # a step of training gates, of one without
-BATCH_MATCHED = 100  # images a step of matching
+BATCH_MATCHED = 50  # images a step of matching
 TABLE = 6000  # of an image: measuring the times of layers
 TRIED, ASKED = 256, 500  # images that a tried cut is repaired by, and asked about
 TIMED = 28 * 65  # images that each network is timed on at the end
@@ -98,7 +99,7 @@ def _mending(recipe: "Recipe", pace: Pace, calibration: int, whole: float, small
     elif recipe.repair != "none":
         found["reconstruct"] = RECONSTRUCTED * calibration * whole
     if recipe.repair == "match":
-        each = share / pace.trains + MATCHED * whole
+        each = STEP * share / pace.trains + MATCHED * whole
         found["match"] = recipe.match_steps * BATCH_MATCHED * each + LOOKS * calibration * (whole + small)
     if recipe.repair != "none":
         found["evaluate repaired"] = test * small

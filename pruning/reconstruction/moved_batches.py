@@ -1,4 +1,8 @@
-"""Batches of calibration images, each moved a little and mirrored: drawn before, made where they are used."""
+"""Batches of calibration images, moved a little, mirrored and mixed: drawn before, made where they are used.
+
+Half of a batch's images hold some of another one (mixup, Zhang et al. 2018): the whole network says what its
+blocks give for those too.
+"""
 
 from collections.abc import Iterator
 
@@ -7,6 +11,9 @@ import torch
 from torch import Tensor
 
 from pruning.statistics.calibration_images import CalibrationImages
+
+SHARE = 0.5  # of the images that are mixed
+MIXED = 0.5  # of another image, at most
 
 
 class MovedBatches:
@@ -27,6 +34,8 @@ class MovedBatches:
         drawn = np.concatenate([self.order[None], moves, mirrored])
         self.drawn = torch.from_numpy(drawn).to(images.device)  # [4, steps, batch]
         one = images.rows(slice(1))[0]
+        others = random.uniform(0, MIXED, (steps, batch)) * (random.random((steps, batch)) < SHARE)
+        self.others = torch.from_numpy(others.astype(np.float32)).to(one)  # [steps, batch]
         fits = one.numel() * one.element_size() * number <= held
         self.all = images.rows(slice(number))[0] if fits else None
 
@@ -34,7 +43,12 @@ class MovedBatches:
         for step, rows in enumerate(self.order):
             row, down, right, mirrored = self.drawn[:, step]
             batch = self.images.rows(rows.tolist())[0] if self.all is None else self.all[row]
-            yield moved(batch, down, right, mirrored.bool())
+            yield mixed(moved(batch, down, right, mirrored.bool()), self.others[step])
+
+
+def mixed(images: Tensor, shares: Tensor) -> Tensor:
+    """The images [N, ...], each with such a share of the one before it. shares: [N], 0 to 1."""
+    return images.lerp(images.roll(1, 0), shares.view(-1, *[1] * (images.dim() - 1)))
 
 
 def moved(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor) -> Tensor:

@@ -108,7 +108,7 @@ def revision() -> str:
 
 
 def matched_table() -> list[str]:
-    """A row a network and cut: accuracy and paired difference to the whole network, of both sets of images."""
+    """A row a network and cut: accuracy, and the paired difference to the whole network, on both sets."""
     known, lines = rows(), []
     for place in (DEEP, SHALLOW):
         for cut in CUTS:

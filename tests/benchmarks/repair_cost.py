@@ -21,10 +21,10 @@ from pruning.experiment.planning import planned, scores_of
 from pruning.latency import latency_table
 from pruning.latency.timing import timings
 from tests.benchmarks.measured import ROOT, remembered
-from tests.benchmarks.repaired import DEEP, OURS, SHALLOW, recipe_of
+from tests.benchmarks.repaired import DEEP, OURS, SHALLOW, STEPS, recipe_of
 
 LARGE = "torchvision:resnet50"
-TIMED = {SHALLOW: 100, DEEP: 100, LARGE: 10}  # steps of matching
+TIMED = {SHALLOW: STEPS, DEEP: STEPS, LARGE: 10}  # steps of matching
 LARGE_IMAGES, SIDE, CLASSES = 100, 224, 10  # made-up images: their content changes no time
 BATCH = 64
 SPED = (DEEP, "vgg16_slim-scenes")

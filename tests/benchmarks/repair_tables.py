@@ -6,11 +6,11 @@ import pandas as pd
 from pruning.comparison_statistics import shares_of_variance
 from pruning.criteria import SCORED
 from pruning.tasks import paired_difference
-from tests.benchmarks import repair, repair_cost, repair_peers, repair_tune
+from tests.benchmarks import before_after, matched, repair, repair_cost, repair_peers, repair_tune
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.measured import in_points, known, percent, row, spread
 from tests.benchmarks.repair_peers_table import peers_tables
-from tests.benchmarks.repaired import CUTS, DEEP, REPAIRS, SCENES, SHALLOW, TITLES, Case, reads
+from tests.benchmarks.repaired import CUTS, DEEP, REPAIRS, SCENES, SHALLOW, STEPS, TITLES, Case, reads
 from tests.benchmarks.speed import machine
 
 NAMES = {DEEP: "ResNet-56", SHALLOW: "ResNet-20"} | {place: place.partition("-")[0] for place in SCENES}
@@ -49,7 +49,7 @@ def table(head: list[str], lines: list[list[str]]) -> list[str]:
 
 
 def public_table() -> list[str]:
-    head = ["network", "MACs cut", "seeds", "reconstructed", "less full network", "matched, 100 steps"]
+    head = ["network", "MACs cut", "seeds", "reconstructed", "less full network", f"matched, {STEPS} steps"]
     lines = []
     for place in (DEEP, SHALLOW):
         for cut in CUTS:
@@ -267,6 +267,7 @@ def write():
     parts |= {"scenes": scenes_table(), "speed": speed_table(), "layers": layers_table()}
     parts |= {f"factors_{NAMES[place].lower()}": factors_tables(place) for place in repair.FACTORED}
     parts |= peers_tables() | {"machine": [machine()]}
+    parts |= {"matched": matched.matched_table(), "before_after": before_after.table()}
     parts |= {
         f"reads_{name}": [str(reads(place) + repair_peers.reads(place))]
         for name, place in (("deep", DEEP), ("shallow", SHALLOW))

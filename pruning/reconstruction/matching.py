@@ -38,7 +38,6 @@ SMALL = 3e-3  # the same of norms' scales and shifts and of biases, in their own
 WARM = 0.1  # share of the steps in which the rate rises: the first momenta are of one batch each
 FLAT = 0.4  # share of the steps until which the rate stays; then it falls along a cosine
 BATCH = 50  # images a step
-ASIDE = 20  # one image of so many is set aside
 CHECKS = 5  # times that the loss on those is looked at
 TOLD = 20  # times that the loss of a batch is told: each waits for all that a GPU was asked for
 GRADIENTS = 2**30  # bytes that a backward pass may hold
@@ -72,9 +71,9 @@ def match(
         trainer = _Trainer(BlockOutputs(small, blocks, inputs[:2], trained=True), wanted, learning)
         if reason := trainer.stuck(inputs[:1]):
             return [f"no gradient passes through the network ({reason}): nothing was matched"]
-        learned_from = len(images) - max(1, len(images) // ASIDE)
-        best = _Best(small, trainer, images.rows(slice(learned_from, None))[0], part)
-        _descend(trainer, MovedBatches(images, learned_from, steps, BATCH, held=HELD), steps, best, watch)
+        learned = min(images.learned, len(images) - 1)
+        best = _Best(small, trainer, images.rows(slice(learned, None))[0], part)
+        _descend(trainer, MovedBatches(images, learned, steps, BATCH, held=HELD), steps, best, watch)
         return [*_slower(wanted.outputs, trainer.outputs), *best.put_back()]
 
 

@@ -71,8 +71,9 @@ def match(
         trainer = _Trainer(BlockOutputs(small, blocks, inputs[:2], trained=True), wanted, learning)
         if reason := trainer.stuck(inputs[:1]):
             return [f"no gradient passes through the network ({reason}): nothing was matched"]
-        learned = min(images.learned, len(images) - 1)
-        best = _Best(small, trainer, images.rows(slice(learned, None))[0], part)
+        learned = max(1, min(images.learned, len(images) - 1))
+        aside = slice(min(learned, len(images) - 1), None)  # a single image is both
+        best = _Best(small, trainer, images.rows(aside)[0], part)
         _descend(trainer, MovedBatches(images, learned, steps, BATCH, held=HELD), steps, best, watch)
         return [*_slower(wanted.outputs, trainer.outputs), *best.put_back()]
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 MOMENTUM = 0.9
 COEFFICIENTS = 3.4445, -4.7750, 2.0315  # a, b, c: Jordan's, steepest at 0; singular values end in 0.7 to 1.2
 ITERATIONS = 5
-TINY = 1e-12  # of a gradient of zeros
+TINY = 1e-12  # added to sizes, so that a gradient of zeros moves nothing
 
 
 def is_matrix(weight: Tensor) -> bool:
@@ -35,7 +35,7 @@ def orthogonalized(matrices: Tensor) -> Tensor:
     All steps are taken on the small side: with A = X X', a step multiplies X by P = a + b A + c A^2, and A by
     P^2, so the products P are gathered [L, m, m] and X is multiplied once."""
     a, b, c = COEFFICIENTS
-    matrices = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + TINY)
+    matrices = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + _least(matrices))
     gram = matrices @ matrices.transpose(1, 2)
     product = None
     for _ in range(ITERATIONS):
@@ -44,6 +44,10 @@ def orthogonalized(matrices: Tensor) -> Tensor:
         product = factor if product is None else factor @ product
         gram = factor @ gram @ factor
     return product @ matrices
+
+
+def _least(matrices: Tensor) -> float:
+    return max(TINY, torch.finfo(matrices.dtype).tiny)
 
 
 class Muon:
@@ -95,7 +99,7 @@ class _Stack:
         torch._foreach_copy_(self.taken, gradients)
         self.momentum.lerp_(self.gradient, 1 - MOMENTUM)
         self.update.copy_(orthogonalized(self.gradient.lerp(self.momentum, MOMENTUM)))
-        size = self.update.square().sum((1, 2), keepdim=True).div_(self.sizes).sqrt_().add_(TINY)
+        size = self.update.square().sum((1, 2), keepdim=True).div_(self.sizes).sqrt_().add_(_least(self.update))
         self.update.div_(size)
         torch._foreach_add_(self.weights, torch._foreach_mul(self.given, [-rate for rate in rates]))
 

@@ -44,7 +44,8 @@ def test_every_network_of_the_zoo_is_repaired(name):
         raw = missing()
     except Exception as error:
         pytest.skip(f"does not answer tensors of the same shapes: {error}")
-    messages = pruning.repair(small, plan, graph.model, data, "reconstruct", calibration=24)
+    told = pruning.repair(small, plan, graph.model, data, "reconstruct", calibration=24)
+    messages = [message for message in told if not message.startswith("divergence")]
     assert missing() <= raw * (1 + 1e-6) or messages
     pruning.repair(small, plan, graph.model, data, "match", calibration=24, match_steps=2)
     assert np.isfinite(missing())

@@ -38,7 +38,10 @@ SMALL = 3e-3  # the same of norms' scales and shifts and of biases, in their own
 WARM = 0.1  # share of the steps in which the rate rises: the first momenta are of one batch each
 FLAT = 0.4  # share of the steps until which the rate stays; then it falls along a cosine
 BATCH = 50  # images a step
+TINY = 1e-6  # of a weight's size: least unit of an output
 CHECKS = 5  # times that the loss on those is looked at
+RISEN = 1.5  # times the first loss: the rate is too high for this network
+LOWER, LEAST = 0.25, 0.01  # what it is then multiplied by, and below which share of it no more
 TOLD = 20  # times that the loss of a batch is told: each waits for all that a GPU was asked for
 GRADIENTS = 2**30  # bytes that a backward pass may hold
 PART = 128  # images at a time without gradients, at most
@@ -84,14 +87,22 @@ def _slower(*outputs: BlockOutputs) -> list[str]:
 
 
 def _descend(trainer: "_Trainer", batches: MovedBatches, steps: int, best: "_Best", watch: Watch):
+    """All steps. Where the loss rises, as it does at once where norms magnify what is next to nothing, what
+    is left of them begins anew from the start, at a lower rate."""
     watch, last = timed(watch), steps - 1
+    first, began, share = math.inf, 0, 1.0
     for step, seen in enumerate(batches):
-        loss = trainer.step(seen, rate_at(step, steps), partial(watch, "repair", step, steps))
+        rate = share * rate_at(step - began, steps - began)
+        loss = trainer.step(seen, rate, partial(watch, "repair", step, steps))
         told = {}
         if step % max(1, steps // TOLD) == 0 or step == last:
             told["loss"] = float(loss)
-            if not math.isfinite(told["loss"]):
-                break
+            first = min(first, told["loss"]) if step == 0 else first
+            if not told["loss"] <= RISEN * first:
+                if share < LEAST:
+                    break
+                share, began = share * LOWER, step + 1
+                trainer.begin_anew()
         if (step + 1) % max(1, steps // CHECKS) == 0 or step == last:
             best.look()
         watch("repair", step + 1, steps, message="match", **told)
@@ -140,7 +151,19 @@ class _Trainer:
         self.others = [weight for weight in weights if not is_matrix(weight)]
         self.rates = [MATRICES * _size(weight) for weight in self.matrices]
         self.other_rates = [KERNELS * _size(w) if w.dim() > 1 else SMALL for w in self.others]
-        self.muon, self.adam = Muon(self.matrices), Adam(self.others)
+        self.start = [weight.detach().clone() for weight in (*self.matrices, *self.others)]
+        self._optimizers()
+
+    def begin_anew(self):
+        """The weights are what they were at the start, and nothing is known of earlier steps."""
+        with torch.no_grad():
+            for weight, before in zip((*self.matrices, *self.others), self.start, strict=True):
+                weight.copy_(before)
+        self._optimizers()
+
+    def _optimizers(self):
+        self.muon = Muon(self.matrices, [_units(weight) for weight in self.matrices])
+        self.adam = Adam(self.others, [_units(weight) for weight in self.others])
 
     def step(self, inputs: Tensor, rate: float, look: Callable[[], None] = lambda: None) -> Tensor:
         """One step on these images, at this share of the highest rate; the loss before it. look: called
@@ -174,6 +197,16 @@ class _Trainer:
 
         self.outputs(inputs, compare, look)
         return torch.stack(terms).mean()
+
+
+def _units(weight: Tensor) -> Tensor:
+    """[outputs, 1, ...] of a weight: how large each output's part is beside the whole; 1 of a vector. A dead
+    channel has weights near 0 and a variance near 0, by which its norm divides."""
+    whole = _size(weight)
+    if weight.dim() < 2 or not whole:
+        return weight.new_ones(())
+    sizes = weight.detach().flatten(1).square().mean(1).sqrt() / whole
+    return sizes.clamp_min(TINY).view(-1, *[1] * (weight.dim() - 1))
 
 
 def _size(weight: Tensor) -> float:

@@ -51,13 +51,21 @@ def _least(matrices: Tensor) -> float:
 
 
 class Muon:
-    """Steps of these weights, each a matrix. A weight without a gradient has one of zeros."""
+    """Steps of these weights, each a matrix. A weight without a gradient has one of zeros.
 
-    def __init__(self, weights: Sequence[nn.Parameter]):
+    units: of each weight's outputs, [outputs, 1, ...]: the matrix that moves is the weight in these units; 1
+    where it is not given. A channel that is next to nothing then moves next to nothing, where a norm would
+    make much of it."""
+
+    def __init__(self, weights: Sequence[nn.Parameter], units: Sequence[Tensor] | None = None):
+        units = [weight.new_ones(()) for weight in weights] if units is None else units
         alike: dict[tuple, list[int]] = {}
         for place, weight in enumerate(weights):
             alike.setdefault(_about(weight), []).append(place)
-        self.stacks = [(places, _Stack.of([weights[k] for k in places])) for places in alike.values()]
+        self.stacks = [
+            (places, _Stack.of([weights[k] for k in places], [units[k] for k in places]))
+            for places in alike.values()
+        ]
 
     @torch.no_grad()
     def step(self, rates: Sequence[float]):
@@ -78,6 +86,7 @@ class _Stack:
     """Weights of like sizes. taken, given: each one's part of `gradient` and of `update`, in its shape."""
 
     weights: list[nn.Parameter]
+    units: list[Tensor]
     gradient: Tensor  # [L, m, n]
     momentum: Tensor
     update: Tensor
@@ -86,22 +95,23 @@ class _Stack:
     sizes: Tensor  # [L, 1, 1]: numbers in each weight
 
     @classmethod
-    def of(cls, weights: list[nn.Parameter]) -> "_Stack":
+    def of(cls, weights: list[nn.Parameter], units: list[Tensor]) -> "_Stack":
         sides = [sorted((len(weight), weight[0].numel())) for weight in weights]
         shape = (len(weights), max(m for m, _ in sides), max(n for _, n in sides))
         gradient, momentum, update = (weights[0].new_zeros(shape) for _ in range(3))
         sizes = gradient.new_tensor([weight.numel() for weight in weights]).view(-1, 1, 1)
         taken, given = (list(map(_part, stack, weights)) for stack in (gradient, update))
-        return cls(weights, gradient, momentum, update, taken, given, sizes)
+        return cls(weights, units, gradient, momentum, update, taken, given, sizes)
 
     def step(self, rates: list[float]):
         gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in self.weights]
-        torch._foreach_copy_(self.taken, gradients)
+        torch._foreach_copy_(self.taken, torch._foreach_mul(gradients, self.units))
         self.momentum.lerp_(self.gradient, 1 - MOMENTUM)
         self.update.copy_(orthogonalized(self.gradient.lerp(self.momentum, MOMENTUM)))
         size = self.update.square().sum((1, 2), keepdim=True).div_(self.sizes).sqrt_().add_(_least(self.update))
         self.update.div_(size)
-        torch._foreach_add_(self.weights, torch._foreach_mul(self.given, [-rate for rate in rates]))
+        steps = torch._foreach_mul(self.given, [-rate for rate in rates])
+        torch._foreach_add_(self.weights, torch._foreach_mul(steps, self.units))
 
 
 def _part(matrix: Tensor, weight: Tensor) -> Tensor:

@@ -18,9 +18,12 @@ import psutil
 import torch
 from torch import Tensor
 
+from pruning.latency.freed_memory import give_back_freed_memory
+
 BUDGET = "PRUNING_ACTIVATION_MIB"  # environment variable: MiB that may be held in memory
 SHARE = 0.25  # of the memory that is free, otherwise
 LEAST = 64 * 2**20
+TRIM = 2**31
 SMALL = 2**16  # bytes: what is smaller stays in memory
 
 
@@ -65,7 +68,7 @@ class ActivationStore:
     def __init__(self, budget: int, protected: Iterable[Tensor]):
         self.budget, self.lock = budget, threading.Lock()
         self.protected = {place for tensor in protected if (place := _place(tensor))}
-        self.held = self.written = self.most = 0
+        self.held = self.written = self.most = self.since = 0
 
     def park(self, tensors: Iterable[Tensor], file: "Scratch") -> Parked:
         """Takes account of what lives, and writes it to the file where it does not fit."""
@@ -92,7 +95,18 @@ class ActivationStore:
             file.write(storage for storage, _ in parked.away)
             for storage, _ in parked.away:
                 storage.resize_(0)
+        self._trim(parked.bytes)
         return parked
+
+    def _trim(self, freed: int):
+        """Every so many bytes that passes have made and let go of, what is free goes back to the system: each
+        thread has memory of its own, which the others cannot use."""
+        with self.lock:
+            self.since += freed
+            if self.since < TRIM:
+                return
+            self.since = 0
+        give_back_freed_memory()
 
     def fetch(self, parked: Parked, file: "Scratch"):
         """Everything is in memory again."""

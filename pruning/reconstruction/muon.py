@@ -108,7 +108,9 @@ class _Stack:
         torch._foreach_copy_(self.taken, torch._foreach_mul(gradients, self.units))
         self.momentum.lerp_(self.gradient, 1 - MOMENTUM)
         self.update.copy_(orthogonalized(self.gradient.lerp(self.momentum, MOMENTUM)))
-        size = self.update.square().sum((1, 2), keepdim=True).div_(self.sizes).sqrt_().add_(_least(self.update))
+        size = (
+            self.update.square().sum((1, 2), keepdim=True).div_(self.sizes).sqrt_().add_(_least(self.update))
+        )
         self.update.div_(size)
         steps = torch._foreach_mul(self.given, [-rate for rate in rates])
         torch._foreach_add_(self.weights, torch._foreach_mul(steps, self.units))

@@ -33,14 +33,10 @@ COUNTED = 20  # steps whose operators are counted; of as many again, so that wha
 def one_run(network: str, cut: float, steps: int, threads: int, counting: int) -> dict:
     """Runs in the process of one build, so it imports what both have. steps: 0 for the build's own default.
     counting: steps in which operators are counted, 0 for none."""
-    import time
-
     import torch
 
-    import pruning
     from pruning.experiment import Recipe
     from pruning.experiment.loading import load
-    from pruning.experiment.planning import planned, scores_of
 
     torch.set_num_threads(threads)
     folder = Path(os.environ["PRUNING_DATA"])
@@ -49,7 +45,19 @@ def one_run(network: str, cut: float, steps: int, threads: int, counting: int) -
     steps = steps or Recipe().match_steps
     recipe = Recipe(model=network, criterion="reconstruction", allocation="error", cut=cut, **given)
     loaded = load(recipe)
-    seconds, clock = {}, [time.perf_counter()]
+    told, plan, small = _timed(loaded, steps)
+    told |= said(loaded.model, small) | {"steps": steps, "torch": torch.__version__}
+    return told | (asked_for(lambda n: _matched(loaded, plan, n), counting) if counting else {})
+
+
+def _timed(loaded, steps: int) -> tuple:
+    """({stage: seconds, processor: seconds of all of them}, plan, repaired network)"""
+    import time
+
+    import pruning
+    from pruning.experiment.planning import planned, scores_of
+
+    seconds, clock, begun = {}, [time.perf_counter()], time.process_time()
 
     def ended(stage: str):
         seconds[stage] = round(time.perf_counter() - clock[0], 3)
@@ -59,7 +67,6 @@ def one_run(network: str, cut: float, steps: int, threads: int, counting: int) -
         if values.get("message") == "reconstruct" and done == total:
             ended("reconstruct")
 
-    begun, clock[0] = time.process_time(), time.perf_counter()
     scores = scores_of(loaded)
     ended("score")
     plan = planned(loaded.recipe, loaded.graph, scores, loaded.data)
@@ -68,11 +75,7 @@ def one_run(network: str, cut: float, steps: int, threads: int, counting: int) -
     how = {"match_steps": steps, "calibration": 1000}
     pruning.repair(small, plan, loaded.model, loaded.data, "match", watch=watch, **how)
     ended("match")
-    told = seconds | {"processor": round(time.process_time() - begun, 1), "steps": steps}
-    told |= said(loaded.model, small)
-    if counting:
-        told |= asked_for(lambda n: _matched(loaded, plan, n), counting)
-    return told | {"torch": torch.__version__}
+    return seconds | {"processor": round(time.process_time() - begun, 1)}, plan, small
 
 
 def _matched(loaded, plan, steps: int):
@@ -134,7 +137,7 @@ def in_child(folder: Path, given, steps: int, counting: int) -> dict:
     names["counting"] = counting
     code = "import json, os, sys\nfrom pathlib import Path\nimport numpy as np\n"
     code += f"PICTURES, SEED = {PICTURES}, {SEED}\n"
-    code += "\n".join(inspect.getsource(part) for part in (one_run, _matched, said, asked_for))
+    code += "\n".join(inspect.getsource(part) for part in (one_run, _timed, _matched, said, asked_for))
     code += f"\nprint(json.dumps(one_run(**{names!r})))"
     environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": str(given.threads)}
     command = [sys.executable, "-c", code]
@@ -177,7 +180,8 @@ def main(given: argparse.Namespace):
 
 
 def table() -> list[str]:
-    """A row a build and number of steps: means over rounds, and the share of the earlier build's seconds."""
+    """A row a build and number of steps, means over rounds. The share is of the earlier build's processor
+    time, which other work on the machine changes less."""
     if not ROWS.exists():
         return ["Not measured yet."]
     with ROWS.open(newline="") as file:
@@ -185,17 +189,18 @@ def table() -> list[str]:
     groups: dict[tuple[str, str], list[dict]] = {}
     for row in known:
         groups.setdefault((row["build"], row["steps"]), []).append(row)
-    head = ["build", "steps", *STAGES, "together", "of before", "right", "as the whole", "operators", "waits"]
-    lines, first = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"], None
+    head = ["build", "steps", "rounds", *STAGES, "processor", "of before"]
+    head += ["right", "as the whole", "operators", "waits"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    first = np.mean([float(row["processor"]) for row in known if row["build"] == "before"])
     for (build, steps), rows in groups.items():
-        means = [float(np.mean([float(row[stage]) for row in rows])) for stage in STAGES]
-        first = first or sum(means)
-        count = int(rows[0]["images"])
-        cells = [build, steps, *(f"{mean:.1f}" for mean in means), f"{sum(means):.1f}"]
-        cells += [f"{sum(means) / first:.2f}"]
-        cells += [
-            f"{100 * np.mean([int(row[name]) for row in rows]) / count:.1f}" for name in ("correct", "agree")
-        ]
+        mean = {
+            name: np.mean([float(row[name]) for row in rows]) for name in (*STAGES, "processor", "images")
+        }
+        cells = [build, steps, str(len(rows)), *(f"{mean[stage]:.1f}" for stage in STAGES)]
+        cells += [f"{mean['processor']:.0f}", f"{mean['processor'] / first:.2f}"]
+        for name in ("correct", "agree"):
+            cells += [f"{100 * np.mean([int(row[name]) for row in rows]) / mean['images']:.1f}"]
         cells += [next((row[name] for row in rows if row[name]), "") for name in ("operators", "waits")]
         lines.append(f"| {' | '.join(cells)} |")
     return lines

@@ -65,7 +65,7 @@ def refit(found, small, plan, name: str):
         for k, each in enumerate(layers)
     ]
     for model in (found.model, small):
-        model.eval()(next(iter(images.batches(DRAWN)))[0])
+        model.eval()(images.rows(slice(images.learned))[0])
     for hook in hooks:
         hook.remove()
     layer = layers[1][name]

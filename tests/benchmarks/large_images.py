@@ -71,8 +71,8 @@ def judged(model: nn.Module, test: tuple[Tensor, Tensor], whole: Tensor) -> dict
     }
 
 
-def measure(cuts, seeds):
-    torch.set_num_threads(2)
+def measure(cuts, seeds, threads: int):
+    torch.set_num_threads(threads)
     model, calibration, test = network(), pictures("calibration"), pictures("test")
     whole = answers(model, test[0])
     keep({"cut": 0.0, "seed": 0, "repair": "whole", "seconds": 0.0} | judged(model, test, whole))
@@ -185,5 +185,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.large_images")
     parser.add_argument("--cuts", type=float, nargs="+", default=CUTS)
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
-    measure(given.cuts, given.seeds)
+    measure(given.cuts, given.seeds, given.threads)

@@ -6,7 +6,7 @@ import pandas as pd
 from pruning.comparison_statistics import shares_of_variance
 from pruning.criteria import SCORED
 from pruning.tasks import paired_difference
-from tests.benchmarks import before_after, matched, repair, repair_cost, repair_peers, repair_tune
+from tests.benchmarks import before_after, large_images, matched, repair, repair_cost, repair_peers, repair_tune
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.measured import in_points, known, percent, row, spread
 from tests.benchmarks.repair_peers_table import peers_tables
@@ -268,6 +268,7 @@ def write():
     parts |= {f"factors_{NAMES[place].lower()}": factors_tables(place) for place in repair.FACTORED}
     parts |= peers_tables() | {"machine": [machine()]}
     parts |= {"matched": matched.matched_table(), "before_after": before_after.table()}
+    parts |= {"large_images": large_images.table()}
     parts |= {
         f"reads_{name}": [str(reads(place) + repair_peers.reads(place))]
         for name, place in (("deep", DEEP), ("shallow", SHALLOW))

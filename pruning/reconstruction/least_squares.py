@@ -90,12 +90,10 @@ class Moments:
             return
         self.gram = self.gram + product(rows, rows, self.about_a, self.about_a)
         self.cross = self.cross + product(rows, lacks, self.about_a, self.about_d)
-        rows, lacks = (
-            for_double(part - about).double() for part, about in ((rows, self.about_a), (lacks, self.about_d))
-        )
-        self.energy = self.energy + lacks.square().sum((1, 2))
-        self.sum_a = self.sum_a + rows.sum(1, keepdim=True)
-        self.sum_d = self.sum_d + lacks.sum(1, keepdim=True)
+        rows, lacks = for_double(rows - self.about_a), for_double(lacks - self.about_d)
+        self.energy = self.energy + lacks.double().square().sum((1, 2))
+        self.sum_a = self.sum_a + rows.sum(1, keepdim=True, dtype=torch.float64)
+        self.sum_d = self.sum_d + lacks.sum(1, keepdim=True, dtype=torch.float64)
 
     def solved(self, ridge: float, intercept: bool) -> tuple[Tensor, Tensor]:
         if self.keep:

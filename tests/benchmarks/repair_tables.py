@@ -6,7 +6,15 @@ import pandas as pd
 from pruning.comparison_statistics import shares_of_variance
 from pruning.criteria import SCORED
 from pruning.tasks import paired_difference
-from tests.benchmarks import before_after, large_images, matched, repair, repair_cost, repair_peers, repair_tune
+from tests.benchmarks import (
+    before_after,
+    large_images,
+    matched,
+    repair,
+    repair_cost,
+    repair_peers,
+    repair_tune,
+)
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.measured import in_points, known, percent, row, spread
 from tests.benchmarks.repair_peers_table import peers_tables

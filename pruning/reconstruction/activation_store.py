@@ -62,13 +62,13 @@ class Parked:
 class ActivationStore:
     """budget: bytes that stay in memory.   protected: tensors that are never written away, a network's own.
 
-    held, written: bytes that are in memory and on disk now; most: the most that both were together. Usable
-    from several threads. Raises ValueError where the disk has no room."""
+    held, written: bytes that are in memory and on disk now. Usable from several threads. Raises ValueError
+    where the disk has no room."""
 
     def __init__(self, budget: int, protected: Iterable[Tensor]):
         self.budget, self.lock = budget, threading.Lock()
         self.protected = {place for tensor in protected if (place := _place(tensor))}
-        self.held = self.written = self.most = self.since = 0
+        self.held = self.written = self.most = self.most_written = self.since = 0
 
     def park(self, tensors: Iterable[Tensor], file: "Scratch") -> Parked:
         """Takes account of what lives, and writes it to the file where it does not fit."""
@@ -86,6 +86,7 @@ class ActivationStore:
             else:
                 self.written += parked.bytes
             self.most = max(self.most, self.held + self.written)
+            self.most_written = max(self.most_written, self.written)
         if not stays:
             parked.away = [
                 (storage, sizes[place])
@@ -97,6 +98,16 @@ class ActivationStore:
                 storage.resize_(0)
         self._trim(parked.bytes)
         return parked
+
+    def told(self) -> list[str]:
+        """A sentence where something was written."""
+        if not self.most_written:
+            return []
+        most, written = (round(number / 2**20) for number in (self.most, self.most_written))
+        return [
+            f"activations of both networks took up to {most:,} MiB at once, of which {written:,} lay in "
+            f"temporary files ({BUDGET} says how many may stay in memory)"
+        ]
 
     def _trim(self, freed: int):
         """Every so many bytes that passes have made and let go of, what is free goes back to the system: each

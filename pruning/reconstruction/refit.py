@@ -60,18 +60,18 @@ def reconstruct(
     if not steps:
         return [*messages, "no layer of the network reads what was cut, so there is nothing to reconstruct"]
     sample = _Sample(images, rows, images_at_once(len(images), whole.peak() + cut.peak()))
-    passes = _passes(small, model, steps, images, sample, (whole.keeps, cut.keeps))
+    store = ActivationStore(budget(images.device), [*_own(model), *_own(small)])
+    passes = _passes(small, model, steps, images, sample, store, (whole.keeps, cut.keeps))
     told = partial(timed(watch), "repair", message="reconstruct")
     with evaluating(model), evaluating(small), _ended(passes):
         for done, step in enumerate(steps):
             _refit(step, passes, sample, partial(told, done=done, total=len(steps)))
     told(done=len(steps), total=len(steps))
-    return messages
+    return [*messages, *store.told()]
 
 
-def _passes(small, model, steps: list[Step], images, sample: "_Sample", keeps: tuple[bool, bool]):
+def _passes(small, model, steps: list[Step], images, sample: "_Sample", store, keeps: tuple[bool, bool]):
     """For every batch the whole network's pass and the cut one's."""
-    store = ActivationStore(budget(images.device), [*_own(model), *_own(small)])
     in_whole_order = sorted(steps, key=lambda step: step.whole.settles)
     found = []
     for first, number in sample.batches():

@@ -64,6 +64,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.gates_tables
 	for part in public factors tune rates time scenes speed peers; do \
 	    $(BIN)/python -m tests.benchmarks.repair $$part --threads 2 || exit; done
+	if [ -n "$$EFFICIENTNET" ]; then $(BIN)/python -m tests.benchmarks.large_images; fi
 	$(BIN)/python -m tests.benchmarks.repair_tables
 	$(BIN)/python -m tests.benchmarks.repair_rates
 	for beside in 0 1; do $(BIN)/python -m tests.benchmarks.durations --beside $$beside || exit; done

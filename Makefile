@@ -64,6 +64,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.gates_tables
 	for part in public factors tune rates time scenes speed peers; do \
 	    $(BIN)/python -m tests.benchmarks.repair $$part --threads 2 || exit; done
+	$(BIN)/python -m tests.benchmarks.matched --threads 2
 	if [ -n "$$EFFICIENTNET" ]; then $(BIN)/python -m tests.benchmarks.large_images; fi
 	$(BIN)/python -m tests.benchmarks.repair_tables
 	$(BIN)/python -m tests.benchmarks.repair_rates

@@ -31,7 +31,7 @@ ROWS = ROOT / "docs" / "measured" / "large_images.csv"
 REPAIRS = ("none", "recalibrate", "reconstruct", "match")
 NAMES = dict(zip(REPAIRS, ("raw", "recalibrated", "reconstructed", "matched"), strict=True))
 CUTS = (0.2, 0.3, 0.5)
-STEPS = 60  # of matching: what ten minutes on two cores allow
+STEPS = 60  # of matching
 MEAN, SPREAD = 0.498, 0.502
 
 

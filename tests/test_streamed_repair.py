@@ -150,6 +150,16 @@ def test_a_budget_that_is_no_number_says_what_would_be(told, monkeypatch):
         activation_store.budget()
 
 
+def test_a_worker_of_the_app_keeps_within_what_it_may_use(monkeypatch):
+    monkeypatch.delenv(BUDGET, raising=False)
+    monkeypatch.setattr(activation_store, "free_memory", lambda device: 100 * 2**30)
+    assert activation_store.budget() == 10 * 2**30
+    monkeypatch.setenv(activation_store.LIMIT, "2")
+    assert activation_store.budget() == 2**29
+    monkeypatch.setattr(activation_store, "free_memory", lambda device: 0)
+    assert activation_store.budget() == activation_store.LEAST
+
+
 def test_where_refitting_does_harm_the_recalibrated_network_is_kept(monkeypatch):
     graph, plan, data = cut_network("resnet20")
     recalibrated, small = pruning.cut(graph.model, plan), pruning.cut(graph.model, plan)

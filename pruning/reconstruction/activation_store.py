@@ -21,21 +21,27 @@ from torch import Tensor
 from pruning.latency.freed_memory import give_back_freed_memory
 
 BUDGET = "PRUNING_ACTIVATION_MIB"  # environment variable: MiB that may be held in memory
-SHARE = 0.25  # of the memory that is free, otherwise
+LIMIT = "PRUNING_LIMIT_MEMORY"  # environment variable: GiB that a worker of the app may use in all
+SHARE = 0.1  # of the memory that is free: workers beside this one take theirs
+OF_LIMIT = 0.25  # of what a worker may use
 LEAST = 64 * 2**20
 TRIM = 2**31
 SMALL = 2**16  # bytes: what is smaller stays in memory
 
 
 def budget(device: torch.device | str = "cpu") -> int:
-    """Bytes of activations that paused passes may hold in memory: as the environment says, else a quarter of
-    what is free now where the network computes. Raises ValueError for a number that is none."""
+    """Bytes of activations that paused passes may hold in memory: as the environment says, else a tenth of
+    what is free now where the network computes, and at most a quarter of what a worker may use. Raises
+    ValueError for a number that is none."""
     if told := os.environ.get(BUDGET):
         try:
             return max(0, int(float(told) * 2**20))
         except ValueError:
             raise ValueError(f"{BUDGET} is {told!r}; give a number of MiB, such as 512") from None
-    return max(LEAST, int(SHARE * free_memory(device)))
+    share = int(SHARE * free_memory(device))
+    if limit := os.environ.get(LIMIT):  # a number: the app has looked at it
+        share = min(share, int(OF_LIMIT * float(limit) * 2**30))
+    return max(LEAST, share)
 
 
 def free_memory(device: torch.device | str = "cpu") -> int:

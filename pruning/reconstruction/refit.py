@@ -50,7 +50,7 @@ def reconstruct(
     """Refits the cut network's layers in place; returns messages: what was left as it was, and why.
 
     small, plan, model: as `repair`'s.   images: unlabelled; all are looked at, whatever their size, and of
-    what both networks hold of them a quarter of the free memory is used, the rest of it lies on disk
+    what both networks hold of them a tenth of the free memory is used, the rest of it lies on disk
     meanwhile.   rows: places that are looked at of each layer, of all images together.
     """
     give_back_freed_memory()

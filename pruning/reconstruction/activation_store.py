@@ -25,7 +25,7 @@ LIMIT = "PRUNING_LIMIT_MEMORY"  # environment variable: GiB that a worker of the
 SHARE = 0.1  # of the memory that is free: workers beside this one take theirs
 OF_LIMIT = 0.25  # of what a worker may use
 LEAST = 64 * 2**20
-TRIM = 2**31
+TRIM = 2**31  # bytes parked, after which what is free goes back to the system
 SMALL = 2**16  # bytes: what is smaller stays in memory
 
 
@@ -59,9 +59,10 @@ def free_memory(device: torch.device | str = "cpu") -> int:
 
 @dataclass(eq=False)
 class Parked:
-    """What a paused pass left: nothing but a number of bytes where it stayed in memory."""
+    """What a paused pass left.   stays: all of it in memory.   away: what lies in the file, with its size."""
 
     bytes: int
+    stays: bool
     away: list[tuple[torch.UntypedStorage, int]] = field(default_factory=list)
 
 
@@ -84,16 +85,16 @@ class ActivationStore:
             if place and place not in self.protected:
                 found[place] = tensor.untyped_storage()
         sizes = {place: storage.nbytes() for place, storage in found.items()}
-        parked = Parked(sum(sizes.values()))
+        total = sum(sizes.values())
         with self.lock:
-            stays = self.held + parked.bytes <= self.budget
-            if stays:
+            parked = Parked(total, stays=self.held + total <= self.budget)
+            if parked.stays:
                 self.held += parked.bytes
             else:
                 self.written += parked.bytes
             self.most = max(self.most, self.held + self.written)
             self.most_written = max(self.most_written, self.written)
-        if not stays:
+        if not parked.stays:
             parked.away = [
                 (storage, sizes[place])
                 for place, storage in found.items()
@@ -128,10 +129,10 @@ class ActivationStore:
     def fetch(self, parked: Parked, file: "Scratch"):
         """Everything is in memory again."""
         with self.lock:
-            if parked.away:
-                self.written -= parked.bytes
+            if parked.stays:
+                self.held -= parked.bytes
             else:
-                self.held -= min(self.held, parked.bytes)
+                self.written -= parked.bytes
         for storage, size in parked.away:
             storage.resize_(size)
         if parked.away:

@@ -57,7 +57,7 @@ def match(
     steps: int = 200,
     watch: Watch = silent,
 ) -> list[str]:
-    """MovedBatches all weights of the cut network for `steps` steps; returns messages.
+    """Moves all weights of the cut network for `steps` steps; returns messages.
 
     small, plan, model: as `repair`'s.   images: unlabelled; their seed deals them out. The same seed and
     steps give the same weights. Parameters that need no gradient stay.

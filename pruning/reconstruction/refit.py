@@ -11,13 +11,11 @@ et al. 2017) it needs no training.
 """
 
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -30,7 +28,7 @@ from pruning.reconstruction.forward_pass import record_forward_pass
 from pruning.reconstruction.im2col import Places
 from pruning.reconstruction.least_squares import RunningSums
 from pruning.reconstruction.paused_passes import PausedPass, images_at_once, own_shell
-from pruning.reconstruction.steps import Running, Step, along, steps_of
+from pruning.reconstruction.steps import Running, Step, along, places, steps_of
 from pruning.statistics.calibration_images import CalibrationImages
 
 ROWS = 32_000  # sampled places of a layer, of all images together
@@ -137,9 +135,7 @@ class _Sample:
         weight = running.step.weight
         with self.lock:
             if self.drawn_for != weight:
-                random = np.random.default_rng([self.seed, zlib.crc32(weight.encode())])
-                size = running.call.size(result)
-                self.drawn = Places.drawn(random, self.images, size, self.each, result.device)
+                self.drawn = places(running, result, (self.seed,), self.each, self.images)
                 self.drawn_for = weight
             return self.drawn.of(first, number)
 

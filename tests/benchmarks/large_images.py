@@ -25,11 +25,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 import pruning
-from tests.benchmarks.measured import ROOT, SEEDS
+from pruning.tasks import paired_difference
+from tests.benchmarks.measured import ROOT, SEEDS, in_points
+from tests.benchmarks.repaired import REPAIRS, TITLES
 
 ROWS = ROOT / "docs" / "measured" / "large_images.csv"
-REPAIRS = ("none", "recalibrate", "reconstruct", "match")
-NAMES = dict(zip(REPAIRS, ("raw", "recalibrated", "reconstructed", "matched"), strict=True))
 CUTS = (0.2, 0.3, 0.5)
 STEPS = 60  # of matching
 MEAN, SPREAD = 0.498, 0.502
@@ -151,17 +151,18 @@ def table() -> list[str]:
         for how in REPAIRS:
             mine = rows[(rows.cut == cut) & (rows.repair == how)]
             if len(mine):
-                ours = np.stack([bits(one) for one in mine.right])
-                both = sorted({*mine.seed} & {*plain.seed})
-                other = np.stack([bits(one) for one in plain[plain.seed.isin(both)].right])
-                cells = [len(mine), f"{100 * ours.mean():.1f}", interval(ours - full)]
-                cells += ["" if how == "recalibrate" else interval(ours - other)]
+                ours = [bits(one) for one in mine.right]
+                cells = [len(mine), f"{100 * np.mean(ours):.1f}"]
+                cells += [in_points(paired_difference(ours, [full] * len(ours)))]
+                both = plain.merge(mine, on="seed", suffixes=("_plain", "_mine"))
+                pairs = [list(map(bits, both[f"right_{side}"])) for side in ("mine", "plain")]
+                cells += ["" if how == "recalibrate" else in_points(paired_difference(*pairs))]
                 cells += [
                     f"{100 * mine.agreement.mean():.1f}",
                     f"{mine.kl.mean():.3f}",
                     f"{mine.seconds.mean():.0f}",
                 ]
-                lines.append(f"| {cut:.0%} | {NAMES[how]} | {' | '.join(map(str, cells))} |")
+                lines.append(f"| {cut:.0%} | {TITLES[how]} | {' | '.join(map(str, cells))} |")
     lines += [
         "",
         f"Full network: {100 * whole.accuracy:.1f}. Highest memory of the process: {rows.gb.max():.1f} GB.",
@@ -171,14 +172,6 @@ def table() -> list[str]:
 
 def bits(text: str) -> np.ndarray:
     return np.array([int(one) for one in text])
-
-
-def interval(differences: np.ndarray) -> str:
-    """[seeds, pictures]: mean and 95 % interval over pictures drawn anew, in points."""
-    each = differences.mean(0)
-    drawn = np.random.default_rng(0).integers(0, len(each), (10_000, len(each)))
-    low, high = np.percentile(each[drawn].mean(1), [2.5, 97.5])
-    return f"{100 * each.mean():+.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 if __name__ == "__main__":

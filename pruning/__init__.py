@@ -21,7 +21,7 @@ _WHERE = {
     "cut": "pruning.surgery",
     "cut_optimizer": "pruning.optimizers",
     "latency_table": "pruning.latency",
-    "load": "pruning.export",
+    "load": "pruning.export.saved_network",
     "load_data": "pruning.data",
     "load_model": "pruning.models",
     "load_report": "pruning.experiment.report",

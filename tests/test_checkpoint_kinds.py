@@ -13,7 +13,7 @@ import torchvision
 from safetensors.torch import save_file
 
 import pruning
-from pruning.export import save
+from pruning.export.saved_network import save
 from pruning.models import WrongWeights, load_model
 from pruning.models.from_torchvision import build
 from tests.front_door import REPOSITORY

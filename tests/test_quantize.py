@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 import pruning
-from pruning.export import packed as zipped
-from pruning.export import save
+from pruning.export.saved_network import packed as zipped
+from pruning.export.saved_network import save
 from pruning.progress import Cancelled
 from pruning.quantize.rounding import quantize
 from pruning.quantize.weights import as_rows, from_rows

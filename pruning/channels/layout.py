@@ -113,14 +113,28 @@ def _rolled(tracer: TensorIds, source: torch.Tensor, shifts, dims=None):
 def _pad(tracer: TensorIds, output, input, pad, mode="constant", value=None):
     ids = tracer.ids_of(input)
     shadow = compact(ids)
-    padded = [input.dim() - 1 - place // 2 for place, amount in enumerate(pad) if amount]
+    padded = sorted({input.dim() - 1 - place // 2 for place, amount in enumerate(pad) if amount})
     if not shadow.any() or all(shadow.shape[d] == 1 for d in padded) and shadow.numel() > 1:
         tracer.put(output, shadow)  # places are padded, not channels
+        return
+    sides = (
+        tracer.stated_padding(*_amounts(pad, input, padded[0])) if len(padded) == 1 and not value else None
+    )
+    if sides:  # as many zeros as the module states, so they follow a cut
+        shapes = [[len(side) if d == padded[0] else n for d, n in enumerate(output.shape)] for side in sides]
+        before, after = (along(side, padded[0], shape) for side, shape in zip(sides, shapes, strict=True))
+        tracer.put(output, torch.cat([before, ids, after], padded[0]))
         return
     tracer.trace.fix(ids, "channel padding with literal sizes keeps both sides")
     padding = tracer.trace.mint(1)
     tracer.trace.fix(padding, "channel padding with literal sizes keeps both sides")
     tracer.put(output, F.pad(ids, tuple(pad), value=int(padding)))
+
+
+def _amounts(pad, input, dimension: int) -> tuple[int, int]:
+    """How many entries are put before and after those of a dimension; `pad` begins with the last one."""
+    place = 2 * (input.dim() - 1 - dimension)
+    return pad[place], pad[place + 1]
 
 
 def _concatenate(tracer: TensorIds, output, tensors, dim=0, **_named):

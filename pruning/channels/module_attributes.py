@@ -19,6 +19,17 @@ def bare_widths(model: nn.Module) -> Iterator[tuple[str, tuple[str, int]]]:
                 yield name, (width, stated)
 
 
+PADDINGS = ("pad_before", "pad_after")  # how many channels of zeros a module adds, where it says so
+
+
+def stated_paddings(model: nn.Module) -> Iterator[tuple[str, tuple[int, int]]]:
+    """(module, (channels of zeros that it puts before those it is given, and after)), where it says so."""
+    for name, module in model.named_modules():
+        numbers = [vars(module).get(padding) for padding in PADDINGS]
+        if name and all(type(number) is int for number in numbers):
+            yield name, (numbers[0], numbers[1])
+
+
 def plain_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
     """Tensors that a module holds as plain attributes, neither parameters nor buffers: constants to a cut."""
     own = ("_parameters", "_buffers", "_modules")

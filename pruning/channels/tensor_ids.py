@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from pruning.channels.ids import TIE, Trace, along, compact, constant, flat
-from pruning.channels.module_attributes import bare_widths, plain_tensors
+from pruning.channels.module_attributes import PADDINGS, bare_widths, plain_tensors, stated_paddings
 
 
 class TensorIds:
@@ -39,6 +39,7 @@ class TensorIds:
             self.owners.setdefault(id(tensor), (name, tensor))
         self.buffers = {name for name, _ in model.named_buffers()}
         self.widths = dict(bare_widths(model))
+        self.paddings = dict(stated_paddings(model))
         self.constants |= {id(tensor): tensor for tensor in plain_tensors(model)}
 
     def where(self) -> str:
@@ -156,6 +157,22 @@ class TensorIds:
                 self.trace.unite(torch.from_numpy(slots[0]), ids, TIE)
             else:
                 slots[0] = ids.numpy()
+
+    def stated_padding(self, before: int, after: int) -> tuple[torch.Tensor, ...] | None:
+        """The ids of channels that the module which runs now puts before and after those it is given, where
+        it states how many these are; None where it does not."""
+        if self.paddings.get(self.stack[-1]) != (before, after):
+            return None
+        return tuple(
+            self._ids_of_stated(f"{self.stack[-1]}.{name}", number)
+            for name, number in zip(PADDINGS, (before, after), strict=True)
+        )
+
+    def _ids_of_stated(self, name: str, number: int) -> torch.Tensor:
+        slots = self.trace.slots.setdefault(name, {}) if number else {}
+        if 0 not in slots:
+            slots[0] = self.trace.mint(number).numpy()
+        return torch.from_numpy(slots[0])
 
 
 def batch_of(example: tuple | dict) -> int:

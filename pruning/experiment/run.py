@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pruning import export
 from pruning.cost import Plan
 from pruning.experiment.checks import must_mean_something
 from pruning.experiment.gate_training import gating
@@ -21,6 +20,7 @@ from pruning.experiment.repair_and_tuning import must_reach_bits, must_run, repa
 from pruning.experiment.report import report_of
 from pruning.experiment.shared_steps import Alone, network_key, plan_key, repair_key, scores_key
 from pruning.experiment.stages import Clock, Stages
+from pruning.export import saved_network
 from pruning.latency import FILE, LatencyTable
 from pruning.progress import Watch, silent
 from pruning.train.training_state import Saved
@@ -55,7 +55,7 @@ class Result:
     def save(self, folder: str | Path) -> Path:
         """Writes model.safetensors, plan.json, recipe.json, report.json, predictions.npz, where gates were
         trained gates.npz, and where the cut is one of latency latency.json."""
-        return export.save(
+        return saved_network.save(
             folder,
             self.model,
             self.plan,
@@ -70,7 +70,7 @@ class Result:
     def zip(self, path: str | Path) -> Path:
         """One zip of these files, which `pruning.load` opens."""
         with tempfile.TemporaryDirectory(prefix="pruning-") as scratch:
-            Path(path).write_bytes(export.packed(self.save(scratch)))
+            Path(path).write_bytes(saved_network.packed(self.save(scratch)))
         return Path(path)
 
 

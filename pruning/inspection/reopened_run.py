@@ -8,9 +8,9 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from pruning import export
 from pruning.experiment import Recipe
 from pruning.experiment.loading import Loaded, load, use_threads
+from pruning.export import saved_network
 from pruning.gates.gate_trace import COLUMNS, GateTrace
 from pruning.inspection.grad_cam_pairs import GradCamPairs, chosen, grad_cam_pairs
 from pruning.inspection.prediction_changes import (
@@ -84,7 +84,7 @@ def widths(report: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def gate_trace(file: Path) -> GateTrace | None:
-    """What `export.save` wrote of the gates; None where none were trained."""
+    """What `saved_network.save` wrote of the gates; None where none were trained."""
     if not file.exists():
         return None
     try:
@@ -109,7 +109,7 @@ def _seen(
         return {}, None, UNSEEN.format(reason=str(error).rstrip("."))
     told = answers(saved.task, saved.predictions, saved.report["classes"])
     pictures = {int(image): np.array(full.data.test.images[image]) for image in shown_images(told)}
-    return pictures, grad_cam_pairs(full, export.load(folder, full.model), chosen(told), watch), ""
+    return pictures, grad_cam_pairs(full, saved_network.load(folder, full.model), chosen(told), watch), ""
 
 
 def _must_be_of_the_run(full: Loaded, saved: SavedRun) -> None:

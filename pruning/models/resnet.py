@@ -7,7 +7,6 @@ No forward knows a size: modules follow their tensors, so a cut network runs as 
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,23 +14,18 @@ from torch.nn import functional as F
 class ZeroPadShortcut(nn.Module):
     """Shortcut A: takes every `stride`-th pixel and puts zero channels before and after the image's own.
 
-    The zeros are buffers, one number a channel, so that a cut of the residual stream finds them like any
-    other tensor indexed by channels. They are no part of the state dict: the public checkpoints have none.
+    How many is stated in `pad_before` and `pad_after`, which a cut of the residual stream follows. One
+    operation with literal numbers, so that torch.fx and exporters read it as what it is.
     """
 
     def __init__(self, before: int, after: int, stride: int):
         super().__init__()
         self.stride = stride
-        self.register_buffer("pad_before", torch.zeros(before), persistent=False)
-        self.register_buffer("pad_after", torch.zeros(after), persistent=False)
+        self.pad_before, self.pad_after = before, after
 
     def forward(self, x: Tensor) -> Tensor:
         x = x[:, :, :: self.stride, :: self.stride]
-        n, _, h, w = x.shape
-        before, after = (
-            pad.view(1, -1, 1, 1).expand(n, -1, h, w) for pad in (self.pad_before, self.pad_after)
-        )
-        return torch.cat([before, x, after], 1)  # [n, before + channels + after, h, w]
+        return F.pad(x, (0, 0, 0, 0, self.pad_before, self.pad_after))  # [n, before + channels + after, h, w]
 
 
 class BasicBlock(nn.Module):

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pruning import export
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
+from pruning.export import saved_network
 from pruning.figures import prediction_changes, structure, tradeoff, training
 from pruning.html_report.run_report import run_html
 from pruning.inspection.prediction_changes import RunReport
@@ -258,7 +258,7 @@ def take_away(found: RunReport, folder: Path):
         st.warning(f"The workers saved the network where this server cannot see it: {folder}")
         return
     with st.container(horizontal=True):
-        charts.button("Network (zip)", lambda: export.packed(folder), f"{name}.zip", "application/zip")
+        charts.button("Network (zip)", lambda: saved_network.packed(folder), f"{name}.zip", "application/zip")
         charts.button("Recipe", found.recipe.to_json, f"{name}-recipe.json", "application/json")
         charts.button("Report", (folder / "report.json").read_text, f"{name}-report.json", "application/json")
         charts.button(

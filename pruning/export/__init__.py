@@ -1,0 +1,1 @@
+"""What leaves the program: a pruned network as files, for PyTorch and for other runtimes."""

@@ -11,7 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pruning.data.folders import OTHERWISE, PARTS, without_wrapper
+from pruning.data.class_folders import parts_of
+from pruning.data.decoded_pictures import OTHERWISE
 from pruning.data.load import state_of
 from pruning.data.mask_folders import with_masks
 from pruning.data.npz import shapes_of
@@ -180,9 +181,7 @@ def pictures_of(listing: Listing, size: int) -> Given:
     paired = with_masks(listing)
     if paired is not None:
         return Given(size, len(paired.pairs), masks=True)
-    places = [file.place for file in without_wrapper(listing).files]
-    parted = set(PARTS) <= {place.parts[0] for place in places}
-    used = [place for place in places if not parted or place.parts[0] in PARTS]
+    used = [file.place for file in parts_of(listing).pictures]
     return Given(size, sum(place.suffix.lower() in PICTURES for place in used))
 
 

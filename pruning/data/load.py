@@ -126,7 +126,8 @@ def from_path(asked: AtPath) -> Dataset:
     make_room()
     path, size, watch = asked.path, asked.size, asked.watch
     if path.is_dir():
-        return noted(load_folders(path, size=size, seed=asked.seed, watch=watch))
+        state = f"{path} {asked.state}"
+        return noted(load_folders(path, size=size, seed=asked.seed, state=state, watch=watch))
     if path.suffix.lower() == ".zip":
         return noted(load_zip(path, size=size, seed=asked.seed, watch=watch))
     if path.suffix.lower() == ".npz":

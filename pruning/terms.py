@@ -66,12 +66,15 @@ ALLOCATIONS = {
 REPAIRS = {
     "none": Term("no repair", "the network as it was cut"),
     "recalibrate": Term("batch norm recalibration", "batch norm statistics are estimated anew"),
+    "transport": Term("transport to heirs", "one channel that stays takes over from each that goes"),
+    "merge": Term("least-squares merging", "those that stay are combined in place of each that goes"),
     "reconstruct": Term("least-squares reconstruction", "every layer that reads what was cut is refitted"),
     "match": Term(
         "block-wise feature matching",
         "reconstruction, then all weights are moved until every block gives the full network's features",
     ),
 }
+MERGING = ("transport", "merge")  # repairs that hand the weights of what goes to what stays
 MEASURE_NAMES = {"macs": "MACs", "params": "parameters", "channels": "channels", "latency": "latency"}
 
 _TERMS = {name: term for _, terms in CRITERIA.values() for name, term in terms.items()}

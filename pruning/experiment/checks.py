@@ -6,7 +6,7 @@ from pruning.experiment.defaults import UNMATCHED_STEPS
 from pruning.experiment.field_values import brief, positive, share, whole
 from pruning.experiment.recipe_fields import RecipeFields
 from pruning.tasks import TASKS
-from pruning.terms import ALLOCATIONS, REPAIRS
+from pruning.terms import ALLOCATIONS, MERGING, REPAIRS
 
 LEAST = {"min_channels": 1, "round_to": 1, "epochs": 0, "batch_size": 1, "seed": 0, "calibration": 2}
 LEAST |= {"threads": 1, "search_images": 1, "search_every": 0, "bits_epochs": 0, "match_steps": 1}
@@ -117,6 +117,11 @@ def must_train(recipe: RecipeFields) -> None:
             f"training gates for {recipe.criterion} needs a measure that falls with every channel, and "
             "latency does not; "
             "give measure=macs or params"
+        )
+    if recipe.repair in MERGING:
+        raise ValueError(
+            f"{REPAIRS[recipe.repair].title} hands on what channels gave before they went, and shut gates "
+            "gave nothing; give repair=none, recalibrate, reconstruct or match"
         )
     if recipe.allocation == "gates" and (recipe.round_to > 1 or recipe.cut_group):
         asked = "round_to" if recipe.round_to > 1 else "cut_group"

@@ -16,6 +16,7 @@ from pruning.experiment.defaults import (
 )
 from pruning.experiment.recipe_fields import RecipeFields
 from pruning.models import MODELS
+from pruning.terms import MERGING
 
 OF_GATES = ("allocation", "gate_epochs")  # mean nothing, or another thing, where no gates are trained
 TIMED = ("measure", "model", "subtask")  # another one of these has no use for the measured times
@@ -45,7 +46,7 @@ def followed(recipe: RecipeFields, changes: Mapping[str, Any]) -> dict[str, Any]
     trains = criterion in CRITERIA and CRITERIA[criterion].trained
     if criterion != recipe.criterion:
         follow["options"] = ()
-    if trains and not recipe.trained and recipe.repair == BEST["repair"]:
+    if trains and not recipe.trained and recipe.repair in (BEST["repair"], *MERGING):
         follow["repair"] = None
     if any(changes.get(name, getattr(recipe, name)) != getattr(recipe, name) for name in TIMED):
         follow["latency"] = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruning.criteria import CRITERIA
 from pruning.progress import Watch, silent
+from pruning.terms import MERGING
 
 if TYPE_CHECKING:
     from pruning.data import Dataset
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SCORING = {"reconstruction": 3.0}  # of the calibration images; other criteria that look at images:
 SCORING_ELSE = 1.5
 RECONSTRUCTED = 5.8  # of the calibration images
+MERGED = 1.6  # of the calibration images: a pass with covariances, and the solves
 TRYING = 7.5  # of the fewer images that a cut is tried with
 TRAINED = 3.5  # a step of training, where it was not measured
 STEP = 0.75  # of a step of training, by one of matching: norms are folded, and channels last in memory
@@ -96,6 +98,8 @@ def _mending(recipe: "Recipe", pace: Pace, calibration: int, whole: float, small
     found, test, share = {}, pace.images["test"], time_left(recipe)
     if recipe.repair == "recalibrate":
         found["recalibrate"] = calibration * small
+    elif recipe.repair in MERGING:
+        found["merge"] = MERGED * calibration * whole
     elif recipe.repair != "none":
         found["reconstruct"] = RECONSTRUCTED * calibration * whole
     if recipe.repair == "match":
@@ -171,7 +175,7 @@ LEFT = "run_seconds_left"  # as a watch is told it
 OWN_PACE = ("latency", "match", "tune", "gates", "time")  # the same from beginning to end
 # Least squares in wide layers takes more than passes foretell (of a slim VGG 4.6 times as long), so these say
 # how fast a network is only as long as nothing else does.
-SOLVING = {"statistics", "plan", "reconstruct"}
+SOLVING = {"statistics", "plan", "merge", "reconstruct"}
 EARLY = 0.5  # seconds of a step, before which it says nothing of its own pace
 
 
@@ -196,7 +200,7 @@ class Left:
         if self.step:
             self.took[self.step] = now - self.began
         if step == "repair":
-            step = "recalibrate" if "recalibrate" in self.expected else "reconstruct"
+            step = next((one for one in ("recalibrate", "merge") if one in self.expected), "reconstruct")
         self.step, self.began = step, now
 
     def __call__(self, stage: str, done: int, total: int, **values: Any):

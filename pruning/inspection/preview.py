@@ -26,6 +26,7 @@ from pruning.experiment.recipe_fields import Repair
 from pruning.experiment.result_cache import ResultCache
 from pruning.inspection.measured_values import AccuracyNow, FullAccuracy
 from pruning.progress import Watch, silent
+from pruning.terms import MERGING
 
 if TYPE_CHECKING:
     from pruning.train import Predictions
@@ -59,6 +60,7 @@ class Description:
 
 
 _SCORES, _PLANS, _ERRORS = ResultCache(30), ResultCache(60), ResultCache(20)
+_MOMENTS = ResultCache(2)  # of a network: merging after any cut of it takes a moment then
 _BASELINES, _RAW = ResultCache(20), ResultCache(200)
 
 
@@ -254,6 +256,7 @@ def _repair(recipe: Recipe, plan: Plan, small: Any, how: str, watch: Watch) -> t
     from pruning.reconstruction import repair
 
     found, start = loaded(recipe, watch), time.perf_counter()
+    moments = _moments(found, watch) if how in MERGING else None
     messages = repair(
         small,
         plan,
@@ -263,6 +266,21 @@ def _repair(recipe: Recipe, plan: Plan, small: Any, how: str, watch: Watch) -> t
         calibration=recipe.calibration,
         seed=recipe.seed,
         match_steps=recipe.match_steps,
+        moments=moments,
         watch=watch,
     )
     return round(time.perf_counter() - start, 2), messages
+
+
+def _moments(found: Loaded, watch: Watch) -> Any:
+    """How the network's channels vary together where they are read, kept for all of its cuts."""
+    from pruning.reconstruction.merging import moments_of
+    from pruning.statistics.calibration_images import CalibrationImages
+
+    recipe = found.recipe
+
+    def make() -> Any:
+        images = CalibrationImages(found.model, found.data, recipe.calibration, recipe.seed)
+        return moments_of(found.model, found.graph.structure, images, watch=watch)
+
+    return _MOMENTS.get((*network_key(recipe), recipe.calibration), make)

@@ -36,7 +36,7 @@ class Between:
 
 def quick(recipe: Recipe) -> str:
     """The repair of the curve: seconds a cut, so not block matching, which only the recipe's own cut gets."""
-    return "recalibrate" if recipe.repair == "recalibrate" else "reconstruct"
+    return "reconstruct" if recipe.repair in ("none", "match") else recipe.repair
 
 
 def order(recipe: Recipe) -> Iterator[tuple[float, str, bool]]:

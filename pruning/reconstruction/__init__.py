@@ -1,25 +1,28 @@
 """Repair: what brings a cut network back without training on labels.
 
-`recalibrate` re-estimates norms; `reconstruct` refits every layer that reads what was cut, by least squares;
+`recalibrate` re-estimates norms; `transport` and `merge` give the weights of channels that go to those that
+stay, one heir each or a least-squares combination; `reconstruct` refits every layer that reads what was cut;
 `match` then moves all weights until the network's blocks give what the whole network's give.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from pruning.error_messages import choose
 from pruning.models.fill_weights import restore
 from pruning.progress import Watch, silent
 from pruning.reconstruction.recalibration import recalibrate
+from pruning.terms import MERGING
 
 if TYPE_CHECKING:
     from torch import nn
 
     from pruning.cost import Plan
+    from pruning.reconstruction.channel_moments import ChannelMoments
 
 __all__ = ["REPAIRS", "recalibrate", "repair"]
 
-REPAIRS = ("recalibrate", "reconstruct", "match")
+REPAIRS = ("recalibrate", "transport", "merge", "reconstruct", "match")
 
 
 def repair(
@@ -33,13 +36,15 @@ def repair(
     seed: int = 0,
     match_steps: int = 200,
     reconstructed: bool = False,
+    moments: "Mapping[str, ChannelMoments] | None" = None,
     watch: Watch = silent,
 ) -> list[str]:
     """Repairs a cut network in place from unlabelled training images; returns messages.
 
     small: what `cut(model, plan)` gave; changed.   model: the whole network, not changed.   data: a Dataset,
-    its name or path, or a tuple of normalised tensors.   how: recalibrate, reconstruct or match.
+    its name or path, or a tuple of normalised tensors.   how: one of REPAIRS.
     match_steps: of gradient descent, for match.   reconstructed: for match, that it was done before.
+    moments: for transport and merge, what `merging.moments_of` gives, where it is known already.
     Cancelled by its watch, the network is as it was. Raises ValueError for another `how`.
     """
     from pruning.statistics.calibration_images import CalibrationImages
@@ -48,6 +53,11 @@ def repair(
     images = CalibrationImages(small, data, calibration, seed)
     if how == "recalibrate":
         return recalibrate(small, images, watch=watch)
+    if how in MERGING:
+        from pruning.reconstruction.merging import merge
+
+        given: dict[str, Any] = {"heirs": how == "transport", "known": moments, "watch": watch}
+        return _as_it_was_unless_done(small, lambda: merge(small, plan, model, images, **given))
     return _as_it_was_unless_done(
         small, lambda: _by_blocks(small, plan, model, images, how, match_steps, reconstructed, watch)
     )

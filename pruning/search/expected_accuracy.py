@@ -15,6 +15,7 @@ import numpy as np
 from pruning.cost import Plan
 from pruning.progress import Watch, silent
 from pruning.tasks import Statistics, Task
+from pruning.terms import MERGING
 
 TRIED = (0.85, 1.1)  # of the cut that is asked about
 IMAGES = 500  # of the hold-out
@@ -119,6 +120,7 @@ def tried_cuts(
 
 def _mend(small, plan: Plan, model, data, how: str, seed: int):
     """Repairs a tried cut from fewer images and places; matching is not tried."""
+    from pruning.reconstruction.merging import merge
     from pruning.reconstruction.recalibration import recalibrate
     from pruning.reconstruction.refit import reconstruct
     from pruning.statistics.calibration_images import CalibrationImages
@@ -126,6 +128,8 @@ def _mend(small, plan: Plan, model, data, how: str, seed: int):
     images = CalibrationImages(small, data, CALIBRATION, seed)
     if how == "recalibrate":
         recalibrate(small, images)
+    elif how in MERGING:
+        merge(small, plan, model, images, heirs=how == "transport")
     elif how != "none":
         reconstruct(small, plan, model, images, rows=ROWS)
 

@@ -79,5 +79,7 @@ def cut(recipe: Recipe):
 
 def repair(label: str):
     """What mends the cut network before any training."""
-    bound = state.bound("repair", options=list(REPAIRS))
-    st.selectbox(label, REPAIRS, format_func=REPAIRS.get, **bound)
+    now = state.recipe_now()
+    shut = terms.MERGING if now.trained else ()  # shut gates leave nothing to hand on
+    offered = [name for name in REPAIRS if name not in shut or name == now.repair]
+    st.selectbox(label, offered, format_func=REPAIRS.get, **state.bound("repair", options=offered))

@@ -29,6 +29,8 @@ UNTOUCHED = (
 BEFORE = "Greyed: the figures before the last change."
 MEANING = {
     "recalibrate": "batch norm statistics estimated anew",
+    "transport": "the weights that read a channel that goes are moved to the one that stands in for it best",
+    "merge": "the weights that read a channel that goes are dealt out to those that stay, by least squares",
     "reconstruct": "every layer that reads what was cut is refitted",
     "match": "reconstruction, then all weights are moved until every block gives the full network's features",
 }

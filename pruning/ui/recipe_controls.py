@@ -11,6 +11,7 @@ from pruning.criteria import CRITERIA, SCORED, Option
 from pruning.experiment import Recipe
 from pruning.terms import sentence, title, titled
 from pruning.ui import state
+from pruning.ui.learn.links import to_article
 
 ALLOCATIONS = {name: f"{sentence(term.title)}: {term.about}" for name, term in terms.ALLOCATIONS.items()}
 REPAIRS = {name: sentence(term.title) for name, term in terms.REPAIRS.items()}
@@ -26,7 +27,9 @@ def criterion(recipe: Recipe):
     labels = " It uses labels." if known.uses_labels else ""
     looks = "" if known.looks_at_images(dict(recipe.options)) else " It uses the weights alone."
     st.caption(known.meaning + looks + labels)
-    about_criteria()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        about_criteria()
+        to_article(recipe.criterion)
 
 
 def about_criteria():
@@ -83,3 +86,4 @@ def repair(label: str):
     shut = terms.MERGING if now.trained else ()  # shut gates leave nothing to hand on
     offered = [name for name in REPAIRS if name not in shut or name == now.repair]
     st.selectbox(label, offered, format_func=REPAIRS.get, **state.bound("repair", options=offered))
+    to_article("repair")

@@ -21,6 +21,7 @@ from pruning.criteria.registry import with_option
 from pruning.error_messages import choose
 from pruning.experiment import Recipe
 from pruning.models.own_code import is_own, must_be_allowed, parted
+from pruning.ui.learn.articles import TITLES
 
 LOOKING_AT = {
     "group": "the channel group that is opened",
@@ -44,6 +45,7 @@ LOOKING_AT = {
     "find": "what is looked for among the kept runs",
     "lesson": "1 hides what a first lesson does not need",
     "tour": "off: the tour is not offered",
+    "article": "the article of the page Learn that is read",
 }
 UPLOADED = "sha256:"
 NOTHING_CHOSEN = {"protect": (), "cut_group": (), "subtask": ()}  # in another network or other data
@@ -62,6 +64,8 @@ def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
         choose(key, {*Recipe.__dataclass_fields__, *LOOKING_AT, *options} - {"options"}, "key of a link")
     opened = {key: query[key] for key in LOOKING_AT if key in query}
     recipe = Recipe.from_query({key: value for key, value in query.items() if key not in LOOKING_AT})
+    if "article" in opened:
+        choose(opened["article"], TITLES, "article")
     if "beside" in opened:
         choose(opened["beside"], SCORED, "criterion to stand beside")
     if not opened.get("channel", "0").isdecimal():

@@ -13,6 +13,7 @@ from pruning.experiment.checks import TRAINED
 from pruning.inspection import Description
 from pruning.terms import plural
 from pruning.ui import criterion_switch, display_names, preview_cache, recipe_controls, state
+from pruning.ui.learn.links import to_article
 from pruning.ui.prune import controls as cutting
 from pruning.ui.prune import run_job
 
@@ -31,6 +32,7 @@ def words(recipe: Recipe):
         "with the network. By the end each gate is either exactly 0 or wide open, so the closed channels can "
         "be removed and the outputs stay as they are."
     )
+    to_article("gdp")
 
 
 def main(recipe: Recipe):

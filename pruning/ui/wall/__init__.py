@@ -6,6 +6,8 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.terms import title, titled
 from pruning.ui import open_pages, preview_cache, recipe_controls, state, test_accuracy
+from pruning.ui.learn.articles import TITLES
+from pruning.ui.learn.links import to_article
 from pruning.ui.recipe_controls import LISTED
 from pruning.ui.wall import component, filling
 from pruning.ui.wall.wall_data import Shown
@@ -26,6 +28,7 @@ def choose(recipe: Recipe):
             **state.bound_look("beside", beside(recipe), none="", options=names),
         )
         recipe_controls.about_criteria()
+        to_article(recipe.criterion if recipe.criterion in TITLES else "channel")
 
 
 def beside(recipe: Recipe) -> str:

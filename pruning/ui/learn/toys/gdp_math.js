@@ -1,0 +1,110 @@
+// Gates that polarize, as pruning/gates has it (gate_optimizer.py, gate_trace.py, resource_price.py), for one group of
+// channels that cost the same. All in s = t / sqrt(eps).
+const SHUT = 1e-3, MEMORY = 0.9, LARGEST = 12, RAMP = 0.45, DECIDED = 0.3, SOON = 0.2, RATE = 2;
+const LOW = Math.sqrt(SHUT / (1 - SHUT)); // s of a gate that is as good as shut
+export const EPS = [0.1, 1e-4];
+
+export const opened = (s) => (s * s) / (s * s + 1);
+export const slope = (s) => (2 * s) / (s * s + 1) ** 2; // dg / ds
+export const epsAt = (step, steps) => EPS[0] * (EPS[1] / EPS[0]) ** Math.min(1, step / Math.max(1, steps));
+
+// The least price that is enough, to one in a thousand.
+export function least(enough) {
+  if (enough(0)) return 0;
+  let high = 1e-4;
+  while (!enough(high) && high < 1e6) high *= 4;
+  let low = high > 1e-4 ? high / 4 : 0;
+  for (let round = 0; round < 12; round++) {
+    const middle = (low + high) / 2;
+    if (enough(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+const left = (s, frozen) => s.reduce((all, v) => all + Math.min(1, opened(v) / opened(frozen)), 0) / s.length;
+const hard = (s) => s.filter((value) => value > 0).length / s.length;
+
+// A training of gates. start: [N] t at the first step.   gradients: [N] of the loss by each gate, the same at every
+// step.   cut: share of the channels to close.   freeze: step from which t stays where it is, or none.
+// Returns a row a step, 0 .. steps: {eps, s, price}.
+export function course({ start, gradients, cut, steps, freeze = Infinity }) {
+  const floor = start.length - Math.floor(0.9 * start.length + 1e-9);
+  let s = start.map((t) => t / Math.sqrt(EPS[0])), eps = EPS[0], momentum = start.map(() => 0), price = 0, told = null;
+  const rows = [{ eps, s, price }];
+  for (let step = 1; step <= steps; step++) {
+    momentum = momentum.map((value, i) => MEMORY * value + (1 - MEMORY) * gradients[i]);
+    const before = s, now = epsAt(step, steps), drifted = s.map((value) => value * Math.sqrt(eps / now));
+    eps = now;
+    if (step >= freeze) s = drifted;
+    else {
+      if (!told && step >= DECIDED * steps) told = decided(drifted, cut, floor);
+      if (told) s = follow(told, drifted, before, steps);
+      else ({ s, price } = pulled(drifted, momentum, eps, step, steps, cut));
+      s = shut(s, cut, told, floor);
+    }
+    rows.push({ eps, s, price });
+  }
+  return rows;
+}
+
+// Where the loss pulls the gates and the price pushes them, as hard as the target of this step needs.
+function pulled(s, momentum, eps, step, steps, cut) {
+  const frozen = Math.sqrt(EPS[0] / eps), most = LARGEST / steps, steep = s.map(slope);
+  const alive = s.map((value) => value > 0), living = alive.filter(Boolean).length;
+  const raw = steep.map((value, i) => -momentum[i] * value);
+  const size = Math.sqrt(raw.reduce((all, value, i) => all + (alive[i] ? value * value : 0), 0) / living);
+  const pull = raw.map((value) => (size > 0 ? ((RATE / steps) * value) / size : 0));
+  const passed = Math.min(1, step / Math.max(1, RAMP * steps)), target = 1 - cut * (1 - (1 - passed) ** 2);
+  const moved = (price) => s.map((value, i) => {
+    const by = Math.min(most * Math.max(value, 1), Math.max(-most * value, pull[i] - price * steep[i]));
+    return alive[i] ? Math.max(value + by, 0.5 * LOW) : 0;
+  });
+  const price = least((price) => left(moved(price), frozen) <= target);
+  return { s: moved(price), price };
+}
+
+// Which gates are to shut: the narrowest, one by one, until what is left is nearest to the target.
+function decided(s, cut, floor) {
+  const trial = [...s], goal = 1 - cut, order = s.map((_, i) => i).filter((i) => s[i] > 0).sort((i, j) => s[i] - s[j]);
+  const shutting = s.map((value) => value === 0);
+  let best = [...shutting], miss = Math.abs(hard(trial) - goal);
+  for (const gate of order.slice(0, Math.max(0, order.length - floor))) {
+    trial[gate] = 0;
+    shutting[gate] = true;
+    const now = hard(trial) - goal;
+    if (Math.abs(now) < miss) [best, miss] = [[...shutting], Math.abs(now)];
+    if (now <= 0) break;
+  }
+  return best;
+}
+
+// Once decided, gates that shut fall by the same factor every step, the others rise by it.
+function follow(told, drifted, before, steps) {
+  const fall = LOW ** (1 / Math.max(1, SOON * steps));
+  return drifted.map((value, i) =>
+    (told[i] ? Math.min(before[i], 1) * fall : Math.max(value, Math.min(before[i] / fall, 3))));
+}
+
+// Sets gates below the threshold to exact zero, where enough stay.
+function shut(s, cut, told, floor) {
+  const found = [...s], low = s.map((value) => value < LOW && value > 0);
+  const staying = s.filter((value, i) => value > 0 && !low[i]).length;
+  if (staying < floor) return staying || !low.some(Boolean) ? found : held(found, floor);
+  const going = s.map((_, i) => i).filter((i) => low[i]).sort((i, j) => s[i] - s[j]);
+  for (const gate of going) {
+    const kept = found[gate];
+    found[gate] = 0;
+    if (!told && hard(found) < 1 - cut - 0.002) {
+      found[gate] = kept;
+      break;
+    }
+  }
+  return found;
+}
+
+// As many gates as must stay are opened again, the widest first.
+function held(s, floor) {
+  const alive = s.map((_, i) => i).filter((i) => s[i] > 0).sort((i, j) => s[j] - s[i]).slice(0, floor);
+  return s.map((value, i) => (alive.includes(i) ? Math.max(value, 1) : value));
+}

@@ -3,7 +3,9 @@ are redundant.
 
 What a channel's distribution is, is our reading, and an option: `filters` (a mass on the filter's taps),
 `weights` (the absolute weights on the real line), `activations` (its pooled activations over the images) or
-`maps` (where in the image it is active). The closest to the barycenter go first.
+`maps` (where in the image it is active). The closest to the barycenter go first. Under `projection` the whole
+group is one distribution over its channels, projected on those that stay: the barycenter then is a channel
+again, the heir of all whose mass it takes, and what can be rebuilt goes first.
 """
 
 from collections.abc import Mapping
@@ -13,18 +15,22 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from pruning.criteria import transport
-from pruning.criteria.registry import criterion
-from pruning.statistics import LayerStatistics, MeanMaps, PooledFeatures
+from pruning.criteria.projection import elimination
+from pruning.criteria.registry import Side, criterion
+from pruning.statistics import LayerStatistics, MeanMaps, PooledFeatures, TransportCosts
 
-NEEDS: dict[str, tuple[PooledFeatures | MeanMaps, ...]] = {
+NEEDS: dict[str, tuple[PooledFeatures | MeanMaps | TransportCosts, ...]] = {
     "activations": (PooledFeatures(side="readers"),),
     "maps": (MeanMaps(),),
+    "projection": (TransportCosts(),),
 }
+SIDES: dict[str, Side] = {"activations": "readers", "maps": "readers", "projection": "groups"}
 UNITS = {
     "filters": "transport distance to the barycenter",
     "weights": "transport distance, in weights",
     "activations": "transport distance, in activations",
     "maps": "transport cost, in squared image sides",
+    "projection": "transport cost of all that is gone when it goes",
 }
 
 
@@ -52,7 +58,7 @@ class Transported:
     "cpot",
     meaning="Keeps the channels far from their layer's Wasserstein barycenter; those near it are redundant.",
     unit=lambda options: UNITS[options["distribution"]],
-    side=lambda options: "readers" if options["distribution"] in NEEDS else "writers",
+    side=lambda options: SIDES.get(options["distribution"], "writers"),
     needs=lambda options: NEEDS.get(options["distribution"], ()),
     only_with={
         "ground": {"distribution": "filters"},
@@ -65,24 +71,20 @@ def cpot(
     layer: LayerStatistics,
     *,
     distribution: Annotated[
-        Literal["filters", "weights", "activations", "maps"],
-        "The distribution that represents a channel: mass on its filter's taps (filters), its "
-        "|weights|, its pooled "
-        "activations, or where in the image it is active (maps). filters keeps most accuracy; maps are "
-        "the easiest "
-        "to see.",
+        Literal["filters", "weights", "activations", "maps", "projection"],
+        "The distribution that represents a channel: mass on its filter's taps (filters), its |weights|, its "
+        "pooled activations, or where in the image it is active (maps, the easiest to see); or, projection, "
+        "the whole group's over its channels, moved to those that can stand in for the others.",
     ] = "filters",
     ground: Annotated[
         Literal["taps", "spatial"],
         "filters: cost of moving mass. taps: 1 to any other tap; spatial: the distance within an input "
-        "channel "
-        "(up to 600 taps; entropic barycenter, reg 0.05).",
+        "channel (up to 600 taps; entropic barycenter, reg 0.05).",
     ] = "taps",
     temperature: Annotated[
         float,
         "filters: temperature of a filter's mass, in standard deviations of the layer's weights; high "
-        "values come "
-        "close to the L1 norm.",
+        "values come close to the L1 norm.",
     ] = 4.0,
     barycenter: Annotated[
         Literal["exact", "median", "mean"],
@@ -95,10 +97,22 @@ def cpot(
     """Distance of each channel's distribution to the layer's barycenter: [P], higher = keep.
 
     `filters`: W1, in 0 .. 1. `weights`, `activations`: W2, in their own scale. `maps`: Sinkhorn divergence,
-    in squared sides of the image. Source: CPOT 2020 [A]; the distributions and closest-first are readings
-    [R]; the closed forms are derived here [D]."""
+    in squared sides of the image. `projection`: the distance of the group to what is left of it once the
+    channel is gone after all that go before it, in 0 .. 1. Source: CPOT 2020 [A]; the distributions,
+    closest-first and the projection are readings [R]; the closed forms are derived here [D]."""
+    if distribution == "projection":
+        return projected(layer)
     options = {"distribution": distribution, "ground": ground, "temperature": temperature}
     return transported(layer, options | {"barycenter": barycenter, "debiased": debiased}).scores
+
+
+def projected(layer: LayerStatistics) -> np.ndarray:
+    """[C]: the distance at which each channel of a group goes; nan where it gives its readers nothing."""
+    costs = layer[TransportCosts()]
+    order, distance = elimination(costs)
+    found = np.empty(len(costs))
+    found[order] = distance
+    return np.where(costs[:, -1] > 0, found, np.nan)
 
 
 def transported(layer: LayerStatistics, options: Mapping[str, Any]) -> Transported:

@@ -8,7 +8,12 @@ import numpy as np
 
 from pruning.criteria.registry import CRITERIA
 from pruning.progress import Watch
-from pruning.statistics.specifications import Attribution, RemovalErrors, Statistic
+from pruning.statistics.specifications import (
+    Attribution,
+    RemovalErrors,
+    Statistic,
+    TransportCosts,
+)
 from pruning.terms import title
 
 
@@ -48,11 +53,12 @@ class ImageStatistics:
 
         asked = [need for need in needs if isinstance(need, Attribution)]
         removals = [need for need in needs if isinstance(need, RemovalErrors)]
+        takeovers = [need for need in needs if isinstance(need, TransportCosts)]
         how: dict[str, Any] = {"groups": wanted, "images": len(drawn), "watch": watch}
         found = collect(
             graph.model,
             graph.structure,
-            needs.difference(asked, removals),
+            needs.difference(asked, removals, takeovers),
             drawn.batches,
             classes=drawn.classes,
             task=drawn.task,
@@ -66,4 +72,10 @@ class ImageStatistics:
             from pruning.reconstruction.error_curves import removal_errors
 
             found |= removal_errors(graph.model, graph.structure, removal, drawn, groups=wanted, watch=watch)
+        for takeover in takeovers:
+            from pruning.reconstruction.transport_costs import transport_costs
+
+            found |= transport_costs(
+                graph.model, graph.structure, takeover, drawn, groups=wanted, watch=watch
+            )
         return found

@@ -65,6 +65,9 @@ def _by_transport(
         )
     if kind == "activations":
         return "transport distance between the pooled activations", _on_line(pooled.T, channel)
+    if kind == "projection":
+        words = "share of a channel's pooled activations that a multiple of the other leaves"
+        return words, 1 - _correlations(pooled, channel) ** 2
     each = []
     for kernels in filters.layers:
         rows = kernels.reshape(len(kernels), -1)

@@ -16,6 +16,7 @@ from pruning.statistics.specifications import (
     PooledFeatures,
     RemovalErrors,
     Spread,
+    TransportCosts,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "PooledFeatures",
     "RemovalErrors",
     "Spread",
+    "TransportCosts",
 ]

@@ -136,6 +136,19 @@ class RemovalErrors:
     side: Literal["groups"] = "groups"
 
 
+@dataclass(frozen=True)
+class TransportCosts:
+    """What is lost where a group is read when one channel takes over from another: [C, C + 1] a group,
+    float64, shares of the energy (variance times squared weights) that the group gives its readers, mean over
+    these.
+
+    Row c, column k: channel c is replaced by the multiple of channel k that leaves least, with a constant.
+    Last column: by the constant alone.
+    """
+
+    side: Literal["groups"] = "groups"
+
+
 Statistic = (
     Spread
     | PooledFeatures
@@ -147,6 +160,7 @@ Statistic = (
     | GradientTimesActivation
     | Attribution
     | RemovalErrors
+    | TransportCosts
 )
 
 

@@ -1,4 +1,5 @@
-"""What the recipe's criterion saw of the opened group: CPOT's distributions, DI's curve, CATRO's plane."""
+"""What the recipe's criterion saw of the opened group: CPOT's distributions or heirs, DI's curve, CATRO's
+plane."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,8 +23,9 @@ from pruning.inspection.criterion_views import (
     cpot_view,
     di_view,
 )
+from pruning.inspection.takeovers import takeover_view
 from pruning.terms import title
-from pruning.ui import channel_map, charts, current_plan, open_pages, preview_cache, state
+from pruning.ui import channel_map, charts, current_plan, heirs, open_pages, preview_cache, state
 
 VIEWS: dict[str, Callable[..., Any]] = {"cpot": cpot_view, "di": di_view, "catro": catro_view}
 
@@ -40,16 +42,23 @@ def panel(recipe: Recipe, table: pd.DataFrame):
         draw_plane(recipe, group, rows, chosen)
         return
     draws: dict[str, Callable[..., None]] = {"cpot": draw_transport, "di": draw_discriminant}
-    draw = draws[recipe.criterion]
+    draw = heirs.draw if projects(recipe) else draws[recipe.criterion]
     preview_cache.follow(partial(ask, recipe, group), lambda view: draw(recipe, group, rows, chosen, view))
 
 
 def ask(recipe: Recipe, group: str, **how) -> preview_cache.Answer:
     """The criterion's view of a group, in the layer that is looked at; does not wait."""
-    more = () if recipe.criterion == "catro" else (layer_of(recipe, group),)
+    whole = recipe.criterion == "catro" or projects(recipe)
+    more = () if whole else (layer_of(recipe, group),)
+    view = takeover_view if projects(recipe) else VIEWS[recipe.criterion]
     key = f"{preview_cache.digest(recipe, preview_cache.SCORING)} {group} {more}"
     named = f"What {recipe.criterion} sees of {group}"
-    return preview_cache.ask(VIEWS[recipe.criterion], recipe, group, *more, key=key, title=named, **how)
+    return preview_cache.ask(view, recipe, group, *more, key=key, title=named, **how)
+
+
+def projects(recipe: Recipe) -> bool:
+    """Whether CPOT looks at whole groups, whose channels take over from each other."""
+    return recipe.criterion == "cpot" and dict(recipe.options)["distribution"] == "projection"
 
 
 def layer_of(recipe: Recipe, group: str) -> str | None:

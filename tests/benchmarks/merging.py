@@ -1,0 +1,240 @@
+"""Merging what goes into what stays: every criterion under the same repairs, docs/measured/merging.csv.
+
+python -m tests.benchmarks.merging [--networks resnet20-scenes ...] [--seeds 0 1 2] [--cuts 0.3 0.5]
+python -m tests.benchmarks.merging write      docs/merging.md
+
+A row is one cut network under one repair, with whether each test image was answered right, so that
+differences can be paired; what is measured is left out, so a second start goes on. The cut takes a share of
+every inner group's channels. The public network needs PRUNING_DATA; without it its rows are left out.
+"""
+
+import argparse
+import csv
+import os
+import time
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from pruning.criteria import resolve_options
+from pruning.criteria.scoring import score_all
+from pruning.experiment.loading import load
+from pruning.experiment.planning import planned
+from pruning.reconstruction import repair
+from pruning.reconstruction.merging import moments_of
+from pruning.statistics.calibration_images import CalibrationImages
+from pruning.surgery import cut
+from pruning.tasks import paired_difference
+from tests.benchmarks.criteria import filled
+from tests.benchmarks.matched import hits
+from tests.benchmarks.measured import ROOT, SEEDS, in_points, right, spread
+from tests.benchmarks.repaired import recipe_of
+from tests.benchmarks.speed import machine
+
+ROWS = ROOT / "docs" / "measured" / "merging.csv"
+KEY = ("network", "cut", "criterion", "repair", "seed")
+COLUMNS = (*KEY, "as_l1", "macs_cut", "seconds", "apart", "images", "correct", "torch", "right")
+NETWORKS = {
+    "resnet20-scenes": "ResNet-20, `scenes`",
+    "vgg16_slim-scenes": "VGG-16 slim, `scenes`",
+    "resnet56-cifar10": "public ResNet-56, CIFAR-10",
+}
+CUTS = (0.3, 0.5)
+CRITERIA = {
+    "cpot": ("cpot", {}),
+    "cpot projection": ("cpot", {"distribution": "projection"}),
+    "l1": ("l1", {}),
+    "fpgm": ("fpgm", {}),
+    "random": ("random", {}),
+}
+REPAIRS = {  # what is done, one after the other
+    "raw": (),
+    "recalibrated": ("recalibrate",),
+    "moved to heirs": ("transport",),
+    "moved, recalibrated": ("transport", "recalibrate"),
+    "merged": ("merge",),
+    "merged, recalibrated": ("merge", "recalibrate"),
+    "reconstructed": ("reconstruct",),
+    "merged, reconstructed": ("merge", "reconstruct"),
+}
+REFITTED, BOTH = "reconstructed", "merged, reconstructed"
+AT_ONCE = "vgg16_slim-scenes"  # whose refit takes minutes: with seed 0 alone
+BEFORE = (
+    "l1",
+    "random",
+)  # criteria whose networks are refitted after merging as well, at half of the channels
+
+
+def rows() -> dict[tuple[str, ...], dict[str, str]]:
+    """{key: row} of all that is measured."""
+    if not ROWS.exists():
+        return {}
+    with ROWS.open(newline="") as file:
+        return {tuple(row[name] for name in KEY): row for row in csv.DictReader(file)}
+
+
+def keep(row: dict):
+    """Puts a row into the file: whole or not at all."""
+    told = rows() | {tuple(str(row[name]) for name in KEY): row}
+    half = ROWS.with_suffix(".half")
+    with half.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(told[key] for key in sorted(told))
+    half.replace(ROWS)
+
+
+def wanted(place: str, share: float, name: str, how: str, seed: int) -> bool:
+    """Whether this row is of those that are measured."""
+    if how == BOTH:
+        return name in BEFORE and share == CUTS[-1] and (seed == 0 or place != AT_ONCE)
+    return how != REFITTED or place != AT_ONCE or seed == 0
+
+
+def measure(place: str, share: float, seed: int):
+    """Every criterion and repair of one network at one cut; scores and covariances are found once."""
+    keys = {(name, how): (place, f"{share:g}", name, how, str(seed)) for name in CRITERIA for how in REPAIRS}
+    done = rows()
+    left = [(n, h) for (n, h), key in keys.items() if wanted(place, share, n, h, seed) and key not in done]
+    if not left:
+        return
+    recipe = recipe_of(place, criterion="l1", measure="channels", cut=share, seed=seed, threads=1)
+    loaded = load(recipe)
+    chosen = {name: (c, resolve_options(c, options)) for name, (c, options) in CRITERIA.items()}
+    scores = score_all(loaded.graph, chosen.values(), loaded.data, seed=seed, groups="inner")
+    plans = {name: planned(recipe, loaded.graph, scores[chosen[name]]) for name in CRITERIA}
+    images = CalibrationImages(loaded.model, loaded.data, recipe.calibration, seed)
+    moments = moments_of(loaded.model, loaded.graph.structure, images)
+    for name, how in left:
+        row = one(loaded, plans[name], plans["l1"], how, moments)
+        keep(row | dict(zip(KEY, keys[name, how], strict=True)))
+        print(*keys[name, how], flush=True)
+
+
+def one(loaded, plan, of_l1, how: str, moments) -> dict:
+    """seconds: of the repair, covariances of the whole network known."""
+    recipe, small, start, told = loaded.recipe, cut(loaded.model, plan), time.perf_counter(), []
+    given = {"calibration": recipe.calibration, "seed": recipe.seed, "moments": moments}
+    for step in REPAIRS[how]:
+        told = repair(small, plan, loaded.model, loaded.data, step, **given)
+    seconds = time.perf_counter() - start
+    answers = right(small, loaded.data.test, loaded.model.origin.normalization)
+    apart = [message for message in told if message.startswith("divergence")]
+    return {
+        "as_l1": round(shared(plan, of_l1), 4),
+        "macs_cut": round(1 - plan.macs / plan.macs_before, 4),
+        "seconds": round(seconds, 1),
+        "apart": apart[0].split(" reconstructed")[0].split()[-1] if apart else "",
+        "images": len(answers),
+        "correct": sum(answers),
+        "torch": torch.__version__,
+        "right": np.packbits(np.array(answers, np.uint8)).tobytes().hex(),
+    }
+
+
+def shared(plan, other) -> float:
+    """The share of the channels that go which also go by the other plan."""
+    sizes = {group.name: group.size for group in plan.structure.groups}
+    gone = [{n: set(range(sizes[n])) - set(map(int, p.kept[n])) for n in sizes} for p in (plan, other)]
+    every = sum(len(channels) for channels in gone[0].values())
+    return sum(len(gone[0][n] & gone[1][n]) for n in sizes) / max(1, every)
+
+
+# ------------------------------------------------------------------------------------------- the document
+
+
+def of(place: str, share: float, name: str, how: str) -> list[dict]:
+    known, key = rows(), (place, f"{share:g}", name, how)
+    return [known[(*key, str(seed))] for seed in SEEDS if (*key, str(seed)) in known]
+
+
+def cell(found: list[dict]) -> str:
+    mark = "" if len(found) == len(SEEDS) else f" ({len(found)} of 3 seeds)"
+    return spread([hits(row) for row in found]) + mark if found else ""
+
+
+def table(place: str) -> list[str]:
+    """A row a criterion and cut, a column a repair; and what of it L1 drops too."""
+    shown = [how for how in REPAIRS if how != BOTH]
+    lines = [
+        f"| cut | criterion | dropped by L1 too | {' | '.join(shown)} |",
+        "|---" * (3 + len(shown)) + "|",
+    ]
+    for share in CUTS:
+        for name in CRITERIA:
+            raw = of(place, share, name, "raw")
+            if not raw:
+                continue
+            alike = f"{100 * np.mean([float(row['as_l1']) for row in raw]):.0f} %"
+            cells = [cell(of(place, share, name, how)) for how in shown]
+            lines.append(f"| {100 * share:.0f} % | {name} | {alike} | {' | '.join(cells)} |")
+    return lines if len(lines) > 2 else ["Not measured yet."]
+
+
+def leads(other: str = "l1") -> list[str]:
+    """CPOT's projection less another criterion under the same repair, paired."""
+    shown = ("recalibrated", "moved to heirs", "moved, recalibrated", "merged", "merged, recalibrated")
+    shown += ("reconstructed",)
+    lines = [f"| network | cut | {' | '.join(shown)} |", "|---" * (2 + len(shown)) + "|"]
+    for place, title in NETWORKS.items():
+        for share in CUTS:
+            cells = []
+            for how in shown:
+                ours = {row["seed"]: row for row in of(place, share, "cpot projection", how)}
+                theirs = {row["seed"]: row for row in of(place, share, other, how)}
+                both = sorted(ours.keys() & theirs.keys())
+                pairs = [[hits(side[seed]) for seed in both] for side in (ours, theirs)]
+                mark = "" if len(both) == len(SEEDS) else f" ({len(both)} of 3 seeds)"
+                cells.append(in_points(paired_difference(*pairs)) + mark if both else "")
+            lines.append(f"| {title} | {100 * share:.0f} % | {' | '.join(cells)} |")
+    return lines
+
+
+def before_a_refit() -> list[str]:
+    """Reconstruction from the cut and from the merged network."""
+    head = "network | criterion | reconstructed | merged before | difference | divergence: cut | merged"
+    lines = [f"| {head} |", "|---" * 7 + "|"]
+    for place, title in NETWORKS.items():
+        for name in BEFORE:
+            plain, both = (of(place, CUTS[-1], name, how) for how in (REFITTED, BOTH))
+            seeds = {row["seed"] for row in plain} & {row["seed"] for row in both}
+            pair = [[row for row in side if row["seed"] in seeds] for side in (plain, both)]
+            if not seeds:
+                continue
+            gap = paired_difference(*[[hits(row) for row in side] for side in reversed(pair)])
+            apart = [f"{np.mean([float(row['apart']) for row in side]):.4f}" for side in pair]
+            cells = [*map(cell, pair), in_points(gap), *apart]
+            lines.append(f"| {title} | {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def write():
+    parts = {place.partition("-")[0]: table(place) for place in NETWORKS}
+    parts |= {"leads": leads(), "default": leads("cpot"), "refit": before_a_refit(), "machine": [machine()]}
+    filled(parts, "merging.md")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", nargs="?", choices=["measure", "write"], default="measure")
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--cuts", type=float, nargs="+", default=CUTS)
+    given = parser.parse_args()
+    if given.part == "write":
+        return write()
+    torch.set_num_threads(1)
+    threadpool_limits(1, user_api="blas")
+    for seed, share in ((seed, share) for seed in given.seeds for share in given.cuts):
+        for place in given.networks:
+            if place.endswith("cifar10") and "PRUNING_DATA" not in os.environ:
+                print(f"{place} is left out: PRUNING_DATA names no folder", flush=True)
+                continue
+            measure(place, share, seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -271,7 +271,7 @@ def test_a_target_out_of_reach_names_the_largest():
 
 def test_a_loss_that_would_shut_everything_is_held_at_the_floor_and_the_target_and_is_told():
     gates = Gates(zoo("resnet20"))
-    mover = GateOptimizer(gates, 0.4, 60, rate=100.0)
+    mover = GateOptimizer(gates, 0.4, 60, rate=100.0, pull="signed")
     for _ in range(60):
         mover.move(np.ones(len(gates)))
     mover.finish()

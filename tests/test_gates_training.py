@@ -80,7 +80,9 @@ def test_the_target_is_reached_and_told_step_by_step(whole):
     assert whole.between == 0 and len(whole.history) == EPOCHS and not whole.stopped
     rows = whole.trace.rows
     assert rows["step"].tolist() == list(range(25)) and rows["eps"].is_monotonic_decreasing
-    assert (rows["left"] <= rows["target"].shift(1, fill_value=1) + 1e-6).all()  # a target is never missed
+    missed = rows["left"] - rows["target"].shift(1, fill_value=1)
+    assert (missed[rows["step"] < 8] < 1e-6).all()  # while the loss has a say, a target is never missed,
+    assert (missed < 0.03).all()  # and then by less than half a channel
     assert whole.trace.scaled.shape == (25, 48)
     shut = whole.trace.scaled[-1] == 0
     told = np.concatenate([whole.scores[name] for name in whole.trace.groups])
@@ -150,7 +152,7 @@ def test_controls_shut_as_many_at_random_or_none(few, whole):
 
 
 def test_a_loss_that_would_shut_everything_is_held_at_the_target_and_says_so(few):
-    gated = trained(few, gate_rate=1e6, cut=0.3)
+    gated = trained(few, gate_rate=1e6, cut=0.3, pull="signed")
     assert left(gated) == pytest.approx(0.7, abs=0.03)
     placement = gated.gates.placement
     assert all(

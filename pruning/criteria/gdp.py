@@ -39,7 +39,23 @@ class Polarization:
         "sqrt(eps), "
         "against the price on the resource, which pushes all gates down.",
     ] = 2.0
-    blocks: Annotated[bool, "Also a gate on every residual branch, so that whole blocks can close."] = False
+    pull: Annotated[
+        Literal["worth", "signed"],
+        "How the loss pulls at a gate. worth: open, by the mean of squared gate x gradient over parts of a "
+        "batch, compared within its group, with norms held at their statistics until every gate is decided. "
+        "signed: where the mean gradient points, with norms that follow the batch; it chooses no better "
+        "than chance.",
+    ] = "worth"
+    start: Annotated[
+        Literal["none", "l1", "fpgm", "energy"],
+        "Where gates start: all at one place, or by their ranks in their group as this criterion has them. "
+        "With one of these the choice is in part that criterion's.",
+    ] = "none"
+    blocks: Annotated[
+        bool,
+        "Also a gate on every residual branch, so that whole blocks can close: on the norm that ends it, "
+        "where one does.",
+    ] = False
     control: Annotated[
         Literal["none", "frozen", "random"],
         "Controls. frozen: t never moves, which shows the effect of the falling eps alone. random: as "

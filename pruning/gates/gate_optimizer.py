@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pruning.gates.decision import decided
 from pruning.gates.gate_trace import between, margin, opened, slope
 from pruning.gates.gates import SHUT, Gates
+from pruning.gates.loss_pull import PULLS
 from pruning.gates.placement import Placement
 from pruning.gates.resource_price import least
 
-MEMORY = 0.9  # of the mean of a gate's gradient
 LARGEST = 12.0  # times the share of all steps that one step is: how far, of itself, a gate goes at most
 RAMP = 0.45  # share of the steps in which the target falls to what is asked for
 DECIDED = 0.3  # share of the steps after which every gate is told to open or to shut
@@ -24,8 +25,9 @@ SOON = 0.2  # share of the steps that shutting then takes
 @dataclass(eq=False)
 class GateOptimizer:
     """Moves the gates once a step. steps: of all the training with gates.   rate: of the loss's pull.
-    cut: share of the measure that goes.   frozen: they never move (a control).   doomed: [N], gates that are
-    to shut, chosen beforehand (a control).
+    cut: share of the measure that goes.   pull: how the loss pulls, by `worth` or `signed` gradient; by
+    worth, norms are held at their statistics until every gate is decided.   frozen: they never move (a
+    control).   doomed: [N], gates that are to shut, chosen beforehand (a control).
     """
 
     gates: Gates
@@ -33,6 +35,7 @@ class GateOptimizer:
     steps: int
     eps_end: float = 1e-4
     rate: float = 2.0
+    pull: str = "worth"
     frozen: bool = False
     doomed: np.ndarray | None = None
     step: int = 0
@@ -44,30 +47,31 @@ class GateOptimizer:
 
     def __post_init__(self):
         self.placement: Placement = self.gates.placement
-        self.mean = np.zeros(len(self.gates))
         self.shutting: np.ndarray | None = None  # [N] once decided
         self.shut_at = np.full(len(self.gates), -1)  # step at which each gate was shut for good
         n = len(self.placement.owner)
         self.channels = slice(0, n)
-        blocks = [int((self.gates.block_of == number).sum()) for number in range(len(self.gates.blocks))]
-        # A block's gate feels the loss of all its channels, and the price of all.
-        self.stands_for = np.array([1] * n + blocks)
+        groups = list(self.placement.starts.values())
+        self.loss_pull = PULLS[self.pull](groups, self.gates.stands_for)
+        self._hold_norms()
         self._firsts = np.array([own.start for own in self.placement.starts.values()])
         self.low = np.sqrt(SHUT / (1 - SHUT))  # s of a gate that is as good as shut
 
     def move(self, gradient: np.ndarray | None = None) -> bool:
-        """One step of every gate. gradient: [N] of the loss, by what each gate multiplies; what a backward
-        pass left in the gates where none is given. Returns whether a block has closed."""
+        """One step of every gate. gradient: [N] of the loss, by what each gate multiplies, or [parts, N] of
+        parts of a batch; what a backward pass left in the gates where none is given. Returns whether a block
+        has closed."""
         gradient = self.gates.gradient if gradient is None else gradient
         self.step += 1
-        self.mean = MEMORY * self.mean + (1 - MEMORY) * gradient
+        self.loss_pull.hear(np.atleast_2d(gradient), self.gates.factors)
+        self._hold_norms()
         eps = self.eps_at(self.step)
         drifted = self.gates.scaled * np.sqrt(self.gates.eps / eps)
         if self.frozen:
             self.gates.set(drifted, eps)
             return False
-        if self.shutting is None and self.step >= DECIDED * self.steps:
-            self.shutting = self.decided(drifted) if self.doomed is None else self.doomed
+        if self.shutting is None and not self.loss_is_heard:
+            self.shutting = self._decided(drifted) if self.doomed is None else self.doomed
         if self.shutting is None:
             scaled = self._pulled(drifted, eps)
         else:
@@ -75,6 +79,22 @@ class GateOptimizer:
         scaled, closed = self._shut(scaled)
         self.gates.set(scaled, eps)
         return closed
+
+    @property
+    def loss_is_heard(self) -> bool:
+        """Whether the loss still has a say in which gates shut: until every gate has been told."""
+        return self.step < DECIDED * self.steps
+
+    def _hold_norms(self):
+        self.gates.norms_held = self.loss_pull.holds_norms and self.loss_is_heard
+
+    def _decided(self, scaled: np.ndarray) -> np.ndarray:
+        """[N]: which gates are to shut."""
+        goal = 1 - self.cut
+        self.overpulled = self.placement.left(self.widths(scaled)) < goal - 0.02
+        return decided(
+            self.gates, scaled, self.closed, goal, lambda trial: self.placement.left(self.hard(trial))
+        )
 
     def _told(self, drifted: np.ndarray) -> np.ndarray:
         """Once decided: gates that shut fall by the same factor every step, the others rise by it."""
@@ -94,9 +114,9 @@ class GateOptimizer:
 
     # ------------------------------------------------------------------------- the resource and its price
 
-    def widths(self, scaled: np.ndarray, frozen: float | None = None) -> np.ndarray:
+    def widths(self, scaled: np.ndarray, eps: float | None = None) -> np.ndarray:
         """[G]: channels of each group, a gate that is partly open counted in part."""
-        counted = np.minimum(1.0, opened(scaled) / opened(np.array(frozen or self.gates.frozen)))
+        counted = np.minimum(1.0, opened(scaled) / opened(self.gates.unmoved(eps or self.gates.eps)))
         return self._summed(counted)
 
     def hard(self, scaled: np.ndarray) -> np.ndarray:
@@ -122,12 +142,11 @@ class GateOptimizer:
         The price is the same for every gate. In proportion to the MACs of its channel it closed the early
         layers whole, and with them a tenth of the accuracy.
         """
-        frozen = float(np.sqrt(self.gates.eps_start / eps))
         steep, alive = slope(scaled), scaled > 0
-        pull = -self.mean * steep
-        size = np.sqrt(np.mean(np.square(pull[alive]))) if alive.any() else 0.0
-        pull = self.rate / self.steps * pull / size if size > 0 and self.doomed is None else 0 * pull
-        push = steep * self.stands_for if self.doomed is None else steep * self.doomed
+        pull = self.rate / self.steps * self.loss_pull.pull(steep, alive)
+        push = steep * self.loss_pull.price
+        if self.doomed is not None:
+            pull, push = 0 * pull, steep * self.doomed
         most = LARGEST / self.steps
 
         def moved(price: float) -> np.ndarray:
@@ -135,7 +154,7 @@ class GateOptimizer:
             return np.where(alive, np.maximum(scaled + bounded, 0.5 * self.low), 0.0)
 
         def enough(price: float) -> bool:
-            return self.placement.left(self.widths(moved(price), frozen)) <= self.target
+            return self.placement.left(self.widths(moved(price), eps)) <= self.target
 
         self.price = least(enough)
         return moved(self.price)
@@ -152,9 +171,18 @@ class GateOptimizer:
             going, alive = low[own], scaled[own] > 0
             if (alive & ~going).sum() >= self.placement.floors[g]:
                 self._zero(scaled, own.start + np.flatnonzero(going))
+            elif g in self.gates.fading:
+                self._wait(scaled, int(g))
             elif not (alive & ~going).any():
                 self._shut_block(scaled, frozenset([int(g)]))
         return scaled, self.closed != before
+
+    def _wait(self, scaled: np.ndarray, g: int):
+        """A block that fades by the gate on its last norm closes with that gate, not with its channels':
+        where it is to close they wait for it, else as many as must stay are held."""
+        told = self.shutting is not None and self.shutting[self.placement.starts[g]].all()
+        if not told:
+            self._hold(scaled, frozenset([g]), blocks=False)
 
     def _zero(self, scaled: np.ndarray, chosen: np.ndarray):
         """Shuts these gates, the lowest first, while not too much goes."""
@@ -186,7 +214,7 @@ class GateOptimizer:
         """Whether more of the measure would go than was asked for; once decided, that was seen to."""
         return self.shutting is None and self.placement.left(self.hard(scaled)) < 1 - self.cut - tolerance
 
-    def _hold(self, scaled: np.ndarray, groups: frozenset[int]):
+    def _hold(self, scaled: np.ndarray, groups: frozenset[int], blocks: bool = True):
         """Opens as many gates of these groups again as must stay, the widest first."""
         for g in groups:
             own = self.placement.starts[g]
@@ -194,61 +222,10 @@ class GateOptimizer:
             stay = alive[np.argsort(-scaled[alive], kind="stable")[: int(self.placement.floors[g])]]
             scaled[stay] = np.maximum(scaled[stay], 1.0)
             self.held.add(g)
-        for number, branch in enumerate(self.gates.blocks):
+        for number, branch in enumerate(self.gates.blocks if blocks else ()):
             if branch & groups:
                 place = len(self.placement.owner) + number
                 scaled[place] = max(scaled[place], 1.0)
-
-    def decided(self, scaled: np.ndarray) -> np.ndarray:
-        """[N]: which gates are to shut: the narrowest, one by one, until what is left is nearest to the
-        target; the others are to open."""
-        trial, shutting = scaled.copy(), scaled == 0
-        goal, closed = 1 - self.cut, self.closed
-        best, miss = shutting.copy(), abs(self.placement.left(self.hard(trial)) - goal)
-        self.overpulled = self.placement.left(self.widths(scaled)) < goal - 0.02
-        for gates, groups in self._in_order(scaled):
-            then = closed
-            if groups:
-                then = self.placement.closing(closed | groups)
-                if then is None:
-                    continue
-            value = trial[gates].copy()
-            trial[gates] = 0
-            now = self.placement.left(self.hard(trial)) - goal
-            if now < -0.003 and len(gates) > 1:  # a block too large to go; single channels come nearer
-                trial[gates] = value
-                continue
-            closed = then
-            shutting[gates] = True
-            if abs(now) < miss:
-                best, miss = shutting.copy(), abs(now)
-            if now <= 0:
-                break
-        return best
-
-    def _in_order(self, scaled: np.ndarray) -> list[tuple[np.ndarray, frozenset[int]]]:
-        """What may still shut, the narrowest first: single gates above a group's floor; the last gates of a
-        group that can close, together; and whole blocks, where
-        their own gate falls, by the mean of their channels'."""
-        found = []
-        for g, own in self.placement.starts.items():
-            alive = own.start + np.flatnonzero(scaled[own] > 0)
-            order = alive[np.argsort(scaled[alive], kind="stable")]
-            free = max(0, len(order) - int(self.placement.floors[g]))
-            found += [(scaled[gate], np.array([gate]), frozenset()) for gate in order[:free]]
-            rest = order[free:]
-            if (
-                len(rest)
-                and scaled[rest].max() < 1
-                and any(g in branch for branch in self.placement.branches)
-            ):
-                found.append((scaled[rest].max(), rest, frozenset([int(g)])))
-        for number, branch in enumerate(self.gates.blocks):
-            gate = len(self.placement.owner) + number
-            inside = np.flatnonzero(np.isin(self.placement.owner, list(branch)))
-            if 0 < scaled[gate] < 1:
-                found.append((scaled[inside].mean(), np.append(inside, gate), branch))
-        return [(gates, groups) for _, gates, groups in sorted(found, key=lambda each: each[0])]
 
     def finish(self):
         """Shuts what was told to and is not quite there."""
@@ -261,7 +238,8 @@ class GateOptimizer:
     def arrays(self) -> dict[str, np.ndarray]:
         """What `go_on` needs, beside `numbers`."""
         told = {} if self.shutting is None else {"shutting": self.shutting}
-        return told | {"scaled": self.gates.scaled, "mean": self.mean, "shut_at": self.shut_at}
+        told |= {"scaled": self.gates.scaled, "shut_at": self.shut_at}
+        return told | self.loss_pull.arrays()
 
     def numbers(self) -> dict:
         told = {"step": self.step, "price": self.price, "eps": self.gates.eps, "overpulled": self.overpulled}
@@ -272,9 +250,11 @@ class GateOptimizer:
         self.overpulled = numbers["overpulled"]
         self.closed = frozenset(numbers["closed"])
         self.held, self.spared = set(numbers["held"]), set(numbers["spared"])
-        self.mean, self.shut_at = arrays["mean"].copy(), arrays["shut_at"].copy()
+        self.shut_at = arrays["shut_at"].copy()
+        self.loss_pull.go_on(arrays)
         self.shutting = arrays["shutting"].copy() if "shutting" in arrays else None
         self.gates.set(arrays["scaled"].copy(), numbers["eps"])
+        self._hold_norms()
 
     # ---------------------------------------------------------------------------------------- what is told
 

@@ -5,17 +5,19 @@ The network itself is never touched while it is trained: it runs with other weig
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call
-from torch.overrides import TorchFunctionMode
 
 from pruning.allocation import made
 from pruning.allocation.limits import cost_of
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
+from pruning.gates.held_norms import SettledNorms, held, norms_with_statistics
+from pruning.gates.last_norms import PARTS, last_norms
 from pruning.gates.placement import Placement, place
 
 SHUT = 1e-3  # a gate below it is set to exact zero, and stays there
@@ -25,13 +27,21 @@ class Gates:
     """A gate a channel, g = t^2 / (t^2 + eps), on every dense layer that reads it; depth-wise ones have none.
 
     graph: a ChannelGraph; its network is what is gated.   placement: options as `place` has them.   blocks: a
-    gate for each residual branch as a whole, besides.
-    What multiplies a weight is g divided by what a gate is that never moved, so that neither putting gates in
-    nor the falling eps alone changes an output.
+    gate for each residual branch as a whole, besides: on the scale and shift of the norm that ends it, where
+    one does.   start: [channels] t / sqrt(eps) of each gate at first; 1 unless given.
+    What multiplies a weight is g divided by what the gate would be had it never moved, so that neither
+    putting gates in nor the falling eps alone changes an output.
     """
 
     def __init__(
-        self, graph, *, blocks: bool = False, eps: float = 0.1, placement: Placement | None = None, **where
+        self,
+        graph,
+        *,
+        blocks: bool = False,
+        eps: float = 0.1,
+        placement: Placement | None = None,
+        start: np.ndarray | None = None,
+        **where,
     ):
         self.model, self.graph = graph.model, graph
         self.placement = placement or place(graph, **where)
@@ -39,12 +49,17 @@ class Gates:
         channels = len(self.placement.owner)
         self.blocks = self.placement.branches if blocks else ()
         self.eps_start = self.eps = float(eps)
-        self.scaled = np.ones(channels + len(self.blocks))  # t / sqrt(eps); t starts where g is a half
+        self.start = np.ones(channels + len(self.blocks))  # t / sqrt(eps); t starts where g is a half
+        self.start[:channels] = 1.0 if start is None else start
+        self.scaled = self.start.copy()
+        self.block_norms = [last_norms(graph, self._last(branch)) for branch in self.blocks]
         self.open = torch.ones(channels + len(self.blocks), device=device, requires_grad=True)
         self.block_of = self._block_of()
         self._block_at = torch.from_numpy(np.where(self.block_of < 0, 0, self.block_of) + channels).to(device)
         self._in_block = torch.from_numpy(self.block_of >= 0).to(device)
         self._readers = list(self._read_by(device))
+        self._norms = norms_with_statistics(self.model)
+        self.norms_held = False  # whether norms take their statistics as they are, in training too
         self._show()
 
     def __len__(self) -> int:
@@ -55,12 +70,28 @@ class Gates:
 
     def _block_of(self) -> np.ndarray:
         """[channels]: which block's gate stands on a channel too, -1: none. It stands on the last group of
-        its block, which is all that leaves it."""
+        its block, which is all that leaves it, unless on the norm behind it."""
         found = np.full(len(self.placement.owner), -1)
         for number, branch in enumerate(self.blocks):
-            last = max(g for g in branch if self.placement.closing([g]) == branch)
-            found[self.placement.starts[last]] = number
+            if not self.block_norms[number]:
+                found[self.placement.starts[self._last(branch)]] = number
         return found
+
+    def _last(self, branch: frozenset[int]) -> int:
+        """The last group of a block: with it alone the whole block closes."""
+        return max(g for g in branch if self.placement.closing([g]) == branch)
+
+    @property
+    def stands_for(self) -> list[np.ndarray]:
+        """[blocks]: the gates of the channels that each block's own gate stands for."""
+        starts = [self.placement.starts[self._last(branch)] for branch in self.blocks]
+        return [np.arange(own.start, own.stop) for own in starts]
+
+    @cached_property
+    def fading(self) -> frozenset[int]:
+        """Groups of the blocks that fade by the gate on their last norm, and close in no other way."""
+        found = (b for b, norms in zip(self.blocks, self.block_norms, strict=True) if norms)
+        return frozenset().union(*found)
 
     def _read_by(self, device) -> Iterator[tuple[str, int, torch.Tensor]]:
         """(weight, its dimension that reads, for each index there the gate; the last place is a gate of one
@@ -77,13 +108,18 @@ class Gates:
     # ----------------------------------------------------------------------------------------- their values
 
     @property
-    def frozen(self) -> float:
-        """t / sqrt(eps) of a gate whose t never moved."""
-        return float(np.sqrt(self.eps_start / self.eps))
+    def frozen(self) -> np.ndarray:
+        """[N + blocks]: t / sqrt(eps) of each gate had its t never moved."""
+        return self.unmoved(self.eps)
+
+    def unmoved(self, eps: float) -> np.ndarray:
+        """The same at another eps."""
+        return self.start * np.sqrt(self.eps_start / eps)
 
     @property
     def factors(self) -> np.ndarray:
-        """[N + blocks]: what each gate multiplies, g over that of a gate that never moved; 0 where shut."""
+        """[N + blocks]: what each gate multiplies, g over what it would be had it never moved; 0 where
+        shut."""
         return _opened(self.scaled) / _opened(self.frozen)
 
     def set(self, scaled: np.ndarray, eps: float):
@@ -112,9 +148,12 @@ class Gates:
     # -------------------------------------------------------------------------------- the network with them
 
     def weights(self) -> Mapping[str, torch.Tensor]:
-        """Every weight that reads gated channels, with its gates; gradients flow to both."""
+        """Every weight that reads gated channels, and every norm with a block's gate, with their gates;
+        gradients flow to both."""
         own, effective = dict(self.model.named_parameters()), self._effective()
         found = {}
+        for name, gate in self._normed():
+            found[name] = own[name] * self.open[gate].to(own[name].dtype)
         for name, dimension, gate in self._readers:
             weight = found.get(name, own[name])
             shape = [1] * weight.dim()
@@ -122,15 +161,22 @@ class Gates:
             found[name] = weight * effective.to(weight.dtype)[gate].view(shape)
         return found
 
+    def _normed(self) -> Iterator[tuple[str, int]]:
+        """(scale or shift of a norm that ends a block, that block's gate)."""
+        for gate, norms in enumerate(self.block_norms, len(self.placement.owner)):
+            yield from ((f"{name}.{part}", gate) for name in norms for part in PARTS)
+
     def __call__(self, *inputs, **named):
         """The gated network's outputs."""
-        return functional_call(self.model, dict(self.weights()), inputs, named)
+        with held(self._norms if self.norms_held else ()):
+            return functional_call(self.model, dict(self.weights()), inputs, named)
 
     @contextmanager
     def inserted(self) -> Iterator[nn.Module]:
         """Inside, the network itself computes with its gates; every weight comes back bit by bit."""
         own = dict(self.model.named_parameters())
-        saved = {name: own[name].detach().clone() for name, _, _ in self._readers}
+        changed = [name for name, *_ in (*self._readers, *self._normed())]
+        saved = {name: own[name].detach().clone() for name in changed}
         try:
             self.absorb()
             yield self.model
@@ -154,7 +200,7 @@ class Gates:
         Their statistics would only slowly come to that, and until then a closed block would say something
         else in evaluation than in training. images: two or more, [N, C, H, W].
         """
-        with self.inserted(), evaluating(self.model), torch.no_grad(), _Norms():
+        with self.inserted(), evaluating(self.model), torch.no_grad(), SettledNorms():
             self.model(images)
 
     def plan(self, cut: float | None = None) -> Plan:
@@ -177,25 +223,3 @@ class Gates:
 def _opened(scaled):
     squared = np.square(scaled)
     return squared / (squared + 1)
-
-
-class _Norms(TorchFunctionMode):
-    """Hears what goes into norms that keep a mean and a spread, and sets them where all of it is constant."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        if getattr(func, "__name__", "") in ("batch_norm", "instance_norm"):
-            values, mean, spread = self._of(*args, **(kwargs or {}))
-            if mean is not None and spread is not None and values.numel():
-                self._settle(values, mean, spread)
-        return func(*args, **(kwargs or {}))
-
-    @staticmethod
-    def _of(input, running_mean=None, running_var=None, *_, **__):
-        return input, running_mean, running_var
-
-    @staticmethod
-    def _settle(values: torch.Tensor, mean: torch.Tensor, spread: torch.Tensor):
-        rows = values.movedim(1, 0).flatten(1)
-        if rows.shape[1] > 1 and bool((rows == rows[:, :1]).all()):
-            mean.copy_(rows[:, 0])
-            spread.zero_()

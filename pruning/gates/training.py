@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import rankdata
 
 from pruning.criteria.gdp import Polarization
+from pruning.criteria.scoring import score
 from pruning.data import Dataset
 from pruning.devices import seeded
 from pruning.gates.gate_optimizer import GateOptimizer
@@ -27,6 +29,7 @@ from pruning.train.training_loop import copied
 from pruning.train.training_state import Saved
 
 STAGE = "gates"  # under which the state is kept
+LEAD = 1.5  # of a gate that a criterion has first in its group, where gates start from one
 
 
 @dataclass(eq=False)
@@ -116,9 +119,11 @@ def _trained(
     """One training to its end. doomed: as GateOptimizer has it."""
     dataset, epochs, _, batch_size, *_ = given
     whole = copy.deepcopy(graph.model).eval().requires_grad_(False) if dataset.task.taught else None
-    gates = Gates(graph, blocks=chosen.blocks, eps=chosen.eps_start, placement=placement)
+    start = None if chosen.start == "none" else _start(graph, placement, chosen.start, dataset, given[4])
+    gates = Gates(graph, blocks=chosen.blocks, eps=chosen.eps_start, placement=placement, start=start)
     batches = batches_of(len(dataset.train), batch_size)
-    gate_optimizer = GateOptimizer(gates, cut, epochs * batches, chosen.eps_end, chosen.gate_rate)
+    moves = (cut, epochs * batches, chosen.eps_end, chosen.gate_rate, chosen.pull)
+    gate_optimizer = GateOptimizer(gates, *moves)
     gate_optimizer.frozen, gate_optimizer.doomed = chosen.control == "frozen", doomed
     stage = STAGE if doomed is None else f"{STAGE} drawn"
     options: dict[str, Any] = {"stage": stage, "whole": whole}
@@ -127,6 +132,15 @@ def _trained(
     if gate_optimizer.frozen:
         run.messages.append("control frozen: t never moves, so no gate closes and nothing is cut.")
     return run
+
+
+def _start(graph, placement: Placement, criterion: str, dataset: Dataset, seed: int) -> np.ndarray:
+    """[N]: t / sqrt(eps) of each gate by its rank in its group, which a criterion knows: from 1 / LEAD for
+    the least to LEAD for the best."""
+    names = placement.structure.names
+    scores = score(graph, criterion, dataset, seed=seed, groups=[names[g] for g in placement.groups])
+    ranks = [rankdata(scores[names[g]]) / (placement.structure.groups[g].size + 1) for g in placement.groups]
+    return LEAD ** (2 * np.concatenate(ranks) - 1)
 
 
 def _drawn(run: Training, seed: int) -> np.ndarray:

@@ -23,6 +23,7 @@ from pruning.train.training_state import Saved, put_back, state_of
 RECALIBRATED = 1000  # images that norms are re-estimated on where a training is stopped
 RECORDED = 200  # steps of a training that are recorded with every gate
 MANY = 0.05  # of all gates: held back, that is worth a message
+PARTS = 4  # of a batch, whose gradients are squared each
 HEARD = 8  # images that the norms of a closed block are set by
 COUNTS = ("epoch", "batch", "seen", "busy", "total", "history", "rows")  # of the state, beside the tensors
 
@@ -115,15 +116,26 @@ class Training:
                 self.gate_optimizer.step / self.gate_optimizer.steps, "cosine"
             )
         self.optimizer.zero_grad()
-        loss = self.loss(images, targets)
-        loss.backward()
+        value, pull = self.backward(images, targets)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
-        pull, value = self.gates.gradient, loss.item()
         if math.isfinite(value) and np.isfinite(pull).all():
             self.optimizer.step()
             if self.gate_optimizer.move(pull):
                 self.gates.settle_norms(images[:HEARD])
         return value if np.isfinite(pull).all() else math.nan
+
+    def backward(self, images: torch.Tensor, targets: torch.Tensor) -> tuple[float, np.ndarray]:
+        """The loss of a batch, and by what each gate multiplies its gradient on parts of it, [parts, N]."""
+        parts = min(PARTS, len(images)) if self.gates.norms_held else 1  # held, no image hears of another
+        total, gradients, before = 0.0, [], np.zeros(len(self.gates))
+        for some, wanted in zip(images.tensor_split(parts), targets.tensor_split(parts), strict=True):
+            share = len(some) / len(images)
+            loss = share * self.loss(some, wanted)
+            loss.backward()
+            gradient = self.gates.gradient
+            gradients.append((gradient - before) / share)
+            total, before = total + loss.item(), gradient
+        return total, np.array(gradients)
 
     def loss(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The task's; where that trains nothing, how far outputs are from the network's as it came."""
@@ -248,7 +260,8 @@ class Training:
             gates.cut,
             gates.eps_end,
             gates.rate,
-            len(self.gates),
+            gates.pull,
+            self.gates.start.tolist(),
         ]
 
     # ---------------------------------------------------------------------------------------- what is told

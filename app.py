@@ -14,9 +14,10 @@ if not said:
     said = wall.show(recipe)
 if not said:
     start.next_steps()
-start.cards(recipe)
-own_network.form(recipe)
-start.subtask(recipe)
+with st.container(key="network"):
+    start.cards(recipe)
+    own_network.form(recipe)
+    start.subtask(recipe)
 start.running()
 if not first:
     start.structure(recipe, said)

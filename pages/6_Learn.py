@@ -1,4 +1,4 @@
-"""The Learn page: what each method does, as a short article with a figure that is moved by hand."""
+"""The Learn page: what each method does, articles with figures to move by hand, exercises, a glossary."""
 
 import streamlit as st
 

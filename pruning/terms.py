@@ -77,6 +77,42 @@ REPAIRS = {
 MERGING = ("transport", "merge")  # repairs that hand the weights of what goes to what stays
 MEASURE_NAMES = {"macs": "MACs", "params": "parameters", "channels": "channels", "latency": "latency"}
 
+# One sentence a term, with which it begins: the glossary's, and that of every tooltip about it.
+GLOSSARY = {
+    "accuracy": "Share of the images whose class the network says correctly.",
+    "activation": "What a layer gives for an image: a map of numbers a channel.",
+    "barycenter": "The distribution with the least summed transport cost to all channels of a layer.",
+    "batch norm": "A layer that shifts and scales every channel by statistics of the images it has seen.",
+    "channel": "One of the maps that a layer writes; pruning removes whole channels.",
+    "channel group": "Channels of coupled layers that can only be cut together, as those of a residual sum.",
+    "95 % interval": "A range made so that it holds the true value in 95 of 100 such measurements.",
+    "convolution": "A layer that slides small filters over its input; each filter writes one channel.",
+    "criterion": "What ranks channels: a score for each, and the lowest go first.",
+    "cross-entropy": "The loss of a classifier, in nats: 0 if sure and right, large if sure and wrong.",
+    "filter": "The weights that write one channel: a small kernel for every channel that the layer reads.",
+    "fine-tuning": "Training a network further, with labels, after it was cut.",
+    "full network": "The network before anything is cut, which everything is compared with.",
+    "gate": "A number between 0 and 1 that multiplies a channel and is trained along with the network.",
+    "hold-out images": "Training images set aside, on which choices are made; test images stay unseen.",
+    "label": "The true class of an image.",
+    "latency": "The time that a network takes for a batch of images, in milliseconds.",
+    "MACs": (
+        "Multiply-accumulates of convolutions and linear layers, for one image; many papers call them FLOPs."
+    ),
+    "mean IoU": "How well masks fit: intersection over union with the truth, averaged over classes.",
+    "oracle": "The measured loss of removing a channel, by which criteria are judged.",
+    "parameters": "The numbers that a network has learned: its weights and biases.",
+    "plan": "Which channels stay in every group, made from scores and an allocation.",
+    "pruning": "Removing channels for good, so that an ordinary, smaller network is left.",
+    "quantization": "Storing weights in a few bits each, as whole numbers with a scale.",
+    "recipe": "Everything that a run depends on: network, data, and every choice; a link is a recipe.",
+    "residual connection": "A sum of a layer's output and an earlier one; it ties their channels together.",
+    "ridge": "A penalty on large weights in a least-squares fit, so that few images do not decide too much.",
+    "score": "A number a channel by a criterion; higher means keep.",
+    "test images": "Images that the network has never seen, used only to report what came out.",
+    "width": "How many channels a layer or a group has.",
+}
+
 _TERMS = {name: term for _, terms in CRITERIA.values() for name, term in terms.items()}
 
 

@@ -13,11 +13,13 @@ from pruning.places import APP, ASSETS
 from pruning.tasks import DEFAULT
 from pruning.terms import title
 from pruning.ui import (
+    colour_key,
     copy_link,
     criterion_switch,
     display_names,
     guard,
     jobs,
+    lesson,
     measurement,
     open_pages,
     preview_cache,
@@ -45,6 +47,7 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = criterion_switch.
         recipe = state.follow_link()
     except ValueError as error:
         refuse_link(error)
+    lesson.style()
     jobs.workers()  # its processes come up after the first paint
     open_pages.look_in()
     measurement.take_up()
@@ -87,11 +90,8 @@ def sidebar(recipe: Recipe, page: str):
                 st.markdown(f":small[:gray[{name}]]  \n{value}")
         copy_link.button()
         tour.offer(page, places())
-        st.toggle(
-            "Lesson view",
-            help="Hides what a first lesson does not need.",
-            **state.bound_look("lesson", state.lesson(), none=False, read=lambda on: "1"),
-        )
+        colour_key.popover()
+        lesson.panel()
         visitor.remember()
 
 

@@ -34,7 +34,7 @@ def criterion(recipe: Recipe):
 
 def about_criteria():
     """The criteria in their groups, a line each, folded."""
-    with st.popover("About these criteria", type="tertiary"):
+    with st.popover("About these criteria", type="tertiary", key="about criteria"):
         for group, names in terms.grouped(CRITERIA).items():
             lines = [f"- **{title(name)}**: {CRITERIA[name].meaning}" for name in names]
             st.markdown("\n".join([f"**{group}.** {terms.in_common(group)}", "", *lines]))
@@ -52,7 +52,7 @@ def options(recipe: Recipe, across: int = 5):
     known, now = CRITERIA[recipe.criterion].options, dict(recipe.options)
     tie = partial(state.bound_option, recipe)
     if known and not state.lesson():
-        with st.expander(f"Options of {title(recipe.criterion)}"):
+        with st.expander(f"Options of {title(recipe.criterion)}", key="criterion options"):
             listed = [option for option in known.values() if option.counts(now)]
             for row in range(0, len(listed), across):
                 columns = st.columns(min(across, max(2, len(listed))))

@@ -7,6 +7,7 @@ from pruning.data import DATA
 from pruning.experiment import Recipe
 from pruning.figures import layers
 from pruning.inspection import Description, FullAccuracy
+from pruning.terms import GLOSSARY
 from pruning.ui import (
     charts,
     display_names,
@@ -19,7 +20,6 @@ from pruning.ui import (
     test_accuracy,
 )
 
-MACS = "multiply-accumulates of convolutions and linear layers; many papers call them FLOPs."
 NO_SUBTASK = {
     "masks": "Every image of these data shows several classes, so there are no images of some classes alone: "
     "the network stays one of all classes.",
@@ -176,10 +176,12 @@ def draw_structure(recipe: Recipe, described: Description):
     with columns[0]:
         test_accuracy.follow(recipe, value)
     columns[1].metric(
-        "Parameters", display_names.count(described.parameters), help=f"{described.parameters:,}"
+        "Parameters",
+        display_names.count(described.parameters),
+        help=f"{described.parameters:,}. {GLOSSARY['parameters']}",
     )
     macs = display_names.count(described.macs)
-    columns[2].metric("MACs of one image", macs, help=f"{described.macs:,} {MACS}")
+    columns[2].metric("MACs of one image", macs, help=f"{described.macs:,}. {GLOSSARY['MACs']}")
     columns[3].metric(
         "Input", f"{described.size} x {described.size}", help="Size of the network's input, in pixels."
     )

@@ -21,7 +21,8 @@ from pruning.criteria.registry import with_option
 from pruning.error_messages import choose
 from pruning.experiment import Recipe
 from pruning.models.own_code import is_own, must_be_allowed, parted
-from pruning.ui.learn.articles import TITLES
+from pruning.ui.hideable import HIDEABLE, LONGEST_NAME
+from pruning.ui.learn.articles import VIEWS
 
 LOOKING_AT = {
     "group": "the channel group that is opened",
@@ -43,9 +44,11 @@ LOOKING_AT = {
     "kept": "the kept run that is opened",
     "runs": "the kept runs that stand side by side",
     "find": "what is looked for among the kept runs",
-    "lesson": "1 hides what a first lesson does not need",
+    "lesson": "1, or a lesson's name: hides what a first lesson does not need",
+    "hide": "what a lesson hides besides, by name, with commas between",
+    "projector": "1: larger type and fewer panels",
     "tour": "off: the tour is not offered",
-    "article": "the article of the page Learn that is read",
+    "article": "the article of the page Learn that is read, or its exercises or glossary",
 }
 UPLOADED = "sha256:"
 NOTHING_CHOSEN = {"protect": (), "cut_group": (), "subtask": ()}  # in another network or other data
@@ -64,8 +67,14 @@ def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
         choose(key, {*Recipe.__dataclass_fields__, *LOOKING_AT, *options} - {"options"}, "key of a link")
     opened = {key: query[key] for key in LOOKING_AT if key in query}
     recipe = Recipe.from_query({key: value for key, value in query.items() if key not in LOOKING_AT})
+    if len(opened.get("lesson", "")) > LONGEST_NAME:
+        raise ValueError(
+            f"the lesson's name has {len(opened['lesson'])} letters; give at most {LONGEST_NAME}"
+        )
+    for name in filter(None, opened.get("hide", "").split(",")):
+        choose(name, HIDEABLE, "thing to hide")
     if "article" in opened:
-        choose(opened["article"], TITLES, "article")
+        choose(opened["article"], VIEWS, "article")
     if "beside" in opened:
         choose(opened["beside"], SCORED, "criterion to stand beside")
     if not opened.get("channel", "0").isdecimal():
@@ -192,7 +201,7 @@ def look_at(**keys: str | int | None):
 
 def lesson() -> bool:
     """Whether what a first lesson does not need stays hidden."""
-    return looking_at("lesson") == "1"
+    return looking_at("lesson") is not None or looking_at("projector") == "1"
 
 
 def session_id() -> str:

@@ -52,7 +52,9 @@ STEPS = (
 
 def offer(page: str, places: dict[str, str]):
     """A button in the sidebar that begins the tour. page: the page one is on.   places: {page: file}."""
-    if state.looking_at("tour") != "off" and shown() is None and st.button("Take the tour", width="stretch"):
+    if state.looking_at("tour") == "off" or shown() is not None:
+        return
+    if st.button("Take the tour", width="stretch", key="tour offer"):
         go_to(0, page, places)
 
 

@@ -1,10 +1,10 @@
-"""One article of the Learn page: chosen, read, its figure in the middle, and the way into the app."""
+"""What is read on the Learn page: an article, its figure in the middle, and the way into the app."""
 
 import streamlit as st
 
-from pruning.ui import page, state
-from pruning.ui.learn import toy
-from pruning.ui.learn.articles import TITLES, article
+from pruning.ui import lesson, page, state
+from pruning.ui.learn import exercise_list, glossary, toy
+from pruning.ui.learn.articles import VIEWS, article
 
 OPENS = {  # {article: (page, what the button says, what the link sets besides)}
     "channel": ("Start", "Cut channels of a trained network", {}),
@@ -17,27 +17,36 @@ OPENS = {  # {article: (page, what the button says, what the link sets besides)}
 
 
 def chosen() -> str:
-    """The article that the link names, at first the one on channels."""
+    """What the link names, at first the article on channels."""
     return state.looking_at("article") or "channel"
 
 
 def choose():
-    """A choice among all articles."""
+    """A choice among all articles, the exercises and the glossary."""
     st.segmented_control(
         "Article",
-        list(TITLES),
-        format_func=TITLES.__getitem__,
+        list(VIEWS),
+        format_func=VIEWS.__getitem__,
         required=True,
         wrap=True,
         label_visibility="collapsed",
-        help="An article a method.",
+        help="Six articles, exercises, and a glossary.",
         **state.bound_look("article", chosen(), none="channel", by="default"),
     )
 
 
 def read():
-    """The chosen article with its figure."""
+    """What was chosen."""
     name = chosen()
+    other = {"exercises": exercise_list.panel, "glossary": glossary.panel}.get(name)
+    if other:
+        other()
+    else:
+        read_article(name)
+
+
+def read_article(name: str):
+    """An article with its figure."""
     told = article(name)
     st.header(told.title, anchor=False)
     st.markdown(told.before)
@@ -45,4 +54,10 @@ def read():
         toy.draw(name)
     st.markdown(told.after)
     where, label, query = OPENS[name]
-    st.page_link(page.places()[where], label=f"See it at work: {label}", query_params=query, icon="➡️")
+    query = query | lesson.keys()
+    st.page_link(
+        page.places()[where],
+        label=f"See it at work: {label}",
+        query_params=query,
+        icon=":material/arrow_forward:",
+    )

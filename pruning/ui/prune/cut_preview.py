@@ -13,7 +13,7 @@ from pruning.inspection import Description
 from pruning.search import SEARCHES
 from pruning.shipped.keys import SECONDS
 from pruning.tasks import TASKS, Task
-from pruning.terms import percent
+from pruning.terms import GLOSSARY, percent
 from pruning.ui import charts, current_plan, display_names, open_pages, preview_cache, state
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import accuracy, curve, latency, search
@@ -22,7 +22,7 @@ from pruning.ui.prune import accuracy, curve, latency, search
 STALE = "<style>[class*='st-key-stale'] {opacity: 0.4}</style>"
 LATER = "Known once the search has ended."
 WAITS = "Measuring on hold-out images…"
-MACS = "Multiply-accumulates of convolutions and linear layers, for one image; many papers call them FLOPs."
+MACS = GLOSSARY["MACs"]
 
 
 @dataclass(frozen=True, eq=False)

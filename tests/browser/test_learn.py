@@ -158,8 +158,7 @@ def test_gates(compute, gated):
 
     states = draws(draw)
     for state, rows in zip(states, compute("gdp", "toy.course(state)", states), strict=True):
-        gates = Gates(graph, placement=placement)
-        gates.set(np.array(state["start"]) / np.sqrt(gates.eps_start), gates.eps_start)
+        gates = Gates(graph, placement=placement, start=np.array(state["start"]) / np.sqrt(0.1))
         optimizer = GateOptimizer(gates, cut=state["cut"], steps=state["steps"])
         for step, row in enumerate(rows):
             np.testing.assert_allclose(row["s"], gates.scaled, **CLOSE)

@@ -1,6 +1,6 @@
-// Gates that polarize, as pruning/gates has it (gate_optimizer.py, gate_trace.py, resource_price.py), for one group of
-// channels that cost the same. All in s = t / sqrt(eps).
-const SHUT = 1e-3, MEMORY = 0.9, LARGEST = 12, RAMP = 0.45, DECIDED = 0.3, SOON = 0.2, RATE = 2;
+// Gates that polarize, as pruning/gates has it (gate_optimizer.py, loss_pull.py, decision.py, resource_price.py), for one
+// group of channels that cost the same. All in s = t / sqrt(eps).
+const SHUT = 1e-3, LARGEST = 12, RAMP = 0.45, DECIDED = 0.3, SOON = 0.2, RATE = 2;
 const LOW = Math.sqrt(SHUT / (1 - SHUT)); // s of a gate that is as good as shut
 export const EPS = [0.1, 1e-4];
 
@@ -22,7 +22,8 @@ export function least(enough) {
   return high;
 }
 
-const left = (s, frozen) => s.reduce((all, v) => all + Math.min(1, opened(v) / opened(frozen)), 0) / s.length;
+const factors = (s, unmoved) => s.map((value, i) => opened(value) / opened(unmoved[i])); // what weights are multiplied by
+const left = (s, unmoved) => factors(s, unmoved).reduce((all, value) => all + Math.min(1, value), 0) / s.length;
 const hard = (s) => s.filter((value) => value > 0).length / s.length;
 
 // A training of gates. start: [N] t at the first step.   gradients: [N] of the loss by each gate, the same at every
@@ -30,17 +31,19 @@ const hard = (s) => s.filter((value) => value > 0).length / s.length;
 // Returns a row a step, 0 .. steps: {eps, s, price}.
 export function course({ start, gradients, cut, steps, freeze = Infinity }) {
   const floor = start.length - Math.floor(0.9 * start.length + 1e-9);
-  let s = start.map((t) => t / Math.sqrt(EPS[0])), eps = EPS[0], momentum = start.map(() => 0), price = 0, told = null;
+  const begun = start.map((t) => t / Math.sqrt(EPS[0])), unmoved = (at) => begun.map((s) => s * Math.sqrt(EPS[0] / at));
+  let s = begun, eps = EPS[0], squares = start.map(() => 0), price = 0, told = null;
   const rows = [{ eps, s, price }];
   for (let step = 1; step <= steps; step++) {
-    momentum = momentum.map((value, i) => MEMORY * value + (1 - MEMORY) * gradients[i]);
+    const multiplied = factors(s, unmoved(eps));
+    squares = squares.map((value, i) => value + ((gradients[i] * multiplied[i]) ** 2 - value) / step);
     const before = s, now = epsAt(step, steps), drifted = s.map((value) => value * Math.sqrt(eps / now));
     eps = now;
     if (step >= freeze) s = drifted;
     else {
       if (!told && step >= DECIDED * steps) told = decided(drifted, cut, floor);
       if (told) s = follow(told, drifted, before, steps);
-      else ({ s, price } = pulled(drifted, momentum, eps, step, steps, cut));
+      else ({ s, price } = pulled(drifted, worth(squares), unmoved(eps), step, steps, cut));
       s = shut(s, cut, told, floor);
     }
     rows.push({ eps, s, price });
@@ -48,19 +51,22 @@ export function course({ start, gradients, cut, steps, freeze = Infinity }) {
   return rows;
 }
 
-// Where the loss pulls the gates and the price pushes them, as hard as the target of this step needs.
-function pulled(s, momentum, eps, step, steps, cut) {
-  const frozen = Math.sqrt(EPS[0] / eps), most = LARGEST / steps, steep = s.map(slope);
-  const alive = s.map((value) => value > 0), living = alive.filter(Boolean).length;
-  const raw = steep.map((value, i) => -momentum[i] * value);
-  const size = Math.sqrt(raw.reduce((all, value, i) => all + (alive[i] ? value * value : 0), 0) / living);
-  const pull = raw.map((value) => (size > 0 ? ((RATE / steps) * value) / size : 0));
+// What each gate is worth to the loss, in units of the mean of all.
+export function worth(squares) {
+  const mean = squares.reduce((all, value) => all + value, 0) / squares.length;
+  return squares.map((value) => (mean > 0 ? value / mean : 1));
+}
+
+// The loss pulls gates open by their worth, and the price pushes all of them, as hard as the target of this step needs.
+function pulled(s, worths, unmoved, step, steps, cut) {
+  const most = LARGEST / steps, steep = s.map(slope), alive = s.map((value) => value > 0);
+  const pull = steep.map((value, i) => (RATE / steps) * worths[i] * value);
   const passed = Math.min(1, step / Math.max(1, RAMP * steps)), target = 1 - cut * (1 - (1 - passed) ** 2);
   const moved = (price) => s.map((value, i) => {
     const by = Math.min(most * Math.max(value, 1), Math.max(-most * value, pull[i] - price * steep[i]));
     return alive[i] ? Math.max(value + by, 0.5 * LOW) : 0;
   });
-  const price = least((price) => left(moved(price), frozen) <= target);
+  const price = least((price) => left(moved(price), unmoved) <= target);
   return { s: moved(price), price };
 }
 

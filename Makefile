@@ -54,6 +54,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.kept_runs
 	$(BIN)/python -m tests.benchmarks.oracle
 	$(BIN)/python -m tests.benchmarks.subtask
+	$(BIN)/python -m tests.benchmarks.catro
 	$(BIN)/python -m tests.benchmarks.search
 	$(BIN)/python -m tests.benchmarks.methods
 	$(BIN)/python -m tests.benchmarks.distillation tune

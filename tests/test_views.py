@@ -6,9 +6,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
-from pruning.criteria.catro import trace_ratio, utilities
+from pruning.criteria.catro import diminishing_returns, rounds_of, trace_ratio, utilities
 from pruning.criteria.transport import map_center
 from pruning.figures import discriminant_information, transport, transport_on_filters
+from pruning.figures import set_function as sets
 from pruning.figures import trace_ratio as planes
 from pruning.inspection.criterion_views import catro_view, cpot_view, di_view, map_moves
 from pruning.inspection.preview import scored
@@ -191,6 +192,31 @@ def test_a_parallel_of_catros_line_parts_what_stays_from_what_goes():
     assert planes.parts_at(points.assign(cut=False)) is None
 
 
+def test_lambda_never_falls_and_its_last_round_is_the_trace_ratio():
+    random = np.random.default_rng(2)
+    b, w = random.random((2, 24))
+    for gamma in (0.0, 3.0):
+        rounds = rounds_of(b, w, 7, gamma=gamma)
+        assert (np.diff([0, *rounds]) >= -1e-12).all() and rounds[-1] == trace_ratio(b, w, 7, gamma=gamma)
+        figure = sets.rounds_figure(rounds)
+        assert figure.data[0].y[0] == 0 and figure.data[0].y[-1] == rounds[-1]
+    assert "bites" in sets.rounds_in_words(rounds, 0.99) and "bites" not in sets.rounds_in_words(rounds, 0.5)
+
+
+def test_gains_are_those_of_the_ratio_and_submodularity_is_counted():
+    """Under gamma the ratio of equal channels has diminishing gains; the plain one of unequal ones not."""
+    alike = np.ones(6)
+    table = sets.gains_table(diminishing_returns(alike, alike, gamma=3.0))
+    assert table["holds"].all() and "submodular as far as" in sets.gains_in_words(table, 3.0)
+    size, gain = table["size"], table["gain"]
+    assert gain.to_numpy() == pytest.approx(((size + 1) / (size + 19) - size / (size + 18)).to_numpy())
+    random = np.random.default_rng(0)
+    uneven = sets.gains_table(diminishing_returns(*random.random((2, 8)), gamma=0.0))
+    assert 0 < uneven["holds"].mean() < 1 and "is not submodular" in sets.gains_in_words(uneven, 0.0)
+    drawn = {trace.name: trace for trace in sets.gains_figure(uneven).data}
+    assert len(drawn["gains more"].x) == (~uneven["holds"]).sum()
+
+
 def test_utility_curves_mark_the_width_that_stays():
     worth = {"a": utilities(np.array([3.0, 2, 1]), np.ones(3)), "b": np.array([0.5, 0.5, 0.0])}
     figure = planes.utility_curves(worth, {"a": 2, "b": 3}, "b")
@@ -212,6 +238,7 @@ def test_the_page_says_why_one_channel_goes(server):
     look_until(app, lambda page: "lie on the dotted line" in said(page))
     assert "Channel 7 is number" in said(app) and "Scatter of 60 images of 10 classes" in said(app)
     assert f"channels of {GROUP} kept at this cut hold" in said(app)
+    assert "λ starts at 0, never falls" in said(app) and "random pairs of sets" in said(app)
 
 
 @pytest.mark.parametrize("lesson, distribution", [(None, "filters"), ("1", "maps")])

@@ -25,7 +25,16 @@ from pruning.inspection.criterion_views import (
 )
 from pruning.inspection.takeovers import takeover_view
 from pruning.terms import title
-from pruning.ui import channel_map, charts, current_plan, heirs, open_pages, preview_cache, state
+from pruning.ui import (
+    channel_map,
+    charts,
+    current_plan,
+    heirs,
+    open_pages,
+    preview_cache,
+    set_function,
+    state,
+)
 
 VIEWS: dict[str, Callable[..., Any]] = {"cpot": cpot_view, "di": di_view, "catro": catro_view}
 
@@ -216,6 +225,7 @@ def draw_plane(recipe: Recipe, group: str, rows: pd.DataFrame, chosen: int | Non
             alt=f"What the best channels of each group are worth, {group} marked",
             table=planes.utility_table(worth),
         )
+    set_function.draw(tables[group], kept[group], options["gamma"], group)
     if answer.pending:
         st.fragment(preview_cache.look_again, run_every=open_pages.every(0.5))(partial(ask, recipe, group))
     elif answer.error:

@@ -30,6 +30,8 @@ _WHERE = {
     "repair": "pruning.reconstruction",
     "run": "pruning.experiment",
     "score": "pruning.criteria.scoring",
+    "Target": "pruning.targets",
+    "smallest": "pruning.targets",
     "search_plan": "pruning.search",
 }
 

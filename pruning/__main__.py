@@ -30,6 +30,8 @@ from pruning.models import WrongWeights
 from pruning.models.own_code import OwnCodeError
 from pruning.progress import Paused
 from pruning.progress_bars import Bars
+from pruning.target_command import met, target_in
+from pruning.targets import KINDS, Found
 from pruning.terms import plural
 
 app = App(
@@ -115,7 +117,7 @@ def recipe_to_score(given: dict) -> Recipe:
 
 
 @app.command
-@flags_of()
+@flags_of(numbers={kind: told[0] for kind, told in KINDS.items()})
 def run(
     *,
     out: Annotated[
@@ -140,14 +142,16 @@ def run(
     """Scores, plans, cuts, repairs, fine-tunes and evaluates, as a recipe says."""
     from pruning.runs import keeping
 
+    target = target_in(given, resume)
     asked, out = recipe_of_run(out, recipe, resume, given)
     writable(out, folder=True)
+    asked, found = met(asked, target, out) if target else (asked, None)
     if keep and not again and (known := keeping.taken_from_store(asked, out)):
         if report:
             html_report.write(out)
         return print(f"{in_one_line(known)}; from the store of runs (--again repeats it), saved in {out}")
     start = time.perf_counter()
-    result = run_to_end(asked, out)
+    result = run_to_end(asked, out, found)
     if keep:
         seconds, rows = time.perf_counter() - start, (*result.gate_history, *result.history)
         keeping.keep(asked, out, result.report, seconds, rows)
@@ -156,8 +160,8 @@ def run(
     print(f"{in_one_line(result.report)}; saved in {out}")
 
 
-def run_to_end(asked: Recipe, out: Path):
-    """Runs a recipe and saves what came of it; stopped, it says how to go on."""
+def run_to_end(asked: Recipe, out: Path, found: Found | None = None):
+    """Runs a recipe and saves what came of it; stopped, it says how to go on. found: for a target."""
     from pruning.experiment.loading import use_threads
     from pruning.experiment.run import run as run_recipe
 
@@ -169,6 +173,8 @@ def run_to_end(asked: Recipe, out: Path):
     except (KeyboardInterrupt, Paused):
         left = f"continue with: run --resume {out}" if state.exists() else "nothing was written"
         raise KeyboardInterrupt(f"stopped; {left}") from None
+    if found is not None:
+        found.add_to(result.report)
     result.save(out)
     return result
 

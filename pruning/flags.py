@@ -8,7 +8,7 @@ import dataclasses
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,8 +24,11 @@ STATE = "state"  # the folder, below that of a run, in which it keeps what it ne
 PLURAL = {"protect": str, "cut_group": str, "subtask": int, "bit_choices": int}
 
 
-def flags_of(names: Iterable[str] | None = None, *, options: bool = True) -> Callable:
+def flags_of(
+    names: Iterable[str] | None = None, *, options: bool = True, numbers: Mapping[str, str] | None = None
+) -> Callable:
     """Gives a command the flags of these Recipe fields (all if None) and of every criterion's options.
+    numbers: further flags that take one, {name: help}.
 
     The command gets what was typed as keyword arguments, and only that: defaults are the record's business.
     """
@@ -42,6 +45,7 @@ def flags_of(names: Iterable[str] | None = None, *, options: bool = True) -> Cal
             if f.name != "options" and (names is None or f.name in names)
         ]
         parameters = [_flag(f.name, f.type, _help(f)) for f in fields]
+        parameters += [_flag(name, float, text) for name, text in (numbers or {}).items()]
         parameters += [_option_flag(name) for name in _option_names()] if options else []
 
         def typed(*words, **given):

@@ -17,6 +17,7 @@ NAMES = {
     "gates": "gates",
     "tune": "fine-tuning",
     "evaluate": "evaluating",
+    "target": "target",
 }
 NO_ROOM = {"eps", "price", "margin"}  # in a line
 NO_ROOM |= {"seconds_left", "run_seconds_left"}  # the bar has a time left of its own

@@ -29,9 +29,25 @@ ORDER = (
     ),
     *("cost", "statistics", "surgery", "optimizers"),
     *("latency", "reconstruction", "attribution", "criteria", "allocation", "train", "gates", "search"),
-    *("quantize", "export", "experiment", "comparison_statistics", "inspection", "wall", "shipped"),
+    *(
+        "quantize",
+        "export",
+        "experiment",
+        "targets",
+        "comparison_statistics",
+        "inspection",
+        "wall",
+        "shipped",
+    ),
     *("limits", "jobs", "listing", "flags", "runs", "figures", "html_report", "ui", "bench"),
-    *("data_command", "measuring_commands", "comparison_command", "app_command", "__main__"),
+    *(
+        "data_command",
+        "measuring_commands",
+        "target_command",
+        "comparison_command",
+        "app_command",
+        "__main__",
+    ),
 )
 ABOVE_ALL = {
     "jobs",

@@ -56,7 +56,7 @@ def at_work(question: Callable[..., preview_cache.Answer]):
         st.rerun()
     held().hold(answer.job)
     behind(answer.job)
-    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    left, right = st.columns([5, 2], vertical_alignment="bottom")
     left.progress(*preview_cache.progress(answer.job))
     cancel(right, "Cancel", answer.job, key=f"cancel {answer.job.id}")
 

@@ -49,6 +49,7 @@ STAGES = {
     "controls": "Comparing criteria for these classes",
     "latency": "Timing layers",
     "gates": "Training the gates",
+    "target": "Trying cuts",
 }
 __all__ = ["CUTTING", "NETWORK", "SCORING", "digest", "same_network"]
 LARGE = ("opened_again", "side by side")  # kinds of values that take megabytes: few of them are kept

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.ui.compare import added_recipes
-from pruning.ui.prune import controls, cut_preview, history, result, run_job, sensitivity
+from pruning.ui.prune import controls, cut_preview, history, result, run_job, sensitivity, target
 
 
 def panel(recipe: Recipe):
@@ -12,6 +12,7 @@ def panel(recipe: Recipe):
     left, right = st.columns([2, 3], gap="medium")
     with left:
         controls.what_to_cut(recipe)
+        target.panel(recipe)
         limits = st.container()
         controls.fine_tuning(recipe)
     with right:

@@ -107,3 +107,4 @@ chromium:
 	    { $$apt update -qq && DEBIAN_FRONTEND=noninteractive $$apt install -y -qq chromium; } >/dev/null \
 	    || echo "apt-get could not install Chromium: the browser tests need it"; \
 	fi
+	for part in measure write; do $(BIN)/python -m tests.benchmarks.targets $$part || exit; done

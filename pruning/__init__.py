@@ -20,6 +20,8 @@ _WHERE = {
     "LatencyTable": "pruning.latency",
     "cut": "pruning.surgery",
     "cut_optimizer": "pruning.optimizers",
+    "export_onnx": "pruning.export.from_python",
+    "export_program": "pruning.export.from_python",
     "latency_table": "pruning.latency",
     "load": "pruning.export.saved_network",
     "load_data": "pruning.data",

@@ -11,11 +11,13 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
+from pruning import export_command
 from pruning.app_command import start_app
 from pruning.bench.command import bench
 from pruning.comparison_command import compare
@@ -137,6 +139,7 @@ def run(
     ] = False,
     again: Annotated[bool, Parameter(help="With --keep: run it also where the store has it.")] = False,
     report: Annotated[bool, Parameter(help=html_report.FLAG, negative="")] = False,
+    export: export_command.Exports = (),
     **given,
 ):
     """Scores, plans, cuts, repairs, fine-tunes and evaluates, as a recipe says."""
@@ -145,19 +148,27 @@ def run(
     target = target_in(given, resume)
     asked, out = recipe_of_run(out, recipe, resume, given)
     writable(out, folder=True)
+    export_command.must_be_had(export)
     asked, found = met(asked, target, out) if target else (asked, None)
     if keep and not again and (known := keeping.taken_from_store(asked, out)):
-        if report:
-            html_report.write(out)
+        taken_away(out, export, report)
         return print(f"{in_one_line(known)}; from the store of runs (--again repeats it), saved in {out}")
     start = time.perf_counter()
     result = run_to_end(asked, out, found)
     if keep:
         seconds, rows = time.perf_counter() - start, (*result.gate_history, *result.history)
         keeping.keep(asked, out, result.report, seconds, rows)
-    if report:
-        html_report.write(out)
     print(f"{in_one_line(result.report)}; saved in {out}")
+    taken_away(out, export, report)
+
+
+def taken_away(out: Path, export: Sequence[str], report: bool):
+    """What is made of a saved run: files for other runtimes, then the report that tells of them."""
+    try:
+        export_command.write(out, export)
+    finally:
+        if report:
+            html_report.write(out)
 
 
 def run_to_end(asked: Recipe, out: Path, found: Found | None = None):
@@ -224,6 +235,7 @@ for measuring in (oracle, sensitivity, bench):
     app.command(measuring)
 app.command(compare)
 app.command(html_report.report)
+app.command(export_command.export)
 app.command(start_app, name="app")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pruning.export import export_words
 from pruning.figures import latency, prediction_changes, search_path, structure, tradeoff, training
 from pruning.figures.gates import budget_in_words
 from pruning.html_report.changed_images import changed_images
@@ -66,7 +67,7 @@ def run_html(folder: str | Path, pictures: Mapping[int, np.ndarray] | None = Non
     parts.append(
         picture(structure.structure(found), structure.structure_in_words(found), "Channels of every group")
     )
-    parts += [*gates_of(saved, folder), *path_of(saved)]
+    parts += [*gates_of(saved, folder), *path_of(saved), *exports(saved)]
     if saved.report["messages"]:
         parts += [heading("Messages"), bullets(saved.report["messages"])]
     return page(f"Pruning report: {named}", [*parts, *again(saved, folder)])
@@ -253,6 +254,21 @@ def path_of(saved: SavedRun) -> Iterator[str]:
     yield paragraph(words)
     last = steps.groupby("group", sort=False)["kept"].last()
     yield folded("Every step", table(("Group", "Channels left"), [[g, int(last[g])] for g in groups]))
+
+
+def exports(saved: SavedRun) -> Iterator[str]:
+    """Files for other runtimes, where some were written."""
+    told = saved.report.get("exports", [])
+    if not told:
+        return
+    yield heading("Files for other runtimes")
+    rows = []
+    for row in told:
+        places = [f"exports.{row['format']}.{name}" for name in ("bytes", "difference")]
+        weight = Number(places[0], row["bytes"]["final"], export_words.size(row))
+        gap = Number(places[1], row["difference"], export_words.check(row))
+        rows.append([export_words.title(row), ", ".join(row["files"]), weight, gap, export_words.time(row)])
+    yield table(("Format", "Files", "Size", "Checked against the pruned network", "Median time"), rows)
 
 
 def again(saved: SavedRun, folder: Path) -> Iterator[str]:

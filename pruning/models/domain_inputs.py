@@ -8,6 +8,7 @@ from pruning.tasks import TRANSLATED, Task
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+JOINED = "takes_domains_as_maps"  # on the class of a network that `join` has changed
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -32,4 +33,16 @@ def join(network: "nn.Module", channels: int) -> None:
     def forward(self, joint: "Tensor") -> "Tensor":
         return kind.forward(self, joint[:, :channels], joint[:, channels:, 0, 0])
 
-    network.__class__ = type(kind.__name__, (kind,), {"forward": forward, "__module__": kind.__module__})
+    own = {"forward": forward, "__module__": kind.__module__, JOINED: True}
+    network.__class__ = type(kind.__name__, (kind,), own)
+
+
+def separated(network: "nn.Module") -> bool:
+    """Makes a network that takes pictures with maps of domains behind them take both apart, pictures
+    [N, channels, H, W] and one-hot domains [N, D], where its own forward can; whether it does. In place."""
+    kind: Any = type(network)
+    if kind.__dict__.get(JOINED):
+        network.__class__ = kind.__mro__[1]
+        return True
+    parameters = [p for p in inspect.signature(network.forward).parameters.values() if p.kind in POSITIONAL]
+    return [p.name for p in parameters] == ["pictures", "domains"]

@@ -63,7 +63,7 @@ class Generator(nn.Module):
 
     def forward(self, pictures: Tensor, domains: Tensor | None = None) -> Tensor:
         if domains is not None:
-            maps = domains[:, :, None, None].expand(-1, -1, *pictures.shape[2:])
+            maps = domains[:, :, None, None].expand(-1, -1, pictures.shape[2], pictures.shape[3])
             pictures = torch.cat([pictures, maps.to(pictures)], dim=1)
         return self.main(pictures)
 

@@ -1,0 +1,124 @@
+"""What a file answers beside what the network answers, on the same images in batches of several sizes; and
+how long two networks' files take in one runtime."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pruning.data import images_at_once
+from pruning.export.subject import Run, Subject
+from pruning.latency.timing import seconds_to_spend
+from pruning.progress import Watch
+
+BATCHES = (1, 5, 64)  # images at once; the last one until there are no more
+TOLERANCE = 1e-4  # of the largest output, or of 1
+GREY = 1 / 255  # half a grey level of a picture from -1 to 1
+TIMED, PATIENCE = 20, 5.0  # passes of each network, and seconds for both
+UNITS = {"classes": "image", "masks": "pixel", "pictures": "picture", "": ""}
+
+
+@dataclass(frozen=True)
+class Check:
+    """difference: the largest of any output.   largest: the largest output.   same, of: how many answers are
+    equal; 0 of 0 where outputs are numbers alone.   unit: what these are.   batches: sizes tried."""
+
+    difference: float
+    largest: float
+    same: int
+    of: int
+    unit: str
+    images: int
+    batches: tuple[int, ...]
+
+    @property
+    def close(self) -> bool:
+        return self.difference <= TOLERANCE * max(1.0, self.largest)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"batches": list(self.batches)}
+
+
+def compared(subject: Subject, run: Run, watch: Watch) -> Check:
+    """The network and what was made of it, on all of the subject's inputs."""
+    given = list(subject.inputs.values())
+    differences, sizes, same, of, largest = [0.0], [], 0, 0, 0.0
+    for rows in _batches(given):
+        watch("export", rows.start, len(given[0]), message="comparing answers")
+        batch = [each[rows] for each in given]
+        whole, told = subject.run(*batch), run(*batch)
+        if [each.shape for each in whole] != [each.shape for each in told]:
+            shapes = [[tuple(each.shape) for each in answer] for answer in (told, whole)]
+            raise ValueError(
+                f"the file answers {shapes[0]} for {len(batch[0])} images, the network {shapes[1]}"
+            )
+        for one, other in zip(whole, told, strict=True):
+            differences.append(_largest(one.double() - other.double()))
+            largest = max(largest, _largest(one))
+        agree = _agree(subject.answers, whole[0], told[0])
+        same, of = same + int(agree.sum()), of + agree.numel()
+        sizes.append(len(batch[0]))
+    difference = float(np.max(differences))
+    counts = (same, of, UNITS[subject.answers], len(given[0]))
+    return Check(difference, largest, *counts, tuple(sorted(set(sizes))))
+
+
+def _largest(values: Tensor) -> float:
+    """NaN where there is one: then nothing is close."""
+    return float(values.detach().abs().max()) if values.numel() else 0.0
+
+
+def _batches(given: Sequence[Tensor]) -> Iterator[slice]:
+    """One image, five, and from then on as many as fit."""
+    first, most = 0, at_once(given)
+    sizes = iter(BATCHES)
+    size = 0
+    while first < len(given[0]):
+        size = next(sizes, size)
+        rows = slice(first, min(first + min(size, most), len(given[0])))
+        yield rows
+        first = rows.stop
+
+
+def at_once(given: Sequence[Tensor]) -> int:
+    """How many go through a network at once: 64, and fewer of large images."""
+    image = given[0]
+    return images_at_once(image.movedim(1, -1), BATCHES[-1]) if image.dim() == 4 else BATCHES[-1]
+
+
+def _agree(answers: str, one: Tensor, other: Tensor) -> Tensor:
+    """[...] bool: which answers are the same."""
+    if answers == "pictures":
+        return ((one - other).abs() < GREY).flatten(1).all(1)
+    if answers:
+        return one.argmax(1) == other.argmax(1)
+    return torch.ones(0, dtype=torch.bool)
+
+
+def beside(run: Run, whole: Run, given: Sequence[Tensor], watch: Watch) -> dict[str, dict[str, float]]:
+    """{images at once: {"baseline": ms, "final": ms}}: medians of passes in turns, so that whatever else the
+    machine does meets both. run: the pruned network.   given: inputs, of which batches are made."""
+    found = {}
+    patience = min(PATIENCE, seconds_to_spend(os.environ.get("PRUNING_TIMING_SECONDS")))
+    for size in sorted({1, at_once(given)}):
+        batch = [torch.cat([each] * -(-size // len(each)))[:size].contiguous() for each in given]
+        times: dict[str, list[float]] = {"baseline": [], "final": []}
+        both = {"baseline": whole, "final": run}
+        for each in both.values():
+            each(*batch)
+        began = time.perf_counter()
+        while len(times["final"]) < 3 or (
+            len(times["final"]) < TIMED and time.perf_counter() - began < patience / 2
+        ):
+            watch("export", len(times["final"]), TIMED, message="timing")
+            for name, each in both.items():
+                start = time.perf_counter()
+                each(*batch)
+                times[name].append(1000 * (time.perf_counter() - start))
+        found[str(size)] = {name: round(float(np.median(ms)), 4) for name, ms in times.items()}
+    return found

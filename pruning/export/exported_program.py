@@ -1,0 +1,77 @@
+"""torch.export's program: one .pt2 file with any batch size, which needs none of the network's code."""
+
+import json
+import warnings
+from pathlib import Path
+
+import torch
+from torch.export import Dim, ExportedProgram
+
+from pruning.error_messages import first_line
+from pruning.export.subject import Run, Subject, leaves
+
+ABOUT = "about.json"  # in the file, beside the program
+LARGEST = 65_536  # images at once
+FIXED = (
+    "the network's code turns the number of images into a plain number ({reason}), so no file can be made "
+    "that takes any number; compute with x.shape[0] in its place"
+)
+
+
+def runtime() -> str:
+    return f"torch {torch.__version__.partition('+')[0]}"
+
+
+def write(subject: Subject, path: Path) -> list[Path]:
+    """path: the .pt2 file."""
+    program = traced(subject)
+    about = {ABOUT: json.dumps(dict(subject.told), indent=2)}
+    torch.export.save(program, path, extra_files=about)
+    return [path]
+
+
+def opened(path: Path) -> Run:
+    network = torch.export.load(path).module()
+
+    @torch.no_grad()
+    def run(*given):
+        return leaves(network(*given))
+
+    return run
+
+
+def traced(subject: Subject) -> ExportedProgram:
+    """The network's operations, for 1 to LARGEST images at once. Raises ValueError in one sentence where
+    torch.export can't follow it."""
+    batch, example = Dim("batch", min=1, max=LARGEST), subject.example
+    given = tuple(example.values())
+    network = _Positional(subject) if subject.by_name else subject.network
+    each = tuple({0: batch} for _ in given)
+    shapes: tuple = (each,) if subject.by_name else each  # of *given, or of named arguments
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of things that the network does, said to who wrote it
+            program = torch.export.export(network, given, dynamic_shapes=shapes)
+    except Exception as error:
+        raise ValueError(_reason(error)) from error
+    for node in program.graph.nodes:  # lines of files of this machine
+        node.meta.pop("stack_trace", None)
+    return program
+
+
+class _Positional(torch.nn.Module):
+    """A network that takes its inputs by name, given them in order: so files name and order them alike."""
+
+    def __init__(self, subject: Subject):
+        super().__init__()
+        self.network, self.names = subject.network, tuple(subject.inputs)
+
+    def forward(self, *given):
+        return self.network(**dict(zip(self.names, given, strict=True)))
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "specialized" in text or "Constraints violated" in text or "inferred" in text:
+        return FIXED.format(reason=first_line(error).rstrip(" .:"))
+    return f"torch.export can't follow this network: {first_line(error).rstrip('.')}"

@@ -1,0 +1,111 @@
+"""ONNX by torch's own exporter: one file, any batch size, norms folded, what it is in its metadata."""
+
+import io
+import logging
+import re
+import warnings
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import torch
+
+from pruning.error_messages import first_line
+from pruning.export.exported_program import traced
+from pruning.export.subject import Run, Subject
+
+OPSET = 20
+LARGEST = 2**31 - 2**20  # bytes of one file: what its format can say
+
+
+def runtime() -> str:
+    import onnxruntime
+
+    return f"onnxruntime {onnxruntime.__version__}"
+
+
+def write(subject: Subject, path: Path) -> list[Path]:
+    """path: the .onnx file."""
+    import onnx
+
+    model = model_of(subject)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return [path]
+
+
+def model_of(subject: Subject):
+    """onnx.ModelProto of a network. Raises ValueError in one sentence where it can't be made."""
+    import onnx
+
+    size = sum(tensor.nbytes for tensor in subject.network.state_dict().values())
+    if size > LARGEST:
+        raise ValueError(
+            f"the weights take {size / 2**30:.1f} GiB, and one ONNX file holds 2; give another format"
+        )
+    program = traced(subject)
+    names = {"input_names": list(subject.inputs), "output_names": subject.output_names}
+    try:
+        with _silence():
+            made = torch.onnx.export(program, dynamo=True, opset_version=OPSET, verbose=False, **names)
+    except Exception as error:
+        raise ValueError(_reason(error)) from error
+    model = made.model_proto
+    _cleaned(model)
+    onnx.helper.set_model_props(model, dict(subject.told) | {"batch": "any"})
+    return model
+
+
+def opened(path: Path) -> Run:
+    """With torch's number of threads, on the processor."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = [given.name for given in session.get_inputs()]
+
+    def run(*given):
+        answers = session.run(None, {name: each.numpy() for name, each in zip(names, given, strict=True)})
+        return [torch.from_numpy(answer) for answer in answers]
+
+    return run
+
+
+def _cleaned(model):
+    """Takes out what the exporter notes of this machine and of the network's code; names the batch."""
+    graph = model.graph
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    symbols = {graph.input[0].type.tensor_type.shape.dim[0].dim_param: "batch"}
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for dimension in value.type.tensor_type.shape.dim:
+            if dimension.dim_param in symbols:
+                dimension.dim_param = symbols[dimension.dim_param]
+
+
+@contextmanager
+def _silence():
+    """The exporter tells of its steps, and libraries of what will change in them."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    before = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def _reason(error: Exception) -> str:
+    """What the exporter could not do, in a sentence; its own error lists every step, the cause is beneath."""
+    causes: list[BaseException] = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    text = " ".join(" ".join(str(cause).split()) for cause in causes)
+    if operation := re.search(r"op='([\w.:]+)'", text):
+        return f"torch's ONNX exporter does not know the operation {operation[1]}; give another format"
+    return f"torch's ONNX exporter can't follow this network: {first_line(causes[-1]).rstrip('.')}"

@@ -80,6 +80,7 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.segmentation_size
 	for part in repaired trained; do $(BIN)/python -m tests.benchmarks.segmentation $$part || exit; done
 	for part in repaired trained size; do $(BIN)/python -m tests.benchmarks.translation $$part || exit; done
+	for part in measure write; do $(BIN)/python -m tests.benchmarks.targets $$part || exit; done
 	$(BIN)/python -m tests.benchmarks.segmentation write
 	$(BIN)/python -m tests.benchmarks.checkpoints
 	GENERATED=2000 $(BIN)/python -m pytest tests/test_generated.py --timeout 3600
@@ -107,4 +108,3 @@ chromium:
 	    { $$apt update -qq && DEBIAN_FRONTEND=noninteractive $$apt install -y -qq chromium; } >/dev/null \
 	    || echo "apt-get could not install Chromium: the browser tests need it"; \
 	fi
-	for part in measure write; do $(BIN)/python -m tests.benchmarks.targets $$part || exit; done

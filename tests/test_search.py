@@ -13,6 +13,7 @@ from pruning.criteria.di import discriminant_information
 from pruning.experiment.planning import planned
 from pruning.progress import Cancelled, silent
 from pruning.search.by_information import information_curves
+from pruning.search.by_loss import holdout_batches
 from pruning.search.removal_order import Order
 from pruning.statistics.calibration_images import CalibrationImages
 
@@ -42,6 +43,17 @@ def test_the_price_is_the_masked_networks_loss(network):
     assert given == sum(group.size - len(plan.kept[group.name]) for group in graph.groups) > 0
 
 
+def test_images_of_the_search_are_moved_and_mixed_where_that_is_asked_for(network):
+    """Alike in every call; of what a network was trained on nothing comes as it was."""
+    data, model, _ = network
+    plain, one, other = (holdout_batches(model, data, 24, 0, moved=on) for on in (False, True, True))
+    pairs = list(zip(plain.inputs, one.inputs, other.inputs, strict=True))
+    assert all(torch.equal(a, b) and a.shape == as_it_is.shape for as_it_is, a, b in pairs)
+    same = [(a == b).flatten(1).all(1) for a, b, _ in pairs]
+    assert torch.cat(same).float().mean() < 0.2
+    assert all(torch.equal(a, b) for a, b in zip(plain.targets, one.targets, strict=True))
+
+
 def test_an_option_may_be_called_like_an_argument_of_the_search(network):
     data, _, graph = network
     named = {"criterion": "gradient_x_activation", "allocation": "error"}
@@ -54,7 +66,7 @@ def test_an_option_may_be_called_like_an_argument_of_the_search(network):
 LIMITED = {"protect": ["layer3.0.conv1"], "cut_group": {"layer1.0.conv1": 0.25}, "max_cut_per_group": 0.5}
 
 
-@pytest.mark.parametrize("how", [{"by": "di"}, {"by": "kl"}, {"allocation": "trace-ratio"}], ids=str)
+@pytest.mark.parametrize("how", [{"by": "di"}, {"by": "kl-moved"}, {"allocation": "trace-ratio"}], ids=str)
 def test_budgets_and_limits_hold(network, how):
     graph = network[2]
     plan = searched(network, cut=0.2, **LIMITED, **how)

@@ -7,12 +7,17 @@ from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
 from pruning.criteria.catro import diminishing_returns, rounds_of, trace_ratio, utilities
+from pruning.criteria.di import cumulative_information
 from pruning.criteria.transport import map_center
+from pruning.experiment.loaded_networks import loaded
 from pruning.figures import discriminant_information, transport, transport_on_filters
 from pruning.figures import set_function as sets
 from pruning.figures import trace_ratio as planes
 from pruning.inspection.criterion_views import catro_view, cpot_view, di_view, map_moves
 from pruning.inspection.preview import scored
+from pruning.statistics import PooledFeatures
+from pruning.statistics.calibration_images import CalibrationImages
+from pruning.statistics.collect import collect
 from tests.page_door import look_until, open_page, said
 
 TINY = {"model": "resnet20", "data": "digits", "calibration": 60, "threads": 1}
@@ -81,12 +86,39 @@ def test_dis_curve_falls_in_the_order_of_the_cut(options):
     assert (np.diff(scores[GROUP][order]) >= 0).all() and sorted(order) == list(range(16))
     kept = np.append(view.channels["kept"], 0.0)
     assert (np.diff(kept) <= 1e-12).all() and 0 < kept[0] <= view.most == 9 and view.images == 60
+    assert view.others.shape == (5, 17) and view.others[:, 0] == pytest.approx(np.full(5, kept[0]))
+    told = discriminant_information.with_fates(view.channels, rows_of(scores[GROUP], 5))
+    words = discriminant_information.curve_in_words(told, view.form, view.most, view.images, view.others)
+    assert "DI never rises as a channel goes, in this order and in 5 random ones" in words
+    rising = discriminant_information.never_rises(kept, view.others[:, ::-1])
+    assert "which it must not" in rising
     lost = scores.tables[GROUP]["lost"].to_numpy()[order]
     assert view.channels["lost"].to_numpy() == pytest.approx(lost)
     if view.form == "exact":  # each loss is a step of the curve
         assert view.share is None and -np.diff(kept) == pytest.approx(lost, rel=1e-6, abs=1e-9)
     else:
         assert 0.9 < view.share <= 1
+
+
+def test_di_never_rises_as_channels_go_in_any_group_in_any_order():
+    """The abstract's claim, on every layer that writes a channel of the network, and on every one that reads
+    some."""
+    found = loaded(Recipe(criterion="di", **TINY))
+    images = CalibrationImages(found.model, found.data, 60, 0)
+    how = {"classes": 10, "task": images.task, "images": 60}
+    groups = range(len(found.graph.structure.groups))
+    needs = [PooledFeatures(side="writers"), PooledFeatures(side="readers")]
+    seen = collect(found.model, found.graph.structure, needs, images.batches, groups=groups, **how)
+    written = {weight for need, weight in seen if need.side == "writers"}
+    assert {
+        layer.weight for g in groups for layer in found.graph.structure.layers_of(g, "writers")
+    } == written
+    random = np.random.default_rng(0)
+    for features in seen.values():
+        for _ in range(3):
+            order = random.permutation(features.shape[1])
+            kept = cumulative_information(features, images.class_numbers, order)
+            assert (np.diff(kept) <= 1e-9).all() and 0 <= kept[0] <= 9
 
 
 def test_catro_tells_what_its_scatters_rest_on():

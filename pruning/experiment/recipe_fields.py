@@ -12,7 +12,7 @@ from pruning.terms import ALLOCATIONS, REPAIRS, listed
 
 Measure = Literal["macs", "params", "channels", "latency"]
 Allocation = Literal["uniform", "global", "greedy", "trace-ratio", "error", "gates"]
-SearchBy = Literal["cross-entropy", "kl", "di"]
+SearchBy = Literal["cross-entropy", "kl", "kl-moved", "di"]
 Groups = Literal["inner", "all"]
 Repair = Literal["none", "recalibrate", "transport", "merge", "reconstruct", "match"]
 BitsBy = Literal["di", "error", "uniform"]
@@ -91,7 +91,8 @@ class RecipeFields:
     search_by: SearchBy = setting(
         "kl",
         "Cost of a step of the greedy search: the rise in cross-entropy or in KL divergence from the "
-        "full network's predictions on hold-out images, or the discriminant information (DI) lost, "
+        "full network's predictions on hold-out images (kl-moved: each moved, half of them mixed with "
+        "another, for a network that was trained on them), or the discriminant information (DI) lost, "
         "without running the network.",
     )
     search_temperature: float = setting(

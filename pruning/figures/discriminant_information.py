@@ -57,11 +57,26 @@ def losses(channels: pd.DataFrame, form: str, chosen: int | None = None) -> go.F
     return figure
 
 
-def curve(channels: pd.DataFrame, most: int, chosen: int | None = None) -> go.Figure:
-    """Exact DI of the pooled features against channels gone, in the order in which they go. most: K - 1."""
+def curve(
+    channels: pd.DataFrame, most: int, chosen: int | None = None, others: np.ndarray | None = None
+) -> go.Figure:
+    """Exact DI of the pooled features against channels gone, in the order in which they go. most: K - 1.
+    others: [n, C + 1], in other orders."""
     kept = np.append(channels["kept"].to_numpy(float), 0.0)
     gone, count = np.arange(len(kept)), int(channels["cut"].sum())
     figure = go.Figure(layout={"height": 330, **frame()})
+    for number, other in enumerate([] if others is None else others):
+        figure.add_scatter(
+            x=np.arange(len(other)).astype("float32"),
+            y=other.astype("float32"),
+            name="random orders",
+            mode="lines",
+            line={"color": QUIET, "width": 1},
+            opacity=0.6,
+            legendgroup="random",
+            showlegend=number == 0,
+            hoverinfo="skip",
+        )
     for name, part, colour, dash in (
         ("removed at this cut", slice(0, count + 1), CUT, "dot"),
         ("kept", slice(count, None), KEPT, "solid"),
@@ -127,8 +142,10 @@ def share_in_words(share: float) -> str:
     return words
 
 
-def curve_in_words(channels: pd.DataFrame, form: str, most: int, images: int) -> str:
-    """What the curve shows, in a sentence or two."""
+def curve_in_words(
+    channels: pd.DataFrame, form: str, most: int, images: int, others: np.ndarray | None = None
+) -> str:
+    """What the curve shows, and whether DI ever rises as a channel goes."""
     if channels.empty or channels["kept"].iloc[0] <= 0:
         return "The pooled features of this layer hold no information about the class."
     whole, cut = float(channels["kept"].iloc[0]), int(channels["cut"].sum())
@@ -140,5 +157,19 @@ def curve_in_words(channels: pd.DataFrame, form: str, most: int, images: int) ->
     return (
         f"The exact DI of these {len(channels)} pooled channels{order} is {whole:.3g} of at most {most} "
         f"({images:,} images). Without the {cut} that are cut, {percent(left / whole, 0)} of it is "
-        f"kept.{twice}"
+        f"kept.{twice}{never_rises(rest, others)}"
+    )
+
+
+def never_rises(kept: np.ndarray, others: np.ndarray | None) -> str:
+    """The non-decreasing property, as seen. kept: [C + 1].   others: [n, C + 1]."""
+    if others is None or not len(others):
+        return ""
+    every = np.vstack([kept, others])
+    rise = float(np.diff(every, axis=1).max(initial=0.0))
+    if rise > 1e-9 * float(every.max()):
+        return f" In one of the orders drawn DI rises by {rise:.2g} as a channel goes, which it must not."
+    return (
+        f" DI never rises as a channel goes, in this order and in {len(others)} random ones: more channels "
+        "never tell less."
     )

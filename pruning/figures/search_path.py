@@ -15,6 +15,7 @@ from pruning.terms import percent
 PRICES = {  # on the axis, and after a number
     "cross-entropy": ("cross-entropy<br>(nats)", "nats of cross-entropy"),
     "kl": ("KL from the full<br>network (nats)", "nats of KL from the full network"),
+    "kl-moved": ("KL, images moved<br>and mixed (nats)", "nats of KL from the full network"),
     "di": ("discriminant<br>information lost", "of discriminant information"),
     "trace-ratio": ("utility lost<br>(groups' totals)", "times a group's total utility"),
     "error": ("reconstruction<br>error (share)", "of the variance, over all groups"),

@@ -29,6 +29,7 @@ from pruning.statistics.layer_sides import positions
 from pruning.statistics.specifications import Statistic
 
 BESIDE = ("l1", "fpgm", "energy")  # whose order CPOT's is compared with
+OTHERS = 5  # orders drawn at random, in which DI is followed beside its own
 ARROWS = 8  # of a map's transport, a side
 
 _SEEN = ResultCache(4)
@@ -62,6 +63,7 @@ class DiscriminantView:
 
     channels: a row a channel in the order in which the criterion gives them up: channel, lost (what its form
     says that goes with it) and kept (exact DI of the pooled features of all channels from this row on).
+    others: [n, C + 1], the same DI when channels go in n other orders, drawn at random.
     most: K - 1, what DI can reach.   share: DI / (K - 1) of the `taylor` form's own features, None for exact.
     """
 
@@ -69,6 +71,7 @@ class DiscriminantView:
     layer: str
     layers: tuple[str, ...]
     channels: pd.DataFrame
+    others: np.ndarray
     most: int
     share: float | None
     images: int
@@ -173,12 +176,15 @@ def di_view(recipe: Recipe, group: str, layer: str | None = None, watch: Watch =
     order = cut_order(finite(scored(recipe, watch)[group]))
     rho = options["rho"] if options["form"] == "exact" else RHO["exact"]
     kept = cumulative_information(features, own.labels, order, rho=rho)
+    random = np.random.default_rng(recipe.seed)
+    drawn = [random.permutation(len(order)) for _ in range(OTHERS)]
+    others = np.array([cumulative_information(features, own.labels, o, rho=rho) for o in drawn])
     table = pd.DataFrame({"channel": order, "lost": lost[order], "kept": kept[:-1]})
     share = [float(own[need][0]) for need in share_needed(options)]
     most = len(np.unique(own.labels)) - 1
     names = tuple(map(_short, seen))
     return DiscriminantView(
-        options["form"], _short(own), names, table, most, share[0] if share else None, len(own.labels)
+        options["form"], _short(own), names, table, others, most, share[0] if share else None, len(own.labels)
     )
 
 

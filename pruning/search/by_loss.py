@@ -11,6 +11,8 @@ from pruning.allocation.limits import Limits
 from pruning.channels.indices import cut_where_read
 from pruning.channels.slices import copy_with, silenced
 from pruning.data import Dataset, batch_of, load_data, normalization_of
+from pruning.reconstruction.moved_batches import MIXED, SHARE, mixed
+from pruning.reconstruction.moved_batches import moved as moved_by
 from pruning.search.prefix_cache import batches
 from pruning.tasks import Task
 
@@ -32,9 +34,12 @@ class Holdout:
         return sum(map(len, self.targets))
 
 
-def holdout_batches(model: nn.Module, data, number: int, seed: int) -> Holdout:
+def holdout_batches(model: nn.Module, data, number: int, seed: int, *, moved: bool = False) -> Holdout:
     """`number` images of the hold-out, drawn by `seed`; all there are, with a message, where there are
-    fewer."""
+    fewer.
+
+    moved: each a little, mirrored where that leaves its class, and half of them with some of another one in
+    them: images that a network has not learned by heart. Their labels are no longer theirs alone."""
     dataset = data if isinstance(data, Dataset) else load_data(data)
     area = dataset.holdout.images.shape[2] ** 2
     most = min(number, max(2, MOST_PIXELS // area))
@@ -49,14 +54,27 @@ def holdout_batches(model: nn.Module, data, number: int, seed: int) -> Holdout:
         fewer = f"{number:,} hold-out images were asked for; of such large ones {len(rows):,} are used"
     batches = [batch_of(chosen, part, normalization, device) for part in parts]
     inputs, targets = ([batch[side] for batch in batches] for side in (0, 1))
+    if moved:
+        inputs = _moved(inputs, dataset, seed)
     return Holdout(inputs, targets, chosen.task, fewer if len(rows) < number else "")
+
+
+def _moved(inputs: list[torch.Tensor], dataset: Dataset, seed: int) -> list[torch.Tensor]:
+    random, found, reach = np.random.default_rng([seed, len(inputs)]), [], dataset.shift // 2
+    for batch in inputs:
+        down, right = random.integers(-reach, reach + 1, (2, len(batch)))
+        mirrored = random.random(len(batch)) < (0.5 if dataset.flips else 0.0)
+        shares = random.uniform(0, MIXED, len(batch)) * (random.random(len(batch)) < SHARE)
+        given = (torch.from_numpy(part).to(batch.device) for part in (down, right, mirrored))
+        found.append(mixed(moved_by(batch, *given), torch.from_numpy(shares).to(batch)))
+    return found
 
 
 class Loss:
     """A Price in nats: mean cross-entropy, or KL from the full network's answers, of a copy of the network.
 
-    by: cross-entropy or kl.   temperature: T, above 0; kl is T^2 KL of the answers, both logits over T.
-    kept: (group, channels lost) -> channels that stay.   recalibrated: norms use each batch's own
+    by: cross-entropy, or kl or kl-moved.   temperature: T, above 0; kl is T^2 KL of the answers, both logits
+    over T.   kept: (group, channels lost) -> channels that stay.   recalibrated: norms use each batch's own
     statistics, which is about what recalibration would set them to.   between: called after each batch.
     Channels that are gone are zero where they are read, as in `masked`; the given network is not changed.
     Only what comes after a group's readers is computed again.
@@ -69,7 +87,7 @@ class Loss:
         self.temperature: float = temperature
         self.between: Callable[[], None] = between
         self.model = copy_with(graph.model, {}).eval()
-        self.full = [self._answer(part) for part in holdout.inputs] if by == "kl" else None
+        self.full = [self._answer(part) for part in holdout.inputs] if by != "cross-entropy" else None
         if recalibrated:
             _follow_the_batch(self.model)
         groups = [*limits.open, *np.flatnonzero(limits.given).tolist()]

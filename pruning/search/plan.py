@@ -43,7 +43,7 @@ from pruning.search.trace_ratio import trace_ratio
 from pruning.terms import ALLOCATIONS, plural, sentence
 
 SEARCHES = ("greedy", "trace-ratio", "error")
-PRICES = ("cross-entropy", "kl", "di")
+PRICES = ("cross-entropy", "kl", "kl-moved", "di")
 
 
 def search_plan(
@@ -218,7 +218,8 @@ class _Search:
         from pruning.search.by_loss import Loss, holdout_batches
 
         how = dict(self.prices)
-        drawn = holdout_batches(self.graph.model, self.sample.data, how.pop("images"), self.sample.seed)
+        given = (self.graph.model, self.sample.data, how.pop("images"), self.sample.seed)
+        drawn = holdout_batches(*given, moved=self.by == "kl-moved")
         if drawn.message:
             self.messages.append(drawn.message)
         how |= {"kept": lambda g, n: self.order.without(g, n), "between": self.progress.tell}

@@ -27,6 +27,8 @@ ALLOCATIONS = {
         "search_by": "kl",
         "search_temperature": 4.0,
     },
+    "greedy by KL, images moved and mixed": {"allocation": "greedy", "search_by": "kl-moved"},
+    "the same at temperature 4": {"allocation": "greedy", "search_by": "kl-moved", "search_temperature": 4.0},
     "greedy by DI lost": {"allocation": "greedy", "search_by": "di"},
     "trace-ratio": {"allocation": "trace-ratio"},
 }

@@ -25,13 +25,14 @@ from tests.benchmarks.measured import SEEDS, in_points, percent, public, remembe
 
 TRIPLES = range(10)
 CUT, HALF = 0.7, 0.5  # of the channels; of the MACs, where widths are compared
-OWN, TEN = "catro", "catro, chosen on ten classes"
+OWN, TEN, ENERGY_TEN = "catro", "catro, chosen on ten classes", "energy, chosen on ten classes"
 ARMS = {
     OWN: ("catro", {}),
     "catro, shuffled labels": ("catro", {"labels": "shuffled"}),
     TEN: ("catro", {}),
     "l1": ("l1", {}),
     "energy": ("energy", {}),
+    ENERGY_TEN: ("energy", {}),
 }
 WIDTHS = ("uniform", "trace-ratio")
 
@@ -79,7 +80,7 @@ def of_arm(recipe: Recipe, arm: str) -> dict:
     criterion, options = ARMS[arm]
     recipe = recipe.but(criterion=criterion, options=options)
     loaded = load(recipe)
-    chosen = load(recipe.but(subtask=())) if arm == TEN else loaded
+    chosen = load(recipe.but(subtask=())) if arm in (TEN, ENERGY_TEN) else loaded
     return mended(loaded, planned(recipe, loaded.graph, scores_of(chosen)))
 
 

@@ -11,7 +11,12 @@ from pruning.channels.structure import Structure
 from pruning.experiment import Recipe
 from pruning.ui import preview_cache, recipe_controls, state
 
-PRICES = {"cross-entropy": "Cross-entropy", "kl": "KL", "di": "DI lost"}
+PRICES = {
+    "cross-entropy": "Cross-entropy",
+    "kl": "KL",
+    "kl-moved": "KL, images moved and mixed",
+    "di": "DI lost",
+}
 GROUPS = {"inner": "Inside blocks", "all": "Residual streams as well"}
 Shares = tuple[tuple[str, float], ...]  # the recipe's cut_group: (group, share of its channels)
 SIZE = "Channels of the group that can be cut one by one."
@@ -48,7 +53,8 @@ def searching(recipe: Recipe):
     left, middle, right = st.columns(3)
     images = state.bound("search_images", between=(2, None)) | {"disabled": recipe.search_by == "di"}
     left.number_input("Images per step", step=64, **images)
-    softer = state.bound("search_temperature", between=(0.5, 100.0)) | {"disabled": recipe.search_by != "kl"}
+    softer = state.bound("search_temperature", between=(0.5, 100.0))
+    softer |= {"disabled": not recipe.search_by.startswith("kl")}
     middle.number_input("Temperature", step=0.5, format="%g", **softer)
     right.number_input("Score again after", min_value=0, step=10, **state.bound("search_every"))
 

@@ -17,6 +17,7 @@ NAMES = {
     "gates": "gates",
     "tune": "fine-tuning",
     "evaluate": "evaluating",
+    "export": "exporting",
     "target": "target",
 }
 NO_ROOM = {"eps", "price", "margin"}  # in a line

@@ -49,10 +49,11 @@ STAGES = {
     "controls": "Comparing criteria for these classes",
     "latency": "Timing layers",
     "gates": "Training the gates",
+    "export": "Making the file",
     "target": "Trying cuts",
 }
 __all__ = ["CUTTING", "NETWORK", "SCORING", "digest", "same_network"]
-LARGE = ("opened_again", "side by side")  # kinds of values that take megabytes: few of them are kept
+LARGE = ("opened_again", "side by side", "exported_file")  # values of megabytes: few of them are kept
 PATIENCE = 0.15  # seconds between two looks at a computation; what is quicker shows no progress at all
 
 

@@ -11,7 +11,7 @@ from pruning.metric_words import change, counted
 from pruning.ui import charts, page, state
 from pruning.ui.gates import training_job
 from pruning.ui.page_messages import in_page_words
-from pruning.ui.prune import result
+from pruning.ui.prune import result, take_away
 from pruning.ui.prune.run_job import settings
 
 REMOVE = (
@@ -45,7 +45,7 @@ def removed(found: RunReport, job: Job):
     st.subheader("The zeros are removed", anchor=False)
     accuracies(found)
     st.markdown(difference_in_words(found))
-    result.take_away(found, job.folder)
+    take_away.panel(found, job.folder)
     result.savings(found)
     st.markdown(closed_in_words(found))
     for message in found.report["messages"]:

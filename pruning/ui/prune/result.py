@@ -9,18 +9,15 @@ import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
-from pruning.export import saved_network
 from pruning.figures import prediction_changes, structure, tradeoff, training
-from pruning.html_report.run_report import run_html
 from pruning.inspection.prediction_changes import RunReport
 from pruning.jobs import Job
 from pruning.metric_words import change, correct, counted, in_full
-from pruning.models.own_code import is_own, parted
 from pruning.tasks import Metric, Task
 from pruning.terms import ALLOCATIONS, percent, plural, sentence, title
 from pruning.ui import charts, display_names, jobs
 from pruning.ui.page_messages import in_page_words
-from pruning.ui.prune import changed_pictures, grad_cam, latency, search, translations
+from pruning.ui.prune import changed_pictures, grad_cam, latency, search, take_away, translations
 from pruning.ui.prune.cut_preview import MACS, against
 
 SAME = {
@@ -42,7 +39,7 @@ def in_short(found: RunReport) -> str:
 
 def panel(found: RunReport, folder: Path):
     """Everything about a run that is done. folder: where it was saved."""
-    take_away(found, folder)
+    take_away.panel(found, folder)
     accuracies(found)
     savings(found)
     for message in found.report["messages"]:
@@ -246,28 +243,6 @@ def widths(found: RunReport):
     )
     with st.expander("As a table"):
         st.dataframe(found.widths, hide_index=True, key="structure table", alt="Channels of every group")
-
-
-def take_away(found: RunReport, folder: Path):
-    """The network, and the run as text that can be run again."""
-    st.subheader("Take it away", anchor=False)
-    own = parted(found.recipe.model) if is_own(found.recipe.model) else None
-    parts = (own.factory if own else found.recipe.model, display_names.data(found.recipe.data))
-    name = "-".join((*parts, found.recipe.criterion)).replace(":", "-")
-    if not (folder / "report.json").exists():
-        st.warning(f"The workers saved the network where this server cannot see it: {folder}")
-        return
-    with st.container(horizontal=True):
-        charts.button("Network (zip)", lambda: saved_network.packed(folder), f"{name}.zip", "application/zip")
-        charts.button("Recipe", found.recipe.to_json, f"{name}-recipe.json", "application/json")
-        charts.button("Report", (folder / "report.json").read_text, f"{name}-report.json", "application/json")
-        charts.button(
-            "Report (HTML)", lambda: run_html(folder, found.pictures), f"{name}-report.html", "text/html"
-        )
-    whole = f", model={own.factory}(...)" if own else ""  # a file runs no code that it names
-    st.caption(
-        f'The zip holds weights (safetensors), recipe and plan: `pruning.load("{name}.zip"{whole})` opens it.'
-    )
 
 
 def as_text(recipe: Recipe):

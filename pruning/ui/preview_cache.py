@@ -93,8 +93,7 @@ def _server() -> dict[str, bool]:
 
 
 def asked() -> bool:
-    """Whether the worker processes were started. They and their torch come up after the server's first paint,
-    so that they do not hold it up."""
+    """Whether the worker processes were started, which is after the server's first paint."""
     return _server()["asked"]
 
 
@@ -116,8 +115,8 @@ def ask(
     depends on. about: what of the recipe's network: a newer preview ends this session's older ones of other
     networks, and those about something else; unsaid it ends none of its network's, and none of them ends it.
     again: ask once more after a failure. start: False only looks, and the Answer has no job where nothing was
-    asked, or it was cancelled. queue: that of a measurement, which nothing else that is asked ends, as it
-    ends nothing; unsaid this is a preview. page_only: it ends when the page is left.
+    asked, or it was cancelled. queue: a measurement's, which no other question ends; unsaid this is a
+    preview. page_only: it ends when the page is left.
     """
     kept, place = _place(function.__qualname__, key), f"{function.__qualname__} {key}"
     if "value" not in kept and (found := store.value(recipe, place)) is not None:

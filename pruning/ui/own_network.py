@@ -202,9 +202,10 @@ def outcome():
         st.fragment(preview_cache.look_again, run_every=open_pages.every(0.3))(partial(ask, asked))
     elif answer.error:
         st.error(in_page_words(answer.error))
-        for text in (asked.checkpoint or "", asked.data):
-            if display_names.name_of(text) in answer.error:
-                uploads.refused(text, answer.error)
+        given = (asked.checkpoint or "", asked.data)
+        named = [text for text in given if display_names.name_of(text) in answer.error]
+        for text in named or given:  # the form still holds both
+            uploads.refused(text, answer.error)
     elif answer.value.error:
         st.error(in_page_words(answer.value.error))
         if not answer.value.fits:

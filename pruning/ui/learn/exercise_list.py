@@ -23,7 +23,7 @@ def panel():
             st.page_link(
                 page.places()[exercise.page],
                 label=f"Open it on {exercise.page}",
-                query_params=exercise.query | lesson.keys(),
+                query_params=exercise.query | lesson.keys() | {"article": "exercises"},  # the way back
                 icon=":material/open_in_new:",
             )
             answer(name, exercise)

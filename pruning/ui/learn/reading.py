@@ -54,7 +54,7 @@ def read_article(name: str):
         toy.draw(name)
     st.markdown(told.after)
     where, label, query = OPENS[name]
-    query = query | lesson.keys()
+    query = query | lesson.keys() | {"article": name}  # the way back
     st.page_link(
         page.places()[where],
         label=f"See it at work: {label}",

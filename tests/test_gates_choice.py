@@ -165,7 +165,7 @@ def test_most_blocks_close_and_the_network_still_answers():
 
 def test_what_gates_choose_is_better_than_chance_before_any_training():
     gated_one, whole = digits(), digits()
-    gated = trained(gated_one, some(gated_one, 320), cut=0.6)
+    gated = trained(gated_one, some(gated_one, 480), cut=0.6, batch_size=12)
     random, losses = np.random.default_rng(0), []
     sizes = {g: whole.graph.structure.groups[g].size for g in gated.kept}
     drawn = [

@@ -26,6 +26,7 @@ SCALED_EDGES = np.geomspace(0.01, 100, 25)  # of t / sqrt(eps); the first bin is
 DRAWN, POINTS = 350, 100  # gates and steps of a drawing of paths: more of them make a page slow
 DEPTH = [[0.0, PALETTE[0]], [0.4, PALETTE[4]], [0.75, PALETTE[6]], [1.0, PALETTE[1]]]  # early to late
 GHOST = "if t never moved"
+SETTLED = "settled"  # what stands at the step from which on the loss has no say
 
 
 def frozen(rows: pd.DataFrame) -> np.ndarray:
@@ -175,8 +176,9 @@ def polarization_in_words(trace) -> str:
     return words + "learned is how far the gates are from that line, not that many of them are near 1."
 
 
-def path_figure(table: pd.DataFrame, rows: pd.DataFrame) -> go.Figure:
-    """Every gate's g over the steps, a colour a group. table: as `paths`.   rows: with step and eps."""
+def path_figure(table: pd.DataFrame, rows: pd.DataFrame, decided: int | None = None) -> go.Figure:
+    """Every gate's g over the steps, a colour a group. table: as `paths`.   rows: with step and eps.
+    decided: the step from which on the loss has no say; a dotted line."""
     groups = list(table["group"].cat.categories) if len(table) else []
     figure = go.Figure(
         layout={
@@ -205,6 +207,9 @@ def path_figure(table: pd.DataFrame, rows: pd.DataFrame) -> go.Figure:
     dash = {"color": QUIET, "dash": "dash", "width": 2}
     steps, ghost = rows["step"].to_numpy("float32"), frozen_values(rows).astype("float32")
     figure.add_scatter(x=steps, y=ghost, mode="lines", name=GHOST, line=dash, hoverinfo="name")
+    if decided is not None:
+        settled = {"annotation_text": SETTLED, "annotation_position": "top right"}
+        figure.add_vline(x=decided, line={"color": QUIET, "dash": "dot", "width": 2}, **settled)
     return figure
 
 
@@ -221,18 +226,24 @@ def _in_one_line(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray
     )
 
 
-def paths_in_words(table: pd.DataFrame, gates: int) -> str:
-    """What the lines show. gates: how many there are."""
+def paths_in_words(table: pd.DataFrame, gates: int, decided: int | None = None) -> str:
+    """What the lines show. gates: how many there are.   decided: as in `path_figure`."""
     if table.empty:
         return "No gate has been trained yet."
     drawn = table["gate"].nunique()
     some = f"One line per gate, {drawn:,} of {gates:,} drawn evenly" if drawn < gates else "One line per gate"
-    words = f"{some}. All start at 0.5; a gate that reaches 0 stays there."
+    first = table.loc[table["step"] == table["step"].min(), "g"]
+    least, most = first.min(), first.max()
+    start = f"All start at {least:.2g}" if least == most else f"They start between {least:.2g} and {most:.2g}"
+    words = f"{some}. {start}; a gate that reaches 0 stays there."
     last = table[table["step"] == table["step"].max()]
     by_group = (last["g"] == 0).groupby(last["group"], observed=True).mean()
     if by_group.max() == 0:
         return words + " None has yet."
-    words += " Where many lines part at once, the gates still in between were settled."
+    if decided is not None:
+        words += (
+            f" At the dotted line, step {decided:,}, every gate was settled: the loss had its say before."
+        )
     return words + f" {by_group.idxmax()} lost the largest share ({percent(by_group.max(), 0)} closed)."
 
 

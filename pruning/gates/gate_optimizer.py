@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pruning.gates.decision import decided
-from pruning.gates.gate_trace import between, margin, opened, slope
+from pruning.gates.gate_trace import DECIDED, between, margin, opened, slope
 from pruning.gates.gates import SHUT, Gates
 from pruning.gates.loss_pull import PULLS
 from pruning.gates.placement import Placement
@@ -18,7 +18,6 @@ from pruning.gates.resource_price import least
 
 LARGEST = 12.0  # times the share of all steps that one step is: how far, of itself, a gate goes at most
 RAMP = 0.45  # share of the steps in which the target falls to what is asked for
-DECIDED = 0.3  # share of the steps after which every gate is told to open or to shut
 SOON = 0.2  # share of the steps that shutting then takes
 
 
@@ -72,13 +71,20 @@ class GateOptimizer:
             return False
         if self.shutting is None and not self.loss_is_heard:
             self.shutting = self._decided(drifted) if self.doomed is None else self.doomed
-        if self.shutting is None:
+        if self.step <= self._listening:
+            scaled = drifted
+        elif self.shutting is None:
             scaled = self._pulled(drifted, eps)
         else:
             scaled = self._told(drifted)
         scaled, closed = self._shut(scaled)
         self.gates.set(scaled, eps)
         return closed
+
+    @property
+    def _listening(self) -> float:
+        """The step until which the loss is heard and no gate moves."""
+        return self.loss_pull.listens * self.steps
 
     @property
     def loss_is_heard(self) -> bool:
@@ -109,7 +115,8 @@ class GateOptimizer:
     @property
     def target(self) -> float:
         """Share of the measure that may be left now: it falls smoothly to 1 - cut."""
-        passed = min(1.0, self.step / max(1.0, RAMP * self.steps))
+        ramp = max(1.0, RAMP * self.steps - self._listening)
+        passed = min(1.0, max(0.0, self.step - self._listening) / ramp)
         return 1 - self.cut * (1 - (1 - passed) ** 2)
 
     # ------------------------------------------------------------------------- the resource and its price

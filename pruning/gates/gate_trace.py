@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 import pandas as pd
 
+DECIDED = 0.3  # share of the steps after which every gate is told to open or to shut
 COLUMNS = ("step", "epoch", "eps", "target", "left", "loss", "price", "between", "margin")
 
 
@@ -32,6 +34,15 @@ class GateTrace:
     def starts(self) -> np.ndarray:
         """[G + 1]: where each group's gates begin, and their number."""
         return np.concatenate([[0], np.cumsum(self.sizes)]).astype(int)
+
+    @cached_property
+    def decided(self) -> int | None:
+        """The step at which every gate was told to shut or to open, so that the loss has no say in it any
+        more; None before it, and where gates never move."""
+        step = ceil(DECIDED * self.steps)
+        if not len(self.rows) or self.rows["step"].iloc[-1] < step or not np.ptp(self.scaled[-1]):
+            return None
+        return step
 
     @cached_property
     def values(self) -> np.ndarray:

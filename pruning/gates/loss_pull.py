@@ -19,6 +19,9 @@ class ByWorth:
     own gate stands for; these gates come after all others.
     """
 
+    listens = (
+        0.1  # share of the steps in which it is heard before gates move: what they do first lasts longest
+    )
     holds_norms = True  # over a norm that follows the batch, the sum of g x dL/dg is zero
 
     def __init__(self, groups: Sequence[slice], blocks: Sequence[np.ndarray]):
@@ -60,6 +63,7 @@ class ByWorth:
 class BySign:
     """Each gate is pulled where the mean gradient points, in units of the root mean square over all."""
 
+    listens = 0.0
     holds_norms = False
 
     def __init__(self, groups: Sequence[slice], blocks: Sequence[np.ndarray]):

@@ -1,7 +1,8 @@
 """The controls of a recipe that several pages share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -16,6 +17,7 @@ from pruning.ui.learn.links import to_article
 ALLOCATIONS = {name: f"{sentence(term.title)}: {term.about}" for name, term in terms.ALLOCATIONS.items()}
 REPAIRS = {name: sentence(term.title) for name, term in terms.REPAIRS.items()}
 LISTED = tuple(name for names in terms.grouped(SCORED).values() for name in names)  # as every list has them
+NOTHING: Mapping[str, str] = MappingProxyType({})
 PLAINEST = {"cpot": {"distribution": "maps"}}  # the default, filters, cuts more accurately but shows little
 
 
@@ -61,11 +63,13 @@ def options(recipe: Recipe, across: int = 5):
                         one_option(option, tie)
 
 
-def one_option(option: Option, tie: Callable[..., dict]):
-    """A widget for one option, by its kind. tie: what ties it to its recipe, as `state.bound_option`."""
+def one_option(option: Option, tie: Callable[..., dict], said: Mapping[str, str] = NOTHING):
+    """A widget for one option, by its kind. tie: what ties it to its recipe, as `state.bound_option`.   said:
+    choices that are written otherwise."""
     label, text = option.name.replace("_", " ").capitalize(), {"help": option.help}
     if option.choices:
-        st.selectbox(label, option.choices, **text, **tie(option.name, options=option.choices))
+        written: dict[str, Any] = {"format_func": lambda choice: said.get(choice, choice)}
+        st.selectbox(label, option.choices, **written, **text, **tie(option.name, options=option.choices))
     elif option.kind is bool:
         st.toggle(label, **text, **tie(option.name))
     elif option.kind is int:

@@ -22,6 +22,10 @@ WIDTHS = {
     "uniform": "Uniform: the same pruning ratio in every group, by its gates",
     "global": "Global ranking: one ranking over all gates",
 }
+SAID = {  # of gdp's options, what their choices are called here
+    "pull": {"worth": "by what a channel is worth", "signed": "by the signed gradient (before)"},
+    "start": {"none": "all at one place", "l1": "by L1", "fpgm": "by FPGM", "energy": "by energy"},
+}
 MEASURED = {name: said for name, said in MEASURE_NAMES.items() if name != "latency"}
 
 
@@ -60,7 +64,7 @@ def every(recipe: Recipe):
     with st.expander("All settings"):
         for columns, option in in_pairs(CRITERIA[recipe.criterion].options.values()):
             with columns:
-                recipe_controls.one_option(option, partial(tie_option, recipe))
+                recipe_controls.one_option(option, partial(tie_option, recipe), SAID.get(option.name, {}))
         left, right = st.columns(2)
         bound = tie("gate_epochs", recipe.gate_epochs)
         left.number_input("Gate epochs", min_value=1, max_value=recipe.epochs, step=1, **bound)

@@ -1,6 +1,7 @@
 """Gates while they are trained: native charts, which stay in place as their numbers change."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from pruning.figures import gates as figures
-from pruning.figures.gates import CLOSED, GHOST, OPEN
+from pruning.figures.gates import CLOSED, GHOST, OPEN, SETTLED
 from pruning.figures.method_style import CUT, KEPT, PALETTE, QUIET
-from pruning.gates.gate_trace import GateTrace
+from pruning.gates.gate_trace import DECIDED, GateTrace
 from pruning.terms import percent
 from pruning.ui import display_names, state
 
@@ -113,7 +114,7 @@ def courses(trace: GateTrace, measure: str, *, key: str):
     x, loss = steps(trace), {"field": "loss", "type": "quantitative", "title": "loss (nats)"}
     spec = {"mark": {"type": "line", "color": PALETTE[1]}, "encoding": {"x": x, "y": loss}}
     native(right, trace.rows[["step", "loss"]], spec, "Task loss", key)
-    words = figures.paths_in_words(figures.paths(trace, GATES, POINTS), sum(trace.sizes))
+    words = figures.paths_in_words(figures.paths(trace, GATES, POINTS), sum(trace.sizes), trace.decided)
     st.caption(f"{words} On the right, what is left follows the target; the loss shows what that costs.")
 
 
@@ -159,7 +160,16 @@ def path_spec(trace: GateTrace) -> dict:
         "mark": {"type": "line", "strokeDash": [5, 4], "color": QUIET, "strokeWidth": 2},
         "encoding": {"x": steps(trace), "y": y},
     }
-    return {"layer": [gates, line]}
+    at = {"data": {"values": [{"step": ceil(DECIDED * trace.steps)}]}}
+    rule = at | {
+        "mark": {"type": "rule", "strokeDash": [2, 3], "color": QUIET, "strokeWidth": 2, "tooltip": SETTLED},
+        "encoding": {"x": steps(trace)},
+    }
+    named = at | {
+        "mark": {"type": "text", "text": SETTLED, "align": "left", "dx": 4, "dy": 8, "color": QUIET},
+        "encoding": {"x": steps(trace), "y": {"value": 0}},
+    }
+    return {"layer": [gates, line, rule, named]}
 
 
 def budget_rows(trace: GateTrace) -> pd.DataFrame:
@@ -196,6 +206,19 @@ def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str):
         value, below = told or ("–", " ")
         off = {"delta_color": "off", "delta_arrow": "off", "border": True}
         column.metric(label, value, below, help=HELP[what], **off)
+
+
+def say(trace: GateTrace) -> str:
+    """Whether the loss has a say in which gates close."""
+    if trace.decided is None:
+        return (
+            f"Until step {ceil(DECIDED * trace.steps):,} of {trace.steps:,} the loss has a say in which "
+            "gates close; then every gate is settled."
+        )
+    return (
+        f"Since step {trace.decided:,} of {trace.steps:,} the loss has no say in which gates close: each was "
+        "told to close or to open, and the weights go on training with what stays."
+    )
 
 
 def times(ratio: float) -> str:

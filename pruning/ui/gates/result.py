@@ -132,8 +132,8 @@ def whole(found: RunReport):
     table = figures.paths(trace)
     with left:
         charts.chart(
-            figures.path_figure(table, trace.rows),
-            figures.paths_in_words(table, sum(trace.sizes)),
+            figures.path_figure(table, trace.rows, trace.decided),
+            figures.paths_in_words(table, sum(trace.sizes), trace.decided),
             key="gate-paths",
             alt="Every gate over the steps",
             table=table,

@@ -221,5 +221,7 @@ def draw_courses(job: Job):
     if len(found.rows):
         measure = MEASURE_NAMES[job.arguments[0].measure]
         live_charts.numbers(found, training_events.latest(events), measure)
+        if dict(job.arguments[0].options)["control"] != "frozen":
+            st.caption(live_charts.say(found))
         if job.status != "done":
             live_charts.courses(found, measure, key=state_key(job))

@@ -10,6 +10,7 @@ from pruning.ui import (
     network_drawing,
     one_channel,
     page,
+    step_by_step,
 )
 from pruning.ui.compare import added_recipes
 from pruning.ui.gates import group
@@ -25,6 +26,7 @@ added_recipes.button(recipe)
 table = channel_map.table_of(recipe)
 channel_map.rank_map(recipe, table)
 channel_map.one_group(recipe, table)
+step_by_step.panel(recipe, table)
 criterion_view.panel(recipe, table)
 group.panel(channel_map.opened(table))
 one_channel.panel(recipe, table)

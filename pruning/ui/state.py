@@ -27,6 +27,7 @@ from pruning.ui.learn.articles import VIEWS
 LOOKING_AT = {
     "group": "the channel group that is opened",
     "channel": "the channel of that group that is looked into",
+    "gone": "how many channels of that group are cut, step by step",
     "layer": "the layer whose part in the group's score is drawn",
     "beside": "the criterion that stands beside the recipe's own",
     "repaired": "1: the wall shows the repaired network",
@@ -77,8 +78,9 @@ def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
         choose(opened["article"], VIEWS, "article")
     if "beside" in opened:
         choose(opened["beside"], SCORED, "criterion to stand beside")
-    if not opened.get("channel", "0").isdecimal():
-        raise ValueError(f"channel is {opened['channel']!r}; give a channel's number, such as 7")
+    for key, told in (("channel", "a channel's number"), ("gone", "a number of channels")):
+        if not opened.get(key, "0").isdecimal():
+            raise ValueError(f"{key} is {opened[key]!r}; give {told}, such as 7")
     must_be_known(recipe.model)
     if not recipe.data.startswith(UPLOADED) and not os.path.exists(recipe.data):
         choose(recipe.data, data.names(), "data set, file or folder")
@@ -156,7 +158,7 @@ def edit(**fields):
 def open_network(recipe: Recipe):
     """Goes on with another network or other data: what was opened of the ones before is closed."""
     st.session_state["recipe"] = recipe
-    look_at(group=None, channel=None, layer=None, job=None, second=None, kept=None)
+    look_at(group=None, channel=None, gone=None, layer=None, job=None, second=None, kept=None)
 
 
 def open_bundled(model: str, data: str):

@@ -2,7 +2,7 @@
 dragged, Prune after a release.
 
 python -m tests.benchmarks.page            needs PRUNING_DATA (the public ResNet-56, its images) and Chromium
-python -m tests.benchmarks.page openings   the bundled networks' pages alone, only printed; so with `slider`
+python -m tests.benchmarks.page openings   the bundled networks' pages alone, only printed; so with slider, toys
 """
 
 import os
@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from pruning.models import bundled
+from pruning.ui.learn.articles import TITLES
 from tests.benchmarks.speed import machine, write_table
 from tests.browser.server import Server, serving
 from tests.browser.test_newcomer import drag
@@ -26,6 +27,19 @@ from tests.browser.walk import metric, rest, wall
 expect.set_options(timeout=120_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 POINTS = re.compile(r"points")
+MOVED = """async (hand, times) => {
+  const toy = hand.closest('.toy'), box = hand.getBoundingClientRect();
+  const frame = () => new Promise(requestAnimationFrame);
+  Object.assign(hand, { setPointerCapture() {}, hasPointerCapture: () => true });
+  const found = [];
+  for (let n = 0; n < times; n++) {
+    const begun = performance.now(), at = { clientX: box.x + 10 + n % 40, clientY: box.y + 10 + n % 25 };
+    hand.dispatchEvent(new PointerEvent('pointermove', { pointerId: 1, ...at }));
+    await frame(); await frame();
+    found.push([+toy.dataset.drawMs, performance.now() - begun]);
+  }
+  return found;
+}"""
 COUNTED = re.compile(r"(\d+) cuts measured, (\d+) of (\d+) repaired")
 
 
@@ -127,6 +141,22 @@ def start(page: Page, server: Server) -> list[tuple[str, str]]:
     ]
 
 
+def toys(page: Page, server: Server) -> list[tuple[str, str]]:
+    """Every figure of the Learn page while one of its handles is dragged: milliseconds of a redraw, and from
+    the pointer's move to the frame after the one that shows it; medians and the longest of 60."""
+    told = []
+    for name, title in TITLES.items():
+        page.goto(f"{server.url}/Learn?article={name}")
+        hand = page.locator(".toy .hand").first
+        hand.wait_for(timeout=60_000)
+        rest(page)
+        redraws, frames = zip(*hand.evaluate(MOVED, 60), strict=True)
+        words = f"{sorted(redraws)[30]:.1f} ms ({max(redraws):.1f})"
+        words += f"; {sorted(frames)[30]:.0f} ms ({max(frames):.0f})"
+        told.append((f"Learn, {title}: one redraw, and until it is seen; median (longest)", words))
+    return told
+
+
 def slider(page: Page, other: Page, server: Server) -> list[tuple[str, str]]:
     """Prune with the public ResNet-56, idle and beside a fine-tune."""
     page.goto(server.url + public_link(cut=0.5, criterion="l1"))
@@ -151,6 +181,7 @@ def rows(browser: Browser, server: Server, part: str) -> list[tuple[str, str]]:
     parts = {
         "start": lambda: start(page, server),
         "openings": lambda: openings(browser, server),
+        "toys": lambda: toys(page, server),
         "filling": lambda: filling(page, server),
         "slider": lambda: slider(page, other, server),
     }

@@ -2,7 +2,7 @@
 dragged, Prune after a release.
 
 python -m tests.benchmarks.page            needs PRUNING_DATA (the public ResNet-56, its images) and Chromium
-python -m tests.benchmarks.page openings   the bundled networks' pages alone, only printed; so with slider, toys
+python -m tests.benchmarks.page openings   the bundled networks' pages alone, printed; so with slider, toys
 """
 
 import os

@@ -65,7 +65,7 @@ class RecipeFields:
         None,
         "How channels are ranked.",
         "'list criteria' names them. Default: l1; where allocation and repair are not given either, the "
-        "best combination measured: reconstruction, error and match.",
+        "combination of reconstruction, error and match.",
     )
     options: tuple[tuple[str, Any], ...] = setting((), "The criterion's own options.")
     cut: float = setting(

@@ -12,6 +12,7 @@ import argparse
 import csv
 import os
 import time
+from itertools import product
 
 import numpy as np
 import torch
@@ -92,10 +93,11 @@ def wanted(place: str, share: float, name: str, how: str, seed: int) -> bool:
     return how != REFITTED or place != AT_ONCE or seed == 0
 
 
-def measure(place: str, share: float, seed: int):
-    """Every criterion and repair of one network at one cut; scores and covariances are found once."""
+def measure(place: str, share: float, seed: int, refits: bool):
+    """Every criterion and repair of one network at one cut; scores and covariances are found once. refits: of
+    the repairs those that take long, else the others."""
     keys = {(name, how): (place, f"{share:g}", name, how, str(seed)) for name in CRITERIA for how in REPAIRS}
-    done = rows()
+    keys, done = {(n, h): key for (n, h), key in keys.items() if (h in (REFITTED, BOTH)) == refits}, rows()
     left = [(n, h) for (n, h), key in keys.items() if wanted(place, share, n, h, seed) and key not in done]
     if not left:
         return
@@ -149,26 +151,29 @@ def of(place: str, share: float, name: str, how: str) -> list[dict]:
     return [known[(*key, str(seed))] for seed in SEEDS if (*key, str(seed)) in known]
 
 
-def cell(found: list[dict]) -> str:
-    mark = "" if len(found) == len(SEEDS) else f" ({len(found)} of 3 seeds)"
+def cell(found: list[dict], usual: int) -> str:
+    """usual: number of seeds of the row; another one is told."""
+    mark = "" if len(found) == usual else f" ({seeds_of(found)})"
     return spread([hits(row) for row in found]) + mark if found else ""
+
+
+def seeds_of(found: list) -> str:
+    return f"{len(found)} seed" + "s" * (len(found) != 1)
 
 
 def table(place: str) -> list[str]:
     """A row a criterion and cut, a column a repair; and what of it L1 drops too."""
     shown = [how for how in REPAIRS if how != BOTH]
-    lines = [
-        f"| cut | criterion | dropped by L1 too | {' | '.join(shown)} |",
-        "|---" * (3 + len(shown)) + "|",
-    ]
+    head = f"cut | criterion | seeds | dropped by L1 too | {' | '.join(shown)}"
+    lines = [f"| {head} |", "|---" * (4 + len(shown)) + "|"]
     for share in CUTS:
         for name in CRITERIA:
             raw = of(place, share, name, "raw")
             if not raw:
                 continue
             alike = f"{100 * np.mean([float(row['as_l1']) for row in raw]):.0f} %"
-            cells = [cell(of(place, share, name, how)) for how in shown]
-            lines.append(f"| {100 * share:.0f} % | {name} | {alike} | {' | '.join(cells)} |")
+            cells = [cell(of(place, share, name, how), len(raw)) for how in shown]
+            lines.append(f"| {100 * share:.0f} % | {name} | {len(raw)} | {alike} | {' | '.join(cells)} |")
     return lines if len(lines) > 2 else ["Not measured yet."]
 
 
@@ -176,25 +181,27 @@ def leads(other: str = "l1") -> list[str]:
     """CPOT's projection less another criterion under the same repair, paired."""
     shown = ("recalibrated", "moved to heirs", "moved, recalibrated", "merged", "merged, recalibrated")
     shown += ("reconstructed",)
-    lines = [f"| network | cut | {' | '.join(shown)} |", "|---" * (2 + len(shown)) + "|"]
+    lines = [f"| network | cut | seeds | {' | '.join(shown)} |", "|---" * (3 + len(shown)) + "|"]
     for place, title in NETWORKS.items():
         for share in CUTS:
-            cells = []
+            cells, usual = [], len(of(place, share, other, "raw"))
             for how in shown:
                 ours = {row["seed"]: row for row in of(place, share, "cpot projection", how)}
                 theirs = {row["seed"]: row for row in of(place, share, other, how)}
                 both = sorted(ours.keys() & theirs.keys())
                 pairs = [[hits(side[seed]) for seed in both] for side in (ours, theirs)]
-                mark = "" if len(both) == len(SEEDS) else f" ({len(both)} of 3 seeds)"
+                mark = "" if len(both) == usual else f" ({seeds_of(both)})"
                 cells.append(in_points(paired_difference(*pairs)) + mark if both else "")
-            lines.append(f"| {title} | {100 * share:.0f} % | {' | '.join(cells)} |")
+            lines.append(f"| {title} | {100 * share:.0f} % | {usual} | {' | '.join(cells)} |")
     return lines
 
 
 def before_a_refit() -> list[str]:
     """Reconstruction from the cut and from the merged network."""
-    head = "network | criterion | reconstructed | merged before | difference | divergence: cut | merged"
-    lines = [f"| {head} |", "|---" * 7 + "|"]
+    head = (
+        "network | criterion | seeds | reconstructed | merged before | difference | divergence: cut | merged"
+    )
+    lines = [f"| {head} |", "|---" * 8 + "|"]
     for place, title in NETWORKS.items():
         for name in BEFORE:
             plain, both = (of(place, CUTS[-1], name, how) for how in (REFITTED, BOTH))
@@ -204,7 +211,7 @@ def before_a_refit() -> list[str]:
                 continue
             gap = paired_difference(*[[hits(row) for row in side] for side in reversed(pair)])
             apart = [f"{np.mean([float(row['apart']) for row in side]):.4f}" for side in pair]
-            cells = [*map(cell, pair), in_points(gap), *apart]
+            cells = [str(len(seeds)), *(cell(side, len(seeds)) for side in pair), in_points(gap), *apart]
             lines.append(f"| {title} | {name} | {' | '.join(cells)} |")
     return lines
 
@@ -228,12 +235,11 @@ def main():
         return write()
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
-    for seed, share in ((seed, share) for seed in given.seeds for share in given.cuts):
-        for place in given.networks:
-            if place.endswith("cifar10") and "PRUNING_DATA" not in os.environ:
-                print(f"{place} is left out: PRUNING_DATA names no folder", flush=True)
-                continue
-            measure(place, share, seed)
+    for refits, seed, share, place in product((False, True), given.seeds, given.cuts, given.networks):
+        if place.endswith("cifar10") and "PRUNING_DATA" not in os.environ:
+            print(f"{place} is left out: PRUNING_DATA names no folder", flush=True)
+            continue
+        measure(place, share, seed, refits)
 
 
 if __name__ == "__main__":

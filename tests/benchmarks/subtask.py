@@ -20,7 +20,8 @@ from pruning.experiment.planning import planned, scores_of
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut
-from pruning.tasks import RESAMPLES, Difference, paired_difference
+from pruning.tasks import Difference, paired_difference
+from pruning.tasks.resampling import RESAMPLES
 from tests.benchmarks.measured import SEEDS, in_points, percent, public, remembered, right, row, spread
 
 TRIPLES = range(10)

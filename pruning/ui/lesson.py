@@ -40,7 +40,8 @@ def style():
 def panel():
     """In the sidebar: the lesson that is on, or the way to one."""
     if name := name_now():
-        st.markdown(f":small[:gray[Lesson]]  \n{name}")
+        st.markdown(":small[:gray[Lesson]]")
+        st.text(name)  # as it is: a link may say anything
         return
     st.toggle(
         "Lesson view",

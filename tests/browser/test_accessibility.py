@@ -1,14 +1,15 @@
-"""Every page in both themes by axe-core: no serious violation of WCAG 2.1 AA."""
+"""Every page in both themes by axe-core: no serious violation of WCAG 2.1 AA. Start by the keyboard alone."""
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from pruning.ui.page import places
-from tests.browser.walk import go, rest
+from tests.browser.walk import go, rest, wall, wrong
 
 RULES = ["wcag2a", "wcag2aa", "wcag21aa"]
 CHECK = """async rules => (await axe.run(document, {runOnly: rules})).violations.map(
@@ -47,3 +48,37 @@ def test_a_missing_name_and_faint_text_are_found(browser, axe):
     page.set_content('<html lang="en"><title>x</title><p style="color:#aaa">faint</p><input></html>')
     assert {told for _, told, _ in violations(page, axe)} == {"color-contrast", "label"}
     page.close()
+
+
+def focused(page: Page) -> str:
+    """The focused element's own name, also inside a component."""
+    return page.evaluate("""() => {
+      let at = document.activeElement;
+      while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+      return at?.id || at?.innerText?.trim() || '';
+    }""")
+
+
+def tab_to(page: Page, name: str):
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if focused(page) == name:
+            return
+    raise AssertionError(f"{name} is not reached by the keyboard")
+
+
+def test_start_is_walked_by_the_keyboard_alone(visit):
+    page = visit("/")
+    expect(wall(page)).to_be_visible()
+    before = wrong(page)
+    tab_to(page, "cut")
+    page.keyboard.press("ArrowRight")
+    assert wrong(page) != before
+    tab_to(page, "repair")
+    page.keyboard.press("Space")
+    expect(wall(page)).to_have_attribute("data-state", "repaired")
+    assert wrong(page) < before
+    rest(page)
+    tab_to(page, "Prune it")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/Prune"))

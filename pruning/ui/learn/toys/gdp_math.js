@@ -1,6 +1,6 @@
 // Gates that polarize, as pruning/gates has it (gate_optimizer.py, loss_pull.py, decision.py, resource_price.py), for one
 // group of channels that cost the same. All in s = t / sqrt(eps).
-const SHUT = 1e-3, LARGEST = 12, RAMP = 0.45, DECIDED = 0.3, SOON = 0.2, RATE = 2;
+const SHUT = 1e-3, LARGEST = 12, RAMP = 0.45, LISTENS = 0.1, DECIDED = 0.3, SOON = 0.2, RATE = 2;
 const LOW = Math.sqrt(SHUT / (1 - SHUT)); // s of a gate that is as good as shut
 export const EPS = [0.1, 1e-4];
 
@@ -42,7 +42,8 @@ export function course({ start, gradients, cut, steps, freeze = Infinity }) {
     if (step >= freeze) s = drifted;
     else {
       if (!told && step >= DECIDED * steps) told = decided(drifted, cut, floor);
-      if (told) s = follow(told, drifted, before, steps);
+      if (step <= LISTENS * steps) s = drifted; // the loss is heard, and no gate moves yet
+      else if (told) s = follow(told, drifted, before, steps);
       else ({ s, price } = pulled(drifted, worth(squares), unmoved(eps), step, steps, cut));
       s = shut(s, cut, told, floor);
     }
@@ -61,7 +62,8 @@ export function worth(squares) {
 function pulled(s, worths, unmoved, step, steps, cut) {
   const most = LARGEST / steps, steep = s.map(slope), alive = s.map((value) => value > 0);
   const pull = steep.map((value, i) => (RATE / steps) * worths[i] * value);
-  const passed = Math.min(1, step / Math.max(1, RAMP * steps)), target = 1 - cut * (1 - (1 - passed) ** 2);
+  const listening = LISTENS * steps, ramp = Math.max(1, RAMP * steps - listening);
+  const passed = Math.min(1, Math.max(0, step - listening) / ramp), target = 1 - cut * (1 - (1 - passed) ** 2);
   const moved = (price) => s.map((value, i) => {
     const by = Math.min(most * Math.max(value, 1), Math.max(-most * value, pull[i] - price * steep[i]));
     return alive[i] ? Math.max(value + by, 0.5 * LOW) : 0;

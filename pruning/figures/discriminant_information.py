@@ -65,18 +65,7 @@ def curve(
     kept = np.append(channels["kept"].to_numpy(float), 0.0)
     gone, count = np.arange(len(kept)), int(channels["cut"].sum())
     figure = go.Figure(layout={"height": 330, **frame()})
-    for number, other in enumerate([] if others is None else others):
-        figure.add_scatter(
-            x=np.arange(len(other)).astype("float32"),
-            y=other.astype("float32"),
-            name="random orders",
-            mode="lines",
-            line={"color": QUIET, "width": 1},
-            opacity=0.6,
-            legendgroup="random",
-            showlegend=number == 0,
-            hoverinfo="skip",
-        )
+    add_random_orders(figure, others)
     for name, part, colour, dash in (
         ("removed at this cut", slice(0, count + 1), CUT, "dot"),
         ("kept", slice(count, None), KEPT, "solid"),
@@ -108,6 +97,22 @@ def curve(
     if channels.empty:
         nothing(figure, "This group has not been scored")
     return figure
+
+
+def add_random_orders(figure: go.Figure, others: np.ndarray | None):
+    """A thin line each. others: [n, C + 1]."""
+    for number, other in enumerate([] if others is None else others):
+        figure.add_scatter(
+            x=np.arange(len(other)).astype("float32"),
+            y=other.astype("float32"),
+            name="random orders",
+            mode="lines",
+            line={"color": QUIET, "width": 1},
+            opacity=0.6,
+            legendgroup="random",
+            showlegend=number == 0,
+            hoverinfo="skip",
+        )
 
 
 def losses_in_words(channels: pd.DataFrame, form: str, chosen: int | None = None) -> str:

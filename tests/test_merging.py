@@ -8,9 +8,13 @@ from torch import nn
 import pruning
 from pruning.channels.ids import flat
 from pruning.channels.slices import named_tensors
+from pruning.experiment.loaded_networks import loaded
+from pruning.inspection.preview import accuracy_now, plan_of
+from pruning.inspection.tradeoff import quick
 from pruning.reconstruction.channel_moments import RIDGES, channel_moments
 from pruning.reconstruction.merging import merge, moments_of
 from pruning.statistics.calibration_images import CalibrationImages
+from pruning.train import evaluate
 from tests.front_door import TINY, cli
 from tests.test_reconstruction import two_layers
 from tests.zoo import ZOO, cut_network
@@ -200,6 +204,26 @@ def test_a_bundled_network_is_nearer_to_the_full_one_once_it_is_merged(name):
                 merge(small, plan, model, images, heirs=how == "transport", known=known)
             left.append(float((small(few) - answer).square().mean()))
     assert left[2] < 0.5 * left[0] and left[2] < left[1]
+
+
+def test_a_preview_looks_at_the_images_once_and_says_what_a_run_does():
+    """Covariances of the full network are kept, so that another cut is merged without a pass over images."""
+    recipe = pruning.Recipe(data="digits", criterion="l1", repair="merge", calibration=60, threads=1)
+    stages: list[list[str]] = []
+
+    def watch(stage, done, total, **_):
+        stages[-1].append(stage)
+
+    for share in (0.3, 0.5):
+        stages.append([])
+        now = accuracy_now(recipe.but(cut=share), watch=watch)
+    assert "statistics" in stages[0] and "statistics" not in stages[1] and now.how == "merge"
+    found = loaded(recipe)
+    small = pruning.cut(found.model, now_plan := plan_of(recipe.but(cut=0.5)))
+    pruning.repair(small, now_plan, found.model, found.data, "merge", calibration=60)
+    right = evaluate(small, found.data.holdout, normalization=found.model.origin.normalization)
+    assert now.repaired == pytest.approx(right.value) and now.repaired > now.raw + 0.2
+    assert quick(recipe) == "merge" and quick(recipe.but(repair="match")) == "reconstruct"
 
 
 def test_from_the_command_line(tmp_path):

@@ -10,7 +10,9 @@ every inner group's channels. The public network needs PRUNING_DATA; without it 
 
 import argparse
 import csv
+import fcntl
 import os
+import shutil
 import time
 from itertools import product
 
@@ -76,14 +78,17 @@ def rows() -> dict[tuple[str, ...], dict[str, str]]:
 
 
 def keep(row: dict):
-    """Puts a row into the file: whole or not at all."""
-    told = rows() | {tuple(str(row[name]) for name in KEY): row}
+    """Puts a row into the file: whole or not at all, one process at a time."""
     half = ROWS.with_suffix(".half")
-    with half.open("w", newline="") as file:
+    with half.open("a+", newline="") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        told = rows() | {tuple(str(row[name]) for name in KEY): row}
+        file.truncate(0)
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(told[key] for key in sorted(told))
-    half.replace(ROWS)
+        file.flush()
+        shutil.copyfile(half, ROWS)
 
 
 def wanted(place: str, share: float, name: str, how: str, seed: int) -> bool:

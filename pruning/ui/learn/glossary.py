@@ -35,4 +35,9 @@ def panel():
     st.header("Glossary", anchor=False)
     for heading, known in entries().items():
         st.subheader(heading, anchor=False)
-        st.markdown("\n".join(f"- **{sentence(term)}**: {told}" for term, told in known.items()))
+        st.markdown("\n".join(line(term, told) for term, told in known.items()))
+
+
+def line(term: str, told: str) -> str:
+    """The term in bold, also where its sentence begins with it."""
+    return f"- **{sentence(term)}**: {told.removeprefix(f'{sentence(term)}: ')}"

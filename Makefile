@@ -61,7 +61,8 @@ measure: .venv/installed-dev chromium
 	$(BIN)/python -m tests.benchmarks.distillation choices
 	$(BIN)/python -m tests.benchmarks.quantization
 	$(BIN)/python -m tests.benchmarks.compression
-	for part in digits scenes public networks cost; do $(BIN)/python -m tests.benchmarks.gates $$part || exit; done
+	for part in digits cost; do $(BIN)/python -m tests.benchmarks.gates $$part || exit; done
+	$(BIN)/python -m tests.benchmarks.gates_choice
 	$(BIN)/python -m tests.benchmarks.gates_tables
 	for part in public factors tune rates time scenes speed peers; do \
 	    $(BIN)/python -m tests.benchmarks.repair $$part --threads 2 || exit; done

@@ -14,7 +14,7 @@ from pruning.figures import gates as figures
 from pruning.figures.gates import CLOSED, GHOST, OPEN
 from pruning.figures.method_style import CUT
 from pruning.gates.gate_trace import COLUMNS, GateTrace
-from pruning.ui.gates import training_events
+from pruning.ui.gates import live_charts, training_events
 from pruning.ui.gates.gate_function import function_table
 
 
@@ -80,6 +80,22 @@ def test_every_gate_has_its_path_and_its_group_a_colour():
     assert list(lines) == ["a", "b", GHOST] and np.isnan(lines["b"].y).sum() == 4
     assert lines["a"].line.color != lines["b"].line.color
     assert "a lost the largest share (100 % closed)" in figures.paths_in_words(table, 6)
+
+
+def test_the_step_from_which_on_the_loss_has_no_say_is_drawn_and_told():
+    trained = trace(SCALED)  # recorded at steps 0, 10 and 20 of 30: settled at 9
+    table = figures.paths(trained)
+    assert trained.decided == 9 and "step 9, every gate was settled" in figures.paths_in_words(table, 6, 9)
+    (line,) = figures.path_figure(table, trained.rows, trained.decided).layout.shapes
+    assert line.x0 == line.x1 == 9
+    assert not figures.path_figure(table, trained.rows).layout.shapes
+    assert "no say in which gates close" in live_charts.say(trained)
+    begun = trace(SCALED[:1])
+    assert begun.decided is None and "Until step 3 of 10 the loss has a say" in live_charts.say(begun)
+    unmoved = trace(np.ones((3, 6)))
+    assert unmoved.decided is None  # a frozen t
+    started = figures.paths(trace(np.array([[0.5, 1, 1, 1, 1, 2.0], [0, 0, 1, 9, 9, 9]])))
+    assert "They start between 0.2 and 0.8" in figures.paths_in_words(started, 6)
 
 
 def test_a_large_network_s_paths_are_drawn_evenly():

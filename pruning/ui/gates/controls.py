@@ -23,8 +23,8 @@ WIDTHS = {
     "global": "Global ranking: one ranking over all gates",
 }
 SAID = {  # of gdp's options, what their choices are called here
-    "pull": {"worth": "by what a channel is worth", "signed": "by the signed gradient (before)"},
-    "start": {"none": "all at one place", "l1": "by L1", "fpgm": "by FPGM", "energy": "by energy"},
+    "pull": {"worth": "by worth", "signed": "signed"},
+    "start": {"none": "together", "l1": "by L1", "fpgm": "by FPGM", "energy": "by energy"},
 }
 MEASURED = {name: said for name, said in MEASURE_NAMES.items() if name != "latency"}
 

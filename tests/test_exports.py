@@ -86,6 +86,7 @@ def test_an_onnx_file_of_closed_blocks_runs_without_this_project(closed, tmp_pat
 def test_an_exported_program_runs_without_this_project_and_differs_in_no_digit(closed, tmp_path):
     made = pruning.export_program(closed, tmp_path / "net.pt2", IMAGES)
     assert made.check.difference == 0
+    assert str(Path(pruning.__file__).parent).encode() not in made.paths[0].read_bytes()
     told = alone(PROGRAM_ALONE, made.paths[0], tmp_path)
     with torch.no_grad():
         for n, answers in told.items():
@@ -106,10 +107,10 @@ def test_a_network_is_not_changed_by_its_export(closed, tmp_path):
 
 @pytest.fixture(scope="module")
 def taken(tmp_path_factory):
-    """A saved run, of weights in few bits, written in three formats by the command line."""
+    """A saved run, of weights in few bits, written in two formats by the command line."""
     folder = tmp_path_factory.mktemp("run") / "plain"
     shutil.copytree(SAVED / "plain", folder)
-    done = forked("export", folder, "--format", "onnx", "exported", "pytorch")
+    done = forked("export", folder, "--format", "onnx", "pytorch")
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 
@@ -117,9 +118,9 @@ def taken(tmp_path_factory):
 def test_the_command_line_writes_and_tells_what_it_has_checked(taken):
     folder, told = taken
     names = {file.name for file in folder.iterdir()} - {file.name for file in (SAVED / "plain").iterdir()}
-    assert names == {"network.onnx", "network.pt2", "network.py", "network.safetensors"}
+    assert names == {"network.onnx", "network.py", "network.safetensors"}
     report = pruning.load_report(folder)
-    assert [row["format"] for row in report["exports"]] == ["onnx", "exported", "pytorch"]
+    assert [row["format"] for row in report["exports"]] == ["onnx", "pytorch"]
     for row in report["exports"]:
         assert row["same"] == row["of"] == report["test_images"] and row["difference"] < 1e-4
         assert {1, 5, 64} <= set(row["batches"])
@@ -144,8 +145,7 @@ def test_an_onnx_file_says_what_it_is_and_nothing_of_this_machine(taken):
     sizes = [[d.dim_param or d.dim_value for d in one.type.tensor_type.shape.dim] for one in (given, answer)]
     assert (given.name, answer.name) == ("image", "logits") and sizes == [["batch", 3, 32, 32], ["batch", 10]]
     assert "BatchNormalization" not in {node.op_type for node in model.graph.node}  # folded
-    raw = (taken[0] / "network.onnx").read_bytes() + (taken[0] / "network.pt2").read_bytes()
-    assert str(Path(pruning.__file__).parent).encode() not in raw
+    assert str(Path(pruning.__file__).parent).encode() not in (taken[0] / "network.onnx").read_bytes()
 
 
 def test_plain_pytorch_names_its_widths_and_needs_torch_and_safetensors(taken):
@@ -215,3 +215,15 @@ def test_the_joined_network_of_another_s_code_takes_pictures_and_domains_apart()
     joint = torch.cat([pictures, label[:, :, None, None].expand(-1, -1, 4, 4)], 1)
     told = network(joint)
     assert separated(network) and torch.allclose(network(pictures, label), told)
+
+
+SLOWER = [(2.0, 20, "onnx", 1), (1.05, 20, "onnx", 0), (2.0, 3, "onnx", 0), (2.0, 20, "exported", 0)]
+
+
+@pytest.mark.parametrize(("final", "passes", "form", "said"), SLOWER)
+def test_what_is_slower_there_is_said_where_enough_passes_were_timed(final, passes, form, said):
+    """By its milliseconds for one image; a batch is faster."""
+    single = {"baseline": 1.0, "final": final, "passes": passes}
+    quick = {"baseline": 9.0, "final": 5.0, "passes": 20}
+    words = export_words.slower({"format": form, "milliseconds": {"1": single, "64": quick}})
+    assert words.count("For one image it takes longer there than the full network.") == said

@@ -54,7 +54,7 @@ def test_a_file_is_made_when_it_is_asked_for_and_says_what_was_checked(workers):
     workers.work()
     app.run()
     assert "**Checked**: 0." in said(app)
-    assert "same answers on 359 of 359 images, no difference at all; one image" in said(app)
+    assert "same answers on 359 of 359 images, no difference at all; one image takes" in said(app)
     file = "Download resnet20-digits-l1-pytorch.zip"
     assert file in downloads(app)
     with zipfile.ZipFile(io.BytesIO(job.result().content)) as archive:

@@ -19,7 +19,9 @@ from pruning.progress import Watch
 BATCHES = (1, 5, 64)  # images at once; the last one until there are no more
 TOLERANCE = 1e-4  # of the largest output, or of 1
 GREY = 1 / 255  # half a grey level of a picture from -1 to 1
-TIMED, PATIENCE = 20, 5.0  # passes of each network, and seconds for both
+# passes of each network: so many in any case, so many of quick ones; and seconds for both networks
+LEAST, TIMED, MOST, PATIENCE = 3, 20, 200, 5.0
+ENOUGH = 0.5  # seconds, from so many passes on
 UNITS = {"classes": "image", "masks": "pixel", "pictures": "picture", "": ""}
 
 
@@ -101,8 +103,8 @@ def _agree(answers: str, one: Tensor, other: Tensor) -> Tensor:
 
 
 def beside(run: Run, whole: Run, given: Sequence[Tensor], watch: Watch) -> dict[str, dict[str, float]]:
-    """{images at once: {"baseline": ms, "final": ms}}: medians of passes in turns, so that whatever else the
-    machine does meets both. run: the pruned network.   given: inputs, of which batches are made."""
+    """{images at once: {"baseline": ms, "final": ms, "passes": of each}}: medians of passes in turns, so that
+    whatever else the machine does meets both. run: the pruned network.   given: inputs; batches of them."""
     found = {}
     patience = min(PATIENCE, seconds_to_spend(os.environ.get("PRUNING_TIMING_SECONDS")))
     for size in sorted({1, at_once(given)}):
@@ -112,13 +114,19 @@ def beside(run: Run, whole: Run, given: Sequence[Tensor], watch: Watch) -> dict[
         for each in both.values():
             each(*batch)
         began = time.perf_counter()
-        while len(times["final"]) < 3 or (
-            len(times["final"]) < TIMED and time.perf_counter() - began < patience / 2
-        ):
-            watch("export", len(times["final"]), TIMED, message="timing")
+        while _more(len(times["final"]), time.perf_counter() - began, patience / 2):
+            watch("export", len(times["final"]), MOST, message="timing")
             for name, each in both.items():
                 start = time.perf_counter()
                 each(*batch)
                 times[name].append(1000 * (time.perf_counter() - start))
-        found[str(size)] = {name: round(float(np.median(ms)), 4) for name, ms in times.items()}
+        medians = {name: round(float(np.median(ms)), 4) for name, ms in times.items()}
+        found[str(size)] = medians | {"passes": len(times["final"])}
     return found
+
+
+def _more(passes: int, seconds: float, patience: float) -> bool:
+    """Whether further passes are timed: a millisecond tells little where other work goes on."""
+    if passes < LEAST:
+        return True
+    return seconds < patience and passes < (MOST if seconds < ENOUGH else TIMED)

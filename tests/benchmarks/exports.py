@@ -1,6 +1,7 @@
 """Exports of many networks, whole and cut, against PyTorch; and how fast a runtime runs them.
 
     python -m tests.benchmarks.exports            the networks that come along: docs/measured/exports.csv
+    python -m tests.benchmarks.exports MODEL      one of them, added to it
     python -m tests.benchmarks.exports others     20 of torchvision and of the tests' zoo, added to it
     python -m tests.benchmarks.exports speed      ResNet-20 and -56 in two runtimes: export_speed.csv
 
@@ -34,6 +35,7 @@ from tests.cut_networks import cut_everywhere, with_closed_blocks
 
 MEASURED = Path(__file__).resolve().parents[2] / "docs" / "measured"
 FORMS = ("onnx", "exported")
+ALL = "all"
 TORCHVISION = (
     "alexnet densenet121 efficientnet_b0 googlenet inception_v3 mnasnet0_5 mobilenet_v2 mobilenet_v3_small "
     "regnet_x_400mf regnet_y_400mf resnet18 resnext50_32x4d shufflenet_v2_x0_5 squeezenet1_1 vgg11_bn "
@@ -93,8 +95,8 @@ def measured(network: str, kind: str, subject: Subject, folder: Path) -> Iterato
         yield row | {"seconds": f"{time.perf_counter() - start:.1f}"}
 
 
-def of_bundled(folder: Path) -> Iterator[dict]:
-    for model, data in bundled():
+def of_bundled(folder: Path, wanted: str) -> Iterator[dict]:
+    for model, data in (pair for pair in bundled() if wanted in (ALL, pair[0])):
         loaded = load(Recipe(model=model, data=data, criterion="l1", threads=1, device="cpu"))
         train, task = loaded.data.train, loaded.data.task
         labelled = (train.images[:40], train.labels[:40]) if task.name == "classification" else None
@@ -147,11 +149,11 @@ def main(what: str):
             columns = ("network", "cut", "round_to", "runtime", "batch", "whole_ms", "cut_ms", "times")
             file = MEASURED / "export_speed.csv"
         else:
-            rows = (of_others if what == "others" else of_bundled)(folder)
+            rows = of_others(folder) if what == "others" else of_bundled(folder, what)
             columns, file = COLUMNS, MEASURED / "exports.csv"
-        with file.open("a" if what == "others" else "w", newline="") as target:
+        with file.open("w" if what in (ALL, "speed") else "a", newline="") as target:
             writer = csv.DictWriter(target, columns, lineterminator="\n")
-            if what != "others":
+            if what in (ALL, "speed"):
                 writer.writeheader()
             for row in rows:
                 writer.writerow(row)
@@ -164,4 +166,4 @@ def main(what: str):
 
 
 if __name__ == "__main__":
-    main((sys.argv[1:] or ["bundled"])[0])
+    main((sys.argv[1:] or [ALL])[0])

@@ -184,6 +184,8 @@ def test_a_lesson_hides_by_name_what_it_names_and_what_would_give_other_numbers(
 
 def test_a_lesson_is_made_of_a_view_and_opens_as_made():
     page = open_page("6_Learn", criterion="di", article="di")
+    page.session_state["make a lesson"] = True  # what a click on it does
+    page.run()
     page.text_input(key="lesson name").set_value("DI on Monday").run()
     page.multiselect(key="lesson hides").set_value(["network", "criterion"]).run()
     page.toggle(key="lesson large").set_value(True).run()

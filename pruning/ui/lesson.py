@@ -48,8 +48,10 @@ def panel():
         help="Hides what a first lesson does not need.",
         **state.bound_look("lesson", state.lesson(), none=False, read=lambda on: "1"),
     )
-    with st.popover("Make a lesson of this view", width="stretch"):
-        make()
+    opened = st.popover("Make a lesson of this view", width="stretch", key="make a lesson", on_change="rerun")
+    if opened.open:
+        with opened:
+            make()
 
 
 def make():

@@ -29,7 +29,7 @@ from pruning.train.training_loop import copied
 from pruning.train.training_state import Saved
 
 STAGE = "gates"  # under which the state is kept
-LEAD = 1.5  # of a gate that a criterion has first in its group, where gates start from one
+LEAD = 1.05  # of a gate that a criterion has first in its group, where gates start from one
 
 
 @dataclass(eq=False)

@@ -41,15 +41,17 @@ def digits_table() -> list[str]:
 def controls_table() -> list[str]:
     titles = {"none": "GDP", "frozen": FROZEN, "random": RANDOM}
     lines = [
-        "| digits, 50 % | MACs cut | right after removal | tuned | GDP leads by, tuned |",
-        "|---" * 5 + "|",
+        "| digits, 50 % | seeds | MACs cut | right after removal | tuned | GDP leads by, tuned |",
+        "|---" * 6 + "|",
     ]
-    seeds = [s for s in SEEDS if all(known(f"gates-digits-{name}-0.5-{s}") for name in titles)]
-    if not seeds:
+    seeds = {name: [s for s in SEEDS if known(f"gates-digits-{name}-0.5-{s}")] for name in titles}
+    both = [seed for seed in seeds["none"] if seed in seeds["frozen"]]
+    if not both:
         return ["Not measured yet."]
-    of = {name: [row(f"gates-digits-{name}-0.5-{seed}") for seed in seeds] for name in titles}
+    titles = {name: title for name, title in titles.items() if set(both) <= set(seeds[name])}
+    of = {name: [row(f"gates-digits-{name}-0.5-{seed}") for seed in both] for name in titles}
     for name, title in titles.items():
-        cells = [f"{np.mean([r['macs_cut'] for r in of[name]]):.1%}"]
+        cells = [", ".join(map(str, both)), f"{np.mean([r['macs_cut'] for r in of[name]]):.1%}"]
         cells += [spread([r[stage] for r in of[name]]) for stage in ("cut", "tuned")]
         cells.append("" if name == "none" else gap(of["none"], of[name]))
         lines.append(f"| {title} | {' | '.join(cells)} |")

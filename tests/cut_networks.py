@@ -15,8 +15,10 @@ def cut_everywhere(model: nn.Module, example, cut: float = 0.5, **options) -> nn
 
 
 def with_closed_blocks(model: nn.Module, example, blocks: int = 2) -> nn.Module:
-    """As gates leave it: some residual branches have no channels any more."""
+    """As gates leave it: some residual branches have no channels any more. Raises ValueError without any."""
     gates = Gates(pruning.ChannelGraph(model, example), blocks=True)
+    if not gates.placement.branches:
+        raise ValueError("the network has no residual branch that may close")
     scaled = torch.ones(len(gates), dtype=torch.float64).numpy()
     for branch in gates.placement.branches[:blocks]:
         for group in branch:

@@ -70,7 +70,7 @@ def cuts(model: nn.Module, example, labelled) -> Iterator[tuple[str, nn.Module]]
     yield "all groups, 50 %", cut_everywhere(model, example)
     try:
         yield "closed blocks", with_closed_blocks(model, example)
-    except ValueError:  # no channel on which a gate may stand
+    except ValueError:  # no branch that may close, or no channel on which a gate may stand
         pass
     if labelled is not None:
         small = pruning.cut(model, plan).eval()

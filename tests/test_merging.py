@@ -17,18 +17,7 @@ from pruning.statistics.calibration_images import CalibrationImages
 from pruning.train import evaluate
 from tests.front_door import TINY, cli
 from tests.test_reconstruction import two_layers
-from tests.zoo import ZOO, cut_network
-
-LARGE = (
-    "resnet20_b",
-    "resnet32",
-    "resnet44",
-    "resnet56",
-    "resnet110",
-    "torchvision",
-    "vgg16",
-    "mobilenet_v2",
-)
+from tests.zoo import LARGE, ZOO, cut_network
 
 
 class Flattened(nn.Module):

@@ -10,18 +10,7 @@ import pruning
 from pruning.channels.ids import flat
 from pruning.channels.slices import named_tensors
 from pruning.progress import Cancelled
-from tests.zoo import ZOO, cut_network
-
-LARGE = (
-    "resnet20_b",
-    "resnet32",
-    "resnet44",
-    "resnet56",
-    "resnet110",
-    "torchvision",
-    "vgg16",
-    "mobilenet_v2",
-)
+from tests.zoo import LARGE, ZOO, cut_network
 
 
 @pytest.mark.parametrize("name", sorted(name for name in ZOO if not name.startswith(LARGE)))

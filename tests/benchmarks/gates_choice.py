@@ -9,7 +9,6 @@ when it is measured; a second start goes on. The public ResNet-56 needs PRUNING_
 """
 
 import argparse
-import csv
 import time
 from types import SimpleNamespace
 from unittest import mock
@@ -28,10 +27,11 @@ from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut
 from pruning.train import evaluate
 from tests.benchmarks.measured import ROOT, public
+from tests.benchmarks.measured_rows import MeasuredRows, as_bits
 
-ROWS = ROOT / "docs" / "measured" / "gates_choice.csv"
 KEY = ("network", "cut", "seed", "arm", "stage")
 COLUMNS = (*KEY, "macs_cut", "blocks", "holdout_loss", "images", "correct", "seconds", "torch", "right")
+ROWS = MeasuredRows(ROOT / "docs" / "measured" / "gates_choice.csv", KEY, COLUMNS)
 SCENES = {"data": "scenes", "epochs": 4}
 NETWORKS: dict[str, dict] = {
     "resnet20": SCENES | {"cut": 0.5},
@@ -69,36 +69,11 @@ def recipe_of(network: str, criterion: str, seed: int, **how) -> Recipe:
 # ------------------------------------------------------------------------------------------------- its rows
 
 
-def rows() -> dict[tuple[str, ...], dict[str, str]]:
-    """{key: row} of all that is measured."""
-    if not ROWS.exists():
-        return {}
-    with ROWS.open(newline="") as file:
-        return {tuple(row[name] for name in KEY): row for row in csv.DictReader(file)}
-
-
-def keep(new: list[dict]):
-    """Puts rows into the file, in place of those of the same key: whole or not at all."""
-    told = rows() | {tuple(str(row[name]) for name in KEY): row for row in new}
-    half = ROWS.with_suffix(".half")
-    with half.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(told[key] for key in sorted(told))
-    half.replace(ROWS)
-
-
 def told(found: np.ndarray, **more) -> dict:
     """A row's end: right answers as bits."""
-    bits = np.packbits(np.array(found, np.uint8)).tobytes().hex()
     version = torch.__version__.partition("+")[0]
-    return more | {"images": len(found), "correct": int(found.sum()), "torch": version, "right": bits}
-
-
-def hits(row: dict) -> np.ndarray:
-    """Whether each image was answered right, 0 or 1."""
-    bits = np.unpackbits(np.frombuffer(bytes.fromhex(row["right"]), np.uint8))
-    return bits[: int(row["images"])].astype(int)
+    counted = {"images": len(found), "correct": int(found.sum()), "torch": version}
+    return more | counted | {"right": as_bits(found)}
 
 
 # ------------------------------------------------------------------------------------- the choice by itself
@@ -213,7 +188,7 @@ def measured(network: str, arm: str, seed: int) -> list[dict]:
 def missing(network: str, arm: str, seed: int) -> bool:
     share = str(NETWORKS[network]["cut"])
     name, stage = (CHOICES[arm], CHOICE) if arm in CHOICES else (arm, "tuned")
-    return (network, share, str(seed), name, stage) not in rows()
+    return (network, share, str(seed), name, stage) not in ROWS.known()
 
 
 def main():
@@ -229,7 +204,7 @@ def main():
         if missing(network, arm, seed):
             found = measured(network, arm, seed)
             same = {"network": network, "cut": NETWORKS[network]["cut"], "seed": seed}
-            keep([{name: (row | same).get(name, "") for name in COLUMNS} for row in found])
+            ROWS.keep(*(row | same for row in found))
             print(network, seed, *(f"{r['arm']}/{r['stage']} {r['correct']}" for r in found), flush=True)
 
 

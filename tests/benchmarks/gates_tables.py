@@ -11,13 +11,13 @@ from tests.benchmarks.gates_choice import (
     NETWORKS,
     READINGS,
     RIVALS,
+    ROWS,
     SAME_L1,
     SAME_RANDOM,
     STAGES,
-    hits,
-    rows,
 )
 from tests.benchmarks.measured import SEEDS, in_points, known, percent, row, spread
+from tests.benchmarks.measured_rows import hits
 from tests.benchmarks.speed import machine
 
 
@@ -64,7 +64,7 @@ def gap(ours: list[dict], theirs: list[dict], stage: str = "tuned") -> str:
 
 def of_choice(network: str, arm: str, stage: str, seeds: tuple[int, ...] = SEEDS) -> dict[int, dict]:
     """{seed: row} of what gates_choice has measured so far."""
-    share, known_rows = str(NETWORKS[network]["cut"]), rows()
+    share, known_rows = str(NETWORKS[network]["cut"]), ROWS.known()
     keys = {seed: (network, share, str(seed), arm, stage) for seed in seeds}
     return {seed: known_rows[key] for seed, key in keys.items() if key in known_rows}
 

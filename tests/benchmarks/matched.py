@@ -8,7 +8,6 @@ differences can be paired; a second start goes on, and --again measures anew. Ne
 """
 
 import argparse
-import csv
 import io
 import os
 import subprocess
@@ -23,40 +22,16 @@ from threadpoolctl import threadpool_limits
 from pruning.experiment.loading import load
 from pruning.tasks import paired_difference
 from tests.benchmarks.measured import ROOT, in_points, right, spread
+from tests.benchmarks.measured_rows import MeasuredRows, as_bits, hits
 from tests.benchmarks.repaired import CUTS, DEEP, SHALLOW, STEPS, Case, recipe_of, repaired
 
-ROWS = ROOT / "docs" / "measured" / "matched.csv"
 KEY = ("network", "cut", "seed", "test")  # cut 0: the whole network
-COLUMNS = (*KEY, "macs_cut", "steps", "seconds", "images", "correct", "threads", "torch", "revision", "right")
+MORE = ("macs_cut", "steps", "seconds", "images", "correct", "threads", "torch", "revision", "right")
+ROWS = MeasuredRows(ROOT / "docs" / "measured" / "matched.csv", KEY, (*KEY, *MORE))
 NPZ, JPEG = "npz", "jpeg"
 TESTS = {NPZ: "the 1,017", JPEG: "10,000 as JPEG"}
 SEEDS = (0, 1, 2, 3, 4)
 NAMES = {DEEP: "ResNet-56", SHALLOW: "ResNet-20"}
-
-
-def rows() -> dict[tuple[str, ...], dict[str, str]]:
-    """{key: row} of all that is measured."""
-    if not ROWS.exists():
-        return {}
-    with ROWS.open(newline="") as file:
-        return {tuple(row[name] for name in KEY): row for row in csv.DictReader(file)}
-
-
-def keep(new: list[dict]):
-    """Puts rows into the file, in place of those of the same key: whole or not at all."""
-    told = rows() | {tuple(str(row[name]) for name in KEY): row for row in new}
-    half = ROWS.with_suffix(".half")
-    with half.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(told[key] for key in sorted(told))
-    half.replace(ROWS)
-
-
-def hits(row: dict) -> np.ndarray:
-    """Whether each image was answered right, 0 or 1."""
-    bits = np.unpackbits(np.frombuffer(bytes.fromhex(row["right"]), np.uint8))
-    return bits[: int(row["images"])].astype(int)
 
 
 def whole(place: str):
@@ -94,8 +69,8 @@ def measured(place: str, cut: float, seed: int, threads: int) -> list[dict]:
     found = []
     for test, split in ((NPZ, loaded.data.test), (JPEG, jpeg())):
         answers = right(network, split, loaded.model.origin.normalization)
-        bits = np.packbits(np.array(answers, np.uint8)).tobytes().hex()
-        found.append(told | {"test": test, "images": len(answers), "correct": sum(answers), "right": bits})
+        more = {"test": test, "images": len(answers), "correct": sum(answers), "right": as_bits(answers)}
+        found.append(told | more)
     return found
 
 
@@ -109,7 +84,7 @@ def revision() -> str:
 
 def matched_table() -> list[str]:
     """A row a network and cut: accuracy, and the paired difference to the whole network, on both sets."""
-    known, lines = rows(), []
+    known, lines = ROWS.known(), []
     for place in (DEEP, SHALLOW):
         for cut in CUTS:
             cells: list[str] = []
@@ -154,9 +129,9 @@ def main(given: argparse.Namespace):
     wanted += [(p, cut, seed) for seed in given.seeds for p in given.networks for cut in given.cuts]
     for place, cut, seed in wanted:
         keys = [(place, str(cut), str(seed), test) for test in TESTS]
-        if given.again or not all(key in rows() for key in keys):
+        if given.again or not all(key in ROWS.known() for key in keys):
             found = measured(place, cut, seed, given.threads)
-            keep(found)
+            ROWS.keep(*found)
             print(*(f"{row[name]}" for row in found for name in (*KEY, "correct", "seconds")), flush=True)
 
 

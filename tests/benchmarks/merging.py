@@ -9,10 +9,7 @@ every inner group's channels. The public network needs PRUNING_DATA; without it 
 """
 
 import argparse
-import csv
-import fcntl
 import os
-import shutil
 import time
 from itertools import product
 
@@ -31,14 +28,14 @@ from pruning.surgery import cut
 from pruning.tasks import Difference
 from pruning.tasks.resampling import RESAMPLES
 from tests.benchmarks.criteria import filled
-from tests.benchmarks.matched import hits
-from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, right, spread
+from tests.benchmarks.measured import ROOT, SEEDS, in_points, right, spread
+from tests.benchmarks.measured_rows import MeasuredRows, as_bits, hits
 from tests.benchmarks.repaired import recipe_of
 from tests.benchmarks.speed import machine
 
-ROWS = ROOT / "docs" / "measured" / "merging.csv"
 KEY = ("network", "cut", "criterion", "repair", "seed")
 COLUMNS = (*KEY, "as_l1", "macs_cut", "seconds", "apart", "images", "correct", "torch", "right")
+ROWS = MeasuredRows(ROOT / "docs" / "measured" / "merging.csv", KEY, COLUMNS)
 NETWORKS = {
     "resnet20-scenes": "ResNet-20, `scenes`",
     "vgg16_slim-scenes": "VGG-16 slim, `scenes`",
@@ -70,29 +67,6 @@ BEFORE = (
 )  # criteria whose networks are refitted after merging as well, at half of the channels
 
 
-def rows() -> dict[tuple[str, ...], dict[str, str]]:
-    """{key: row} of all that is measured."""
-    if not ROWS.exists():
-        return {}
-    with ROWS.open(newline="") as file:
-        return {tuple(row[name] for name in KEY): row for row in csv.DictReader(file)}
-
-
-def keep(row: dict):
-    """Puts a row into the file: whole or not at all, one process at a time."""
-    KEPT.mkdir(exist_ok=True)
-    half = KEPT / "merging.csv.half"
-    with half.open("a+", newline="") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        told = rows() | {tuple(str(row[name]) for name in KEY): row}
-        file.truncate(0)
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(told[key] for key in sorted(told))
-        file.flush()
-        shutil.copyfile(half, ROWS)
-
-
 def wanted(place: str, share: float, name: str, how: str, seed: int) -> bool:
     """Whether this row is of those that are measured."""
     if how == BOTH:
@@ -104,7 +78,10 @@ def measure(place: str, share: float, seed: int, refits: bool):
     """Every criterion and repair of one network at one cut; scores and covariances are found once. refits: of
     the repairs those that take long, else the others."""
     keys = {(name, how): (place, f"{share:g}", name, how, str(seed)) for name in CRITERIA for how in REPAIRS}
-    keys, done = {(n, h): key for (n, h), key in keys.items() if (h in (REFITTED, BOTH)) == refits}, rows()
+    keys, done = (
+        {(n, h): key for (n, h), key in keys.items() if (h in (REFITTED, BOTH)) == refits},
+        ROWS.known(),
+    )
     left = [(n, h) for (n, h), key in keys.items() if wanted(place, share, n, h, seed) and key not in done]
     if not left:
         return
@@ -117,7 +94,7 @@ def measure(place: str, share: float, seed: int, refits: bool):
     moments = moments_of(loaded.model, loaded.graph.structure, images)
     for name, how in left:
         row = one(loaded, plans[name], plans["l1"], how, moments)
-        keep(row | dict(zip(KEY, keys[name, how], strict=True)))
+        ROWS.keep(row | dict(zip(KEY, keys[name, how], strict=True)))
         print(*keys[name, how], flush=True)
 
 
@@ -138,7 +115,7 @@ def one(loaded, plan, of_l1, how: str, moments) -> dict:
         "images": len(answers),
         "correct": sum(answers),
         "torch": torch.__version__,
-        "right": np.packbits(np.array(answers, np.uint8)).tobytes().hex(),
+        "right": as_bits(answers),
     }
 
 
@@ -154,7 +131,7 @@ def shared(plan, other) -> float:
 
 
 def of(place: str, share: float, name: str, how: str) -> list[dict]:
-    known, key = rows(), (place, f"{share:g}", name, how)
+    known, key = ROWS.known(), (place, f"{share:g}", name, how)
     return [known[(*key, str(seed))] for seed in SEEDS if (*key, str(seed)) in known]
 
 

@@ -8,7 +8,6 @@ that is accurate enough is what a target could have found at best. Rows of docs/
 """
 
 import argparse
-import csv
 from functools import cache
 
 import numpy as np
@@ -21,22 +20,12 @@ from pruning.targets.candidates import Candidates
 from pruning.train import evaluate
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.measured import ROOT
+from tests.benchmarks.measured_rows import MeasuredRows
 from tests.benchmarks.speed import machine
 
-ROWS = ROOT / "docs" / "measured" / "targets.csv"
-COLUMNS = (
-    "network",
-    "kind",
-    "asked",
-    "cut",
-    "macs",
-    "holdout",
-    "test",
-    "test_images",
-    "tried",
-    "sure",
-    "torch",
-)
+KEY = ("network", "kind", "asked")
+COLUMNS = (*KEY, "cut", "macs", "holdout", "test", "test_images", "tried", "sure", "torch")
+ROWS = MeasuredRows(ROOT / "docs" / "measured" / "targets.csv", KEY, COLUMNS)
 NETWORKS = ("resnet20-digits", "resnet20-scenes", "vgg16_slim-scenes", "mobilenet_v2_slim-scenes")
 CUTS = np.linspace(0.02, 0.95, 40).round(4)
 POINTS = (0.5, 1.0, 2.0, 4.0)  # below the full network
@@ -74,39 +63,26 @@ def judged(network: str, cut: float) -> dict:
     return {"cut": cut, "macs": round(macs, 5), **found, "test_images": len(known.loaded.data.test)}
 
 
-def rows() -> list[dict]:
-    if not ROWS.exists():
-        return []
-    with ROWS.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def keep(row: dict):
-    new = not ROWS.exists()
-    with ROWS.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow({"torch": torch.__version__, **row})
+def keep(network: str, kind: str, asked: float, found: dict):
+    row = {"network": network, "kind": kind, "asked": asked, "torch": torch.__version__, **found}
+    ROWS.keep(row)
     print(row, flush=True)
-
-
-def known(network: str, kind: str, asked: float) -> bool:
-    return any((r["network"], r["kind"], float(r["asked"])) == (network, kind, float(asked)) for r in rows())
 
 
 def measure(network: str):
     for cut in (0.0, *CUTS):
         kind = BRUTE if cut else WHOLE
-        if not known(network, kind, cut):
+        if (network, kind, str(float(cut))) not in ROWS.known():
             try:
-                keep({"network": network, "kind": kind, "asked": cut, **judged(network, float(cut))})
+                keep(network, kind, float(cut), judged(network, float(cut)))
             except ValueError:  # the limits allow no more
                 break
-    whole = next(float(r["holdout"]) for r in rows() if (r["network"], r["kind"]) == (network, WHOLE))
+    whole = next(
+        float(r["holdout"]) for r in ROWS.known().values() if (r["network"], r["kind"]) == (network, WHOLE)
+    )
     targets = [("points_below", points) for points in POINTS]
     for kind, value in (*targets, ("keep_metric", round(whole - KEPT, 3))):
-        if not known(network, kind, value):
+        if (network, kind, str(value)) not in ROWS.known():
             found = smallest(recipe_of(network), Target(kind, value))
             told = {"tried": len(found.candidates), "sure": round(found.sure, 3)}
             keep(
@@ -128,7 +104,7 @@ def table() -> list[str]:
     head = ["network", "target", "test accuracy wanted", "found: MACs left", "its test accuracy", "met"]
     head += ["smallest of 40: MACs left", "cuts tried"]
     lines, met, small, asked = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"], 0, 0, 0
-    every = rows()
+    every = list(ROWS.known().values())
     for network in NETWORKS:
         of = [row for row in every if row["network"] == network]
         whole = next((row for row in of if row["kind"] == WHOLE), None)

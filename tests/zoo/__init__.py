@@ -13,6 +13,17 @@ from torch import nn
 import pruning
 
 ZOO: dict[str, Callable[[], tuple[nn.Module, torch.Tensor]]] = {}
+# of which names begin so: networks that take seconds
+LARGE = (
+    "resnet20_b",
+    "resnet32",
+    "resnet44",
+    "resnet56",
+    "resnet110",
+    "torchvision",
+    "vgg16",
+    "mobilenet_v2",
+)
 
 
 def seeded(network: nn.Module) -> nn.Module:

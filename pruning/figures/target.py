@@ -66,8 +66,9 @@ def target_search_in_words(rows: pd.DataFrame, allowed: float, unit: str) -> str
     """How many cuts were tried, and which was found."""
     (found,) = rows.loc[rows["chosen"], "cut"]
     largest = rows["cut"].max()
+    margin = "" if rows["lost"].isna().all() else ": the largest below the line by half a standard error"
     tried = f"{len(rows)} cuts were tried, up to {percent(largest / 100, 0)}"
     return (
         f"{tried}; the dashed line is the {allowed:.4g} {unit} that are allowed, and the star the cut that "
-        f"was found, {percent(found / 100)}."
+        f"was found, {percent(found / 100)}{margin}."
     )

@@ -57,7 +57,8 @@ class Target:
         if self.kind == "keep_metric":
             return f"{metric.name} of at least {metric.in_words(self.value)}"
         if self.kind == "points_below":
-            return f"at most {self.value:g} points of {metric.name} below the full network"
+            points = "point" if self.value == 1 else "points"
+            return f"at most {self.value:g} {points} of {metric.name} below the full network"
         return (
             f"at most {self.value:g} ms a batch"
             if self.kind == "at_most_ms"
@@ -140,5 +141,5 @@ class Found:
         lost, low, high = (100 * each for each in (self.chosen.lost, self.chosen.low, self.chosen.high))
         return (
             f"{start}; on {self.holdout:,} hold-out images {metric.name} {value}, {lost:.1f} points below "
-            f"the full network ({low:.1f} to {high:.1f}); {self.sure:.0%} sure for new images"
+            f"the full network ({low:.1f} to {high:.1f}); {percent(self.sure, 0)} sure for new images"
         )

@@ -85,15 +85,7 @@ def measure(network: str):
         if (network, kind, str(value)) not in ROWS.known():
             found = smallest(recipe_of(network), Target(kind, value))
             told = {"tried": len(found.candidates), "sure": round(found.sure, 3)}
-            keep(
-                {
-                    "network": network,
-                    "kind": kind,
-                    "asked": value,
-                    **judged(network, found.recipe.cut),
-                    **told,
-                }
-            )
+            keep(network, kind, value, judged(network, found.recipe.cut) | told)
 
 
 # ------------------------------------------------------------------------------------------- the document

@@ -89,9 +89,9 @@ def scale(target: Target, found: Found) -> tuple[float, str, str]:
     if not target.of_metric:
         unit = "ms" if target.kind == "at_most_ms" else "kB"
         return target.value, f"{unit} a batch" if unit == "ms" else unit, unit
-    name, what = found.metric.name, "points of {} below the full network, on the hold-out"
+    what = "points lost"
     lost = target.value
     if target.kind == "keep_metric":
         first = found.candidates[0]
         lost = 100 * (first.value + first.lost - target.value)
-    return lost, what.format(name), "points"
+    return lost, what, "points"

@@ -85,6 +85,12 @@ def test_milliseconds_are_planned_on_a_table_that_is_kept_beside_the_run(tmp_pat
     plan = pruning.plan(graph, pruning.score(graph, "l1"), **how)
     assert found.chosen.cost == pytest.approx(found.table.estimate(graph.structure, plan.widths))
     assert found.chosen.cost <= 0.8 * whole
+    (tmp_path / "latency.json").write_text(found.table.to_json())
+    again = smallest(recipe.but(latency=str(tmp_path / "latency.json")), found.target)
+    assert (again.table.digest, again.recipe.cut) == (
+        found.table.digest,
+        found.recipe.cut,
+    )  # not measured anew
 
 
 REFUSED = {

@@ -38,7 +38,7 @@ def smallest_by_metric(recipe: Recipe, target: Target, watch: Watch) -> Found:
         raise ValueError(f"there is no target for {task.metric.name} of {task.name}; give a cut")
     if not len(tried.holdout):
         raise ValueError(f"{tried.loaded.data.name} has no hold-out to judge by; give more images, or a cut")
-    whole = tried.on_holdout(tried.loaded.model)
+    whole = tried.asked(tried.loaded.model, tried.holdout)
     allowed = allowance(tried, target, whole.value)
     most, found = tried.most(), list[Candidate]()
     tried.watch = steps = Steps(watch, TRIED)
@@ -62,7 +62,8 @@ def allowance(tried: Candidates, target: Target, whole: float) -> Allowed:
     if target.kind == "points_below":
         return Allowed(target.value / 100, tuple(told))
     if learned:
-        whole, images = test_value(tried), "test images, which nothing else is chosen by"
+        whole = tried.asked(tried.loaded.model, tried.loaded.data.test).value
+        images = "test images, which nothing else is chosen by"
         told.append(f"the full network's {metric.name} is that of the test images, {metric.in_words(whole)}")
     if whole < target.value:
         raise ValueError(
@@ -72,17 +73,9 @@ def allowance(tried: Candidates, target: Target, whole: float) -> Allowed:
     return Allowed(whole - target.value, tuple(told))
 
 
-def test_value(tried: Candidates) -> float:
-    """The full network's metric on the test part: of it alone, so nothing is chosen by that."""
-    from pruning.train import evaluate
-
-    where = {"normalization": tried.loaded.model.origin.normalization, "device": tried.recipe.device}
-    return evaluate(tried.loaded.model, tried.loaded.data.test, **where).value
-
-
 def judged(tried: Candidates, cut: float, whole) -> Candidate:
     plan = tried.plan(cut)
-    said = tried.on_holdout(tried.repaired(plan))
+    said = tried.asked(tried.repaired(plan), tried.holdout)
     gap = whole.task.difference([whole.statistics], [said.statistics], whole.labels)
     macs = plan.macs / plan.macs_before
     return Candidate(cut, macs, said.value, float(gap.mean), float(gap.low), float(gap.high))

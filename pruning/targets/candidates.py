@@ -4,16 +4,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pruning.cost import Plan
-from pruning.experiment.latency_tables import with_table
-from pruning.experiment.loading import Loaded, load
+from pruning.experiment.latency_tables import named_table, with_table
+from pruning.experiment.loading import load
 from pruning.experiment.planning import errors_by_group, planned, scores_of
 from pruning.experiment.recipe import Recipe
 from pruning.progress import Watch
-from pruning.targets.target import Candidate
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from pruning.data import Split
     from pruning.train import Predictions
 
 MOST = 2000  # images of the hold-out
@@ -50,15 +50,13 @@ class Candidates:
                 "or another criterion"
             )
         self.recipe, self.watch = recipe, watch
-        loaded = load(recipe, watch)
-        self.loaded: Loaded
-        self.loaded, self.messages = with_table(loaded, None, None, watch)
+        table = named_table(recipe)  # one that is gone is said before anything is loaded
+        self.loaded, self.messages = with_table(load(recipe, watch), table, None, watch)
         self.scores = scores_of(self.loaded, watch)
         self.errors = None
         if recipe.allocation == "error":
             self.errors = errors_by_group(self.loaded, self.scores, watch)
         self.holdout = self.loaded.data.holdout.first(MOST)
-        self.made: dict[float, Candidate] = {}
 
     def plan(self, cut: float) -> Plan:
         """Raises ValueError where so much is out of reach."""
@@ -84,11 +82,12 @@ class Candidates:
             repair(small, plan, self.loaded.model, self.loaded.data, recipe.repair, **how)
         return small
 
-    def on_holdout(self, model: "nn.Module") -> "Predictions":
+    def asked(self, model: "nn.Module", split: "Split") -> "Predictions":
+        """What a network says of some images."""
         from pruning.train import evaluate
 
-        where: dict[str, Any] = {"normalization": self.loaded.model.origin.normalization}
-        return evaluate(model, self.holdout, **where, device=self.recipe.device)
+        where = {"normalization": self.loaded.model.origin.normalization, "device": self.recipe.device}
+        return evaluate(model, split, **where)
 
     def most(self) -> float:
         """The largest pruning ratio that the limits allow, to a hundredth: the same for every allocation, so

@@ -6,6 +6,7 @@ All in evaluation mode, with norms whose statistics and scales are not trivial, 
 
 from collections.abc import Callable
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -278,6 +279,17 @@ def cut_network(name, cut=0.4, groups="all", dtype=torch.float32):
     graph = pruning.ChannelGraph(model, example)
     plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=cut, measure="channels", groups=groups)
     return graph, plan, images_of(model, example)
+
+
+def cut_pictures(name):
+    """The same of a network that reads pictures; any other one is skipped."""
+    try:
+        found = cut_network(name)
+    except ValueError as error:
+        pytest.skip(str(error))
+    if found[-1][0].dim() != 4:
+        pytest.skip("data sets hold images")
+    return found
 
 
 from tests.zoo import blind, layers, masks, places, sharing  # noqa: E402, F401  (imported to be listed)

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,12 +114,17 @@ def _origin(network: "nn.Module") -> dict[str, str]:
 
 
 def packed(folder: str | Path) -> bytes:
-    """The folder's files as one zip, stored without time stamps: the same files give the same bytes."""
+    """The folder's files as one zip."""
+    files = sorted(Path(folder).iterdir())
+    return zipped(file for file in files if file.is_file() and not file.name.startswith("."))
+
+
+def zipped(files: Iterable[Path]) -> bytes:
+    """Files by their names as one zip, stored without time stamps: the same files give the same bytes."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(Path(folder).iterdir()):
-            if file.is_file() and not file.name.startswith("."):
-                archive.writestr(zipfile.ZipInfo(file.name, (1980, 1, 1, 0, 0, 0)), file.read_bytes())
+        for file in files:
+            archive.writestr(zipfile.ZipInfo(file.name, (1980, 1, 1, 0, 0, 0)), file.read_bytes())
     return target.getvalue()
 
 

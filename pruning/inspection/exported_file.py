@@ -1,9 +1,6 @@
 """A run's network in one format, as a page hands it out, and what was checked of it."""
 
-import io
 import tempfile
-import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,7 @@ from typing import Any
 from pruning.experiment.exporting import exported, opened
 from pruning.experiment.recipe import Recipe
 from pruning.export.formats import FORMATS, NAME
+from pruning.export.saved_network import zipped
 from pruning.progress import Watch, silent
 
 LARGEST = 64 * 2**20  # bytes that a page keeps of one file
@@ -40,12 +38,3 @@ def exported_file(recipe: Recipe, folder: str, format: str, watch: Watch = silen
         if len(made.paths) == 1:
             return ExportedFile(made.paths[0].suffix, made.paths[0].read_bytes(), made.to_dict())
         return ExportedFile(".zip", zipped(made.paths), made.to_dict())
-
-
-def zipped(paths: Sequence[Path]) -> bytes:
-    """Files by their names, without time stamps."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in paths:
-            archive.writestr(zipfile.ZipInfo(path.name, (1980, 1, 1, 0, 0, 0)), path.read_bytes())
-    return target.getvalue()

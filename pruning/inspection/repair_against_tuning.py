@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.run import run
+from pruning.experiment.shared_steps import SharedSteps
 from pruning.inspection.saved_run import of_stage
 from pruning.progress import Watch, silent
 from pruning.tasks import TASKS, Difference
@@ -32,8 +33,9 @@ def repaired_and_tuned(recipe: Recipe, watch: Watch = silent) -> RepairAgainstTu
     Raises ValueError for a recipe that lacks one of them."""
     if recipe.repair == "none" or not recipe.epochs:
         raise ValueError("give a recipe with a repair and at least one epoch, to compare one with the other")
-    repaired = run(recipe.but(epochs=0), watch)
-    tuned = run(recipe.but(repair="none"), watch)
+    shared = SharedSteps()  # the network, its scores and its answers on the test images
+    repaired = run(recipe.but(epochs=0), watch, shared=shared)
+    tuned = run(recipe.but(repair="none"), watch, shared=shared)
     values, labels = repaired.report["values"], repaired.predictions["labels"]
     said = [of_stage(repaired.predictions, "repaired")], [of_stage(tuned.predictions, "tuned")]
     return RepairAgainstTuning(

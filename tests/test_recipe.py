@@ -217,3 +217,25 @@ def test_another_criterion_starts_from_its_own_options(pair):
     recipe = Recipe(criterion=after, options=OPTIONS[after]).but(criterion=before).but(criterion=after)
     assert recipe == Recipe(criterion=after)
     assert recipe.but(cut=0.3).cut == 0.3 and recipe.digest() != recipe.but(cut=0.3).digest()
+
+
+@pytest.mark.parametrize(
+    "given, digest",
+    [
+        ({}, "8e37811751"),
+        ({"criterion": "gdp"}, "08f4bb01aa"),
+        (
+            dict(criterion="l1", threads=2, cut=0.7, allocation="greedy", protect=("layer1.0.conv1",)),
+            "69591d0988",
+        ),
+    ],
+)
+def test_recipes_keep_their_digest_when_fields_are_added(given, digest):
+    assert Recipe(**{"threads": 1, "device": "cpu"} | given).digest() == digest
+
+
+def test_a_field_added_later_counts_once_it_is_used(monkeypatch):
+    plain, other = Recipe(), Recipe(calibration=500)
+    before = plain.digest(), other.digest()
+    monkeypatch.setattr("pruning.experiment.recipe.ADDED_LATER", ("calibration",))
+    assert other.digest() == before[1] and plain.digest() not in before

@@ -18,7 +18,7 @@ from pruning.experiment.checks import check
 from pruning.experiment.defaults import BEST
 from pruning.experiment.dependent_defaults import combination, derived, followed
 from pruning.experiment.field_values import as_text, brief, from_text, whole_numbers
-from pruning.experiment.recipe_fields import CHOICES, RecipeFields
+from pruning.experiment.recipe_fields import ADDED_LATER, CHOICES, RecipeFields
 from pruning.models.own_code import is_own
 from pruning.untrusted.json_texts import parsed
 
@@ -106,7 +106,9 @@ class Recipe(RecipeFields):
 
     def digest(self) -> str:
         """Ten hexadecimal digits of everything the numbers depend on."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:10]
+        defaults = {f.name: f.default for f in fields(self) if f.name in ADDED_LATER}
+        told = {k: v for k, v in self.to_dict().items() if k not in defaults or v != defaults[k]}
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
 
     # ---------------------------------------------------------------------------------- as a link, as text
 

@@ -17,6 +17,9 @@ Groups = Literal["inner", "all"]
 Repair = Literal["none", "recalibrate", "transport", "merge", "reconstruct", "match"]
 BitsBy = Literal["di", "error", "uniform"]
 Normalize = Literal["auto", "cifar10", "imagenet", "half", "none"]
+# Fields that earlier versions did not have: left out of a digest while they have their default, so that a
+# recipe which does not use them keeps the digest that it had.
+ADDED_LATER: tuple[str, ...] = ()
 CHOICES = ("normalize", "measure", "allocation", "search_by", "groups", "repair", "bits_by")
 
 

@@ -1,4 +1,5 @@
 # make run: the app.   make test: every check.   Both first install what they need, into .venv and once.
+# make docs: the documentation site, into site/.   make gallery: its pictures of the app, anew.
 # make walk: every page with every choice, hours; goes on where it was ended (.measured/walk.jsonl).
 # make assets, make measure: what is shipped and the tables of docs/, anew: hours.
 PYTHON ?= python3
@@ -7,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
 TRAIN := $(BIN)/python -m pruning train
 
-.PHONY: run test walk assets measure chromium
+.PHONY: run test docs gallery walk assets measure chromium
 
 run: .venv/installed
 	$(BIN)/python -m pruning app
@@ -18,6 +19,13 @@ test: .venv/installed-dev chromium
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+docs: .venv/installed-dev
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(BIN)/python -m mkdocs build --quiet
+	@echo "site/index.html, or with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
+
+gallery: .venv/installed-dev chromium
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gallery
 
 walk: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.walking

@@ -15,7 +15,7 @@ class Term(NamedTuple):
 # Criteria by group, in the order of every list: {group: (what they have in common, {criterion: its terms})}.
 CRITERIA: dict[str, tuple[str, dict[str, Term]]] = {
     "The four methods": (
-        "After their papers; docs/methods.md says what is the paper's and what our reading.",
+        "After their papers; docs/methods/ says what is the paper's and what our reading.",
         {
             "cpot": Term("CPOT", "optimal transport"),
             "catro": Term("CATRO", "class-aware trace ratio"),

@@ -27,6 +27,9 @@ def test_the_map_a_group_and_what_is_tied_to_it(server):
     assert [box.label for box in app.expander if "why" in box.label] == [
         "What cannot be cut, and why: 1 layer"
     ]
+    app.button(key="table group-ranked").click().run()
+    behind = [table.value for table in app.dataframe if "channels, lowest score first" in table.value]
+    assert len(behind) == 1 and len(behind[0]) == 16  # the chart's bars
     assert app.selectbox(key="widget group").value == "conv1"
     app.selectbox(key="widget group").select("layer1.0.conv1").run()
     assert "layer1.0.conv1: 0 of 16 channels cut." in said(app)

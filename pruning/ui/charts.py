@@ -1,10 +1,12 @@
-"""A chart with its sentence, a table, and how both are taken away: the same on every page."""
+"""A chart with its sentence, the table behind it, and how they are taken away: the same on every page."""
 
 from collections.abc import Callable
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+
+from pruning.figures.drawn_table import drawn_table
 
 TOOLS = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
@@ -18,7 +20,8 @@ def chart(
     table: pd.DataFrame | None = None,
     click: Callable[[dict], None] | None = None,
 ):
-    """Draws a figure, the sentence that says what is to be seen, and buttons that take both away.
+    """Draws a figure, the sentence that says what is to be seen, its values as a table, and buttons that take
+    all of it away.
 
     alt: the chart's accessible name.   table: what the figure was drawn from, offered as CSV.
     click: called with the clicked point, before the page runs again; its own data are under "customdata".
@@ -28,9 +31,27 @@ def chart(
         st.plotly_chart(figure, key=key, alt=alt, config=TOOLS, **how)
         st.caption(sentence)
         with st.container(horizontal=True, gap="medium"):
+            values(figure, key, alt)
             if table is not None:
                 csv(table, key)
             html(figure, key)
+
+
+@st.fragment  # opened without the page running again
+def values(figure: go.Figure, key: str, alt: str):
+    """A button that opens what the figure draws as a table, which is made then. A lesson hides it under the
+    name "tables"."""
+    if st.button("Table", key=f"table {key}", type="tertiary", icon=":material/table:", help=alt):
+        st.dialog(alt, width="large")(show_values)(drawn_table(figure), key, alt)
+
+
+def show_values(drawn: pd.DataFrame, key: str, alt: str):
+    """What is in the dialog; a click on a column's name sorts."""
+    if drawn.empty:
+        st.caption("Nothing is drawn yet.")
+    else:
+        st.dataframe(drawn, hide_index=True, key=f"values {key}", alt=f"{alt}: the values")
+        csv(drawn, f"{key}-drawn")
 
 
 def clicked(key: str, click: Callable[[dict], None]):

@@ -13,6 +13,7 @@ HIDEABLE: dict[str, tuple[str, tuple[str, ...]]] = {
     "epochs": ("epochs and learning rate", ("widget epochs", "widget lr")),
     "seed": ("seed", ("widget seed",)),
     "group": ("channel group and channel", ("widget group", "widget channel")),
+    "tables": ("tables behind charts", ("table *",)),
     "downloads": ("downloads", ("take *",)),
     "measure-buttons": ("buttons that measure", ("ask *",)),
     "tour": ("tour", ("tour offer",)),

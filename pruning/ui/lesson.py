@@ -8,6 +8,7 @@ from pruning.ui import state
 from pruning.ui.hideable import ALWAYS, HIDEABLE, LONGEST_NAME, selectors
 
 PROJECTOR = "html {font-size: 21px} .stMainBlockContainer {max-width: none}"
+NOT_PROJECTED = ("tables",)  # names of HIDEABLE
 ADDED = ("lesson", "hide", "projector")  # to a link, by a lesson
 
 
@@ -20,7 +21,8 @@ def name_now() -> str:
 def hidden() -> tuple[str, ...]:
     """What the lesson hides, names of HIDEABLE; in one with a name also what would give other numbers."""
     named = filter(None, (state.looking_at("hide") or "").split(","))
-    return tuple(dict.fromkeys([*(ALWAYS if name_now() else ()), *named]))
+    projected = NOT_PROJECTED if state.looking_at("projector") == "1" else ()
+    return tuple(dict.fromkeys([*(ALWAYS if name_now() else ()), *projected, *named]))
 
 
 def keys() -> dict[str, str]:

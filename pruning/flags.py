@@ -46,7 +46,8 @@ def flags_of(
         ]
         parameters = [_flag(f.name, f.type, _help(f)) for f in fields]
         parameters += [_flag(name, float, text) for name, text in (numbers or {}).items()]
-        parameters += [_option_flag(name) for name in _option_names()] if options else []
+        taken = {parameter.name for parameter in parameters}  # the recipe hands it to the criterion
+        parameters += [_option_flag(name) for name in _option_names() if options and name not in taken]
 
         def typed(*words, **given):
             return command(*words, **{name: value for name, value in given.items() if value is not None})

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis.strategies import booleans, builds, floats, integers, just, sampled_from, tuples
 
 from pruning.criteria import CRITERIA
-from pruning.experiment import Recipe
+from pruning.experiment import Recipe, recipe_fields
 from pruning.flags import recipe_of
 
 BEST = {"criterion": "reconstruction", "allocation": "error", "repair": "match"}
@@ -237,5 +237,6 @@ def test_recipes_keep_their_digest_when_fields_are_added(given, digest):
 def test_a_field_added_later_counts_once_it_is_used(monkeypatch):
     plain, other = Recipe(), Recipe(calibration=500)
     before = plain.digest(), other.digest()
-    monkeypatch.setattr("pruning.experiment.recipe.ADDED_LATER", ("calibration",))
+    later = (*recipe_fields.ADDED_LATER, "calibration")
+    monkeypatch.setattr("pruning.experiment.recipe.ADDED_LATER", later)
     assert other.digest() == before[1] and plain.digest() not in before

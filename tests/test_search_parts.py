@@ -41,11 +41,14 @@ class Sum:
     def now(self) -> float:
         return float(sum(losses[n] for losses, n in zip(self.losses, self.counts, strict=True)))
 
-    def without(self, g: int, level: int) -> float:
-        return self.now + float(self.losses[g][level] - self.losses[g][self.counts[g]])
+    def without(self, levels) -> float:
+        return self.now + float(
+            sum(self.losses[g][n] - self.losses[g][self.counts[g]] for g, n in levels.items())
+        )
 
-    def cut(self, g: int, level: int) -> None:
-        self.counts[g] = level
+    def cut(self, levels) -> None:
+        for g, level in levels.items():
+            self.counts[g] = level
 
 
 @st.composite

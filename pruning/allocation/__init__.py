@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from pruning.allocation.limits import Cost, Limits, common_shares, cost_of, limits_of
+from pruning.allocation.blocks_by_rank import closed_by_rank
+from pruning.allocation.limits import (
+    Cost,
+    Limits,
+    common_shares,
+    cost_of,
+    limits_of,
+    with_blocks,
+)
 from pruning.allocation.shares import (
     cut_order,
     finite,
@@ -19,6 +27,7 @@ from pruning.allocation.shares import (
     settle,
     uniform,
 )
+from pruning.channels.residual_branches import ResidualBranches
 from pruning.channels.structure import ChannelGroup, Structure
 from pruning.cost import Plan, macs_form, parameters_form
 from pruning.criteria.scores import Scores
@@ -26,8 +35,11 @@ from pruning.error_messages import choose
 from pruning.latency import LatencyTable
 from pruning.terms import MEASURE_NAMES, percent
 
+__all__ = ["ALLOCATIONS", "CLOSING", "MEASURES", "SEARCHED", "made", "must_close_blocks", "plan"]
+
 ALLOCATIONS = ("uniform", "global")
 SEARCHED = ("greedy", "trace-ratio", "error")  # by pruning.search
+CLOSING = ("error", "global", "greedy")  # that take whole blocks for candidates
 MEASURES = ("macs", "params", "channels", "latency")
 
 
@@ -45,6 +57,7 @@ def plan(
     min_channels: int = 1,
     round_to: int = 1,
     latency: LatencyTable | None = None,
+    blocks: bool | ResidualBranches = False,
 ) -> Plan:
     """Which channels stay so that `cut` of `measure` goes, to the nearest channel.
 
@@ -56,13 +69,15 @@ def plan(
     max_cut_per_group, min_channels: hold for every group that the allocation decides.   round_to: widths of
     cut groups are multiples of it.
     latency: `latency_table(graph)`, with measure latency: the cut is a share of the time it estimates.
+    blocks: with allocation global, whole residual branches may go as well; where only a Structure is given,
+    those of its ChannelGraph's `blocks`.
     Raises ValueError where a name does not exist or the target is out of reach (the largest reachable cut is
     named).
     """
     structure: Structure = getattr(graph, "structure", graph)
-    _check(cut, measure, allocation)
+    _check(cut, measure, allocation, blocks)
     limits = limits_of(structure, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
-    scores = Scores.of(scores)
+    limits, scores = with_blocks(graph, limits, blocks), Scores.of(scores)
     _must_be_scored(structure, scores, limits, groups)
     cost = cost_of(structure, measure, limits, latency)
     counts = _counts(structure, scores, cost, limits, cut, allocation, exact=measure == "channels")
@@ -74,6 +89,8 @@ def _counts(
 ) -> np.ndarray:
     """[G] channels that each group loses. exact: the share of every group, not of a cost."""
     ranks = allocation == "global"
+    if limits.blocks is not None:
+        limits = limits.with_closed(closed_by_rank(structure, scores, cost, limits, cut))
     if not cost.steady:
         plans = ranked_in_steps(structure, scores, limits) if ranks else common_shares(limits)
         return in_steps(plans, cost, limits, cut)
@@ -84,15 +101,25 @@ def _counts(
     return settle(amounts, cost, limits, cut, exact=exact)
 
 
-def _check(cut: float, measure: str, allocation: str):
+def _check(cut: float, measure: str, allocation: str, blocks):
     choose(measure, MEASURES, "measure")
     if allocation in SEARCHED:
         raise ValueError(
             f"the allocation {allocation!r} runs the network; make its plan with pruning.search_plan"
         )
     choose(allocation, ALLOCATIONS, "allocation")
+    must_close_blocks(allocation, blocks)
     if not 0 <= cut < 1:
         raise ValueError(f"cut is {cut}; give a share from 0 to below 1, such as 0.5")
+
+
+def must_close_blocks(allocation: str, blocks: object) -> None:
+    """Raises ValueError where whole blocks may go, by an allocation that can't tell what that costs."""
+    if blocks is not False and allocation not in CLOSING:
+        raise ValueError(
+            f"whole blocks may go with the allocations {', '.join(CLOSING)}, which weigh them against "
+            f"channels, and allocation is {allocation}; give allocation=error"
+        )
 
 
 def _must_be_scored(structure: Structure, scores: Scores, limits: Limits, groups: str):
@@ -108,6 +135,9 @@ def _kept(structure: Structure, scores: Scores, counts: np.ndarray) -> dict[int,
     kept = {}
     for g, group in enumerate(structure.groups):
         if counts[g]:
+            if counts[g] == group.size:
+                kept[g] = np.arange(0)
+                continue
             at_width = finite(scores.at_width(group.name, group.size - int(counts[g])))
             kept[g] = np.sort(cut_order(at_width)[counts[g] :])
     return kept
@@ -134,6 +164,7 @@ def made(
         model_digest=structure.model_digest,
         input_shape=structure.input_shape,
         messages=tuple(_messages(structure, measure, cut, achieved, limits, counts)),
+        changes=tuple(closed_groups(structure, limits, counts)),
         structure=structure,
     )
 
@@ -151,6 +182,8 @@ def _messages(
         messages.append(
             f"{percent(cut)} of the {MEASURE_NAMES[measure]} were to be cut, {percent(achieved)} are{reason}."
         )
+    if limits.blocks is not None:
+        messages.append(_closed_in_words(closed_groups(structure, limits, counts), limits))
     changed = [group.name for group in _renormalised(structure, counts)]
     if changed:
         messages.append(
@@ -158,6 +191,23 @@ def _messages(
             f"{', '.join(changed)}."
         )
     return messages
+
+
+def closed_groups(structure: Structure, limits: Limits, counts) -> list[dict]:
+    """A change of the plan for every group that closes with its block: kind, group, block."""
+    if limits.blocks is None:
+        return []
+    blocks = limits.blocks.named(np.flatnonzero(counts == limits.sizes).tolist())
+    return [{"kind": "closed", "group": structure.names[g], "block": block} for g, block in blocks.items()]
+
+
+def _closed_in_words(closed: list[dict], limits: Limits) -> str:
+    names = list(dict.fromkeys(change["block"] for change in closed))
+    if names:
+        return f"Whole blocks: {', '.join(names)} closed."
+    if not limits.blocks.sets:
+        return "Whole blocks: this network has none that may close and still answer by the image."
+    return "Whole blocks: no block was worth closing."
 
 
 def _renormalised(structure: Structure, counts: np.ndarray) -> list[ChannelGroup]:

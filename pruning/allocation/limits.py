@@ -1,10 +1,11 @@
 """What each group may lose, and what losing costs: the bounds inside which channels are shared out."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pruning.channels.residual_branches import ResidualBranches
 from pruning.channels.structure import Structure
 from pruning.cost import CostForm, macs_form, parameters_form
 from pruning.error_messages import choose
@@ -20,7 +21,7 @@ class Limits:
     sizes, given, caps, most: [G] channels; given: by `cut_group`; caps: the most that may go, most: that and
     rounding.
     open: groups that the allocation decides.   levels: {group: [L] allowed numbers of cut channels, ascending
-    from 0}.
+    from 0}.   blocks: those that may also lose all of their channels; None where none may.
     """
 
     sizes: np.ndarray
@@ -30,6 +31,22 @@ class Limits:
     open: list[int]
     levels: dict[int, np.ndarray]
     round_to: int
+    blocks: ResidualBranches | None = None
+
+    def with_closed(self, groups: Iterable[int]) -> "Limits":
+        """These groups lose everything, and no other block closes."""
+        closed = sorted(groups)
+        given, caps, most = self.given.copy(), self.caps.copy(), self.most.copy()
+        for counts in (given, caps, most):
+            counts[closed] = self.sizes[closed]
+        left = [g for g in self.open if g not in closed]
+        levels = {g: self.levels[g] for g in left}
+        return replace(self, given=given, caps=caps, most=most, open=left, levels=levels, blocks=None)
+
+    @property
+    def furthest(self) -> "Limits":
+        """With as many blocks closed as can be."""
+        return self.with_closed(self.blocks.most) if self.blocks is not None else self
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,20 @@ def limits_of(structure, groups, protect, cut_group, max_cut_per_group, min_chan
             levels[g] = np.unique(np.append(rounded[(rounded >= 0) & (rounded <= caps[g])], 0))
         most[g] = levels[g][-1]
     return Limits(sizes, given, caps, most, sorted(open_groups), levels, round_to)
+
+
+def with_blocks(graph, limits: Limits, blocks: bool | ResidualBranches) -> Limits:
+    """The limits, with those blocks as candidates that are made of groups which the allocation decides.
+
+    graph: a ChannelGraph, or its Structure where `blocks` are known. Raises TypeError for it alone."""
+    if blocks is False:
+        return limits
+    if blocks is True:
+        if isinstance(graph, Structure):
+            raise TypeError("whole blocks are found by running the network: give its ChannelGraph")
+        blocks = graph.blocks
+    assert isinstance(blocks, ResidualBranches)
+    return replace(limits, blocks=blocks.within(limits.open))
 
 
 def _number(structure: Structure, name: str) -> int:
@@ -115,8 +146,9 @@ def cost_of(structure: Structure, measure: str, limits: Limits, latency: Latency
 
 
 def must_reach(cost: Cost, limits: Limits, cut: float):
-    """Raises ValueError where even the caps leave too much; half of the largest single step counts as
-    reached."""
+    """Raises ValueError where even the caps, and all blocks closed that may close, leave too much; half of
+    the largest single step counts as reached."""
+    limits = limits.furthest
     least = cost.of(limits.caps)
     if not cost.steady:
         least = min(least, *(cost.of(counts) for counts in common_shares(limits)))

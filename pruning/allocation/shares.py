@@ -36,7 +36,7 @@ def ranked_globally(
     structure: Structure, scores: Scores, cost: Cost, limits: Limits, cut: float
 ) -> dict[int, float]:
     """{group: channels to lose}: the lowest of one ranking over all groups, caps kept."""
-    ranked = ranking(structure, scores, limits)
+    ranked, _ = ranking(structure, scores, limits)
 
     def amounts(first: int) -> dict[int, float]:
         counts = np.bincount(ranked[:first], minlength=len(limits.sizes))
@@ -51,8 +51,8 @@ def ranked_globally(
     return amounts(min(choices, key=lambda k: abs(cost.of(_lost(limits, amounts(k))) - cost.target(cut))))
 
 
-def ranking(structure: Structure, scores: Scores, limits: Limits) -> np.ndarray:
-    """[N]: the group of every channel that may go, the lowest of score / mean |score| first."""
+def ranking(structure: Structure, scores: Scores, limits: Limits) -> tuple[np.ndarray, np.ndarray]:
+    """[N], [N]: the group of every channel that may go, and score / mean |score|, the lowest first."""
     values, owners = [], []
     for g in limits.open:
         raw = finite(scores[structure.names[g]])
@@ -62,8 +62,10 @@ def ranking(structure: Structure, scores: Scores, limits: Limits) -> np.ndarray:
         )  # beyond its cap none can go
         owners.append(np.full(len(values[-1]), g))
     if not values:
-        return np.zeros(0, int)
-    return np.concatenate(owners)[np.argsort(np.concatenate(values), kind="stable")]
+        return np.zeros(0, int), np.zeros(0)
+    every = np.concatenate(values)
+    order = np.argsort(every, kind="stable")
+    return np.concatenate(owners)[order], every[order]
 
 
 def settle(amounts: dict[int, float], cost: Cost, limits: Limits, cut: float, *, exact: bool) -> np.ndarray:
@@ -124,7 +126,7 @@ def _thrifty(counts: np.ndarray, cost: Cost, limits: Limits) -> np.ndarray:
 
 def ranked_in_steps(structure: Structure, scores: Scores, limits: Limits) -> Iterator[np.ndarray]:
     """[G] channels lost, on allowed levels, as more and more of one ranking over all groups goes."""
-    ranked = ranking(structure, scores, limits)
+    ranked, _ = ranking(structure, scores, limits)
     for first in np.unique(np.linspace(0, len(ranked), MOST_SHARES).astype(int)):
         lost = np.bincount(ranked[:first], minlength=len(limits.sizes))
         counts = limits.given.copy()

@@ -1,10 +1,18 @@
-"""Layers without channels: what they answer, since PyTorch's own refuse to run."""
+"""Layers without channels: what they answer, since PyTorch's own refuse to run.
+
+To who watches a network's operations each is one operation of the open layer's name, with the same
+arguments: so a network with closed layers does the same operations as the whole one, one by one.
+"""
+
+from collections.abc import Callable
 
 import torch
 from torch import nn
+from torch.overrides import handle_torch_function, has_torch_function
 
 CONVOLUTIONS = nn.modules.conv._ConvNd
-NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.PReLU)
+BATCH_NORMS = nn.modules.batchnorm._NormBase
+NORMS = (BATCH_NORMS, nn.GroupNorm, nn.PReLU)
 
 
 def close(module: nn.Module):
@@ -13,7 +21,15 @@ def close(module: nn.Module):
     if isinstance(module, CONVOLUTIONS):
         module.forward = Constant(module)
     elif isinstance(module, NORMS):
-        module.forward = Unchanged()
+        module.forward = Unchanged(module)
+
+
+def _name(module: nn.Module) -> str:
+    if isinstance(module, nn.PReLU):
+        return "prelu"
+    if isinstance(module, nn.GroupNorm):
+        return "group_norm"
+    return "instance_norm" if "Instance" in type(module).__name__ else "batch_norm"
 
 
 class Constant:
@@ -27,15 +43,21 @@ class Constant:
         self.layer = layer
 
     def __call__(self, input: torch.Tensor, output_size=None) -> torch.Tensor:
-        layer = self.layer
-        places = layer.kernel_size
-        spatial = [_positions(layer, input, d) for d in range(len(places))]
-        if output_size is not None:
-            spatial = list(output_size)[-len(places) :]
-        answer = input.new_zeros(input.shape[0], layer.out_channels, *spatial)
-        if layer.bias is not None and layer.out_channels:
-            answer = answer + layer.bias.view(-1, *[1] * len(spatial))
-        return answer
+        layer, spatial = self.layer, len(self.layer.kernel_size)
+        name, last = f"conv{spatial}d", [layer.dilation, layer.groups]
+        if layer.transposed:
+            name, last = f"conv_transpose{spatial}d", [layer.output_padding, layer.groups, layer.dilation]
+
+        def answer(input, weight=None, bias=None, *args, **kwargs):
+            places = [_positions(layer, input, d) for d in range(spatial)]
+            if output_size is not None:
+                places = list(output_size)[-spatial:]
+            constant = input.new_zeros(input.shape[0], layer.out_channels, *places)
+            if bias is not None and layer.out_channels:
+                constant = constant + bias.view(-1, *[1] * spatial)
+            return constant
+
+        return _as_one(name, answer)(input, layer.weight, layer.bias, layer.stride, layer.padding, *last)
 
 
 def _positions(layer, input: torch.Tensor, dimension: int) -> int:
@@ -54,5 +76,25 @@ def _positions(layer, input: torch.Tensor, dimension: int) -> int:
 class Unchanged:
     """What a norm without channels answers: what it is given."""
 
+    def __init__(self, layer: nn.Module):
+        self.layer = layer
+
     def __call__(self, input: torch.Tensor) -> torch.Tensor:
-        return input
+        layer = self.layer
+        same = _as_one(_name(layer), lambda input, *args, **kwargs: input)
+        if not isinstance(layer, BATCH_NORMS):
+            return same(input)
+        given = (layer.running_mean, layer.running_var, layer.weight, layer.bias)
+        return same(input, *given, False, layer.momentum, layer.eps)
+
+
+def _as_one(name: str, function: Callable) -> Callable:
+    """The function, which takes an input first, as one operation of this name to who watches."""
+
+    def operation(*args, **kwargs):
+        if has_torch_function((None,)):  # a mode is on; what traces by stand-ins sees what is done below
+            return handle_torch_function(operation, (), *args, **kwargs)
+        return function(*args, **kwargs)
+
+    operation.__name__ = name
+    return operation

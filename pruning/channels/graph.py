@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from pruning.channels.ids import MULTIPLY, TIE, Call, Trace, classes_of, flat
 from pruning.channels.input_checks import must_be_traceable
 from pruning.channels.random_state import own_random_numbers
+from pruning.channels.residual_branches import ResidualBranches, residual_branches
 from pruning.channels.structure import ChannelGroup, IndexMap, LayerRecord, Structure
 from pruning.channels.tracer import run_traced
 from pruning.channels.training_heads import ONLY_TRAINING, trace_heads
@@ -47,6 +49,13 @@ class ChannelGraph:
     groups = property(lambda self: self.structure.groups)
     fixed = property(lambda self: self.structure.fixed)
     verified = property(lambda self: self.structure.verified)
+
+    @cached_property
+    def blocks(self) -> ResidualBranches:
+        """The residual branches that may close whole. Groups under a norm over channels close with none,
+        since that norm would change."""
+        groups = enumerate(self.structure.groups)
+        return residual_branches(self, [g for g, one in groups if one.inner and not one.renormalised])
 
     @property
     def macs(self) -> int:

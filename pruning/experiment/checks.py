@@ -1,6 +1,7 @@
 """What a recipe may not be: wrong values when it is made, and settings that would do nothing when it is run.
 Each is a ValueError of one sentence that says what would be right."""
 
+from pruning.allocation import must_close_blocks
 from pruning.error_messages import choose
 from pruning.experiment.defaults import UNMATCHED_STEPS
 from pruning.experiment.field_values import brief, positive, share, whole
@@ -22,6 +23,12 @@ def check(recipe: RecipeFields) -> None:
     _check_numbers(recipe)
     _check_classes_and_bits(recipe)
     _check_gates(recipe)
+    must_close_blocks(recipe.allocation, recipe.blocks)
+    if recipe.blocks and recipe.search_every:
+        raise ValueError(
+            "search_every scores the network as cut so far, where a closed block has no channels to score; "
+            "give search_every=0 with blocks"
+        )
 
 
 def _check_numbers(recipe: RecipeFields) -> None:
@@ -45,8 +52,9 @@ def _check_numbers(recipe: RecipeFields) -> None:
     positive(recipe.distill_temperature, "distill_temperature", "a temperature", 4, most=100)
     for name in ("distill_logits", "distill_features"):
         share(getattr(recipe, name), name, most=1000)
-    if not isinstance(recipe.distill, bool):
-        raise ValueError(f"distill is {brief(recipe.distill)}; give true or false")
+    for name in ("distill", "blocks"):
+        if not isinstance(getattr(recipe, name), bool):
+            raise ValueError(f"{name} is {brief(getattr(recipe, name))}; give true or false")
 
 
 def _must_be_text(value, name: str, right: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pruning.allocation import CLOSING
 from pruning.criteria import CRITERIA
 from pruning.experiment.defaults import (
     BEST,
@@ -50,6 +51,8 @@ def followed(recipe: RecipeFields, changes: Mapping[str, Any]) -> dict[str, Any]
         follow["repair"] = None
     if any(changes.get(name, getattr(recipe, name)) != getattr(recipe, name) for name in TIMED):
         follow["latency"] = None
+    if recipe.blocks and changes.get("allocation", recipe.allocation) not in CLOSING and not trains:
+        follow["blocks"] = False
     if changes.get("repair", recipe.repair) != "match":
         follow["match_steps"] = None
     for name, value in derived(recipe).items():

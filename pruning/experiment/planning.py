@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pruning.allocation import plan as make_plan
+from pruning.channels.residual_branches import ResidualBranches
 from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
@@ -37,7 +38,7 @@ def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = Non
 
 
 LIMITS: tuple[str, ...] = ("cut", "measure", "allocation", "groups", "protect", "cut_group")
-LIMITS += ("max_cut_per_group", "min_channels", "round_to")
+LIMITS += ("max_cut_per_group", "min_channels", "round_to", "blocks")
 SEARCHING: tuple[str, ...] = ("search_by", "search_temperature", "search_images", "search_every")
 SEARCHING += ("latency",)  # what else a plan depends on
 
@@ -51,15 +52,16 @@ def planned(
     *,
     table: LatencyTable | None = None,
     errors: Mapping[int, np.ndarray] | None = None,
+    blocks: ResidualBranches | None = None,
     expect: bool = False,
 ) -> Plan:
     """The recipe's plan, from scores.
 
-    graph: a ChannelGraph or its Structure. An allocation that runs the network needs the ChannelGraph and the
-    data, unless it has `errors`, and takes seconds to minutes.   table: of measured times, else the one that
-    the recipe names.   errors: `search.errors_of`.   expect: allocation error tries a few cuts, to say what
-    accuracy to expect. Raises ValueError without a table it needs, TypeError for a Structure alone."""
+    graph: a ChannelGraph or, where no network has to run, its Structure (else TypeError).   table: of times,
+    unless the recipe names one (else ValueError).   errors: `search.errors_of`.   blocks: which may close,
+    for a Structure.   expect: allocation error tries a few cuts, to say what accuracy to expect."""
     limits = {name: getattr(recipe, name) for name in LIMITS} | timed_by(recipe, table)
+    limits |= {"blocks": blocks} if recipe.blocks and blocks else {}
     if recipe.allocation not in SEARCHES:
         return make_plan(graph, scores, **limits)
     if isinstance(graph, Structure) and errors is None:
@@ -76,11 +78,10 @@ def planned(
         images=recipe.search_images,
         every=recipe.search_every,
         recalibrated=recipe.repair != "none" or recipe.epochs > 0,
-        seed=recipe.seed,
-        calibration=recipe.calibration,
         watch=watch,
         given=dict(recipe.options),
         **limits,
+        **{name: getattr(recipe, name) for name in ("seed", "calibration")},
     )
 
 

@@ -38,6 +38,9 @@ class Recipe(RecipeFields):
         self._fill(combination(self))
         choose(self.criterion, CRITERIA, "criterion")
         self._fill(derived(self))
+        if self.blocks is True and "blocks" in CRITERIA[self.criterion].options:  # one switch, by two names
+            object.__setattr__(self, "options", (*dict(self.options).items(), ("blocks", True)))
+            object.__setattr__(self, "blocks", False)
         for name in CHOICES:
             choose(getattr(self, name), get_args(RecipeFields.__annotations__[name]), name)
         check(self)
@@ -104,10 +107,14 @@ class Recipe(RecipeFields):
             raise ValueError(f"that is no recipe, {error}; give a recipe.json written by run") from None
         return cls.from_dict(given)
 
+    def unused(self) -> frozenset[str]:
+        """Fields that earlier versions did not have, where they have their default: no digest counts them."""
+        later = (f for f in fields(self) if f.name in ADDED_LATER)
+        return frozenset(f.name for f in later if getattr(self, f.name) == f.default)
+
     def digest(self) -> str:
         """Ten hexadecimal digits of everything the numbers depend on."""
-        defaults = {f.name: f.default for f in fields(self) if f.name in ADDED_LATER}
-        told = {k: v for k, v in self.to_dict().items() if k not in defaults or v != defaults[k]}
+        told = {name: value for name, value in self.to_dict().items() if name not in self.unused()}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
 
     # ---------------------------------------------------------------------------------- as a link, as text

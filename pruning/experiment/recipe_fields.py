@@ -19,7 +19,7 @@ BitsBy = Literal["di", "error", "uniform"]
 Normalize = Literal["auto", "cifar10", "imagenet", "half", "none"]
 # Fields that earlier versions did not have: left out of a digest while they have their default, so that a
 # recipe which does not use them keeps the digest that it had.
-ADDED_LATER: tuple[str, ...] = ()
+ADDED_LATER: tuple[str, ...] = ("blocks",)
 CHOICES = ("normalize", "measure", "allocation", "search_by", "groups", "repair", "bits_by")
 
 
@@ -107,6 +107,12 @@ class RecipeFields:
     )
     groups: Groups = setting(
         "inner", "Which channel groups may be cut: those inside blocks, or the residual streams as well."
+    )
+    blocks: bool = setting(
+        False,
+        "Whole blocks may go: each residual branch is one more candidate beside channels, judged by the "
+        "error that closing it leaves and by what that saves. For the allocations error, global and greedy.",
+        "With gdp it is the option of that name: a gate on every residual branch.",
     )
     protect: tuple[str, ...] = setting((), "Channel groups that are not cut.")
     cut_group: tuple[tuple[str, float], ...] = setting(

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 
 from pruning.allocation.limits import Limits, limits_of
-from pruning.channels.indices import kept_by_tensor
-from pruning.channels.liveness import Liveness, liveness
+from pruning.channels.liveness import Liveness
+from pruning.channels.residual_branches import ResidualBranches, residual_branches
 from pruning.channels.structure import Structure
 from pruning.cost import CostForm, macs_form, parameters_form
 from pruning.error_messages import choose
@@ -19,18 +19,24 @@ class Placement:
     """One gate a channel of every gated group, counted through: [N].
 
     groups: numbers of the gated groups.   floors: [G] how many gates of each group stay open at least, unless
-    its block closes whole.   branches: sets of groups that close together, each a block.   measure: what the
-    resource is.
+    its block closes whole.   residual: which blocks that can be.   measure: what the resource is.
     """
 
     structure: Structure
     limits: Limits
     groups: tuple[int, ...]
     floors: np.ndarray
-    branches: tuple[frozenset[int], ...]
-    liveness: Liveness
+    residual: ResidualBranches
     measure: str
     messages: tuple[str, ...]
+
+    @property
+    def branches(self) -> tuple[frozenset[int], ...]:
+        return self.residual.sets
+
+    @property
+    def liveness(self) -> Liveness:
+        return self.residual.liveness
 
     @cached_property
     def sizes(self) -> np.ndarray:
@@ -69,21 +75,14 @@ class Placement:
 
     def closing(self, closed: Iterable[int]) -> frozenset[int] | None:
         """What closes along with these groups; None where they may not close."""
-        found = self.liveness.closing(closed)
-        return found if found is not None and found <= self._may_close else None
-
-    @cached_property
-    def _may_close(self) -> frozenset[int]:
-        return frozenset().union(*self.branches)
+        return self.residual.closing(closed)
 
     @cached_property
     def least(self) -> np.ndarray:
         """[G]: widths with as little open as possible: every block that can close is closed."""
-        widths, closed = self.limits.sizes.copy(), frozenset()
+        widths = self.limits.sizes.copy()
         widths[list(self.groups)] = self.floors[list(self.groups)]
-        for branch in self.branches:
-            closed = self.closing(closed | branch) or closed
-        widths[list(closed)] = 0
+        widths[list(self.residual.most)] = 0
         return widths
 
     def must_reach(self, cut: float):
@@ -124,37 +123,5 @@ def place(
         names = ", ".join(structure.names[g] for g in normed[:3]) + (" ..." if len(normed) > 3 else "")
         messages = (f"no gates are put under a norm over channels, so these groups stay whole: {names}.",)
     floors = limits.sizes - limits.caps
-    found = liveness(graph.model, graph.example, structure)
-    branches = _branches(graph, found, frozenset(gated))
-    return Placement(structure, limits, gated, floors, branches, found, measure, messages)
-
-
-def _branches(graph, found: Liveness, gated: frozenset[int]) -> tuple[frozenset[int], ...]:
-    """The sets of gated groups that can close together while the answer still depends on the image and the
-    network runs; those that close with others only are part of those."""
-    closures = {g: found.closing([g]) for g in sorted(gated)}
-    sets = list(dict.fromkeys(c for c in closures.values() if c is not None and c <= gated))
-    largest = [c for c in sets if not any(c < other for other in sets)]
-    if _runs(graph, largest):
-        return tuple(largest)
-    alone = [c for c in largest if _runs(graph, [c])]
-    return tuple(alone) if _runs(graph, alone) else ()
-
-
-def _runs(graph, branches: list[frozenset[int]]) -> bool:
-    """Whether the network runs with these blocks closed: the user's code may not stand a tensor without
-    channels."""
-    import torch
-
-    from pruning.channels.ids import answer
-    from pruning.channels.slices import copy_with
-    from pruning.channels.tracer import evaluating
-
-    closed = {g: np.arange(0) for g in frozenset().union(*branches)}
-    try:
-        small = copy_with(graph.model, kept_by_tensor(graph.structure, closed), shared=True)
-        with evaluating(small), torch.no_grad():
-            answer(small, graph.example)
-        return True
-    except Exception:  # whatever the user's code raises, such a block cannot close
-        return False
+    residual = residual_branches(graph, gated)
+    return Placement(structure, limits, gated, floors, residual, measure, messages)

@@ -116,6 +116,8 @@ def _pairs(replay: Replay) -> Iterator[tuple[Step, Step]]:
         if layer is None or _name(layer) not in CONVOLUTIONS or layer.number in replay.places:
             continue
         call = layer.call
+        if not call.weight.numel():  # a closed layer, with nothing to fold into
+            continue
         held = [call.weight, given["running_mean"], *(call.bias, given.get("weight"), given.get("bias"))]
         known = not given.get("training") and not any(isinstance(one, Value) for one in held)
         once = used[id(call.weight)] == 1 and used[id(given["running_mean"])] == 1

@@ -72,9 +72,9 @@ class Call:
             self.transposed
         ):  # a convolution of the input with zeros put between, its kernel the other way round
             flipped = weight.flip(list(range(2, weight.dim())))
-            split = flipped.reshape(self.groups, -1, *flipped.shape[1:]).transpose(2, 1)
+            split = flipped.unflatten(0, (self.groups, len(flipped) // self.groups)).transpose(2, 1)
         else:
-            split = weight.reshape(self.groups, -1, *weight.shape[1:])
+            split = weight.unflatten(0, (self.groups, len(weight) // self.groups))
         return split.flatten(2).transpose(1, 2)
 
     def weight_of(self, matrix: Tensor) -> Tensor:
@@ -99,7 +99,8 @@ class Call:
         for place, offset in enumerate(np.ndindex(*self.kernel)):
             at = [corner[d] + offset[d] * dilation[d] for d in range(spatial)]
             rows[:, :, place] = padded[(where.image, slice(None), *at)]
-        return rows.reshape(len(rows), self.groups, -1).transpose(0, 1)
+        columns = rows.shape[1] // self.groups * rows.shape[2]  # none of a closed layer
+        return rows.reshape(len(rows), self.groups, columns).transpose(0, 1)
 
     def outputs(self, output: Tensor, where: "Places") -> Tensor:
         """A map of the output's shape at these places: [rows, outputs]."""

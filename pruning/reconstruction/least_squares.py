@@ -104,7 +104,7 @@ class Moments:
             gram = gram - self.sum_a.mT @ self.sum_a / self.number
             cross = cross - self.sum_a.mT @ self.sum_d / self.number
         dv = torch.linalg.solve(with_ridge(gram, ridge), cross)
-        db = torch.zeros_like(dv[:, 0])
+        db = dv.new_zeros(dv.shape[0], dv.shape[2])
         if intercept:
             mean_a = for_double(self.about_a).double() + self.sum_a / self.number
             mean_d = for_double(self.about_d).double() + self.sum_d / self.number

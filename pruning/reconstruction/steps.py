@@ -51,7 +51,7 @@ def steps_of(plan: Plan, whole: ForwardPass, cut: ForwardPass) -> tuple[list[Ste
             if kept is None:
                 left = weight.removesuffix(".weight")
                 messages.append(f"{left} is not refitted: which of its outputs are left is not known")
-            else:
+            elif len(kept):  # else it is closed
                 steps.append(Step(weight, kept, known[weight], reading))
     return sorted(steps, key=lambda step: step.cut.settles), messages
 

@@ -1,10 +1,13 @@
 """How far a search still has to go, and what one step of each group would be."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from pruning.allocation.limits import Cost, Limits, must_reach
+
+NEAR = 0.003  # of the whole measure: by so much a block may overshoot what was asked for
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,29 @@ class Budget:
 
     def saved(self, counts: np.ndarray, g: int, level: int) -> float:
         """What goes when group g, and no other, loses `level` channels in place of counts[g]."""
+        return self.saved_by(counts, {g: level})
+
+    def saved_by(self, counts: np.ndarray, levels: Mapping[int, int]) -> float:
+        """What goes when these groups, and no other, lose so many channels."""
         more = counts.copy()
-        more[g] = level
+        more[list(levels)] = list(levels.values())
         return self.cost.of(counts) - self.cost.of(more)
+
+    def closing(self, counts: np.ndarray, block: frozenset[int]) -> dict[int, int] | None:
+        """{group: all of its channels} of what closes with a block; None where it may not close any more,
+        saves nothing, or saves much more than there is to go, where single channels come nearer."""
+        blocks, sizes = self.limits.blocks, self.limits.sizes
+        assert blocks is not None
+        closed = frozenset(np.flatnonzero(counts == sizes).tolist())
+        groups = blocks.closing(closed | block) if not block <= closed else None
+        levels = {g: int(sizes[g]) for g in sorted((groups or frozenset()) - closed)}
+        saved = self.saved_by(counts, levels) if levels else 0.0
+        return levels if 0 < saved <= self.left(counts) + NEAR * self.cost.whole else None
+
+    def next(self, counts: np.ndarray, g: int, share: float) -> dict[int, int] | None:
+        """{g: `step`}; None where it may lose no more."""
+        level = self.step(counts, g, share)
+        return None if level is None else {g: level}
 
     def step(self, counts: np.ndarray, g: int, share: float) -> int | None:
         """How many channels group g has lost after its next step: the fewest with which `share` of the whole

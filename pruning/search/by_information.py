@@ -1,6 +1,6 @@
 """The fast price of a structure: discriminant information (DI) lost, from one pass over images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,13 @@ class InformationLost:
     def __init__(self, curves: dict[int, np.ndarray]):
         self.curves, self.now, self.counts = curves, 0.0, dict.fromkeys(curves, 0)
 
-    def without(self, g: int, level: int) -> float:
-        return self.now + float(self.curves[g][level] - self.curves[g][self.counts[g]])
+    def without(self, levels: Mapping[int, int]) -> float:
+        lost = (self.curves[g][level] - self.curves[g][self.counts[g]] for g, level in levels.items())
+        return self.now + float(sum(lost))
 
-    def cut(self, g: int, level: int) -> None:
-        self.now, self.counts[g] = self.without(g, level), level
+    def cut(self, levels: Mapping[int, int]) -> None:
+        self.now = self.without(levels)
+        self.counts.update(levels)
 
 
 def information_curves(

@@ -1,6 +1,6 @@
 """What a masked network loses on hold-out images, measured again and again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,26 +94,31 @@ class Loss:
         none = np.zeros(0, int)
         self.weights = {g: tuple(cut_where_read(self.structure, {g: none})) for g in groups}
         self.batches = batches(self.model, holdout.inputs, list(self.weights.values()))
-        for g in np.flatnonzero(limits.given).tolist():
-            self._zero(g, int(limits.given[g]))
+        self._zero({g: int(limits.given[g]) for g in np.flatnonzero(limits.given).tolist()})
         self.now = self._measured((), keep=True)
 
     def _answer(self, inputs: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             return self.model(inputs)
 
-    def without(self, g: int, level: int) -> float:
-        with silenced(self.model, cut_where_read(self.structure, {g: self.kept(g, level)})):
-            return self._measured(self.weights[g])
+    def without(self, levels: Mapping[int, int]) -> float:
+        with silenced(self.model, self._gone(levels)):
+            return self._measured(self._changing(levels))
 
-    def cut(self, g: int, level: int) -> None:
-        self._zero(g, level)
-        self.now = self._measured(self.weights[g], keep=True)
+    def cut(self, levels: Mapping[int, int]) -> None:
+        self._zero(levels)
+        self.now = self._measured(self._changing(levels), keep=True)
 
-    def _zero(self, g: int, level: int):
+    def _gone(self, levels: Mapping[int, int]):
+        return cut_where_read(self.structure, {g: self.kept(g, level) for g, level in levels.items()})
+
+    def _changing(self, levels: Mapping[int, int]) -> tuple[str, ...]:
+        return tuple(weight for g in levels for weight in self.weights[g])
+
+    def _zero(self, levels: Mapping[int, int]):
         tensors = dict(self.model.named_parameters())
         with torch.no_grad():
-            for name, gone in cut_where_read(self.structure, {g: self.kept(g, level)}).items():
+            for name, gone in self._gone(levels).items():
                 for dimension, indices in gone.items():
                     tensors[name].index_fill_(
                         dimension, torch.as_tensor(indices, device=tensors[name].device), 0

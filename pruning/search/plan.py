@@ -11,9 +11,9 @@ network.   kl_temperature: by which answers are softened before KL.   images: of
 as cut so far; 0: never.   recalibrated: losses are measured with the norms of each batch, for a network whose
 norms will be recalibrated or trained; else with the stored ones.   calibration: images that scores and
 statistics are made of.   scores: the criterion's, where they are known already.
-errors: what `errors_of` found for these scores, likewise.   expect: allocation error tries a few cuts to say
-what accuracy to expect after which repair; None: it does not.   given: the criterion's options once more,
-for those that are called like an argument here (images).
+errors: what `errors_of` found for these scores, likewise.   blocks: as for `plan`, with greedy and error.
+expect: allocation error tries a few cuts to say what accuracy to expect after which repair; None: it does
+not.   given: the criterion's options once more, for those that are called like an argument here (images).
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from pruning.allocation import MEASURES, made
-from pruning.allocation.limits import Limits, cost_of, limits_of
+from pruning.allocation import MEASURES, made, must_close_blocks
+from pruning.allocation.limits import Limits, cost_of, limits_of, with_blocks
+from pruning.channels.residual_branches import ResidualBranches
 from pruning.channels.structure import Structure
 from pruning.cost import Plan, Step
 from pruning.criteria.registry import CRITERIA, must_be_scored, resolve_options
@@ -38,6 +39,7 @@ from pruning.search.by_error import by_error, lost_at
 from pruning.search.expected_accuracy import Asked, tried_cuts
 from pruning.search.greedy import greedy
 from pruning.search.progress import Progress
+from pruning.search.removal_errors import errors_of, heard_outside
 from pruning.search.removal_order import Order, scored_again
 from pruning.search.trace_ratio import trace_ratio
 from pruning.terms import ALLOCATIONS, plural, sentence
@@ -70,54 +72,29 @@ def search_plan(
     calibration: int = 1000,
     scores: Scores | None = None,
     errors: Mapping[int, np.ndarray] | None = None,
+    blocks: bool | ResidualBranches = False,
     expect: Asked | None = Asked(),  # noqa: B008 (frozen)
     watch: Watch = silent,
     given: Mapping[str, Any] = MappingProxyType({}),
     **options,
 ) -> Plan:
-    """Which channels stay so that `cut` of `measure` goes, to the nearest channel; this module's text has the
-    arguments. `path` says which group gave when. Raises ValueError: unknown name, target out of reach."""
-    _check(criterion, cut, measure, allocation, by)
+    """Which channels stay so that `cut` of `measure` goes; see above. ValueError where that is out of reach."""
+    _check(criterion, cut, measure, allocation, by, blocks)
     net = getattr(graph, "structure", graph)
     limits = limits_of(net, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
-    budget = Budget(limits, cost_of(net, measure, limits, latency), cut)
-    options = dict(resolve_options(criterion, {**options, **given}))
-    sample = _Sample(data, criterion, options, seed, calibration)
+    budget = Budget(with_blocks(graph, limits, blocks), cost_of(net, measure, limits, latency), cut)
+    resolved = dict(resolve_options(criterion, {**options, **given}))
+    sample = _Sample(data, criterion, resolved, seed, calibration)
     prices = {"by": by, "temperature": kl_temperature, "images": images, "recalibrated": recalibrated}
     search = _Search(graph, sample, budget, prices, every, Progress(watch))
     return search.plan(allocation, measure, scores, errors, expect)
 
 
-def errors_of(
-    graph,
-    scores: Scores,
-    data,
-    groups: Iterable[int],
-    *,
-    seed: int = 0,
-    calibration: int = 1000,
-    watch: Watch = silent,
-) -> dict[int, np.ndarray]:
-    """{group number: [C + 1]}: shares of the variance lost, once refitted, with each number of channels gone,
-    in the order of the scores. One pass over the images; none for the scores of `reconstruction`, which are
-    these numbers."""
-    from pruning.reconstruction.error_curves import error_curves
-    from pruning.statistics.calibration_images import CalibrationImages
-
-    names, groups = graph.structure.names, list(groups)
-    if scores.criterion == "reconstruction":
-        known = {g: np.asarray(scores[names[g]], float) for g in groups}
-        return {g: np.append(0.0, np.sort(np.where(s > -np.inf, s, 0.0))) for g, s in known.items()}
-    order, drawn = Order(graph.structure, scores), CalibrationImages(graph.model, data, calibration, seed)
-    orders = {g: order.sequence(g) for g in groups}
-    found = error_curves(graph.model, graph.structure, drawn, groups, orders=orders, watch=watch)
-    return {g: curve.error for g, curve in found.items()}
-
-
-def _check(criterion: str, cut: float, measure: str, allocation: str, by: str):
+def _check(criterion: str, cut: float, measure: str, allocation: str, by: str, blocks):
     choose(measure, MEASURES, "measure")
     choose(allocation, SEARCHES, "allocation that runs the network")
     choose(by, PRICES, "price of a step")
+    must_close_blocks(allocation, blocks)
     must_be_scored(choose(criterion, CRITERIA, "criterion"))
     if not 0 <= cut < 1:
         raise ValueError(f"cut is {cut}; give a share from 0 to below 1, such as 0.5")
@@ -230,6 +207,8 @@ class _Search:
             sample, losing = self.sample, [*self.limits.open, *np.flatnonzero(self.limits.given).tolist()]
             how = {"seed": sample.seed, "calibration": sample.calibration, "watch": self.progress.within}
             self.errors = errors_of(self.graph, self.order.scores, sample.data, losing, **how)
+        if self.limits.blocks is not None:
+            self.errors = heard_outside(self.structure, self.errors, self.limits.blocks)
         counts, path = by_error(self.budget, self.errors, self.names, progress=self.progress)
         self.lost = lost_at(self.errors, counts)
         told = (

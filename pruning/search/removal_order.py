@@ -26,6 +26,8 @@ class Order:
         more = count - (group.size - len(left))
         if more <= 0:
             return left
+        if count == group.size:
+            return left[:0]
         scores = finite(self.scores.at_width(group.name, group.size - count))
         return np.sort(left[cut_order(scores)[more:]])
 

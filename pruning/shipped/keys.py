@@ -42,7 +42,7 @@ APART = ("cut", *TUNING, *SEARCHING)  # recipe fields that change no wall
 def digest(recipe: Recipe, fields: tuple[str, ...]) -> str:
     """Of these fields, and of the size and time of a file that one of them names; of a network of one's own
     what makes it."""
-    told = {name: getattr(recipe, name) for name in fields}
+    told = {name: getattr(recipe, name) for name in fields if name not in recipe.unused()}
     if told.get("device") == chosen(AUTO):
         told["device"] = "cpu"
     if "model" in told:  # of the bundled ones nothing, so that their keys stay

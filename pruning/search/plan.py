@@ -78,7 +78,7 @@ def search_plan(
     given: Mapping[str, Any] = MappingProxyType({}),
     **options,
 ) -> Plan:
-    """Which channels stay so that `cut` of `measure` goes; see above. ValueError where that is out of reach."""
+    """Which channels stay so that `cut` of `measure` goes; see above. ValueError: that is out of reach."""
     _check(criterion, cut, measure, allocation, by, blocks)
     net = getattr(graph, "structure", graph)
     limits = limits_of(net, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)

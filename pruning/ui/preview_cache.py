@@ -53,7 +53,7 @@ STAGES = {
     "target": "Trying cuts",
 }
 __all__ = ["CUTTING", "NETWORK", "SCORING", "digest", "same_network"]
-LARGE = ("opened_again", "side by side", "exported_file")  # values of megabytes: few of them are kept
+LARGE = ("opened_again", "side by side", "exported_file", "layer_graph")  # megabytes each: few are kept
 PATIENCE = 0.15  # seconds between two looks at a computation; what is quicker shows no progress at all
 
 

@@ -15,6 +15,7 @@ from pruning.shipped.keys import SECONDS
 from pruning.tasks import TASKS, Task
 from pruning.terms import GLOSSARY, percent
 from pruning.ui import charts, current_plan, display_names, open_pages, preview_cache, state
+from pruning.ui.layer_graph import panel as layer_graph
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import accuracy, curve, latency, search
 
@@ -126,6 +127,7 @@ def draw(found: Planned, numbers, picture, current: bool = True):
         steps, gone = found.plan.path_table(), found.plan.achieved
         search.path(found.recipe, steps, gone, found.plan.table(), key="search")
         widths(found.plan)
+        layer_graph.planned(found.recipe, found.plan)
 
 
 def nothing_yet(task: Task, counting: bool = True):

@@ -16,6 +16,7 @@ from pruning.metric_words import change, correct, counted, in_full
 from pruning.tasks import Metric, Task
 from pruning.terms import ALLOCATIONS, percent, plural, sentence, title
 from pruning.ui import charts, display_names, jobs
+from pruning.ui.layer_graph import panel as layer_graph
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import changed_pictures, grad_cam, latency, search, take_away, translations
 from pruning.ui.prune.cut_preview import MACS, against
@@ -57,6 +58,7 @@ def panel(found: RunReport, folder: Path):
     grad_cam.panel(found.grad_cams, found.of_task, found.unseen)
     search.path(found.recipe, found.path, achieved(found), found.widths, key="run-search")
     widths(found)
+    layer_graph.run(found.recipe, folder)
     as_text(found.recipe)
 
 

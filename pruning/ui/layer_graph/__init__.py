@@ -1,0 +1,1 @@
+"""The whole and the cut network side by side, layer by layer."""

@@ -22,7 +22,7 @@ _WHERE = {
     "cut_optimizer": "pruning.optimizers",
     "export_onnx": "pruning.export.from_python",
     "export_program": "pruning.export.from_python",
-    "latency_table": "pruning.latency",
+    "latency_table": "pruning.runtimes",
     "load": "pruning.export.saved_network",
     "load_data": "pruning.data",
     "load_model": "pruning.models",

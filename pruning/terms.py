@@ -76,6 +76,12 @@ REPAIRS = {
 }
 MERGING = ("transport", "merge")  # repairs that hand the weights of what goes to what stays
 MEASURE_NAMES = {"macs": "MACs", "params": "parameters", "channels": "channels", "latency": "latency"}
+RUNTIMES = {
+    "torch": "PyTorch",
+    "compile": "torch.compile",
+    "onnxruntime": "onnxruntime",
+    "openvino": "OpenVINO",
+}
 
 # One sentence a term, with which it begins: the glossary's, and that of every tooltip about it.
 GLOSSARY = {

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 import pruning
-from pruning.experiment.exporting import subject_of_run
+from pruning.experiment.export_subject import subject_of_run
 from pruning.experiment.loading import load
 from pruning.experiment.recipe import Recipe
 from pruning.export import export_words, formats, onnx_file

@@ -32,6 +32,7 @@ ORDER = (
     *(
         "quantize",
         "export",
+        "runtimes",
         "experiment",
         "targets",
         "comparison_statistics",

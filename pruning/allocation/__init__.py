@@ -26,6 +26,7 @@ from pruning.allocation.shares import (
     ranked_in_steps,
     settle,
     uniform,
+    worthwhile,
 )
 from pruning.channels.residual_branches import ResidualBranches
 from pruning.channels.structure import ChannelGroup, Structure
@@ -92,6 +93,7 @@ def _counts(
     if limits.blocks is not None:
         limits = limits.with_closed(closed_by_rank(structure, scores, cost, limits, cut))
     if not cost.steady:
+        limits = worthwhile(limits, cost)
         plans = ranked_in_steps(structure, scores, limits) if ranks else common_shares(limits)
         return in_steps(plans, cost, limits, cut)
     if ranks:

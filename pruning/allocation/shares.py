@@ -2,6 +2,7 @@
 channels."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -110,6 +111,20 @@ def in_steps(plans: Iterable[np.ndarray], cost: Cost, limits: Limits, cut: float
             break
     nearest, _ = min(tried, key=lambda one: abs(one[1] - target))
     return _thrifty(nearest.copy(), cost, limits)
+
+
+def worthwhile(limits: Limits, cost: Cost) -> Limits:
+    """The limits with only those widths of a group that cost less than every larger one, all other groups
+    whole: one that costs as much as a larger one is none to stop at."""
+    levels = {}
+    for g in limits.open:
+        costs, counts = [], limits.given.copy()
+        for level in limits.levels[g]:
+            counts[g] = level
+            costs.append(cost.of(counts))
+        less = np.array(costs[1:]) < np.minimum.accumulate(costs)[:-1]
+        levels[g] = limits.levels[g][np.append(True, less)]
+    return replace(limits, levels=levels)
 
 
 def _thrifty(counts: np.ndarray, cost: Cost, limits: Limits) -> np.ndarray:

@@ -105,6 +105,10 @@ def must_mean_something(recipe: RecipeFields) -> None:
         raise ValueError(
             f"latency names measured times, and measure is {recipe.measure}; give measure=latency"
         )
+    if recipe.runtime != "torch" and recipe.measure != "latency":
+        raise ValueError(
+            f"runtime says where times are measured, and measure is {recipe.measure}; give measure=latency"
+        )
     if recipe.repair != "match" and recipe.match_steps != UNMATCHED_STEPS:
         raise ValueError(
             f"match_steps are steps of {REPAIRS['match'].title}, and repair is {recipe.repair}; give "

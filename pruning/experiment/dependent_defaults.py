@@ -20,7 +20,7 @@ from pruning.models import MODELS
 from pruning.terms import MERGING
 
 OF_GATES = ("allocation", "gate_epochs")  # mean nothing, or another thing, where no gates are trained
-TIMED = ("measure", "model", "subtask")  # another one of these has no use for the measured times
+TIMED = ("measure", "model", "subtask", "runtime")  # another one of these has no use for the measured times
 
 
 def derived(recipe: RecipeFields) -> dict[str, Any]:
@@ -53,6 +53,8 @@ def followed(recipe: RecipeFields, changes: Mapping[str, Any]) -> dict[str, Any]
         follow["latency"] = None
     if recipe.blocks and changes.get("allocation", recipe.allocation) not in CLOSING and not trains:
         follow["blocks"] = False
+    if changes.get("measure", recipe.measure) != "latency":
+        follow["runtime"] = "torch"
     if changes.get("repair", recipe.repair) != "match":
         follow["match_steps"] = None
     for name, value in derived(recipe).items():

@@ -1,31 +1,25 @@
-"""A saved run's network as files for other runtimes, checked on its test images, and told in its report."""
+"""A saved run's network as files for other runtimes, checked on its test images, and its time there."""
 
 import json
 import os
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruning.allocation import MEASURE_NAMES
+from pruning.error_messages import choose
+from pruning.experiment.export_subject import exported
 from pruning.experiment.loading import Loaded, load, use_threads
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import load_report
+from pruning.experiment.runtime_times import side_by_side
 from pruning.export import saved_network
 from pruning.export.formats import FORMATS, NAME, usable_format
 from pruning.progress import Watch, silent
-from pruning.tasks import TRANSLATED
-from pruning.terms import percent, title
+from pruning.runtimes import format_in
+from pruning.terms import RUNTIMES
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from pruning.export.checked_files import Exported
-    from pruning.export.subject import Subject
-
-IMAGES, PIXELS = 500, 500 * 64**2  # test images that files are compared on: fewer of large ones
-LEAST = 8
-OUTPUTS = {"classes": "logits", "masks": "logits", "pictures": "picture"}
+    from torch import nn
 
 
 def export_run(
@@ -64,61 +58,39 @@ def opened(folder: Path, watch: Watch = silent) -> tuple[dict[str, Any], Loaded,
     return report, loaded, saved_network.load(folder, loaded.model)
 
 
-def exported(loaded: Loaded, small: "nn.Module", name: str, path: Path, watch: Watch = silent) -> "Exported":
-    """The network of a run in one format, checked on test images and timed beside the whole network."""
-    from pruning.export.checked_files import write_checked
-
-    subject, whole = subject_of_run(loaded, small)
-    return write_checked(name, subject, path, whole=whole, watch=watch)
-
-
-def subject_of_run(loaded: Loaded, small: "nn.Module") -> "tuple[Subject, nn.Module]":
-    """The network with test images, and the whole network to be weighed beside it; both are copies."""
-    from pruning.export.subject import Subject, ready
-    from pruning.models.domain_inputs import separated
-
-    network, whole, task = ready(small), ready(loaded.model), loaded.data.task
-    inputs = {"image": images_of(loaded)}
-    if task.name == TRANSLATED.name and separated(network) and separated(whole):
-        pictures = len(loaded.model.origin.normalization.mean)
-        joint = inputs["image"]
-        inputs = {"image": joint[:, :pictures].contiguous(), "domain": joint[:, pictures:, 0, 0].contiguous()}
-    answers, names = task.drawn_as, {OUTPUTS[task.drawn_as]} if task.drawn_as else ()
-    return Subject(network, inputs, False, answers, tuple(names), told_of(loaded, inputs)), whole
-
-
-def images_of(loaded: Loaded) -> "Tensor":
-    """[N, C, H, W]: the first test images as the network takes them."""
-    from pruning.data import inputs_of
-
-    test = loaded.data.test
-    most = max(LEAST, min(IMAGES, PIXELS // loaded.data.size**2))
-    rows = slice(min(most, len(test)))
-    return inputs_of(test, rows, loaded.model.origin.normalization).contiguous()
-
-
-def told_of(loaded: Loaded, inputs: "dict[str, Tensor]") -> dict[str, str]:
-    """What stands in the files: title, recipe, normalization, classes, input, made_by."""
-    recipe, normalization = loaded.recipe, loaded.model.origin.normalization
-    share = (
-        f"{percent(recipe.cut, 0)} of the {MEASURE_NAMES[recipe.measure]} cut by {title(recipe.criterion)}"
-    )
-    shapes = {name: ["N", *each.shape[1:]] for name, each in inputs.items()}
-    shown = ", ".join(f"{name} {shape}".replace("'", "") for name, shape in shapes.items())
-    return {
-        "title": f"{recipe.model}, {share}",
-        "input": f"Input: float32 {shown}; pixels as (pixel / 255 - mean) / std.",
-        "normalization": json.dumps({"mean": normalization.mean, "std": normalization.std}),
-        "classes": json.dumps(list(loaded.data.classes)),
-        "recipe": recipe.to_json(),
-        "made_by": f"Pruning Explorer, torch {version('torch')}",
-    }
-
-
 def noted(folder: Path, report: dict[str, Any], told: dict[str, Any]):
     """Puts what is told of an export into the run's report.json, in the place of an earlier one's."""
     others = [other for other in report.get("exports", []) if other["format"] != told["format"]]
     report["exports"] = [*others, told]
+    written(folder, report)
+
+
+def written(folder: Path, report: dict[str, Any]):
+    """The run's report.json, at once."""
     scratch = folder / ".report.json.writing"
     scratch.write_text(json.dumps(report, indent=2) + "\n")
     os.replace(scratch, folder / "report.json")
+
+
+def times_of_run(
+    folder: Path, runtimes: Sequence[str] | None = None, watch: Watch = silent
+) -> list[dict[str, Any]]:
+    """`side_by_side` of a saved run. Raises ValueError before any work where a runtime is not installed."""
+    for name in runtimes or ():
+        if choose(name, RUNTIMES, "runtime") != "compile":
+            usable_format(format_in(name).name)
+    _, loaded, small = opened(folder, watch)
+    return side_by_side(loaded, small, runtimes, watch)
+
+
+def told_in_report(folder: Path, rows: list[dict[str, Any]]):
+    """Puts rows into the run's report.json, in the place of those of the same runtimes."""
+    report, fresh = load_report(folder), {row["runtime"] for row in rows}
+    kept = [row for row in report["latency_ms"].get("runtimes", []) if row["runtime"] not in fresh]
+    report["latency_ms"]["runtimes"] = [*kept, *rows]
+    written(folder, report)
+
+
+def times_on_page(recipe: Recipe, folder: str, watch: Watch = silent) -> list[dict[str, Any]]:
+    """recipe: the run's, by which the page knows what it asked.   folder: where it is saved."""
+    return times_of_run(Path(folder), None, watch)

@@ -9,8 +9,9 @@ import pandas as pd
 
 from pruning.cost import Plan
 from pruning.experiment.loading import Loaded
+from pruning.experiment.runtime_times import side_by_side
 from pruning.progress import Watch
-from pruning.terms import percent, plural
+from pruning.terms import RUNTIMES, percent, plural
 
 if TYPE_CHECKING:
     from pruning.experiment.recipe import Recipe
@@ -23,10 +24,11 @@ OTHER = "other"
 
 def latencies(loaded: Loaded, small, plan: Plan, watch: Watch) -> tuple[dict[str, Any], list[str]]:
     """report.json's `latency_ms`, and messages: where the cut one is no faster or hardly, and where the time
-    that was planned on is not what came out."""
+    that was planned on is not what came out. Where the cut is one of time, every runtime is told."""
     import torch
 
-    from pruning.latency.measure import batch_size, block_of
+    from pruning.latency.in_torch import block_of
+    from pruning.latency.measure import batch_size
     from pruning.latency.timing import timings
 
     structure, found, most = loaded.graph.structure, {}, batch_size(loaded.graph.macs)
@@ -37,9 +39,24 @@ def latencies(loaded: Loaded, small, plan: Plan, watch: Watch) -> tuple[dict[str
     told = _both(large) | {"batch": most, "threads": torch.get_num_threads()}
     told |= {"device": loaded.recipe.device, "batch_1": _both(single)}
     told |= {"layers": layers.to_dict("records"), "estimated": _estimated(loaded, plan)}
+    if loaded.table is not None:
+        told["runtimes"] = side_by_side(loaded, small, None, watch)
     macs = {"before": plan.macs_before, "after": plan.macs}
     ways = _ways(loaded.recipe, block_of(next(loaded.model.parameters()).device))
-    return told, [*hardly_faster(told, layers, macs, ways), *_unforeseen(told)]
+    return told, [*hardly_faster(told, layers, macs, ways), *_unforeseen(told, loaded.recipe.runtime)]
+
+
+def measured_in(latency: Mapping[str, Any], runtime: str) -> Mapping[str, Any]:
+    """baseline, final (ms) and batch, as measured in this runtime; empty where that was not.
+
+    latency: report.json's `latency_ms`."""
+    if runtime == "torch":
+        return latency
+    rows = [row for row in latency.get("runtimes", []) if row["runtime"] == runtime and "milliseconds" in row]
+    for row in rows:
+        batch = max(row["milliseconds"], key=int)
+        return {**row["milliseconds"][batch], "batch": int(batch)}
+    return {}
 
 
 def _both(timings: "Sequence[Timing]") -> dict[str, Any]:
@@ -128,15 +145,16 @@ def _estimated(loaded: Loaded, plan: Plan) -> dict[str, Any] | None:
     return {stage: round(value, 3) for stage, value in ms.items()} | {"batch": table.batch}
 
 
-def _unforeseen(latency: Mapping[str, Any]) -> list[str]:
-    foreseen = latency["estimated"]
-    if foreseen is None:
+def _unforeseen(latency: Mapping[str, Any], runtime: str) -> list[str]:
+    foreseen, found = latency["estimated"], measured_in(latency, runtime)
+    if foreseen is None or not found:
         return []
-    less, wanted = (1 - times["final"] / times["baseline"] for times in (latency, foreseen))
+    less, wanted = (1 - times["final"] / times["baseline"] for times in (found, foreseen))
     if abs(less - wanted) <= FAR:
         return []
+    where = "" if runtime == "torch" else f" in {RUNTIMES[runtime]}"
     return [
-        f"{percent(wanted, 0)} less time was expected from the layers' measured times; measured were "
+        f"{percent(wanted, 0)} less time was expected from the layers' measured times{where}; measured were "
         f"{percent(less, 0)} less at "
-        f"batch {latency['batch']}."
+        f"batch {found['batch']}."
     ]

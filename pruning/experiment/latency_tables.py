@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from pruning.experiment.loading import Loaded
 from pruning.experiment.uploaded_files import UPLOADS
-from pruning.latency import FILE, LatencyTable, latency_table
+from pruning.latency import FILE, LatencyTable
 from pruning.latency.table import DIGEST
 from pruning.progress import Watch, silent
+from pruning.runtimes import latency_table, machine_now, must_have_tables
 
 if TYPE_CHECKING:
     from pruning.experiment.recipe import Recipe
@@ -19,11 +20,15 @@ def named_table(recipe: "Recipe") -> LatencyTable | None:
     """The table that the recipe names: by a path, by its digest (of those that the app keeps), or by both, as
     sha256:DIGEST#PATH. None where it names none.
 
-    Raises ValueError in one sentence where it is gone, or is another one."""
-    if recipe.measure != "latency" or recipe.latency is None:
+    Raises ValueError in one sentence where it is gone, is another one or of another runtime; and where it
+    names none and none can be made."""
+    if recipe.measure != "latency":
+        return None
+    if recipe.latency is None:
+        must_have_tables(recipe.runtime)
         return None
     if not recipe.latency.startswith(DIGEST):
-        return LatencyTable.read(recipe.latency)
+        return of_runtime(LatencyTable.read(recipe.latency), recipe)
     digest, _, path = recipe.latency.partition("#")
     kept = Path(os.environ.get(UPLOADS) or ".", digest.removeprefix(DIGEST), FILE)
     if kept.is_file():
@@ -35,6 +40,16 @@ def named_table(recipe: "Recipe") -> LatencyTable | None:
     table = LatencyTable.read(path)
     if table.digest != digest:
         raise ValueError(f"{path} is not the {FILE} that this recipe was planned on; give that file")
+    return of_runtime(table, recipe)
+
+
+def of_runtime(table: LatencyTable, recipe: "Recipe") -> LatencyTable:
+    """The table. Raises ValueError where its times are of another runtime."""
+    if table.runtime != recipe.runtime:
+        raise ValueError(
+            f"the latency table was measured in {table.runtime}, and runtime is {recipe.runtime}; give "
+            f"runtime={table.runtime}, or another table or none"
+        )
     return table
 
 
@@ -76,9 +91,10 @@ def with_table(
     kept = Path(state) / FILE if state is not None else None
     if table is None and kept is not None and kept.is_file():
         table = LatencyTable.read(kept)
-        table = table if table.fits(loaded.graph.structure) else None
+        same = table.fits(loaded.graph.structure) and table.runtime == loaded.recipe.runtime
+        table = table if same else None
     if table is None:
-        table = latency_table(loaded.graph, watch=watch)
+        table = latency_table(loaded.graph, runtime=loaded.recipe.runtime, watch=watch)
     table.must_fit(loaded.graph.structure)
     recipe = replace(loaded.recipe, latency=table.digest)
     return replace(loaded, recipe=recipe, table=table), foreign(table, loaded)
@@ -86,9 +102,9 @@ def with_table(
 
 def foreign(table: LatencyTable, loaded: Loaded) -> list[str]:
     """A message where the times are not this machine's, as it computes now."""
-    from pruning.latency.measure import machine
-
-    here = machine(next(loaded.model.parameters()).device)
+    here = machine_now(table.runtime, next(loaded.model.parameters()).device)
+    if here is None:
+        return [f"the widths were planned on times of {table.runtime}, which is not installed here."]
     if here == table.machine:
         return []
     return [
@@ -101,6 +117,6 @@ def table_now(recipe: "Recipe", watch: Watch = silent) -> LatencyTable:
     """The table of the recipe's network, measured on this machine and kept for the app's processes."""
     from pruning.experiment.loaded_networks import loaded
 
-    table = latency_table(loaded(recipe, watch).graph, watch=watch)
+    table = latency_table(loaded(recipe, watch).graph, runtime=recipe.runtime, watch=watch)
     store_table(table)
     return table

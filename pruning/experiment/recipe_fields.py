@@ -11,6 +11,7 @@ from pruning.tasks import TASKS
 from pruning.terms import ALLOCATIONS, REPAIRS, listed
 
 Measure = Literal["macs", "params", "channels", "latency"]
+Runtime = Literal["torch", "compile", "onnxruntime", "openvino"]
 Allocation = Literal["uniform", "global", "greedy", "trace-ratio", "error", "gates"]
 SearchBy = Literal["cross-entropy", "kl", "kl-moved", "di"]
 Groups = Literal["inner", "all"]
@@ -19,8 +20,8 @@ BitsBy = Literal["di", "error", "uniform"]
 Normalize = Literal["auto", "cifar10", "imagenet", "half", "none"]
 # Fields that earlier versions did not have: left out of a digest while they have their default, so that a
 # recipe which does not use them keeps the digest that it had.
-ADDED_LATER: tuple[str, ...] = ("blocks",)
-CHOICES = ("normalize", "measure", "allocation", "search_by", "groups", "repair", "bits_by")
+ADDED_LATER: tuple[str, ...] = ("blocks", "runtime")
+CHOICES = ("normalize", "measure", "runtime", "allocation", "search_by", "groups", "repair", "bits_by")
 
 
 def setting(default: Any, help_text: str, typed: str = "") -> Any:
@@ -85,6 +86,11 @@ class RecipeFields:
         None,
         "The measured times behind a pruning ratio of latency.",
         "A latency.json. Default: measured now.",
+    )
+    runtime: Runtime = setting(
+        "torch",
+        "Where the layers' times behind a pruning ratio of latency are measured.",
+        "torch: PyTorch as it computes by itself. compile: torch.compile, which has no times of layers.",
     )
     allocation: Allocation = setting(
         None,

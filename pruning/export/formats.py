@@ -12,7 +12,7 @@ NAME = "network"  # of every file, before its ending
 class Format:
     """title: on pages.   endings: of its files, first that of the one which is opened.   module: in this
     folder; it has `write`, `opened` and `runtime`.   needs: packages, as pip and Python name them.   meaning:
-    in a sentence."""
+    in a sentence.   runtime: what opens it, as recipes name that."""
 
     name: str
     title: str
@@ -20,6 +20,7 @@ class Format:
     module: str
     needs: tuple[str, ...]
     meaning: str
+    runtime: str = "torch"
 
     @property
     def missing(self) -> list[str]:
@@ -37,6 +38,7 @@ FORMATS = {
             "onnx_file",
             ("onnx", "onnxscript", "onnxruntime"),
             "One file for onnxruntime and whatever else reads ONNX.",
+            "onnxruntime",
         ),
         Format(
             "exported",
@@ -53,6 +55,7 @@ FORMATS = {
             "openvino_model",
             ("openvino", "onnx", "onnxscript"),
             "Two files for OpenVINO.",
+            "openvino",
         ),
         Format(
             "pytorch",

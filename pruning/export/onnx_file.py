@@ -4,9 +4,12 @@ import io
 import logging
 import re
 import warnings
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from pruning.error_messages import first_line
@@ -57,11 +60,7 @@ def model_of(subject: Subject):
 
 def opened(path: Path) -> Run:
     """With torch's number of threads, on the processor."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = _session(str(path))
     names = [given.name for given in session.get_inputs()]
 
     def run(*given):
@@ -69,6 +68,21 @@ def opened(path: Path) -> Run:
         return [torch.from_numpy(answer) for answer in answers]
 
     return run
+
+
+def again_and_again(content: bytes, given: Mapping[str, np.ndarray]) -> Callable[[], object]:
+    """A file's content, run on these inputs at every call."""
+    return partial(_session(content).run, None, dict(given))
+
+
+def _session(source: str | bytes):
+    """source: a path, or a file's content."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 def _cleaned(model):

@@ -1,7 +1,11 @@
 """OpenVINO's own format, by way of ONNX: weights and arithmetic stay in single precision."""
 
+import io
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from pruning.error_messages import first_line
@@ -38,13 +42,23 @@ def write(subject: Subject, path: Path) -> list[Path]:
 
 def opened(path: Path) -> Run:
     """In single precision, with torch's number of threads."""
-    import openvino
-
-    settings = PRECISION | {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    compiled = openvino.Core().compile_model(path, "CPU", settings)
+    compiled = _compiled(path)
 
     def run(*given):
         answers = compiled([each.numpy() for each in given])
         return [torch.from_numpy(answers[output].copy()) for output in compiled.outputs]
 
     return run
+
+
+def again_and_again(content: bytes, given: Mapping[str, np.ndarray]) -> Callable[[], object]:
+    """An ONNX file's content, run on these inputs at every call."""
+    return partial(_compiled(io.BytesIO(content)), dict(given))
+
+
+def _compiled(source: Path | io.BytesIO):
+    import openvino
+
+    settings = PRECISION | {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    core = openvino.Core()
+    return core.compile_model(core.read_model(source), "CPU", settings)

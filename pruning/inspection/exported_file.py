@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pruning.experiment.exporting import exported, opened
+from pruning.experiment.export_subject import exported
+from pruning.experiment.exporting import opened
 from pruning.experiment.recipe import Recipe
 from pruning.export.formats import FORMATS, NAME
 from pruning.export.saved_network import zipped

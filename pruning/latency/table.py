@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,17 +31,23 @@ DIGEST = "sha256:"
 @dataclass(frozen=True)
 class Machine:
     """What times depend on besides the network. name: of processor or device.   cores: of the machine.
-    threads: that torch computed with.   device: cpu, cuda.   torch: its version."""
+    threads: that were computed with.   device: cpu, cuda.   torch: its version.   runtime: another one's name
+    and version; empty: torch."""
 
     name: str
     cores: int
     threads: int
     device: str
     torch: str
+    runtime: str = ""
 
     def in_words(self) -> str:
-        threads = plural(self.threads, "thread")
-        return f"{self.name} ({self.cores} cores, {threads}, {self.device}, torch {self.torch})"
+        threads, runtime = plural(self.threads, "thread"), self.runtime or f"torch {self.torch}"
+        return f"{self.name} ({self.cores} cores, {threads}, {self.device}, {runtime})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Without what earlier versions did not have, where it says nothing: tables keep their digest."""
+        return {name: value for name, value in asdict(self).items() if name != "runtime" or value}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +62,11 @@ class Grid:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LatencyTable:
-    """What was measured of one network on one machine.
+    """What was measured of one network in one runtime on one machine, in single precision.
 
-    batch: images at once.   block: channels that the processor computes at a time.   baseline_ms: of the
-    whole network, measured.   grids: of layers that differ.   calls: {weight: its grids' numbers, one a
+    batch: images at once.   block: channels that the processor computes at a time.   aligned: multiples of it
+    are a kind of widths of their own; 1: they are none.   baseline_ms: of the whole network, measured.
+    grids: of layers that differ.   calls: {weight: its grids' numbers, one a
     call}.   in_network, each_ms, constant_ms: see the top of this file.
     """
 
@@ -73,6 +81,12 @@ class LatencyTable:
     in_network: float = 1.0
     each_ms: float = 0.0
     constant_ms: float = 0.0
+    aligned: int = 1
+
+    @property
+    def runtime(self) -> str:
+        """As a recipe names it."""
+        return self.machine.runtime.partition(" ")[0] or "torch"
 
     def estimate(self, structure: Structure, widths) -> float:
         """Milliseconds of a batch at these widths. widths: [G] channels kept in every group, or a mapping of
@@ -104,7 +118,9 @@ class LatencyTable:
 
     def to_json(self) -> str:
         content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        content |= {"version": 1, "machine": asdict(self.machine), "input_shape": list(self.input_shape)}
+        content |= {"version": 1, "machine": self.machine.to_dict(), "input_shape": list(self.input_shape)}
+        if self.aligned == 1:  # tables of earlier versions keep their digest
+            del content["aligned"]
         content["grids"] = [{"first": g.first, "second": g.second, "ms": g.ms.tolist()} for g in self.grids]
         content["calls"] = {weight: list(numbers) for weight, numbers in self.calls.items()}
         return json.dumps(content) + "\n"
@@ -151,7 +167,9 @@ class Form:
         rows = np.stack([structure.occupancy[weight] for weight in self.weights]) if grids else none
         self.rows = rows[:, 0], rows[:, 1]  # of the two dimensions: [calls, G + 1]
         sides = [grid.first for grid in grids], [grid.second for grid in grids]
-        self.grids = [_stacked(measured, table.block) for measured in sides]
+        dense = [grid.second != (1,) for grid in grids]  # else depth-wise
+        never = [False] * len(grids)
+        self.grids = [_stacked(*side, table) for side in zip(sides, (dense, never), strict=True)]
         most = [max(map(len, measured), default=0) for measured in sides]
         self.ms = np.zeros((len(grids), *most))
         for k, grid in enumerate(grids):
@@ -186,13 +204,14 @@ class Form:
             yield grid, np.clip(np.rint(rows @ n).astype(int), 0, grid[3])
 
 
-def _stacked(grids, block: int) -> tuple:
-    """low, high, share: [calls, widest + 1] of every call's grid; and [calls] the whole width of each."""
+def _stacked(grids, steps, table: LatencyTable) -> tuple:
+    """low, high, share: [calls, widest + 1] of every call's grid; and [calls] the whole width of each.
+    steps: [calls], as `between` takes them."""
     wholes = np.array([measured[-1] for measured in grids], int)
     shape = (len(grids), int(wholes.max(initial=0)) + 1)
     low, high, share = np.zeros(shape, int), np.zeros(shape, int), np.zeros(shape)
     for k, measured in enumerate(grids):
-        found, end = between(measured, block), wholes[k] + 1
+        found, end = between(measured, table.block, table.aligned, steps[k]), wholes[k] + 1
         low[k, :end], high[k, :end], share[k, :end] = found.low, found.high, found.share
     return low, high, share, wholes
 

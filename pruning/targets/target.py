@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pruning.error_messages import choose
+from pruning.experiment.latency_report import measured_in
 from pruning.experiment.recipe import Recipe
 from pruning.latency import LatencyTable
 from pruning.tasks import Metric
@@ -117,9 +118,10 @@ class Found:
         messages = [self.in_words(), *self.messages]
         final = [value for value in report["values"].values() if value is not None][-1]
         asked = self.target.value
-        if self.target.kind == "at_most_ms" and report["latency_ms"]["final"] > asked:
+        took = measured_in(report["latency_ms"], self.recipe.runtime).get("final", 0.0)
+        if self.target.kind == "at_most_ms" and took > asked:
             messages.append(
-                f"a batch took {report['latency_ms']['final']:.3g} ms when it was measured, {asked:g} were "
+                f"a batch took {took:.3g} ms when it was measured, {asked:g} were "
                 "asked for: the estimate is of layers by themselves, and a busy machine is slower"
             )
         if self.target.kind == "keep_metric" and final < asked:

@@ -1,0 +1,73 @@
+"""How long the whole and the cut network take, side by side, in the runtimes that are installed."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruning.error_messages import first_line
+from pruning.experiment.export_subject import exported, subject_of_run
+from pruning.experiment.loading import Loaded
+from pruning.export.formats import NAME
+from pruning.progress import Watch, silent
+from pruning.runtimes import format_in, installed
+from pruning.terms import RUNTIMES
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pruning.export.subject import Run, Subject
+
+
+def side_by_side(
+    loaded: Loaded, small: "nn.Module", runtimes: Sequence[str] | None = None, watch: Watch = silent
+) -> list[dict[str, Any]]:
+    """A row a runtime, as report.json has them: runtime, version, threads, milliseconds {images at once:
+    {"baseline": ms, "final": ms, "passes": of each}}; or runtime and error, a sentence, where it can't
+    compute the network. On the processor, medians of passes in turns.
+
+    runtimes: None: those that are installed, but torch.compile, which takes minutes."""
+    return [_row(loaded, small, name, watch) for name in (installed() if runtimes is None else runtimes)]
+
+
+def _row(loaded: Loaded, small: "nn.Module", name: str, watch: Watch) -> dict[str, Any]:
+    watch("export", 0, 1, message=f"timing in {RUNTIMES[name]}")
+    try:
+        if name in ("torch", "compile"):
+            return {"runtime": name} | _in_torch(loaded, small, name == "compile", watch)
+        form = format_in(name)
+        with tempfile.TemporaryDirectory(prefix="pruning-timed-") as scratch:
+            told = exported(
+                loaded, small, form.name, Path(scratch, f"{NAME}{form.endings[0]}"), watch
+            ).to_dict()
+    except ValueError as error:
+        return {"runtime": name, "error": str(error)}
+    times = {"threads": told["threads"], "milliseconds": told["milliseconds"]}
+    return {"runtime": name, "version": told["runtime"], **times}
+
+
+def _in_torch(loaded: Loaded, small: "nn.Module", compiled: bool, watch: Watch) -> dict[str, Any]:
+    import torch
+
+    from pruning.export.comparison import beside
+    from pruning.export.exported_program import runtime
+
+    subject, whole = subject_of_run(loaded, small)
+    run, before = (_run(one, compiled) for one in (subject, subject.of(whole)))
+    try:
+        milliseconds = beside(run, before, list(subject.inputs.values()), watch)
+    except Exception as error:
+        if not compiled:
+            raise
+        raise ValueError(f"torch.compile can't compile this network: {first_line(error)}") from error
+    return {"version": runtime(), "threads": torch.get_num_threads(), "milliseconds": milliseconds}
+
+
+def _run(subject: "Subject", compiled: bool) -> "Run":
+    import torch
+
+    if not compiled:
+        return subject.run
+    torch._dynamo.reset()  # after eight networks of one class it computes as if it were not there
+    return replace(subject, network=torch.compile(subject.network)).run

@@ -61,6 +61,9 @@ def _form(structure: Structure, tensors: list[tuple[str, int]], *, constant: int
     return CostForm([each for _, each in tensors], stacked[:, 0], stacked[:, 1], constant)
 
 
+WIDTHS = ["group", "before", "after", "share_cut", "inner", "tied_to", "closed"]  # of `Plan.table`
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of an allocation that searches: which group gave, and what that cost.
@@ -111,6 +114,14 @@ class Plan:
     def widths(self) -> dict[str, int]:
         return {name: len(channels) for name, channels in self.kept.items()}
 
+    @property
+    def closed(self) -> dict[str, str]:
+        """{group: the block that it closed with} of the groups that closed whole."""
+        changes = [c for c in self.changes if c["kind"] == "closed" and c.get("group") in self.kept]
+        return {
+            c["group"]: str(c.get("block", c["group"])) for c in changes if not len(self.kept[c["group"]])
+        }
+
     @cached_property
     def by_tensor(self) -> dict[str, dict[int, np.ndarray]]:
         """{tensor: {dimension: indices that stay}} of every tensor that gets smaller."""
@@ -159,13 +170,14 @@ class Plan:
 
     def table(self) -> pd.DataFrame:
         """A row a group: group, before, after (channels), share_cut (0 to 1), inner, tied_to (other writing
-        layers)."""
-        rows = []
+        layers), closed (the block that it closed with, or nothing)."""
+        rows, closed = [], self.closed
         for group in self.structure.groups if self.structure else ():
             after = len(self.kept[group.name])
             share = 1 - after / group.size
-            rows.append((group.name, group.size, after, share, group.inner, "; ".join(group.tied_to)))
-        return pd.DataFrame(rows, columns=["group", "before", "after", "share_cut", "inner", "tied_to"])
+            told = (group.inner, "; ".join(group.tied_to), closed.get(group.name, ""))
+            rows.append((group.name, group.size, after, share, *told))
+        return pd.DataFrame(rows, columns=WIDTHS)
 
     def path_table(self) -> pd.DataFrame:
         """A row a step of the search: group, channels, kept, rise, price, left, as Step says."""

@@ -104,7 +104,7 @@ def gating(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, sav
         opened = gated.gates.plan(recipe.cut)
         plan = opened if recipe.allocation == "gates" else by_scores(loaded, gated)
         gated.gates.absorb()
-    closed = [{"kind": "closed", "group": name} for name in gated.closed if not len(plan.kept[name])]
+    closed = closed_groups(gated, plan)
     report = {
         "between": gated.between,
         "trained_macs": opened.macs,
@@ -114,6 +114,14 @@ def gating(loaded: Loaded, stages, clock, messages: list[str], watch: Watch, sav
         "epochs": len(gated.history),
     }
     return Gating(gated, model, replace(plan, changes=tuple(closed)), images, said, report)
+
+
+def closed_groups(gated: "Gated", plan: Plan) -> list[dict]:
+    """A change of the plan for every group that closed: kind, group, block."""
+    names = gated.gates.placement.structure.names
+    numbers = [names.index(name) for name in gated.closed if not len(plan.kept[name])]
+    blocks = gated.gates.placement.residual.named(numbers)
+    return [{"kind": "closed", "group": names[g], "block": blocks.get(g, names[g])} for g in numbers]
 
 
 def by_scores(loaded: Loaded, gated: "Gated") -> Plan:

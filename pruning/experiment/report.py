@@ -39,6 +39,7 @@ def report_of(
         "bytes": {"baseline": stored_bytes(loaded.model), "final": stored_bytes(small, codes)},
         "latency_ms": latency,
         "widths": {group.name: [group.size, plan.widths[group.name]] for group in loaded.graph.groups},
+        "closed": plan.closed,
         "groups": {g.name: {"inner": g.inner, "tied_to": [*g.tied_to]} for g in loaded.graph.groups},
         "seconds": clock.seconds,
         "looked_at": looked_at(loaded),
@@ -85,8 +86,8 @@ def load_report(folder: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds no report of a run; give the folder that a run was saved in")
     if isinstance(report.get("metric"), str):  # before there were tasks: there was one metric, of one task
         report |= {"task": DEFAULT.name, "metric": asdict(DEFAULT.metric), "values": report["accuracy"]}
-    # before epochs, and what groups are coupled to, stood in it
-    return {"history": [], "gate_history": [], "groups": {}} | report
+    # before epochs, which blocks closed, and what groups are coupled to, stood in it
+    return {"history": [], "gate_history": [], "groups": {}, "closed": {}} | report
 
 
 def stored_bytes(model, codes: dict | None = None) -> int:

@@ -7,6 +7,7 @@ from pruning.inspection.measured_values import AccuracyNow, FullAccuracy
 from pruning.inspection.preview import (
     Description,
     accuracy_now,
+    closable_blocks,
     describe,
     full_accuracy,
     plan_of,
@@ -18,6 +19,7 @@ __all__ = [
     "Description",
     "FullAccuracy",
     "accuracy_now",
+    "closable_blocks",
     "describe",
     "full_accuracy",
     "plan_of",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pruning.channels.residual_branches import ResidualBranches
 from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.criteria.scores import Scores
@@ -160,6 +161,11 @@ def errors_by_group(recipe: Recipe, watch: Watch = silent) -> dict[int, np.ndarr
     found = replace(loaded(recipe, watch), recipe=recipe)
     key = (*score_key(recipe), may_be_cut(found))
     return _ERRORS.get(key, lambda: planning.errors_by_group(found, scored(recipe, watch), watch))
+
+
+def closable_blocks(recipe: Recipe, watch: Watch = silent) -> ResidualBranches:
+    """The residual branches of the recipe's network that may close whole."""
+    return loaded(recipe, watch).graph.blocks
 
 
 def remember(recipe: Recipe, scores: Scores | None, errors: Mapping[int, np.ndarray] | None) -> None:

@@ -8,6 +8,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
+from pruning.cost import WIDTHS
 from pruning.experiment import Recipe
 from pruning.experiment.loading import Loaded, load, use_threads
 from pruning.export import saved_network
@@ -79,8 +80,9 @@ def widths(report: Mapping[str, Any]) -> pd.DataFrame:
     for name, (before, after) in report["widths"].items():
         told = report["groups"].get(name, {})
         tied = "; ".join(told["tied_to"]) if told else None
-        rows.append((name, before, after, 1 - after / before, told.get("inner"), tied))
-    return pd.DataFrame(rows, columns=["group", "before", "after", "share_cut", "inner", "tied_to"])
+        closed = report["closed"].get(name, "")
+        rows.append((name, before, after, 1 - after / before, told.get("inner"), tied, closed))
+    return pd.DataFrame(rows, columns=WIDTHS)
 
 
 def gate_trace(file: Path) -> GateTrace | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pruning.allocation import MEASURE_NAMES
+from pruning.allocation import CLOSING, MEASURE_NAMES
 from pruning.channels.structure import Structure
 from pruning.experiment import Recipe
 from pruning.ui import preview_cache, recipe_controls, state
@@ -45,6 +45,13 @@ def what_to_cut(recipe: Recipe):
         st.selectbox("Allocation over groups", ways, format_func=recipe_controls.ALLOCATIONS.get, **bound)
         if recipe.allocation == "greedy":
             searching(recipe)
+        whole_blocks(recipe)
+
+
+def whole_blocks(recipe: Recipe):
+    """Whether residual branches may close, where the allocation can weigh that against channels."""
+    weighs = recipe.allocation in CLOSING and not recipe.search_every
+    st.toggle("Whole blocks may go", disabled=not weighs, **state.bound("blocks"))
 
 
 def searching(recipe: Recipe):
@@ -56,7 +63,8 @@ def searching(recipe: Recipe):
     softer = state.bound("search_temperature", between=(0.5, 100.0))
     softer |= {"disabled": not recipe.search_by.startswith("kl")}
     middle.number_input("Temperature", step=0.5, format="%g", **softer)
-    right.number_input("Score again after", min_value=0, step=10, **state.bound("search_every"))
+    bound = state.bound("search_every") | {"disabled": recipe.blocks}  # a closed block has nothing to score
+    right.number_input("Score again after", min_value=0, step=10, **bound)
 
 
 def one_of(field: str, label: str, names: dict[str, str]):

@@ -58,8 +58,11 @@ def ask(recipe: Recipe, **how) -> preview_cache.Answer:
             return found
         searches = found.value is None and not found.error
         return preview_cache.Answer(Planned(recipe, described.value, found.value, found.error, searches))
+    blocks = current_plan.ask_blocks(recipe, **how)
+    if blocks.value is None:
+        return blocks
     try:
-        plan = current_plan.of_scores(recipe, described.value.structure, scored.value)
+        plan = current_plan.of_scores(recipe, described.value.structure, scored.value, blocks.value)
     except ValueError as error:
         return preview_cache.Answer(Planned(recipe, described.value, error=str(error)))
     return preview_cache.Answer(Planned(recipe, described.value, plan))

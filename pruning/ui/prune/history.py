@@ -8,6 +8,7 @@ import streamlit as st
 
 from pruning.experiment import Recipe
 from pruning.figures import side_by_side
+from pruning.figures.structure import closed_blocks
 from pruning.inspection.differing_choices import choices, in_words, named
 from pruning.metric_words import change
 from pruning.tasks import Metric
@@ -127,6 +128,7 @@ def costs(tried: Tried) -> str:
         f"{percent(tried.macs[1] / tried.macs[0])} of the MACs",
         f"{display_names.count(tried.channels[1])} channels",
     ]
+    told += [f"block {name} closed" for name in closed_blocks(tried.widths)]
     metric = preview_cache.task_of(tried.recipe).metric
     told += [f"{name.lower()} {metric.in_words(value)}" for name, value in tried.accuracies.items()]
     return " · ".join(told)

@@ -20,7 +20,7 @@ MOST = 12  # plans; of more the oldest goes, and what was changed from it hangs 
 class Tried:
     """A plan. number: what it is called; parent: the number of the plan that it was changed from, or None.
     since: when it was first seen, in seconds.   macs, parameters, channels: (before, after).   widths: group,
-    before, after, as `Plan.table`.   accuracies: {what: share of the hold-out images}, once they are
+    before, after, closed, as `Plan.table`.   accuracies: {what: share of the hold-out images}, once they are
     counted."""
 
     number: int
@@ -116,7 +116,7 @@ class PlanTree:
         return walk(None, "")
 
     def _tried(self, recipe: Recipe, plan: Plan, time: float, parent: int | None) -> Tried:
-        table = plan.table()[["group", "before", "after"]]
+        table = plan.table()[["group", "before", "after", "closed"]]
         channels = int(table["before"].sum()), int(table["after"].sum())
         macs, parameters = (plan.macs_before, plan.macs), (plan.parameters_before, plan.parameters)
         return Tried(self.last + 1, parent, recipe, time, macs, parameters, channels, table)

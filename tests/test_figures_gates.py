@@ -85,13 +85,13 @@ def test_every_gate_has_its_path_and_its_group_a_colour():
 def test_the_step_from_which_on_the_loss_has_no_say_is_drawn_and_told():
     trained = trace(SCALED)  # recorded at steps 0, 10 and 20 of 30: settled at 9
     table = figures.paths(trained)
-    assert trained.decided == 9 and "step 9, every gate was settled" in figures.paths_in_words(table, 6, 9)
+    assert trained.decided == 9 and "step 9, every gate was decided" in figures.paths_in_words(table, 6, 9)
     (line,) = figures.path_figure(table, trained.rows, trained.decided).layout.shapes
     assert line.x0 == line.x1 == 9
     assert not figures.path_figure(table, trained.rows).layout.shapes
-    assert "no say in which gates close" in live_charts.say(trained)
+    assert "no longer influences which close" in live_charts.say(trained)
     begun = trace(SCALED[:1])
-    assert begun.decided is None and "Until step 3 of 10 the loss has a say" in live_charts.say(begun)
+    assert begun.decided is None and "Until step 3 of 10 the loss influences" in live_charts.say(begun)
     unmoved = trace(np.ones((3, 6)))
     assert unmoved.decided is None  # a frozen t
     started = figures.paths(trace(np.array([[0.5, 1, 1, 1, 1, 2.0], [0, 0, 1, 9, 9, 9]])))

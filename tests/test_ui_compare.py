@@ -63,7 +63,7 @@ def test_a_comparison_is_begun_kept_and_gone_on_with_after_the_server_has_ended(
 
     workers.anew()  # the server has ended
     app = open_page("3_Compare", data="digits", comparison=id)
-    assert "ended before it was whole: No run has ended yet" in said(app)
+    assert "stopped before its end: no run has ended" in said(app)
     some = [row_of(entry, 0.9 - 0.01 * place) for place, entry in enumerate(asked.entries())][:4]
     pd.DataFrame(some, columns=COLUMNS).to_csv(kept.folder / "results.csv", index=False)
     app = look_until(open_page("3_Compare", data="digits", comparison=id), lambda app: len(app.dataframe) > 1)

@@ -192,7 +192,7 @@ def test_a_job_of_another_kind_and_an_unknown_one_do_no_harm(server, tmp_path):
     job = known(tmp_path, recipe=Recipe(data="digits", epochs=1))
     assert "Nothing has been trained yet" in said(open_gates(job=job.id))
     app = open_gates(job="0badcafe")
-    assert "knows no job 0badcafe" in app.warning[0].value
+    assert "has no job 0badcafe" in app.warning[0].value
     assert "job" not in link_of(press(app, "Close"))
 
 

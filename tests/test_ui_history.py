@@ -74,7 +74,7 @@ def back(page, number: int):
 
 
 def test_back_with_one_click_and_two_side_by_side(page):
-    assert "Every plan that stays for a moment is noted" in said(page)
+    assert "Every plan that is left unchanged for a moment is kept" in said(page)
     page.slider(key="widget cut").set_value(70).run()
     page.selectbox(key="widget allocation").set_value("global").run()
     assert "↓ 3, from 2: allocation global ranking" in said(page).replace("\u2002", " ")

@@ -110,7 +110,7 @@ def test_a_job_is_in_the_link_outlives_its_session_and_is_the_command_line_s_run
     ]
     assert kept.status == "finished" and kept.metrics["tuned"] == report["values"]["tuned"]
     store.close()
-    press(again, "Take up its settings")
+    press(again, "Use its settings")
     assert again.query_params["epochs"] in ("1", ["1"])
 
 
@@ -130,7 +130,7 @@ def test_a_job_that_fails_is_one_sentence(server):
 
 def test_an_old_link_s_job_is_unknown_and_can_be_closed(server):
     app = open_prune(**LINK, job="0badcafe")
-    assert "knows no job 0badcafe" in app.warning[0].value
+    assert "has no job 0badcafe" in app.warning[0].value
     press(app, "Close")
     assert "job" not in app.query_params and any(button.label == "Prune" for button in app.button)
 

@@ -56,7 +56,9 @@ class Transported:
 
 @criterion(
     "cpot",
-    meaning="Keeps the channels far from their layer's Wasserstein barycenter; those near it are redundant.",
+    meaning=(
+        "Keeps the channels far from their layer's Wasserstein barycenter; those near it count as redundant."
+    ),
     unit=lambda options: UNITS[options["distribution"]],
     side=lambda options: SIDES.get(options["distribution"], "writers"),
     needs=lambda options: NEEDS.get(options["distribution"], ()),

@@ -11,7 +11,7 @@ from pruning.statistics import LayerStatistics
 @criterion(
     "fpgm",
     meaning=(
-        "Keeps the channels whose filters are far from all others; those near the geometric median are "
+        "Keeps the channels whose filters are far from all others; those near the geometric median count as "
         "redundant."
     ),
     unit="sum of distances to the other filters",

@@ -18,7 +18,7 @@ def _checked(options: dict) -> dict:
     meaning=(
         "Trains a gate on every channel along with the network until each gate is either closed or wide open."
     ),
-    unit="gate (0 closed, 1 open; closed ones below 0, the later the higher)",
+    unit="gate (1 open, 0 closed; below 0 if closed in training, higher if later)",
     trained=True,
     resolve=_checked,
 )

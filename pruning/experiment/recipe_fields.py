@@ -43,7 +43,7 @@ class RecipeFields:
     code: str | None = setting(
         None,
         "The file that makes a network of your own, as it was when the recipe was run.",
-        "sha256:DIGEST#NAME, as recipe.json has it; another one is told. Default: whatever it is now.",
+        "sha256:DIGEST#NAME, as recipe.json has it; a message says if it has changed. Default: as it is now.",
     )
     task: str | None = setting(
         None, "What the network is for.", f"{', '.join(TASKS)}. Default: what the data ask for."
@@ -125,11 +125,11 @@ class RecipeFields:
         (), "Channel groups with a pruning ratio of their own.", "NAME=SHARE."
     )
     max_cut_per_group: float = setting(0.9, "The highest pruning ratio of any one group.")
-    min_channels: int = setting(1, "The least number of channels that a group keeps.")
+    min_channels: int = setting(1, "The smallest number of channels that a group keeps.")
     round_to: int = setting(1, "Every group that is cut keeps a multiple of this many channels.")
     repair: Repair = setting(
         None,
-        "What follows the cut before any training, without labels.",
+        "How the cut network is repaired before any training, without labels.",
         f"{listed(REPAIRS)} Default: none; see criterion.",
     )
     match_steps: int = setting(
@@ -140,7 +140,7 @@ class RecipeFields:
     lr: float = setting(
         None,
         "Initial learning rate; it falls to 0 along a cosine.",
-        "Default: 0.05; 0.003 after a refit; 0.0004, of Adam, for translation.",
+        "Default: 0.05; 0.003 after a refit; 0.0004 for translation (Adam).",
     )
     batch_size: int = setting(64, "Images per step of fine-tuning.")
     distill: bool = setting(False, "Fine-tune with the full network as teacher (knowledge distillation).")
@@ -162,7 +162,9 @@ class RecipeFields:
     calibration: int = setting(1000, "Training images that data-driven criteria and the repair look at.")
     seed: int = setting(0, "Seed of calibration images, shuffling, augmentation and splits.")
     device: str = setting(AUTO, "Device that PyTorch computes on.", "auto: cuda, else mps, else cpu.")
-    threads: int = setting(default_threads(), "Threads that PyTorch uses; they change the last digits.")
+    threads: int = setting(
+        default_threads(), "Threads that PyTorch uses; another number changes the last digits."
+    )
 
     @property
     def trained(self) -> bool:

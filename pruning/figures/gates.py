@@ -26,7 +26,7 @@ SCALED_EDGES = np.geomspace(0.01, 100, 25)  # of t / sqrt(eps); the first bin is
 DRAWN, POINTS = 350, 100  # gates and steps of a drawing of paths: more of them make a page slow
 DEPTH = [[0.0, PALETTE[0]], [0.4, PALETTE[4]], [0.75, PALETTE[6]], [1.0, PALETTE[1]]]  # early to late
 GHOST = "if t never moved"
-SETTLED = "settled"  # what stands at the step from which on the loss has no say
+SETTLED = "decided"  # what stands at the step from which on the loss does not influence which gates close
 
 
 def frozen(rows: pd.DataFrame) -> np.ndarray:
@@ -241,9 +241,7 @@ def paths_in_words(table: pd.DataFrame, gates: int, decided: int | None = None) 
     if by_group.max() == 0:
         return words + " None has yet."
     if decided is not None:
-        words += (
-            f" At the dotted line, step {decided:,}, every gate was settled: the loss had its say before."
-        )
+        words += f" At the dotted line, step {decided:,}, every gate was decided; until then by the loss."
     return words + f" {by_group.idxmax()} lost the largest share ({percent(by_group.max(), 0)} closed)."
 
 

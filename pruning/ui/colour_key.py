@@ -12,7 +12,7 @@ from pruning.terms import title
 MEANINGS = (
     (CUT, "cut, wrong or lost; also hatched, dashed, framed or marked with a cross"),
     (KEPT, "kept or right"),
-    (QUIET, "the full network, and what stands in the background"),
+    (QUIET, "the full network, and everything in the background"),
     (BELOW, "below zero, where blue is above"),
 )
 

@@ -12,9 +12,9 @@ from pruning.ui import charts, state
 def draw(recipe: Recipe, group: str, rows: pd.DataFrame, chosen: int | None, view: TakeoverView):
     """Arrows from each channel that goes to its heir, with the table behind them."""
     st.markdown(
-        "The group is one distribution here, over its channels: each weighs as much as the weights that read "
-        "it, squared. It is moved to the channels that stay, at the cost of what a multiple of one channel "
-        "leaves of another. Each channel that goes has an heir: the one to which its mass moves."
+        "Here the group is one distribution over its channels; the mass of each is the sum of the squared "
+        "weights that read it. The mass of a cut channel is moved to a channel that stays, its heir. That "
+        "costs the variance of the cut channel that the best multiple of its heir does not explain."
     )
     if len(view.readers) > 1:
         st.caption(f"Mean over the {len(view.readers)} layers that read {group}.")

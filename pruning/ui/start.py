@@ -39,13 +39,13 @@ def words(recipe: Recipe):
     )
     if task.drawn_as == "masks":
         told = (
-            f"{subject} says the class of every pixel in 60 test images. Cut its channels: the masks fall "
-            f"apart, and an image has a red frame unless {task.right_means}."
+            f"{subject} classifies every pixel of 60 test images. Cut its channels: the masks "
+            f"deteriorate, and an image gets a red frame unless {task.right_means}."
         )
     if task.drawn_as == "pictures":
         told = (
             f"{subject} translates 60 test images, each to another domain. Cut its channels: the "
-            f"translations smear, and one has a red frame unless {task.right_means}."
+            f"translations become blurred, and one gets a red frame unless {task.right_means}."
         )
     st.markdown(told)
 

@@ -38,7 +38,7 @@ def listing(store: RunStore, status: str):
     runs, following = run_list.page_of(store, words, status, PAGE, tokens[-1])
     if not runs:
         st.info(
-            "No run is kept that these words fit."
+            "No kept run matches these words."
             if words or status
             else "No run is kept yet. Whatever is run on Prune, Gates, Compress and here is kept, and so is "
             "what `python -m pruning run --keep` runs."

@@ -177,7 +177,7 @@ def one_run(shown: KeptComparison, row: dict, notes: dict[str, str], store: RunS
             how = {"on_click": open_run.open_row, "args": (shown, row, page), "key": f"open row on {name}"}
             st.button(f"Open on {name}", **how)
         if row["status"] == "finished":
-            text = "The others are told as differences from it, and charts have a line at its value."
+            text = "The other runs are shown as differences from it, and charts have a line at its value."
             st.button("Pin as baseline", on_click=state.look_at, kwargs={"pinned": row["run"]}, help=text)
     if store is not None and row["run"]:
         run = run_list.get(store, row["run"])

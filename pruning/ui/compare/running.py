@@ -31,8 +31,10 @@ def status(shown: KeptComparison):
         st.error(in_page_words(job.error))
     if not shown.whole:
         there, wanted = counted(shown)
-        words = f"{there:,} of {plural(wanted, 'run')} are there" if there else "No run has ended yet"
-        st.warning(f"This comparison was ended before it was whole: {words}; nothing of that is lost.")
+        words = (
+            f"{there:,} of {plural(wanted, 'run')} have ended and are kept" if there else "no run has ended"
+        )
+        st.warning(f"This comparison was stopped before its end: {words}.")
         st.button("Go on", type="primary", on_click=new_comparison.go_on, args=(shown,))
 
 
@@ -56,7 +58,7 @@ def live(shown: KeptComparison, job: Job):
         )
     table = shown_comparison.rows_of(shown)
     if table is None or table.empty:
-        st.caption("Points come here as runs end.")
+        st.caption("Points appear here as runs end.")
         return
     st.caption(so_far(table))
     moving(table)

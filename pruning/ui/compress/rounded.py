@@ -98,7 +98,7 @@ def channels(recipe: Recipe):
         with st.container(key="bits of channels" if found.current else "stale bits"):
             draw_channels(found.recipe, found.now)
     else:
-        st.caption("The map comes as soon as the weights are quantized.")
+        st.caption("The map appears as soon as the weights are quantized.")
 
 
 def draw_channels(recipe: Recipe, now: RoundedNow):
@@ -125,7 +125,7 @@ def draw_channels(recipe: Recipe, now: RoundedNow):
 def curve(recipe: Recipe):
     """Size against the metric for the three ways, filled in as the worker measures, and who leads whom."""
     if not known(recipe):
-        st.caption("The curve comes after the map.")
+        st.caption("The curve appears after the map.")
         return
     pending = any(question().pending for question in questions(recipe))
     st.fragment(look_at_curve, run_every=open_pages.every(1.5) if pending else None)(recipe, pending)

@@ -26,7 +26,8 @@ def section(recipe: Recipe):
         share = f"{display_names.percent(recipe.cut)} of the {MEASURE_NAMES[recipe.measure]}"
         st.markdown(
             f"The network has to tell apart {asked} only. Every way below cuts {share}, the same share of "
-            "every group, and re-estimates the norms on these classes' images; what differs is who chose."
+            "every group, and re-estimates the norms on these classes' images; they differ in how the "
+            "channels are chosen."
         )
         deeper(recipe)
         preview_cache.follow(partial(worker_questions.subtask, recipe), draw)
@@ -51,7 +52,7 @@ def deeper(recipe: Recipe):
     if (recipe.cut, recipe.measure) != (0.7, "channels"):
         st.button(
             "Cut 70 % of the channels",
-            help="At a low pruning ratio all criteria do alike; at this one they differ.",
+            help="At a low pruning ratio all criteria do equally well; at this one they differ.",
             on_click=state.edit,
             kwargs={"cut": 0.7, "measure": "channels"},
         )

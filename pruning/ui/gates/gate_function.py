@@ -15,14 +15,19 @@ from it; channels with zero gates are removed, the others' gates are multiplied 
 so that nothing is interrupted and nothing is lost.
 
 **Our reading**: g = t² / (t² + eps) with one number t per channel, which starts where g is a half; eps falls
-by the same factor at every step. The weights are multiplied by g over what a gate is that never moved, so
-neither inserting gates nor the falling eps alone changes an output. The loss pulls a gate open, the more the
-more its channel is worth to it: the mean of squared gate × gradient over parts of a batch, compared within
-its group. Until gates are settled, norms keep their statistics; norms that follow the batch would undo
-whatever all gates of a layer do together, and the loss could not say how many should close. A target that
-falls along a ramp prices the resource, just hard enough; a gate below 0.001 is set to zero and stays there.
-After 30 % of the steps every gate is settled one way or the other, and the loss has no say in that any more:
-the narrowest close slowly, the others open."""
+by the same factor at every step.
+
+- The weights are multiplied by g over the g of a gate that never moved, so neither inserting gates nor the
+  falling eps alone changes an output.
+- The loss pulls a gate open, the more its channel is worth: the mean of squared gate × gradient over parts of
+  a batch, compared within its group.
+- Batch norms keep their stored statistics until the gates are decided. Norms that follow the batch would undo
+  whatever all gates of a layer do together, and the loss could not say how many should close.
+- A price on what is open, just high enough, keeps to a target that falls step by step. A gate below 0.001 is
+  set to zero and stays there.
+- After 30 % of the steps every gate is decided, and the loss no longer influences which close: the weakest
+  close slowly, the others open.
+"""
 
 
 def function():

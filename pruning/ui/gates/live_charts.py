@@ -18,7 +18,7 @@ from pruning.ui import display_names, state
 HEIGHT = 260  # pixels of a chart
 GATES, POINTS = 200, 60  # lines and points of a chart that is drawn again every second
 HELP = {
-    "left": "What the gates leave now, a half-open gate counting half, and the target of the ramp by now.",
+    "left": "What the gates leave now (a half-open gate counts half), and the target of this step.",
     "closed": "Gates at exact zero. They stay there, and their channels will be removed.",
     "between": "Gates with 0.05 < g / g_max < 0.5, where g_max is the widest open gate of their group.",
     "eps": "The width of the gates' curve. It falls by the same factor at every step.",
@@ -209,15 +209,13 @@ def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str):
 
 
 def say(trace: GateTrace) -> str:
-    """Whether the loss has a say in which gates close."""
+    """Whether the loss still influences which gates close."""
     if trace.decided is None:
-        return (
-            f"Until step {ceil(DECIDED * trace.steps):,} of {trace.steps:,} the loss has a say in which "
-            "gates close; then every gate is settled."
-        )
+        until = f"Until step {ceil(DECIDED * trace.steps):,} of {trace.steps:,}"
+        return f"{until} the loss influences which gates close; then every gate is decided."
     return (
-        f"Since step {trace.decided:,} of {trace.steps:,} the loss has no say in which gates close: each was "
-        "told to close or to open, and the weights go on training with what stays."
+        f"Since step {trace.decided:,} of {trace.steps:,} every gate is decided, and the loss no longer "
+        "influences which close. The weights go on training with what stays."
     )
 
 

@@ -23,7 +23,7 @@ def section():
     if second is None:
         st.caption(
             "Would the same channels close again? Another seed shuffles the images differently; what both "
-            "trainings close is the network's doing."
+            "trainings close does not depend on the seed."
         )
         offer(first)
         return
@@ -34,7 +34,7 @@ def section():
     if first.status == second.status == "done":
         compared(first, second)
     else:
-        st.caption("Which channels both close is told here once both are done.")
+        st.caption("Which channels both close is shown here once both are done.")
     st.button(
         "Close the comparison", on_click=state.look_at, kwargs={"second": None}, help="Keeps both jobs."
     )

@@ -23,16 +23,16 @@ HELP = {
     "Repaired": "Cut, then repaired without labels and without training.",
 }
 UNTOUCHED = (
-    "What a cut leaves of it is only measured by a run: a cut that is chosen because the test images like it "
+    "Only a run measures the cut network on the test images: a cut that is chosen by its test accuracy "
     "would look better than it is."
 )
 BEFORE = "Greyed: the figures before the last change."
 MEANING = {
     "recalibrate": "batch norm statistics estimated anew",
-    "transport": "the weights that read a channel that goes are moved to the one that stands in for it best",
-    "merge": "the weights that read a channel that goes are dealt out to those that stay, by least squares",
+    "transport": "the weights that read a cut channel are added to those of the one that replaces it best",
+    "merge": "the weights that read a cut channel are distributed over those that stay, by least squares",
     "reconstruct": "every layer that reads what was cut is refitted",
-    "match": "reconstruction, then all weights are moved until every block gives the full network's features",
+    "match": REPAIRS["match"].about,
 }
 
 

@@ -19,8 +19,8 @@ from pruning.ui.prune import accuracy, result, run_job
 from pruning.ui.prune.plan_tree import Branch, PlanTree, Tried
 
 EMPTY = (
-    "Every plan that stays for a moment is noted here, with what was changed from which. Change something, "
-    "and come back with one click."
+    "Every plan that is left unchanged for a moment is kept here, with what was changed. Change something, "
+    "and go back with one click."
 )
 BESIDE = "Tick two plans to see them side by side."
 COUNTED = ("Cut", "Repaired")  # of the values on the hold-out

@@ -80,7 +80,7 @@ def panel():
 
 def unknown(id: str):
     """A link's job that this server never had, or has no more."""
-    st.warning(f"This server knows no job {id}: it was started before the server last was. Start it again.")
+    st.warning(f"This server has no job {id}: the server was restarted since. Start the run again.")
     st.button("Close", on_click=state.look_at, kwargs={"job": None})
 
 
@@ -102,7 +102,7 @@ def result_panel():
         return
     job = shown()
     if job is None or job.status != "done":
-        st.info("There is no result yet. It stands here as soon as a run has ended.")
+        st.info("There is no result yet. It appears here as soon as a run has ended.")
         return
     st.markdown(f"**{job.title}**")
     ended(job)
@@ -115,7 +115,7 @@ def settings(recipe: Recipe, id: str):
     if recipe != state.recipe_now():
         left, right = st.columns([4, 1], vertical_alignment="center")
         left.caption("The settings of this page have changed since: this is the run as it was started.")
-        right.button("Take up its settings", on_click=take_up, args=(recipe,), key=f"settings {id}")
+        right.button("Use its settings", on_click=take_up, args=(recipe,), key=f"settings {id}")
 
 
 def take_up(recipe: Recipe):

@@ -20,7 +20,7 @@ from pruning.ui.page_messages import in_page_words
 KINDS = {".onnx": "application/octet-stream", ".pt2": "application/octet-stream", ".zip": "application/zip"}
 HELP = (
     "Writes the network for that runtime, compares its answers there with its own here on up to 500 test "
-    "images, and times both networks there: 10 to 30 seconds. What differs is not handed out."
+    "images, and times both networks there: 10 to 30 seconds. A file whose answers differ is not offered."
 )
 
 

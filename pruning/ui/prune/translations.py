@@ -22,7 +22,7 @@ STYLE = """<style>
 NONE = "This run was saved without pictures in every domain; run it again to see them."
 WORDS = (
     "A row is a stage of the run: the test picture, then its translation to every domain, also its own. "
-    "What the cut smears, repair and fine-tuning have to mend; what is not of the domain should stay."
+    "Repair and fine-tuning should restore what the cut has blurred; the rest of the picture should stay."
 )
 
 

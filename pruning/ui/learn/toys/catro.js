@@ -10,14 +10,14 @@ export default function ({ data, parentElement }) {
     };
     const kept = slider(toy, { label: 'Channels kept', from: 1, to: 5, step: 1, value: state.kept, change: (v) => { state.kept = v; } });
     slider(toy, { label: 'Spread of every class', from: 0.1, to: 1.2, step: 0.05, value: state.spread, change: (v) => { state.spread = v; } });
-    choice(toy, { label: 'Ratio', options: [[MENDED, `mended (gamma ${MENDED})`], [0, 'plain (gamma 0)']], value: MENDED, change: (v) => { state.gamma = +v; } });
+    choice(toy, { label: 'Ratio', options: [[MENDED, `regularised (gamma ${MENDED})`], [0, 'plain (gamma 0)']], value: MENDED, change: (v) => { state.gamma = +v; } });
     check(toy, { label: 'Nearly silent channel F', value: true, change: (v) => { state.silent = v; kept.input.max = v ? 5 : 4; kept.set(Math.min(state.kept, v ? 5 : 4)); state.kept = +kept.input.value; } });
     toy.hint.textContent = 'Drag a class on the left, or a channel C to F on the right. With the keyboard: focus one and use the arrow keys.';
     const span = { from: -3, to: 3, ticks: [-2, 0, 2] };
     const plane = new Plot(toy, { title: 'Three classes in channels A and B', x: { ...span, title: 'channel A' }, y: { ...span, title: 'channel B' }, height: 340 });
     const scatter = new Plot(toy, {
-      title: 'Every channel by its scatter', x: { from: 0, to: 1.8, title: 'within-class scatter w, an image', ticks: [0, 0.5, 1, 1.5] },
-      y: { from: 0, to: 2, title: 'between-class scatter b, an image', ticks: [0, 0.5, 1, 1.5, 2] }, height: 340,
+      title: 'Every channel by its scatter', x: { from: 0, to: 1.8, title: 'within-class scatter w, per image', ticks: [0, 0.5, 1, 1.5] },
+      y: { from: 0, to: 2, title: 'between-class scatter b, per image', ticks: [0, 0.5, 1, 1.5, 2] }, height: 340,
     });
     return () => draw(toy, state, plane, scatter);
   });
@@ -84,8 +84,8 @@ function draw(toy, state, plane, plot) {
 function sentence(state, { b, w, ratio, chosen, plain, mended }) {
   const names = (set) => listed([...set].sort().map((c) => NAMES[c]));
   let told = `Kept: ${names(chosen)}. λ = ${short(ratio)} is the ratio of their scatter, and a channel’s score is how far above the line it lies.`;
-  told += names(plain) === names(mended) ? ' Here the plain and the mended ratio keep the same channels.' : ` The plain ratio keeps ${names(plain)}, the mended one ${names(mended)}.`;
+  told += names(plain) === names(mended) ? ' Here the plain and the regularised ratio keep the same channels.' : ` The plain ratio keeps ${names(plain)}, the regularised one ${names(mended)}.`;
   const faint = b.length - 1;
-  if (state.silent && plain.includes(faint) && !mended.includes(faint)) told += ` F hardly varies at all (w = ${short(w[faint])}), so its ratio b / w = ${short(b[faint] / w[faint])} is large and worth little: the mended ratio divides by the scatter of all channels besides.`;
+  if (state.silent && plain.includes(faint) && !mended.includes(faint)) told += ` F hardly varies at all (w = ${short(w[faint])}), so its ratio b / w = ${short(b[faint] / w[faint])} is large and worth little: the regularised ratio also divides by the scatter of all channels.`;
   return told;
 }

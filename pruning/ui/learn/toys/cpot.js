@@ -1,7 +1,7 @@
 // CPOT: channels as distributions, their centre, and who is closest to it.
 const PLACES = 24, PARTS = 96, TALL = 0.45, BELL = 0.3989; // height of a bell of width 1
 const CENTRES = { exact: 'Barycenter', median: 'Median', mean: 'Mean' };
-const GROUNDS = { taps: 'every move costs 1', line: 'a move costs its way, squared' };
+const GROUNDS = { taps: 'every move costs 1', line: 'a move costs its distance, squared' };
 const START = [[5, 0.62], [10, 0.5], [12, 0.72], [19, 0.55], [8, 0.4], [16, 0.6]];
 
 export default function ({ data, parentElement }) {
@@ -16,8 +16,8 @@ export default function ({ data, parentElement }) {
     });
     toy.hint.textContent = 'Drag a letter: sideways moves the channel’s mass, up makes it narrow. Or focus it and use the arrow keys, with Shift for larger steps.';
     const axis = { from: 0, to: PLACES - 1, title: 'place (tap of a filter, or value)', ticks: [0, 5, 10, 15, 20] };
-    const rows = new Plot(toy, { title: 'A row a channel', x: axis, y: { from: 0, to: 4 }, height: 360, left: 14 });
-    const centre = new Plot(toy, { title: 'The centre, and one channel’s way there', x: axis, y: { from: 0, to: 1 }, left: 14, height: 300 });
+    const rows = new Plot(toy, { title: 'A row for each channel', x: axis, y: { from: 0, to: 4 }, height: 360, left: 14 });
+    const centre = new Plot(toy, { title: 'The centre, and how one channel is moved there', x: axis, y: { from: 0, to: 1 }, left: 14, height: 300 });
     const ranking = new Plot(toy, { title: 'Distance to the centre', x: { from: 0, to: 1, title: 'shortest goes first' }, y: { from: 0, to: 1 }, left: 40, height: 230, bottom: 26 });
     return () => draw(toy, state, { kind, seen, rows, centre, ranking });
   });
@@ -101,12 +101,12 @@ function drawCentre(plot, state, { mass, middle, values, line }) {
 
 function sentence({ channels, ground, kind }, { distances, medians, mass, values }, order) {
   const total = (all) => all.reduce((s, v) => s + v, 0), name = (c) => NAMES[c];
-  let told = `${name(order[0])} is closest to the centre (${short(distances[order[0]])}): it is the most redundant and goes first. ${name(order[channels.length - 1])} is farthest (${short(distances[order[channels.length - 1]])}) and stays longest.`;
+  let told = `${name(order[0])} is closest to the centre (${short(distances[order[0]])}): it counts as the most redundant and goes first. ${name(order[channels.length - 1])} is farthest (${short(distances[order[channels.length - 1]])}) and stays longest.`;
   if (ground === 'taps' && kind !== 'exact') {
     const best = total(tapDistances(mass, center(mass, 'exact')));
     told += ` Summed over all channels the distance to the ${kind} is ${short(total(distances))}; to the barycenter it is ${short(best)}, the least possible.`;
   }
-  if (ground === 'taps' && kind === 'median') told += ` The medians of all places sum to ${short(medians)} only, and are scaled up to 1.`;
+  if (ground === 'taps' && kind === 'median') told += ` The medians of all places sum to only ${short(medians)} and are scaled up to 1.`;
   const others = ground === 'taps' ? lineDistances(mass.map((row) => parts(row, PARTS))) : tapDistances(mass, center(mass));
   const first = others.indexOf(Math.min(...others));
   if (first !== order[0]) told += ` With the other cost ${name(first)} would go first.`;

@@ -64,8 +64,8 @@ function draw(toy, state, [plane, one, turn, curve]) {
 
 function sentence({ alone, order, naive, inOrder, oneByOne }) {
   const two = (list) => listed(list.slice(0, 2).map((c) => NAMES[c]).sort()), whole = inOrder[0];
-  let told = `All four channels together tell ${short(whole)} of at most 2. Without A alone ${short(alone[0])} is lost, without its twin C alone ${short(alone[2])}.`;
+  let told = `All four channels together have a DI of ${short(whole)}, of at most 2. Without A alone ${short(alone[0])} is lost, without its twin C alone ${short(alone[2])}.`;
   told += ` Removing two by these losses takes ${two(naive)} and leaves ${short(oneByOne[2])}; in order, ${two(order)} go and ${short(inOrder[2])} is left.`;
-  if (inOrder[2] - oneByOne[2] > 0.05) told += ' Each twin looks free while the other is there: losses of single channels drop both.';
+  if (inOrder[2] - oneByOne[2] > 0.05) told += ' Each twin looks free while the other is there: ranking by single losses drops both.';
   return told;
 }

@@ -63,7 +63,7 @@ const badge = (plot, x, y, i) => [
 function sentence(state, { s, eps, price }, g) {
   const names = (wanted) => listed(g.map((_, i) => i).filter(wanted).map((i) => NAMES[i])), shut = names((i) => s[i] === 0), wide = names((i) => g[i] > 0.9);
   let told = `Step ${state.step}, eps = ${short(eps, 2)}: ${wide ? `${wide} more than 0.9 open` : 'no gate is more than 0.9 open'}, ${shut ? `${shut} closed for good` : 'none closed'}.`;
-  if (state.frozen) return `${told} No t moves: whatever comes apart here does so by the falling eps alone, and says nothing about the network.`;
-  if (state.step <= 0.1 * STEPS) return `${told} The loss is only heard yet: no gate moves by itself before step ${0.1 * STEPS + 1}.`;
-  return `${told} The price on an open channel is ${short(price)} ${state.step > 0.3 * STEPS ? `(since step ${0.3 * STEPS} every gate is told where to go)` : 'in units of the gates’ own pull, just enough for the target of this step'}.`;
+  if (state.frozen) return `${told} No t is trained: the gates move by the falling eps alone, which says nothing about the network.`;
+  if (state.step <= 0.1 * STEPS) return `${told} So far the worth of each channel is only averaged: no gate is trained before step ${0.1 * STEPS + 1}.`;
+  return `${told} The price on an open channel is ${short(price)} ${state.step > 0.3 * STEPS ? `(since step ${0.3 * STEPS} every gate is decided)` : 'in units of the gates’ own pull, just enough for the target of this step'}.`;
 }

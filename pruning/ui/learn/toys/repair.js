@@ -68,7 +68,7 @@ function drawBlock(plot, state, { block, cut, refit, match }) {
 
 function sentence(state, { before, after, losses: [cut, refit, match] }) {
   const back = before > 0 ? 1 - after / before : 0;
-  let told = `Layer: the squared error falls from ${short(before)} to ${short(after)}, by ${percent(back)}. The more the input that is left tells of the one that is gone, the more comes back.`;
-  if (Number.isFinite(cut)) told += ` Block: ${short(cut)} as cut, ${short(refit)} refitted, ${short(match)} after ${state.steps} steps of matching, which moves the first layer’s weights as well.`;
+  let told = `Layer: the squared error falls from ${short(before)} to ${short(after)}, by ${percent(back)}. The more the input that is left tells about the one that is cut, the more can be restored.`;
+  if (Number.isFinite(cut)) told += ` Block: ${short(cut)} as cut, ${short(refit)} refitted, ${short(match)} after ${state.steps} steps of matching, which changes the first layer’s weights as well.`;
   return told;
 }

@@ -11,8 +11,8 @@ from pruning.export.formats import FORMATS, usable_format
 from pruning.flags import as_flags, writable
 from pruning.progress_bars import Bars
 
-FormatName = Literal["onnx", "exported", "openvino", "pytorch"]
-EXPORT = "Also write the network for other runtimes, checked and timed: onnx, exported, openvino, pytorch."
+FormatName = Literal["onnx", "int8", "exported", "openvino", "pytorch"]
+EXPORT = f"Also write the network for other runtimes, checked and timed: {', '.join(FORMATS)}."
 Exports = Annotated[tuple[FormatName, ...], Parameter(help=EXPORT, consume_multiple=True, negative="")]
 FORMAT = " ".join(f"{form.name}: {form.meaning}" for form in FORMATS.values())
 Formats = Annotated[tuple[FormatName, ...], Parameter(help=FORMAT, consume_multiple=True, negative="")]

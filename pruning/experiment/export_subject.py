@@ -1,12 +1,17 @@
 """A run's network as what is exported: with test images of its data, and what its files say of it."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment.loading import Loaded
+from pruning.export.formats import FORMATS, Format
 from pruning.progress import Watch, silent
 from pruning.tasks import TRANSLATED
 from pruning.terms import percent, title
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 
 IMAGES, PIXELS = 500, 500 * 64**2  # test images that files are compared on: fewer of large ones
 LEAST = 8
+CALIBRATED = 50  # images at once, fewer of large ones
 OUTPUTS = {"classes": "logits", "masks": "logits", "pictures": "picture"}
 
 
@@ -26,8 +32,24 @@ def exported(loaded: Loaded, small: "nn.Module", name: str, path: Path, watch: W
     """The network of a run in one format, checked on test images and timed beside the whole network."""
     from pruning.export.checked_files import write_checked
 
-    subject, whole = subject_of_run(loaded, small)
-    return write_checked(name, subject, path, whole=whole, watch=watch)
+    form, (subject, whole) = FORMATS[name], subject_of_run(loaded, small)
+    if not form.exact and loaded.data.task.drawn_as == "pictures":
+        raise ValueError(f"{form.title} rounds pictures visibly; give another format, such as onnx")
+    made = write_checked(name, subject, path, whole=whole, watch=watch)
+    return made if form.exact else replace(made, values=_values(loaded, small, form, made, watch))
+
+
+def _values(loaded: Loaded, small: "nn.Module", form: Format, made: "Exported", watch: Watch) -> dict:
+    """The task's metric and its value of the network and of its file, on the images of the check."""
+    from pruning.export.subject import AsNetwork, ready
+    from pruning.train import evaluate
+
+    split = loaded.data.test.first(made.check.images)
+    run = import_module(f"pruning.export.{form.module}").opened(made.paths[0])
+    how = {"normalization": loaded.model.origin.normalization, "watch": watch}
+    both = {"unrounded": ready(small), "final": AsNetwork(run)}
+    values = {name: evaluate(network, split, **how).value for name, network in both.items()}
+    return {"metric": loaded.data.task.metric.name} | values
 
 
 def subject_of_run(loaded: Loaded, small: "nn.Module") -> "tuple[Subject, nn.Module]":
@@ -42,7 +64,18 @@ def subject_of_run(loaded: Loaded, small: "nn.Module") -> "tuple[Subject, nn.Mod
         joint = inputs["image"]
         inputs = {"image": joint[:, :pictures].contiguous(), "domain": joint[:, pictures:, 0, 0].contiguous()}
     answers, names = task.drawn_as, {OUTPUTS[task.drawn_as]} if task.drawn_as else ()
-    return Subject(network, inputs, False, answers, tuple(names), told_of(loaded, inputs)), whole
+    seen = partial(calibration_of, loaded, small)
+    return Subject(network, inputs, False, answers, tuple(names), told_of(loaded, inputs), seen), whole
+
+
+def calibration_of(loaded: Loaded, small: "nn.Module") -> "Iterator[tuple[Tensor]]":
+    """The images that a repair looks at, batch by batch, as the network takes them."""
+    from pruning.data import images_at_once
+    from pruning.statistics.calibration_images import CalibrationImages
+
+    images = CalibrationImages(small, loaded.data, loaded.recipe.calibration, loaded.recipe.seed)
+    for inputs, _ in images.batches(images_at_once(loaded.data.train.images, CALIBRATED)):
+        yield (inputs.contiguous(),)
 
 
 def images_of(loaded: Loaded) -> "Tensor":

@@ -56,7 +56,7 @@ def _in_torch(loaded: Loaded, small: "nn.Module", compiled: bool, watch: Watch) 
     subject, whole = subject_of_run(loaded, small)
     run, before = (_run(one, compiled) for one in (subject, subject.of(whole)))
     try:
-        milliseconds = beside(run, before, list(subject.inputs.values()), watch)
+        milliseconds = beside({"baseline": before, "final": run}, list(subject.inputs.values()), watch)
     except Exception as error:
         if not compiled:
             raise

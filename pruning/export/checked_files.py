@@ -14,18 +14,23 @@ import torch
 from torch import nn
 
 from pruning.export.comparison import Check, beside, compared
-from pruning.export.formats import Format, usable_format
+from pruning.export.formats import FORMATS, Format, usable_format
 from pruning.export.subject import Run, Subject
 from pruning.progress import Watch, silent
 
 UNCLOSE = "what {title} answers differs from the network by up to {difference:.1e}, so nothing was written"
+UNLIKE = (
+    "in {title} only {same:,} of {of:,} answers are the network's, so nothing was written; give another one"
+)
 
 
 @dataclass(frozen=True)
 class Exported:
     """Files that were made and checked. paths: the one that is opened first, first.   bytes: of each.
-    check: against the network.   whole_bytes, milliseconds: with a whole network, bytes of its files and
-    {images at once: {"baseline": ms, "final": ms}}.   runtime, threads: what was timed."""
+    check: against the network.   other_bytes, milliseconds: with a whole network, bytes of its files and
+    {images at once: {"baseline": ms, "final": ms}}; of a format that rounds also of the pruned network as
+    ONNX, "unrounded".   runtime, threads: what was timed.   values: of one that rounds, the task's metric on
+    the images of the check, {"metric": name, "unrounded": .., "final": ..}."""
 
     format: Format
     paths: tuple[Path, ...]
@@ -33,19 +38,21 @@ class Exported:
     check: Check
     runtime: str
     threads: int
-    whole_bytes: int | None = None
+    other_bytes: Mapping[str, int] | None = None
     milliseconds: Mapping[str, Mapping[str, float]] | None = None
+    values: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As report.json tells it."""
         return {
             "format": self.format.name,
             "files": {path.name: size for path, size in zip(self.paths, self.bytes, strict=True)},
-            "bytes": {"baseline": self.whole_bytes, "final": sum(self.bytes)},
+            "bytes": {"baseline": None, **(self.other_bytes or {}), "final": sum(self.bytes)},
             **self.check.to_dict(),
             "milliseconds": self.milliseconds and {size: dict(ms) for size, ms in self.milliseconds.items()},
             "runtime": self.runtime,
             "threads": self.threads,
+            **({"values": dict(self.values)} if self.values else {}),
         }
 
 
@@ -66,7 +73,7 @@ def write_checked(
             made = _made(form, module, subject, Path(scratch, path.name), watch)
             sizes, weighed = {}, {}
             if whole is not None:
-                weighed = _weighed(module, path.suffix, subject.of(whole), made[0], watch)
+                weighed = _weighed(form, subject, subject.of(whole), made[0], watch)
             path.parent.mkdir(parents=True, exist_ok=True)
             for file in made[1]:
                 sizes[path.parent / file.name] = file.stat().st_size
@@ -83,19 +90,28 @@ def _made(form: Format, module: ModuleType, subject: Subject, path: Path, watch:
     files = module.write(subject, path)
     run = module.opened(files[0])
     check = compared(subject, run, watch)
-    if not check.close:
+    if form.exact and not check.close:
         raise ValueError(UNCLOSE.format(title=form.title, difference=check.difference))
+    if not (form.exact or check.alike):
+        raise ValueError(UNLIKE.format(title=form.title, same=check.same, of=check.of))
     return run, files, check
 
 
-def _weighed(module: ModuleType, suffix: str, whole: Subject, run: Run, watch: Watch) -> dict[str, Any]:
-    """Bytes and milliseconds beside the whole network's, in the same format and runtime."""
-    watch("export", 0, 1, message="writing the full network")
+def _weighed(form: Format, subject: Subject, whole: Subject, run: Run, watch: Watch) -> dict[str, Any]:
+    """Bytes and milliseconds beside the whole network's in the same runtime; and of a format that rounds,
+    beside the unrounded network's."""
+    plain = form if form.exact else FORMATS["onnx"]
+    module = import_module(f"pruning.export.{plain.module}")
+    others = {"baseline": whole} if form.exact else {"baseline": whole, "unrounded": subject}
+    sizes, runs = {}, {}
     with tempfile.TemporaryDirectory(prefix="pruning-whole-") as scratch:
-        files = module.write(whole, Path(scratch, f"whole{suffix}"))
-        size = sum(file.stat().st_size for file in files)
-        given = list(whole.inputs.values())
-        return {"whole_bytes": size, "milliseconds": beside(run, module.opened(files[0]), given, watch)}
+        for name, each in others.items():
+            watch("export", 0, 1, message="writing the full network")
+            files = module.write(each, Path(scratch, f"{name}{plain.endings[0]}"))
+            sizes[name] = sum(file.stat().st_size for file in files)
+            runs[name] = module.opened(files[0])
+        times = beside(runs | {"final": run}, list(whole.inputs.values()), watch)
+    return {"other_bytes": sizes, "milliseconds": times}
 
 
 def _existing(folder: Path) -> Path:

@@ -3,7 +3,7 @@ how long two networks' files take in one runtime."""
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from pruning.progress import Watch
 
 BATCHES = (1, 5, 64)  # images at once; the last one until there are no more
 TOLERANCE = 1e-4  # of the largest output, or of 1
+ALIKE = 0.9  # of the answers of a network in integers are the same, or it is none to hand out
 GREY = 1 / 255  # half a grey level of a picture from -1 to 1
 # passes of each network: so many in any case, so many of quick ones; and seconds for both networks
 LEAST, TIMED, MOST, PATIENCE = 3, 20, 200, 5.0
@@ -41,6 +42,11 @@ class Check:
     @property
     def close(self) -> bool:
         return self.difference <= TOLERANCE * max(1.0, self.largest)
+
+    @property
+    def alike(self) -> bool:
+        """Whether most answers are the same, whatever their digits."""
+        return bool(self.of) and self.same >= ALIKE * self.of
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"batches": list(self.batches)}
@@ -102,26 +108,26 @@ def _agree(answers: str, one: Tensor, other: Tensor) -> Tensor:
     return torch.ones(0, dtype=torch.bool)
 
 
-def beside(run: Run, whole: Run, given: Sequence[Tensor], watch: Watch) -> dict[str, dict[str, float]]:
-    """{images at once: {"baseline": ms, "final": ms, "passes": of each}}: medians of passes in turns, so that
-    whatever else the machine does meets both. run: the pruned network.   given: inputs; batches of them."""
+def beside(runs: Mapping[str, Run], given: Sequence[Tensor], watch: Watch) -> dict[str, dict[str, float]]:
+    """{images at once: {name: ms, "passes": of each}}: medians of passes in turns, so that whatever else the
+    machine does meets all of them. runs: {name: network}.   given: inputs; batches of them."""
     found = {}
     patience = min(PATIENCE, seconds_to_spend(os.environ.get("PRUNING_TIMING_SECONDS")))
     for size in sorted({1, at_once(given)}):
         batch = [torch.cat([each] * -(-size // len(each)))[:size].contiguous() for each in given]
-        times: dict[str, list[float]] = {"baseline": [], "final": []}
-        both = {"baseline": whole, "final": run}
-        for each in both.values():
+        times: dict[str, list[float]] = {name: [] for name in runs}
+        for each in runs.values():
             each(*batch)
-        began = time.perf_counter()
-        while _more(len(times["final"]), time.perf_counter() - began, patience / 2):
-            watch("export", len(times["final"]), MOST, message="timing")
-            for name, each in both.items():
+        began, done = time.perf_counter(), 0
+        while _more(done, time.perf_counter() - began, patience / 2):
+            watch("export", done, MOST, message="timing")
+            for name, each in runs.items():
                 start = time.perf_counter()
                 each(*batch)
                 times[name].append(1000 * (time.perf_counter() - start))
+            done += 1
         medians = {name: round(float(np.median(ms)), 4) for name, ms in times.items()}
-        found[str(size)] = medians | {"passes": len(times["final"])}
+        found[str(size)] = medians | {"passes": done}
     return found
 
 

@@ -17,6 +17,7 @@ from pruning.export.exported_program import traced
 from pruning.export.subject import Run, Subject
 
 OPSET = 20
+TELLING = ("torch.onnx", "onnxscript", "onnx_ir", "root")  # loggers of what is quieted
 LARGEST = 2**31 - 2**20  # bytes of one file: what its format can say
 
 
@@ -48,7 +49,7 @@ def model_of(subject: Subject):
     program = traced(subject)
     names = {"input_names": list(subject.inputs), "output_names": subject.output_names}
     try:
-        with _silence():
+        with silence():
             made = torch.onnx.export(program, dynamo=True, opset_version=OPSET, verbose=False, **names)
     except Exception as error:
         raise ValueError(_reason(error)) from error
@@ -99,9 +100,9 @@ def _cleaned(model):
 
 
 @contextmanager
-def _silence():
-    """The exporter tells of its steps, and libraries of what will change in them."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+def silence():
+    """The exporter and the quantizer tell of their steps, and libraries of what will change in them."""
+    loggers = [logging.getLogger(name) for name in TELLING]
     before = [logger.level for logger in loggers]
     try:
         for logger in loggers:

@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -20,7 +20,8 @@ class Subject:
     ones, by the names that files give them.   by_name: the network takes them by these names, else in this
     order.   answers: what its first output is: scores of classes [N, K], scores of every pixel [N, K, H, W],
     or pictures -1 to 1; empty where only numbers are compared.   outputs: their names; empty: numbered.
-    told: texts that go into the file."""
+    told: texts that go into the file.   calibration: batches of unlabelled inputs in their order, made anew
+    at each call; None where there are none."""
 
     network: nn.Module
     inputs: Mapping[str, Tensor]
@@ -28,6 +29,7 @@ class Subject:
     answers: Literal["classes", "masks", "pictures", ""] = ""
     outputs: tuple[str, ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
+    calibration: Callable[[], Iterable[Sequence[Tensor]]] | None = None
 
     @property
     def example(self) -> dict[str, Tensor]:
@@ -97,6 +99,17 @@ def _parameters(network: nn.Module) -> list[str]:
     """What its forward calls what it takes by position."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [one.name for one in inspect.signature(network.forward).parameters.values() if one.kind in kinds]
+
+
+class AsNetwork(nn.Module):
+    """A file that is run, where a network of one input is asked for."""
+
+    def __init__(self, run: Run):
+        super().__init__()
+        self.run = run
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.run(inputs.contiguous())[0]
 
 
 def ready(network: nn.Module) -> nn.Module:

@@ -89,7 +89,7 @@ def made(found: ExportedFile, name: str):
     st.markdown(f"**Checked**: {export_words.in_words(found.told)}")
     if slower := export_words.slower(found.told):
         st.info(in_page_words(slower))
-    whole = f"{name}{found.ending}"
+    whole = f"{name}{FORMATS[found.told['format']].endings[0]}"
     if found.ending == ".zip":
         whole = f"{name}-{found.told['format']}.zip"
     charts.button(f"Download {whole}", lambda: found.content, whole, KINDS[found.ending])

@@ -112,6 +112,16 @@ def test_the_error_of_a_closed_block_is_the_share_of_the_sum_that_its_branch_var
         assert found[g][-1] == pytest.approx(float(one / all_of_it), rel=0.1)
 
 
+def test_a_closed_block_takes_no_time():
+    graph = pruning.ChannelGraph(seeded(Residual()).eval(), torch.randn(1, 3, 8, 8))
+    table, names = pruning.latency_table(graph, batch=1), graph.structure.names
+    form, sizes = table.form(graph.structure), np.array([group.size for group in graph.groups])
+    closed = np.where(np.array(names) == "one.0", 0, sizes)
+    took = form.layers(closed)
+    assert took["one.0.weight"] == took["one.2.weight"] == 0 < form.layers(sizes)["one.0.weight"]
+    assert form(closed) < form(sizes)
+
+
 def branches_of(sets, size: int) -> ResidualBranches:
     """Blocks that close each by itself."""
 

@@ -53,6 +53,16 @@ def test_a_target_out_of_reach_is_one_sentence_and_the_controls_stay(server):
     assert not app.error
 
 
+def test_whole_blocks_go_by_a_switch_and_an_allocation_that_weighs_nothing_turns_it_off(server):
+    link = LINK | {"cut": "0.93", "allocation": "global", "blocks": "True"}
+    app = look_until(open_prune(**link), lambda app: "channels are cut" in said(app))
+    assert "Whole blocks: layer" in said(app) and "block layer2.1 closed" in said(app)
+    assert app.toggle(key="widget blocks").value
+    allocation = app.selectbox(key="widget allocation")
+    allocation.select("uniform").run()
+    assert app.toggle(key="widget blocks").disabled and "blocks" not in app.query_params
+
+
 def test_nothing_is_fine_tuned_unless_asked_for(server):
     """After the default repair no rate was worth its epochs: docs/repair.md."""
     app = open_prune()

@@ -190,14 +190,15 @@ class Form:
         return found
 
     def alone(self, n: np.ndarray) -> np.ndarray:
-        """[calls] ms of every layer by itself. n: [G + 1], widths and a one."""
-        every = np.arange(len(self.weights))
+        """[calls] ms of every layer by itself, none of one that has closed. n: [G + 1], widths and a one."""
+        every, places = np.arange(len(self.weights)), list(self._places(n))
         (low, high, share), (left, right, part) = (
-            (grid[0][every, at], grid[1][every, at], grid[2][every, at]) for grid, at in self._places(n)
+            (grid[0][every, at], grid[1][every, at], grid[2][every, at]) for grid, at in places
         )
+        runs = np.all([at > 0 for _, at in places], axis=0)
         near = (1 - part) * self.ms[every, low, left] + part * self.ms[every, low, right]
         far = (1 - part) * self.ms[every, high, left] + part * self.ms[every, high, right]
-        return (1 - share) * near + share * far
+        return runs * ((1 - share) * near + share * far)
 
     def _places(self, n: np.ndarray):
         for grid, rows in zip(self.grids, self.rows, strict=True):

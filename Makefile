@@ -78,6 +78,7 @@ measure: .venv/installed-dev chromium
 	if [ -n "$$EFFICIENTNET" ]; then $(BIN)/python -m tests.benchmarks.large_images; fi
 	$(BIN)/python -m tests.benchmarks.repair_tables
 	$(BIN)/python -m tests.benchmarks.merging && $(BIN)/python -m tests.benchmarks.merging write
+	$(BIN)/python -m tests.benchmarks.all_methods && $(BIN)/python -m tests.benchmarks.all_methods write
 	$(BIN)/python -m tests.benchmarks.repair_rates
 	for beside in 0 1; do $(BIN)/python -m tests.benchmarks.durations --beside $$beside || exit; done
 	$(BIN)/python -m tests.benchmarks.durations --write

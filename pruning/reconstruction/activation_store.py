@@ -25,7 +25,7 @@ LIMIT = "PRUNING_LIMIT_MEMORY"  # environment variable: GiB that a worker of the
 SHARE = 0.1  # of the memory that is free: workers beside this one take theirs
 OF_LIMIT = 0.25  # of what a worker may use
 LEAST = 64 * 2**20
-TRIM = 2**31  # bytes parked, after which what is free goes back to the system
+TRIM = 2**28, 2**31  # bytes parked after which what is free goes back to the system: the budget, within these
 SMALL = 2**16  # bytes: what is smaller stays in memory
 
 
@@ -74,6 +74,7 @@ class ActivationStore:
 
     def __init__(self, budget: int, protected: Iterable[Tensor]):
         self.budget, self.lock = budget, threading.Lock()
+        self.trim = min(max(TRIM[0], budget), TRIM[1])
         self.protected = {place for tensor in protected if (place := _place(tensor))}
         self.held = self.written = self.most = self.most_written = self.since = 0
 
@@ -117,11 +118,11 @@ class ActivationStore:
         ]
 
     def _trim(self, freed: int):
-        """Every so many bytes that passes have made and let go of, what is free goes back to the system: each
-        thread has memory of its own, which the others cannot use."""
+        """Every so many bytes that passes have made and let go of, what is free goes back to the system: it
+        lies between what stays, in pieces that the next activations do not fit into."""
         with self.lock:
             self.since += freed
-            if self.since < TRIM:
+            if self.since < self.trim:
                 return
             self.since = 0
         give_back_freed_memory()

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
-from pruning.latency.freed_memory import give_back_freed_memory
+from pruning.latency.freed_memory import give_back_freed_memory, keep_freed_memory
 from pruning.progress import Watch, silent, timed
 from pruning.reconstruction.activation_store import ActivationStore, budget
 from pruning.reconstruction.forward_pass import record_forward_pass
@@ -51,6 +51,7 @@ def reconstruct(
     what both networks hold of them a tenth of the free memory is used, the rest of it lies on disk
     meanwhile.   rows: places that are looked at of each layer, of all images together.
     """
+    keep_freed_memory()
     give_back_freed_memory()
     few = images.rows(slice(2))[0]
     whole, cut = record_forward_pass(model, few), record_forward_pass(small, few)

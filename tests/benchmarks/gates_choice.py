@@ -18,6 +18,7 @@ import torch
 
 from pruning.allocation import made
 from pruning.allocation.limits import cost_of, limits_of
+from pruning.cost import Plan
 from pruning.criteria.scoring import score
 from pruning.experiment import Recipe, gate_training, run
 from pruning.experiment.loading import Loaded, load
@@ -112,11 +113,16 @@ def same_widths(loaded: Loaded, kept: dict[int, np.ndarray], arm: str) -> dict[i
     return {g: np.sort(np.argsort(-worth[names[g]], kind="stable")[: len(own)]) for g, own in kept.items()}
 
 
-def judged(loaded: Loaded, kept: dict[int, np.ndarray]) -> dict:
-    """The original weights of these channels, recalibrated: right answers, and the loss on the hold-out."""
+def plan_of(loaded: Loaded, kept: dict[int, np.ndarray]) -> Plan:
+    """Of the network as it was loaded: these channels of every group stay."""
     structure, recipe = loaded.graph.structure, loaded.recipe
     limits = limits_of(structure, recipe.groups, (), {}, recipe.max_cut_per_group, recipe.min_channels, 1)
-    plan = made(structure, kept, "macs", recipe.cut, cost_of(structure, "macs", limits), limits)
+    return made(structure, kept, "macs", recipe.cut, cost_of(structure, "macs", limits), limits)
+
+
+def judged(loaded: Loaded, kept: dict[int, np.ndarray]) -> dict:
+    """The original weights of these channels, recalibrated: right answers, and the loss on the hold-out."""
+    recipe, plan = loaded.recipe, plan_of(loaded, kept)
     small, normalization = cut(loaded.model, plan), loaded.model.origin.normalization
     recalibrate(small, CalibrationImages(small, loaded.data, recipe.calibration, recipe.seed))
     loss = evaluate(small, loaded.data.holdout, normalization=normalization).loss

@@ -93,22 +93,24 @@ def measure(place: str, share: float, seed: int, refits: bool):
     images = CalibrationImages(loaded.model, loaded.data, recipe.calibration, seed)
     moments = moments_of(loaded.model, loaded.graph.structure, images)
     for name, how in left:
-        row = one(loaded, plans[name], plans["l1"], how, moments)
-        ROWS.keep(row | dict(zip(KEY, keys[name, how], strict=True)))
+        row = answered(loaded, plans[name], REPAIRS[how], moments=moments)
+        alike = {"as_l1": round(shared(plans[name], plans["l1"]), 4)}
+        ROWS.keep(alike | row | dict(zip(KEY, keys[name, how], strict=True)))
         print(*keys[name, how], flush=True)
 
 
-def one(loaded, plan, of_l1, how: str, moments) -> dict:
-    """seconds: of the repair, covariances of the whole network known."""
-    recipe, small, start, told = loaded.recipe, cut(loaded.model, plan), time.perf_counter(), []
-    given = {"calibration": recipe.calibration, "seed": recipe.seed, "moments": moments}
-    for step in REPAIRS[how]:
+def answered(loaded, plan, steps, **known) -> dict:
+    """A row's end: the network cut, repaired by these steps one after the other, and which test images it
+    answers right.   seconds: of the repair.   known: as `repair` takes what it may know already."""
+    recipe, small, start = loaded.recipe, cut(loaded.model, plan), time.perf_counter()
+    told = []
+    for step in steps:
+        given = {"calibration": recipe.calibration, "seed": recipe.seed, **known}
         told = repair(small, plan, loaded.model, loaded.data, step, **given)
     seconds = time.perf_counter() - start
     answers = right(small, loaded.data.test, loaded.model.origin.normalization)
     apart = [message for message in told if message.startswith("divergence")]
     return {
-        "as_l1": round(shared(plan, of_l1), 4),
         "macs_cut": round(1 - plan.macs / plan.macs_before, 4),
         "seconds": round(seconds, 1),
         "apart": apart[0].split(" reconstructed")[0].split()[-1] if apart else "",

@@ -150,7 +150,7 @@ def test_each_channel_that_goes_has_an_arrow_to_the_cheapest_that_stays():
     words = figures.heirs_in_words(table, 5)
     assert "4 channels go" in words and "Channel 5 goes to channel" in words
     nothing = heirs_table(costs, rows_of([False] * 7))
-    assert nothing.empty and "nothing of this group goes" in figures.heirs_in_words(nothing, None)
+    assert nothing.empty and "no channel of this group goes" in figures.heirs_in_words(nothing, None)
 
 
 def test_the_channels_page_draws_the_heirs(server):

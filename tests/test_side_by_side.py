@@ -88,7 +88,7 @@ def test_stages_epochs_and_widths_are_the_reports(two):
     kept = found.kept[found.kept["run"] == "A"].set_index("group")
     assert {name: [r.before, r.after] for name, r in kept.iterrows()} == report["widths"]
     assert found.epochs[["run", "epoch", "value"]].values.tolist() == [["A", 1, 0.6], ["A", 2, 0.7]]
-    assert "keep as many channels" in figures.kept_in_words(found.kept) and not found.sentences
+    assert "keep equally many channels" in figures.kept_in_words(found.kept) and not found.sentences
 
 
 L1 = Recipe(criterion="l1")

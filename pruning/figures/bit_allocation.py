@@ -57,13 +57,19 @@ def bits_map(channels: pd.DataFrame) -> go.Figure:
             name=plural(bits, "bit"),
             mode="markers",
             marker={"symbol": "square", "size": size, "color": shade, "line": {"width": 0}},
-            customdata=part[["first", "last", "mean", "importance"]].to_numpy(object),
-            hovertemplate="%{y}, channels %{customdata[0]} to %{customdata[1]}<br>%{customdata[2]:.3g} bits, "
-            "importance %{customdata[3]:.3g} (mean of the layer 1)<extra></extra>",
+            customdata=part.assign(which=which(part))[["which", "mean", "importance"]].to_numpy(object),
+            hovertemplate="%{y}, %{customdata[0]}<br>%{customdata[1]:.3g} bits, importance "
+            "%{customdata[2]:.3g} (the layer's mean is 1)<extra></extra>",
         )
     if channels.empty:
         nothing(figure, "This network has no weights to quantize")
     return figure
+
+
+def which(squares: pd.DataFrame) -> list[str]:
+    """The channels that each square stands for."""
+    ends = zip(squares["first"], squares["last"], strict=True)
+    return [f"channel {first}" if first == last else f"channels {first} to {last}" for first, last in ends]
 
 
 def squares(channels: pd.DataFrame, widest: int = WIDEST) -> pd.DataFrame:

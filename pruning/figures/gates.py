@@ -241,7 +241,7 @@ def paths_in_words(table: pd.DataFrame, gates: int, decided: int | None = None) 
     if by_group.max() == 0:
         return words + " None has yet."
     if decided is not None:
-        words += f" At the dotted line, step {decided:,}, every gate was decided; until then by the loss."
+        words += f" At the dotted line, step {decided:,}, every gate was decided; the loss acts before."
     return words + f" {by_group.idxmax()} lost the largest share ({percent(by_group.max(), 0)} closed)."
 
 

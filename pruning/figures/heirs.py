@@ -90,20 +90,22 @@ def dots(figure: go.Figure, channels, x, y: float, name: str, colour: str, more,
 def heirs_in_words(table: pd.DataFrame, chosen: int | None) -> str:
     """How far the group is from what is left of it, who takes over most, and what becomes of one channel."""
     if table.empty:
-        return "At this cut nothing of this group goes, or nothing stays."
+        return "At this cut no channel of this group goes, or none stays."
     told = (
         f"{plural(len(table), 'channel goes', 'channels go')} to "
-        f"{plural(table['heir'].nunique(), 'heir')}. They gave their readers "
-        f"{percent(table['given'].sum())} of what the group gives; the heirs, each by one factor and a "
-        f"constant, give back all but {percent(table['lost'].sum())}: the distance of the group to what is "
-        "left of it."
+        f"{plural(table['heir'].nunique(), 'heir')}. They carry "
+        f"{percent(table['given'].sum())} of what the group gives to the layers that read it; the heirs, "
+        f"each by one factor and a constant, replace all but {percent(table['lost'].sum())}, which is the "
+        "distance of the group to what is left of it."
     )
     most = table["heir"].value_counts()
     told += f" Channel {most.index[0]} takes over from {most.iloc[0]}."
     if chosen is not None and (own := table[table["channel"] == chosen]).size:
         row = own.iloc[0]
         told += (
-            f" Channel {chosen} goes to channel {int(row['heir'])}, which gives back "
+            f" Channel {chosen} goes to channel {int(row['heir'])}, which replaces "
             f"{percent(row['rebuilt'], 0)} of it."
         )
-    return told + " The repair `transport` moves the weights that read them so; `merge` combines several."
+    return (
+        told + " The repair `transport` moves weights to heirs in this way; `merge` to several channels each."
+    )

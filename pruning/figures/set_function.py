@@ -36,7 +36,7 @@ def rounds_in_words(rounds: list[float], same: float) -> str:
     told = f"λ starts at 0, never falls, and stays the same from round {len(rounds) - 1 or 1} on."
     return told + (
         f" The order by b - λ w and that by b alone have a rank correlation of {same:.2f}"
-        + (": here the ratio hardly bites, and `gamma` 0 makes it." if same > 0.95 else ".")
+        + (": λ hardly changes the order here; with `gamma` 0 it does." if same > 0.95 else ".")
     )
 
 

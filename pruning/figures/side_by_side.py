@@ -18,7 +18,7 @@ from pruning.terms import percent, plural
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "pentagon", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 MOST = 12  # rows of a figure that has one for each set or pair of runs
-SAME = "All runs get as many images of every class right."
+SAME = "All runs get equally many images of every class right."
 SHARE = "share"  # a metric's unit that is drawn in percent
 ALL = "all"  # of `wrong_in`: every run
 
@@ -133,7 +133,7 @@ def kept_in_words(table: pd.DataFrame) -> str:
     if table["run"].nunique() < 2:
         return f"Channels kept of {plural(len(apart), 'group')}."
     if apart.max() == 0:
-        return f"All runs keep as many channels of every one of these {plural(len(apart), 'group')}."
+        return f"All runs keep equally many channels in each of these {plural(len(apart), 'group')}."
     group = apart.idxmax()
     rows = table[table["group"] == group].sort_values("share")
     least, most = rows.iloc[0], rows.iloc[-1]

@@ -236,6 +236,7 @@ for measuring in (oracle, sensitivity, bench):
 app.command(compare)
 app.command(html_report.report)
 app.command(export_command.export)
+app.command(export_command.times)
 app.command(start_app, name="app")
 
 

@@ -248,6 +248,10 @@ def test_a_report_tells_both_batches_their_spread_and_every_layer(ran):
         for stage in ("baseline", "final"):
             low, high = times["spread"][stage]
             assert 0 < low <= times[stage] <= high
+    rows = {row["runtime"]: row for row in told["runtimes"]}
+    assert {"torch", "onnxruntime"} <= set(rows) and "compile" not in rows
+    for row in rows.values():
+        assert set(row["milliseconds"]) == {"1", "64"} and row["threads"] == 1
     layers = pd.DataFrame(told["layers"])
     assert list(layers["kind"])[-1] == "other" and {"convolution", "norm", "linear"} <= set(layers["kind"])
     totals = report(ran)["macs"]

@@ -4,6 +4,7 @@ asserts a time."""
 import importlib.util
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,12 @@ from torch import nn
 from torch.nn import functional as F
 
 import pruning
+from pruning import export_command
 from pruning.experiment.latency_report import measured_in
 from pruning.experiment.latency_tables import named_table
+from pruning.experiment.runtime_times import not_timed, runtime_table
+from pruning.figures.latency import free_width, width_times, width_times_in_words
+from pruning.html_report.run_report import in_runtimes
 from pruning.latency import FILE, LatencyTable
 from pruning.latency.calls import Call
 from pruning.latency.table import Grid
@@ -22,6 +27,7 @@ from pruning.latency.width_grid import between, never_longer_than_wider, widths
 from pruning.runtimes import format_in, latency_table
 from pruning.runtimes.single_layer import INPUT, layer_graph
 from tests.test_latency import MACHINE, Small, graph_of
+from tests.test_saved_results import SAVED
 
 ONNX = replace(MACHINE, runtime="onnxruntime 1.0")
 CALLS = {
@@ -208,6 +214,40 @@ def test_a_layer_that_a_runtime_does_not_know_is_one_sentence():
     wrong = Call("block.weight", F.conv2d, {}, (6, 4, 3, 3), (2, 5, 9, 9), True)
     with pytest.raises(ValueError, match="onnxruntime can't compute block by itself: .*; give runtime=torch"):
         ByOnnx(format_in("onnxruntime")).layer(wrong, torch.device("cpu"))()
+
+
+def test_the_stairs_of_a_group_are_the_estimates(stairs):
+    graph, table = stairs
+    ms = table.form(graph.structure).against_width([64, 30], 0)
+    assert ms.tolist() == [table.estimate(graph.structure, [n, 30]) for n in range(1, 65)]
+    assert free_width(ms, 28) == 32 and free_width(ms, 31) == 64 and free_width(ms, 64) == 64
+    assert "28 of 64 channels" in width_times_in_words(ms, 28, "first")
+    assert "32 channels take no longer" in width_times_in_words(ms, 28, "first")
+    assert width_times_in_words(ms, 64, "first").endswith("No larger width is as quick.")
+    line, planned, free = width_times(ms, 28, 8).data
+    assert list(line.y) == ms.tolist() and (planned.x[0], planned.y[0]) == (28, ms[27]) and free.x[0] == 32
+
+
+def test_times_are_told_side_by_side():
+    rows = [{"runtime": "compile", "version": "torch 2.15.0", "threads": 1}]
+    rows[0]["milliseconds"] = {"1": {"baseline": 4.0, "final": 2.0, "passes": 20}}
+    rows += [{"runtime": "openvino", "error": "it can't"}]
+    table = runtime_table(rows)
+    assert table.to_numpy(object).tolist() == [["torch.compile, torch 2.15.0", 1, 1, 4.0, 2.0, 2.0, 20]]
+    assert not_timed(rows) == ["OpenVINO: it can't."]
+    page = in_runtimes(rows)
+    assert "torch.compile, torch 2.15.0" in page and "OpenVINO: it can" in page and not in_runtimes([])
+
+
+def test_times_of_a_saved_run_come_into_its_report(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_TIMING_SECONDS", "0")
+    shutil.copytree(SAVED / "plain", tmp_path / "run")
+    export_command.times(tmp_path / "run", runtime=("torch",))
+    export_command.times(tmp_path / "run", runtime=("torch",))
+    (row,) = pruning.load_report(tmp_path / "run")["latency_ms"]["runtimes"]
+    assert row["runtime"] == "torch" and {"baseline", "final"} <= set(row["milliseconds"]["1"])
+    with pytest.raises(ValueError, match="holds no run"):
+        export_command.times(tmp_path)
 
 
 def test_the_time_that_counts_is_that_of_the_runtime_asked_for():

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruning.error_messages import choose
 from pruning.experiment.export_subject import exported
 from pruning.experiment.loading import Loaded, load, use_threads
 from pruning.experiment.recipe import Recipe
@@ -15,8 +14,7 @@ from pruning.experiment.runtime_times import side_by_side
 from pruning.export import saved_network
 from pruning.export.formats import FORMATS, NAME, usable_format
 from pruning.progress import Watch, silent
-from pruning.runtimes import format_in
-from pruning.terms import RUNTIMES
+from pruning.runtimes import must_be_timed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,9 +74,7 @@ def times_of_run(
     folder: Path, runtimes: Sequence[str] | None = None, watch: Watch = silent
 ) -> list[dict[str, Any]]:
     """`side_by_side` of a saved run. Raises ValueError before any work where a runtime is not installed."""
-    for name in runtimes or ():
-        if choose(name, RUNTIMES, "runtime") != "compile":
-            usable_format(format_in(name).name)
+    must_be_timed(runtimes or ())
     _, loaded, small = opened(folder, watch)
     return side_by_side(loaded, small, runtimes, watch)
 

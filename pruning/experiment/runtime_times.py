@@ -1,10 +1,12 @@
 """How long the whole and the cut network take, side by side, in the runtimes that are installed."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from pruning.error_messages import first_line
 from pruning.experiment.export_subject import exported, subject_of_run
@@ -18,6 +20,34 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pruning.export.subject import Run, Subject
+
+COLUMNS = [
+    "Runtime",
+    "Threads",
+    "Images",
+    "Full network (ms)",
+    "Pruned network (ms)",
+    "Times as fast",
+    "Passes",
+]
+
+
+def runtime_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """`side_by_side`'s rows as a table: a row a runtime and number of images, COLUMNS. A runtime that could
+    not time the networks has none."""
+    found = []
+    for row in rows:
+        for images, ms in row.get("milliseconds", {}).items():
+            before, after = ms["baseline"], ms["final"]
+            name = f"torch.compile, {row['version']}" if row["runtime"] == "compile" else row["version"]
+            times = (before, after, round(before / after, 2))
+            found.append((name, row["threads"], int(images), *times, ms["passes"]))
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def not_timed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence for every runtime that could not time the networks."""
+    return [f"{RUNTIMES[row['runtime']]}: {row['error']}." for row in rows if "error" in row]
 
 
 def side_by_side(

@@ -1,5 +1,6 @@
 """Where a network's time goes, layer by layer, before a cut and after."""
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -60,6 +61,50 @@ def layer_times(layers: pd.DataFrame, batch: int) -> go.Figure:
     if rows.empty:
         nothing(figure, "No layer was timed")
     return figure
+
+
+def width_times(ms: np.ndarray, kept: int, batch: int) -> go.Figure:
+    """Time of a batch against the width of one group, as the stairs that it is. ms: [size], at 1, 2, ...
+    channels, all other groups as planned.   kept: how many the plan keeps."""
+    widths = np.arange(1, len(ms) + 1)
+    figure = go.Figure(
+        layout={
+            "xaxis_title": "channels kept",
+            "yaxis_title": f"time of a batch of {batch} (ms)",
+            "yaxis": {"rangemode": "tozero"},
+            "height": 300,
+            "margin": {"t": 30, "b": 50},
+            "showlegend": True,
+            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1, "x": 0},
+        }
+    )
+    line = {"shape": "hvh", "color": KEPT}
+    hover = "%{x} channels: %{y:.2f} ms<extra></extra>"
+    figure.add_scatter(x=widths, y=ms, mode="lines", line=line, name="estimated", hovertemplate=hover)
+    free = free_width(ms, kept)
+    marks = [(kept, "planned", "circle"), *([(free, "as quick", "diamond-open")] if free > kept else [])]
+    for width, name, symbol in marks:
+        marker = {"symbol": symbol, "size": 12, "color": KEPT}
+        figure.add_scatter(
+            x=[width], y=[ms[width - 1]], mode="markers", marker=marker, name=name, hovertemplate=hover
+        )
+    return figure
+
+
+def free_width(ms: np.ndarray, kept: int) -> int:
+    """The largest width that takes no longer."""
+    return int(np.flatnonzero(ms <= ms[kept - 1]).max()) + 1
+
+
+def width_times_in_words(ms: np.ndarray, kept: int, name: str) -> str:
+    """What the planned width takes, and whether a larger one is free."""
+    words = (
+        f"{name} keeps {kept} of {len(ms)} channels: {ms[kept - 1]:.3g} ms, {ms[-1]:.3g} ms with all of them"
+    )
+    free = free_width(ms, kept)
+    if free > kept:
+        return f"{words}. {free} channels take no longer ({ms[free - 1]:.3g} ms)."
+    return f"{words}. No larger width is as quick."
 
 
 def layer_times_in_words(layers: pd.DataFrame, alone: tuple[float, float] | None = None) -> str:

@@ -1,12 +1,13 @@
 """report.html of a run: what it found, in numbers and figures, what changed, and how to run it again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pruning.experiment.runtime_times import not_timed, runtime_table
 from pruning.export import export_words
 from pruning.figures import latency, prediction_changes, search_path, structure, tradeoff, training
 from pruning.figures.gates import budget_in_words
@@ -160,7 +161,14 @@ def times(told: Mapping[str, Any]) -> str:
     columns = ("Measured time", "Images a batch", "Median, ms", "10 % below", "90 % below", "Batches timed")
     threads = plural(told["threads"], "thread")
     how = f"On {threads}, {told['device']}, after warm-ups. Fewer MACs are not always faster."
-    return table(columns, rows) + paragraph(how, "quiet")
+    return table(columns, rows) + paragraph(how, "quiet") + in_runtimes(told.get("runtimes", []))
+
+
+def in_runtimes(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Both networks in every runtime, where that was measured."""
+    found = runtime_table(rows).astype(str)
+    told = "".join(paragraph(sentence, "quiet") for sentence in not_timed(rows))
+    return told if found.empty else table(tuple(found.columns), found.to_numpy().tolist()) + told
 
 
 def timed(batch: int, stage: str, of: Mapping[str, Any]) -> list:

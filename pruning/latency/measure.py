@@ -142,7 +142,7 @@ def _fitted(table: LatencyTable, graph, inputs: tuple, runtime: Runtime, watch: 
     passes = runtime.networks(models, inputs, watch)
     clock = runtime.clock(inputs[0].device)
     told = partial(watch, "latency")
-    times = _whole_ms(passes, inputs[0].device, clock, lambda n: told(calls + n, calls + WHOLE_RUNS))
+    times = whole_ms(passes, inputs[0].device, clock, lambda n: told(calls + n, calls + WHOLE_RUNS))
     weights = np.where(np.array(shares) == 0, 10.0, 1.0) / times  # the whole network as it was
     # Where widths all shrink alike, norms' work and layers' can't be told apart: then layers take in the
     # network what they take alone.
@@ -167,7 +167,7 @@ def _cut_to(graph, widths: list[int]):
     return cut(graph.model, Plan(kept=kept, model_digest=digest, input_shape=shape, **told, **counts))
 
 
-def _whole_ms(
+def whole_ms(
     passes: Sequence[Timed],
     device: torch.device,
     clock: Callable[[], float],

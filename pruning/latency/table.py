@@ -175,12 +175,20 @@ class Form:
         for k, grid in enumerate(grids):
             self.ms[k, : len(grid.first), : len(grid.second)] = grid.ms
         self.elements = elements(structure)
+        self.sizes = [group.size for group in structure.groups]
 
     def __call__(self, widths) -> float:
         """widths: [G], whole numbers of channels kept in every group."""
         n, table = np.append(np.asarray(widths, float), 1.0), self.table
         rest = table.each_ms * float(self.elements @ n) / 1e6 + table.constant_ms
         return table.in_network * float(self.alone(n).sum()) + rest
+
+    def against_width(self, widths, group: int) -> np.ndarray:
+        """[size of the group] ms with 1, 2, ... channels of this group kept, all others as in `widths`."""
+        n, size = np.array(widths, float), int(self.sizes[group])
+        return np.array(
+            [self(np.where(np.arange(len(n)) == group, width, n)) for width in range(1, size + 1)]
+        )
 
     def layers(self, widths) -> dict[str, float]:
         """{weight: ms} of the layers in the network, all calls of one together."""

@@ -3,6 +3,7 @@
 latency_table(graph, runtime="onnxruntime") -> LatencyTable     seconds: every layer alone at some widths
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pruning.error_messages import choose
@@ -33,6 +34,13 @@ def installed() -> list[str]:
     return [name for name in RUNTIMES if name != "compile" and not format_in(name).missing]
 
 
+def must_be_timed(runtimes: Iterable[str]):
+    """Raises ValueError in one sentence where a runtime is not installed here."""
+    for name in runtimes:
+        if choose(name, RUNTIMES, "runtime") != "compile":
+            usable_format(format_in(name).name)
+
+
 def must_have_tables(runtime: str):
     """Raises ValueError in one sentence where layers can't be timed in this runtime, here or at all."""
     choose(runtime, RUNTIMES, "runtime")
@@ -53,7 +61,7 @@ def latency_table(
     from pruning.latency.measure import latency_table as measured
 
     must_have_tables(runtime)
-    return measured(graph, batch=batch, runtime=_timed_in(runtime), watch=watch)
+    return measured(graph, batch=batch, runtime=timed_in(runtime), watch=watch)
 
 
 def machine_now(runtime: str, device: "torch.device") -> Machine | None:
@@ -61,11 +69,11 @@ def machine_now(runtime: str, device: "torch.device") -> Machine | None:
     installed."""
     if format_in(runtime).missing:
         return None
-    timed = _timed_in(runtime)
+    timed = timed_in(runtime)
     return timed.machine(timed.place(device))
 
 
-def _timed_in(runtime: str) -> "Runtime":
+def timed_in(runtime: str) -> "Runtime":
     if runtime == "torch":
         from pruning.latency.in_torch import InTorch
 

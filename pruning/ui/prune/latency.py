@@ -1,7 +1,9 @@
 """How long the network takes: an estimate while one drags, from times of its layers that are measured once;
 and what was measured of a finished run."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -10,10 +12,12 @@ from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.experiment import Recipe
 from pruning.experiment.latency_tables import named_table, table_now, table_reference
-from pruning.figures.latency import layer_times, layer_times_in_words
+from pruning.experiment.runtime_times import not_timed, runtime_table
+from pruning.figures.latency import layer_times, layer_times_in_words, width_times, width_times_in_words
 from pruning.inspection.prediction_changes import RunReport
-from pruning.latency import FILE, LatencyTable
-from pruning.terms import percent
+from pruning.latency import FILE, Form, LatencyTable
+from pruning.runtimes import installed
+from pruning.terms import RUNTIMES, percent
 from pruning.ui import charts, measurement, preview_cache, state, uploads
 
 HELP = (
@@ -30,10 +34,9 @@ ANEW = "times measured anew"  # in this session, and how often
 def ask_table(recipe: Recipe, **how) -> preview_cache.Answer:
     """The LatencyTable of the recipe's network, measured once a server; does not wait."""
     uploads.store()  # where the table is kept for the workers
-    key = (
-        f"{preview_cache.digest(recipe, (*preview_cache.NETWORK, 'threads'))} {st.session_state.get(ANEW, 0)}"
-    )
-    more = {"key": key, "title": "Times of layers"}
+    names = (*preview_cache.NETWORK, "threads", "runtime")
+    key = f"{preview_cache.digest(recipe, names)} {st.session_state.get(ANEW, 0)}"
+    more = {"key": key, "title": f"Times of layers in {RUNTIMES[recipe.runtime]}"}
     return preview_cache.ask(table_now, recipe, **(more | how))
 
 
@@ -61,12 +64,12 @@ def with_times(recipe: Recipe, structure: Structure, **how) -> preview_cache.Ans
 
 def estimate(recipe: Recipe, plan: Plan):
     """About how long a batch will take, or the button that measures what the estimate is made of."""
-    structure = plan.structure
-    table = known(recipe, structure) or ask_table(recipe, start=False).value
+    structure, timed = plan.structure, in_chosen_runtime(recipe)
+    table = known(recipe, structure) or ask_table(timed, start=False).value
     if table is None:
         measurement.on_request(
-            "Estimate the time",
-            lambda **how: ask_table(recipe, **how),
+            f"Estimate the time in {RUNTIMES[timed.runtime]}",
+            lambda **how: ask_table(timed, **how),
             lambda value: None,
             help=HELP,
             queue="preview",  # nothing asked here is computed meanwhile, which would disturb the times
@@ -76,8 +79,8 @@ def estimate(recipe: Recipe, plan: Plan):
     whole = form([group.size for group in structure.groups])
     now = form([plan.widths[group.name] for group in structure.groups])
     st.markdown(
-        f"About **{now:.3g} ms** per batch of {table.batch} images, estimated; the full network takes "
-        f"{whole:.3g} ms ({percent(now / whole - 1, 0, signed=True)}).",
+        f"About **{now:.3g} ms** per batch of {table.batch} images in {RUNTIMES[table.runtime]}, estimated; "
+        f"the full network takes {whole:.3g} ms ({percent(now / whole - 1, 0, signed=True)}).",
         help=f"From measured times of every layer alone at some widths, on {table.machine.in_words()}. A run "
         "measures the pruned network itself.",
     )
@@ -85,6 +88,41 @@ def estimate(recipe: Recipe, plan: Plan):
         if st.session_state.get("times gone") == table.digest:
             st.info(GONE)
         charts.button("The measured times", table.to_json, FILE, "application/json")
+    with st.expander("Time against width"):
+        stairs(form, plan, table.batch)
+
+
+def in_chosen_runtime(recipe: Recipe) -> Recipe:
+    """The recipe, asking for times in the runtime that is chosen here: its own, where its cut is of time."""
+    names = installed()
+    if recipe.measure == "latency":
+        shown = names if recipe.runtime in names else [*names, recipe.runtime]
+        bound = state.bound("runtime", by="default")
+        st.segmented_control("Runtime", shown, format_func=RUNTIMES.get, required=True, **bound)
+        return recipe
+    chosen = st.segmented_control(
+        "Runtime", names, format_func=RUNTIMES.get, default="torch", required=True, key="estimated in"
+    )
+    return recipe.but(measure="latency", runtime=chosen)
+
+
+def stairs(form: Form, plan: Plan, batch: int):
+    """Time against the width of one group that is chosen, all others as planned."""
+    names = plan.structure.names
+    name = st.selectbox("Channel group", names, key="stairs of")
+    kept = [plan.widths[group] for group in names]
+    number = names.index(name)
+    if not kept[number]:
+        st.caption(f"{name} is closed with its block, so it takes no time.")
+        return
+    ms = form.against_width(kept, number)
+    charts.chart(
+        width_times(ms, kept[number], batch),
+        width_times_in_words(ms, kept[number], name),
+        key="time-by-width",
+        alt=f"Milliseconds of a batch against the channels that {name} keeps",
+        table=pd.DataFrame({"channels": range(1, len(ms) + 1), "ms": ms}),
+    )
 
 
 def offer_again(recipe: Recipe):
@@ -111,6 +149,17 @@ def panel(found: RunReport):
         alt="Milliseconds of every layer before and after",
         table=layers,
     )
+    runtimes(told.get("runtimes", []))
+
+
+def runtimes(rows: Sequence[Mapping[str, Any]]):
+    """Both networks' times in every runtime, side by side."""
+    if not rows:
+        return
+    st.subheader("Time in every runtime", anchor=False)
+    st.dataframe(runtime_table(rows), hide_index=True)
+    for sentence in not_timed(rows):
+        st.caption(sentence)
 
 
 def spread_in_words(told: dict) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pruning.experiment import Recipe
+from pruning.experiment.exporting import times_on_page
 from pruning.export import export_words, saved_network
 from pruning.export.formats import FORMATS, usable_format
 from pruning.html_report.run_report import run_html
@@ -16,11 +17,18 @@ from pruning.models.own_code import is_own, parted
 from pruning.terms import sentence
 from pruning.ui import charts, display_names, measurement, preview_cache
 from pruning.ui.page_messages import in_page_words
+from pruning.ui.prune import latency
 
 KINDS = {".onnx": "application/octet-stream", ".pt2": "application/octet-stream", ".zip": "application/zip"}
 HELP = (
     "Writes the network for that runtime, compares its answers there with its own here on up to 500 test "
     "images, and times both networks there: 10 to 30 seconds. A file whose answers differ is not offered."
+)
+
+TIMES = (
+    "Writes both networks for every runtime that is installed here, and times them for one image and for a "
+    "batch, taking turns: 20 to 60 seconds. torch.compile takes minutes: python -m pruning times FOLDER "
+    "--runtime compile"
 )
 
 
@@ -43,7 +51,7 @@ def panel(found: RunReport, folder: Path):
     st.caption(
         f'The zip holds weights (safetensors), recipe and plan: `pruning.load("{name}.zip"{whole})` opens it.'
     )
-    for_other_runtimes(found.recipe, folder, name)
+    for_other_runtimes(found, folder, name)
 
 
 def name_of(recipe: Recipe) -> str:
@@ -53,9 +61,18 @@ def name_of(recipe: Recipe) -> str:
     return "-".join((*parts, recipe.criterion)).replace(":", "-")
 
 
-def for_other_runtimes(recipe: Recipe, folder: Path, name: str):
-    """One choice of format; its file is made when it is asked for, checked, and kept."""
+def for_other_runtimes(found: RunReport, folder: Path, name: str):
+    """Times in every runtime, and one choice of format; its file is made when it is asked for, checked, and
+    kept."""
+    recipe = found.recipe
     titles = {form.name: form.title for form in FORMATS.values()}
+    if not (found.report["latency_ms"].get("runtimes")):
+        measurement.on_request(
+            "Time both networks in every runtime",
+            partial(ask_times, recipe, folder),
+            latency.runtimes,
+            help=TIMES,
+        )
     chosen = st.segmented_control(
         "For another runtime", list(titles), default="onnx", format_func=titles.get, key="export format"
     )
@@ -82,6 +99,12 @@ def ask(recipe: Recipe, folder: Path, chosen: str, **how) -> preview_cache.Answe
         "title": f"{FORMATS[chosen].title} of {name_of(recipe)}",
     }
     return preview_cache.ask(exported_file, recipe, str(folder), chosen, **(more | how))
+
+
+def ask_times(recipe: Recipe, folder: Path, **how) -> preview_cache.Answer:
+    """Rows of `side_by_side` of a run; does not wait."""
+    more: dict[str, Any] = {"key": f"{folder.absolute()} times", "title": f"Times of {name_of(recipe)}"}
+    return preview_cache.ask(times_on_page, recipe, str(folder), **(more | how))
 
 
 def made(found: ExportedFile, name: str):

@@ -133,6 +133,31 @@ def test_a_folder_without_a_run_is_one_sentence(words, why, tmp_path, capsys):
     assert why in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
+WRONG = {  # a place in report.json, what stands there, and what is said of it
+    ("latency_ms", "spread", "final", 0): ("x", "latency_ms.spread.final[0] is 'x', and should be a number"),
+    ("macs", "baseline"): (None, "macs.baseline is null, and should be a number"),
+    ("widths", "conv1"): ([16], "widths.conv1 is a list, and should be a list of 2"),
+    ("correct", "cut"): (None, "correct says nothing of cut"),
+    ("per_class",): ({}, "per_class says nothing of baseline"),
+    ("seconds",): (5, "seconds is 5, and should be an object"),
+}
+
+
+@pytest.mark.parametrize("place", WRONG)
+def test_a_report_with_words_for_numbers_is_one_sentence(place, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(SAVED / "plain", folder)
+    report = json.loads((folder / "report.json").read_text())
+    inside = report
+    for key in place[:-1]:
+        inside = inside[key]
+    inside[place[-1]], why = WRONG[place]
+    (folder / "report.json").write_text(json.dumps(report))
+    assert main(["report", str(folder)]) == 2
+    told = capsys.readouterr().err
+    assert why in told and len(told.splitlines()) == 1 and not (folder / "report.html").exists()
+
+
 # --------------------------------------------------------------------------------------------- the drawings
 
 

@@ -1,7 +1,12 @@
 """Class folders as ImageNet has them: train/ and val/, label maps, lists, the challenge's own tree."""
 
+import itertools
 import json
+import os
+import shutil
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -164,6 +169,35 @@ def test_more_than_fits_in_memory_is_decoded_once_and_mapped(tmp_path, monkeypat
     pruning.data.load.from_path.cache_clear()
     again = pruning.load_data(tmp_path / "two" / "imagenet", size=12)
     assert again is not mapped and again.digest == whole.digest and array.stat().st_mtime_ns == time
+
+
+def test_decoded_pictures_go_once_they_are_unused_for_long_or_the_room_is_needed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNING_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(decoded_pictures, "LARGEST", 1000)
+    decoded = tmp_path / "cache" / "decoded"
+
+    def load(name: str) -> set[str]:
+        """The arrays that there are once a folder of another name was loaded."""
+        pruning.data.load.from_path.cache_clear()
+        root = tmp_path / name / "imagenet"
+        pruning.load_data(root if root.exists() else as_folders(root), size=12)
+        return {array.name for array in decoded.glob("*.npy")}
+
+    (first,) = load("one")
+    second = load("two") - {first}
+    (decoded / ".writing-ended").mkdir()
+    month = time.time() - 31 * 24 * 3600
+    for path in (decoded / first, decoded / ".writing-ended"):
+        os.utime(path if path.is_dir() else path.with_suffix(".json"), (month, month))
+    assert load("two") == second and not (decoded / ".writing-ended").exists()
+    assert load("one") == {first, *second}  # decoded anew, and "two" is unused for longer now
+    space = itertools.chain([100, 100, 10**9], itertools.repeat(10**9))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=next(space)))
+    assert load("three").isdisjoint(second) and first in load("three")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=-(10**9)))
+    with pytest.raises(ValueError, match="name another folder by PRUNING_CACHE"):
+        load("four")
+    assert first in {array.name for array in decoded.glob("*.npy")}  # nothing goes where that is not enough
 
 
 def test_the_lines_of_imagenet_md_run_on_a_small_folder(tmp_path):

@@ -1,9 +1,15 @@
-"""Pictures of class folders as one array: in memory, or in a file of the cache folder where they are many."""
+"""Pictures of class folders as one array: in memory, or in a file of the cache folder where they are many.
+
+Such a file goes, as uploads do, once nobody has used it for a while: this is looked at whenever pictures are
+mapped.
+Where the disk has no room for another one, those unused for longest go first."""
 
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +25,8 @@ from pruning.terms import plural
 
 OTHERWISE = 224  # pixels: side of the images where they differ in size and nothing else is asked for
 TOLD_EVERY = 16  # images between two words on how far it is
+DAYS = 30  # that a file stays without being used
+UNFINISHED = 7  # days after which a file that was not finished is nobody's any more
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +82,12 @@ def mapped(
 ) -> Decoded:
     """kept: where the array stands, with .npy behind it, and the messages, with .json."""
     array, words = kept.with_suffix(".npy"), kept.with_suffix(".json")
+    if words.is_file():
+        os.utime(words)  # its last use
+    drop_unused(kept.parent)
     if not words.is_file():  # written last
         kept.parent.mkdir(parents=True, exist_ok=True)
-        must_have_room(kept.parent, name, shape)
+        make_room(kept.parent, name, shape)
         with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".writing-") as scratch:
             half = Path(scratch) / "images.npy"
             images = np.lib.format.open_memmap(half, mode="w+", dtype=np.uint8, shape=shape)
@@ -86,15 +97,37 @@ def mapped(
             os.replace(half, array)
         words.write_text(json.dumps(said))
     size = plural(round(array.stat().st_size / 2**30), "GiB", "GiB")
-    told = f"the pictures of {name} are kept decoded in {array} ({size}); delete it when they are not needed"
+    told = f"the pictures of {name} are kept decoded in {array} ({size}) until they are {DAYS} days unused"
     return Decoded(np.load(array, mmap_mode="r"), (*json.loads(words.read_text()), told))
 
 
-def must_have_room(folder: Path, name: str, shape: tuple[int, ...]):
-    """Raises ValueError where the disk has too little room for the array."""
-    import shutil
+def drop_unused(folder: Path):
+    """Deletes the arrays that nobody has used for DAYS days, and what an ended process left unfinished. Where
+    one is mapped elsewhere, it stays readable there."""
+    now = time.time()
+    for words in folder.glob("*.json"):
+        if now - words.stat().st_mtime > DAYS * 24 * 3600:
+            drop(words)
+    for left in folder.glob(".writing-*"):
+        if now - left.stat().st_mtime > UNFINISHED * 24 * 3600:
+            shutil.rmtree(left, ignore_errors=True)
 
-    free, needed = shutil.disk_usage(folder).free, int(np.prod(shape))
+
+def drop(words: Path):
+    """An array and its messages; these first, since an array without them does not count."""
+    words.unlink(missing_ok=True)
+    words.with_suffix(".npy").unlink(missing_ok=True)
+
+
+def make_room(folder: Path, name: str, shape: tuple[int, ...]):
+    """Deletes the longest unused arrays while the disk has too little room for another; raises ValueError
+    where that is not enough."""
+    needed = int(np.prod(shape))
+    unused = sorted(folder.glob("*.json"), key=lambda words: words.stat().st_mtime)
+    room = shutil.disk_usage(folder).free + sum(w.with_suffix(".npy").stat().st_size for w in unused)
+    while shutil.disk_usage(folder).free < needed <= room and unused:
+        drop(unused.pop(0))
+    free = shutil.disk_usage(folder).free
     if free < needed:
         raise ValueError(
             f"{shape[0]:,} images of {name} at {shape[1]} pixels take {needed / 2**30:.0f} GiB in {folder}, "

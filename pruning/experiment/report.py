@@ -9,6 +9,7 @@ from typing import Any
 from pruning.cost import Plan
 from pruning.criteria import CRITERIA
 from pruning.experiment.latency_report import latencies
+from pruning.experiment.report_shape import mistaken
 from pruning.progress import Watch
 from pruning.search import SEARCHES
 from pruning.tasks import DEFAULT, Metric
@@ -87,7 +88,10 @@ def load_report(folder: str | Path) -> dict[str, Any]:
     if isinstance(report.get("metric"), str):  # before there were tasks: there was one metric, of one task
         report |= {"task": DEFAULT.name, "metric": asdict(DEFAULT.metric), "values": report["accuracy"]}
     # before epochs, which blocks closed, and what groups are coupled to, stood in it
-    return {"history": [], "gate_history": [], "groups": {}, "closed": {}} | report
+    report = {"history": [], "gate_history": [], "groups": {}, "closed": {}} | report
+    if wrong := mistaken(report):
+        raise ValueError(f"{path} is not as it was written: {wrong}; give the folder that a run was saved in")
+    return report
 
 
 def stored_bytes(model, codes: dict | None = None) -> int:

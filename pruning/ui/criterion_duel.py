@@ -18,7 +18,7 @@ from pruning.inspection.one_channel import Channel
 from pruning.inspection.oracle import Oracle, measure_oracle
 from pruning.terms import title, titled
 from pruning.ui import channel_map, charts, measurement, one_channel, picture_strips, preview_cache, state
-from pruning.ui.recipe_controls import LISTED
+from pruning.ui.recipe_controls import LISTED, meaning
 
 FEW = 4  # pictures in a row
 LEARNED = "The network may have been trained on these images: expect larger increases on new ones."
@@ -102,7 +102,7 @@ def the_case(recipe: Recipe, rows: pd.DataFrame, case: Case, other: str):
 def saw(recipe: Recipe, rows: pd.DataFrame, case: Case):
     """What a criterion looks at, and its bars of the group with the two channels marked."""
     criterion, structure = recipe.criterion, preview_cache.structure(recipe).structure
-    st.markdown(f"**{title(criterion)}**: {CRITERIA[criterion].meaning}")
+    st.markdown(f"**{title(criterion)}**: {meaning(recipe)}")
     charts.chart(
         figures.marked_bars(rows, channel_map.unit_of(recipe, structure, case.group), case),
         figures.saw_in_words(rows, criterion, case),

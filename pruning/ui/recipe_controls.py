@@ -17,6 +17,15 @@ from pruning.ui.learn.links import to_article
 ALLOCATIONS = {name: f"{sentence(term.title)}: {term.about}" for name, term in terms.ALLOCATIONS.items()}
 REPAIRS = {name: sentence(term.title) for name, term in terms.REPAIRS.items()}
 LISTED = tuple(name for names in terms.grouped(SCORED).values() for name in names)  # as every list has them
+# In the place of a criterion's meaning, where an option changes it: {(criterion, option, value): sentence}
+WITH_OPTION = {
+    (
+        "cpot",
+        "distribution",
+        "projection",
+    ): "Keeps the channels that best take over the work of the others: a "
+    "group is one distribution over its channels, projected in the Wasserstein sense on those that stay."
+}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PLAINEST = {"cpot": {"distribution": "maps"}}  # the default, filters, cuts more accurately but shows little
 
@@ -28,10 +37,18 @@ def criterion(recipe: Recipe):
     known = CRITERIA[recipe.criterion]
     labels = " It uses labels." if known.uses_labels else ""
     looks = "" if known.looks_at_images(dict(recipe.options)) else " It uses the weights alone."
-    st.caption(known.meaning + looks + labels)
+    st.caption(meaning(recipe) + looks + labels)
     with st.container(horizontal=True, vertical_alignment="center"):
         about_criteria()
         to_article(recipe.criterion)
+
+
+def meaning(recipe: Recipe) -> str:
+    """What the recipe's criterion keeps, with its options as they are."""
+    for (criterion, option, value), told in WITH_OPTION.items():
+        if criterion == recipe.criterion and dict(recipe.options)[option] == value:
+            return told
+    return CRITERIA[recipe.criterion].meaning
 
 
 def about_criteria():

@@ -13,7 +13,7 @@ from pruning.figures.gates import CLOSED, GHOST, OPEN, SETTLED
 from pruning.figures.method_style import CUT, KEPT, PALETTE, QUIET
 from pruning.gates.gate_trace import DECIDED, GateTrace
 from pruning.terms import percent
-from pruning.ui import display_names, state
+from pruning.ui import colour_key, display_names, state
 
 HEIGHT = 260  # pixels of a chart
 GATES, POINTS = 200, 60  # lines and points of a chart that is drawn again every second
@@ -32,7 +32,9 @@ HISTOGRAMS = (
 
 
 def histograms(trace: GateTrace, *, key: str):
-    """How open the gates are at the last recorded step, by g and by t / sqrt(eps)."""
+    """How open the gates are at the last recorded step, by g and by t / sqrt(eps). One key stands above both:
+    beside another training each of them is too narrow for one of its own."""
+    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:0 1em">{colour_keys()}</div>')
     left, right = st.columns(2)
     axis = {"field": "low", "type": "quantitative", "title": "gate g"}
     x = axis | {"scale": {"domain": [0, 1], "nice": False}, "axis": {"values": [0, 0.2, 0.4, 0.6, 0.8, 1]}}
@@ -42,6 +44,10 @@ def histograms(trace: GateTrace, *, key: str):
     ticks = {"values": [0.0121, 0.1, 1, 10, 100], "labelExpr": text, "labelAlign": "center"}
     x = axis | {"title": "t / √eps", "scale": {"type": "log", "domain": [low, high]}, "axis": ticks}
     native(right, scaled_bins(trace), bars(x), "Histogram of t / √eps", key)
+
+
+def colour_keys() -> str:
+    return "".join(colour_key.line(colour, told) for told, colour in ((CLOSED, CUT), (OPEN, KEPT)))
 
 
 def gate_bins(trace: GateTrace) -> pd.DataFrame:
@@ -78,7 +84,7 @@ def bars(x: dict) -> dict:
         "field": "state",
         "type": "nominal",
         "scale": colours,
-        "legend": {"orient": "top", "title": None},
+        "legend": None,
     }
     share = {"field": "share", "type": "quantitative", "title": "share (%)", "format": ".1f"}
     told = [{"field": "state", "type": "nominal"}, {"field": "gates", "type": "quantitative"}, share]
@@ -145,7 +151,7 @@ def path_rows(trace: GateTrace) -> pd.DataFrame:
 def path_spec(trace: GateTrace) -> dict:
     colours = figures.depth_colours(trace.groups)
     y = {"field": "g", "type": "quantitative", "title": "gate g", "scale": {"domain": [0, 1]}}
-    legend = {"orient": "bottom", "title": None, "columns": 3, "symbolOpacity": 1, "symbolStrokeWidth": 3}
+    legend = {"orient": "bottom", "title": None, "columns": 2, "symbolOpacity": 1, "symbolStrokeWidth": 3}
     legend |= {"labelLimit": 110}
     scale = {"domain": list(colours), "range": list(colours.values())}
     colour = {"field": "group", "type": "nominal", "scale": scale, "legend": legend}

@@ -4,7 +4,9 @@
 python -m tests.benchmarks.methods      stops with the name of a row that has not been measured
 """
 
+from pruning.ui.learn.claims import claims
 from tests.benchmarks import one_shot, search, subtask
+from tests.benchmarks.claims import table as claims_table
 from tests.benchmarks.criteria import filled
 from tests.benchmarks.measured import ROOT, row
 from tests.benchmarks.speed import machine
@@ -24,4 +26,5 @@ if __name__ == "__main__":
     parts |= {f"labels_{place}": one_shot.labels_table(place) for place in ("resnet56", "scenes")}
     parts |= {"subtask": subtask.triples_table(), "widths": subtask.widths_table()}
     parts |= {"search": search.table(threads=1), "time": speed_table(), "machine": [machine()]}
+    parts |= {"claims": claims_table(list(claims()))}
     filled(parts, "methods.md")

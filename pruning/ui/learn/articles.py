@@ -14,7 +14,11 @@ TITLES = {  # in the order in which they are read
     "gdp": "GDP",
     "repair": "Repair",
 }
-VIEWS = TITLES | {"exercises": "Exercises", "glossary": "Glossary"}  # what the page offers
+VIEWS = TITLES | {
+    "claims": "Claims",
+    "exercises": "Exercises",
+    "glossary": "Glossary",
+}  # what the page offers
 
 
 class Article(NamedTuple):

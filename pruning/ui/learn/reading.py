@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pruning.ui import lesson, page, state
-from pruning.ui.learn import exercise_list, glossary, toy
+from pruning.ui.learn import claims, exercise_list, glossary, toy
 from pruning.ui.learn.articles import VIEWS, article
 
 OPENS = {  # {article: (page, what the button says, what the link sets besides)}
@@ -22,7 +22,7 @@ def chosen() -> str:
 
 
 def choose():
-    """A choice among all articles, the exercises and the glossary."""
+    """A choice among all articles, the claims, the exercises and the glossary."""
     st.segmented_control(
         "Article",
         list(VIEWS),
@@ -30,7 +30,7 @@ def choose():
         required=True,
         wrap=True,
         label_visibility="collapsed",
-        help="Six articles, exercises, and a glossary.",
+        help="Six articles, the papers' claims, exercises, and a glossary.",
         **state.bound_look("article", chosen(), none="channel", by="default"),
     )
 
@@ -38,7 +38,7 @@ def choose():
 def read():
     """What was chosen."""
     name = chosen()
-    other = {"exercises": exercise_list.panel, "glossary": glossary.panel}.get(name)
+    other = {"claims": claims.panel, "exercises": exercise_list.panel, "glossary": glossary.panel}.get(name)
     if other:
         other()
     else:

@@ -17,12 +17,9 @@ MEASURE: dict[str, Any] = {
     "meaning": TEXT,
     "values": {OTHERS: ({"value": NUMBER, "low": NUMBER, "high": NUMBER},)},
 }
-EXPORT: dict[str, Any] = {
-    "format": TEXT,
-    "files": {OTHERS: NUMBER},
-    "bytes": {"baseline": MAYBE, "final": NUMBER},
-}
-EXPORT |= {"difference": NUMBER, "runtime": TEXT, "threads": NUMBER, "milliseconds": ({OTHERS: PAIR},)}
+SIDES = {"final": NUMBER, OTHERS: MAYBE}  # and of other networks beside the pruned one, where there are any
+EXPORT: dict[str, Any] = {"format": TEXT, "files": {OTHERS: NUMBER}, "bytes": SIDES, "difference": NUMBER}
+EXPORT |= {"runtime": TEXT, "threads": NUMBER, "milliseconds": ({OTHERS: SIDES},)}
 # A key with a question mark may be missing: only some versions or tasks write it.
 SHAPE: dict[str, Any] = {
     "task": TEXT,

@@ -47,8 +47,8 @@ def section(source: str) -> str:
 
 
 def anchor(heading: str) -> str:
-    """As GitHub makes them, runs of signs as one."""
-    return re.sub(r"[^\w]+", "-", heading.lower()).strip("-")
+    """As GitHub and the documentation's site make them."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def table(claims: list[Claim]) -> list[str]:

@@ -17,7 +17,7 @@ export default function ({ data, parentElement }) {
     toy.hint.textContent = 'Drag a letter: sideways moves the channel’s mass, up makes it narrow. Or focus it and use the arrow keys, with Shift for larger steps.';
     const axis = { from: 0, to: PLACES - 1, title: 'place (tap of a filter, or value)', ticks: [0, 5, 10, 15, 20] };
     const rows = new Plot(toy, { title: 'A row for each channel', x: axis, y: { from: 0, to: 4 }, height: 360, left: 14 });
-    const centre = new Plot(toy, { title: 'The centre, and how one channel is moved there', x: axis, y: { from: 0, to: 1 }, left: 14, height: 300 });
+    const centre = new Plot(toy, { title: 'One channel moved to the centre', x: axis, y: { from: 0, to: 1 }, left: 14, height: 300 });
     const ranking = new Plot(toy, { title: 'Distance to the centre', x: { from: 0, to: 1, title: 'shortest goes first' }, y: { from: 0, to: 1 }, left: 40, height: 230, bottom: 26 });
     return () => draw(toy, state, { kind, seen, rows, centre, ranking });
   });

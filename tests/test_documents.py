@@ -10,10 +10,12 @@ import pytest
 from cyclopts import CycloptsError
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
+from PIL import Image
 
 import pruning
 from pruning.__main__ import app, main
 from pruning.terms import GLOSSARY
+from tests import gallery
 from tests.documents import anchors, code_blocks, documents, links
 from tests.front_door import REPOSITORY
 
@@ -165,3 +167,14 @@ def test_the_references_hold_all_that_there_is(site):
         assert f"<code>{name}</code>" in recipe
     words = (site / "reference" / "glossary.html").read_text()
     assert all(f"<strong>{term[:1].upper()}{term[1:]}</strong>" in words for term in GLOSSARY)
+
+
+def test_the_gallery_shows_what_was_taken_in_less_than_two_mebibytes():
+    assert gallery.TEXT.read_text() == gallery.text(), "make gallery, or python -m tests.gallery VIEW"
+    pictures = {path.stem: path for path in gallery.FOLDER.glob("*.webp")}
+    assert len(pictures) >= 8 and set(pictures) <= {view.name for view in gallery.VIEWS}
+    assert sum(path.stat().st_size for path in pictures.values()) < gallery.MOST_BYTES
+    for view in gallery.VIEWS:
+        if view.name in pictures:
+            with Image.open(pictures[view.name]) as picture:
+                assert picture.size == (gallery.WIDTH, view.height), view.name

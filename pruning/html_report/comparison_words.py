@@ -47,7 +47,7 @@ def at_once_in_words(table: pd.DataFrame) -> str:
     named = [NAMES[name] for name in factors]
     return (
         f"Not every combination of {', '.join(named[:-1])} and {named[-1]} is here. Where two runs differ in "
-        "more than one choice at once, their difference can't be laid to one of them."
+        "more than one choice at once, their difference can't be attributed to one of them."
     )
 
 

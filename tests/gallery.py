@@ -135,7 +135,7 @@ VIEWS = (
         "compress",
         "Compress",
         "/Compress?data=digits",
-        "Weights in few bits: which channels get 2, 4 or 8 bits, and accuracy against size.",
+        "Weights in few bits: which channels get 2, 4 or 8 bits, and what that does to size and accuracy.",
         height=1400,
     ),
     View(

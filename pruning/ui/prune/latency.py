@@ -109,7 +109,8 @@ def in_chosen_runtime(recipe: Recipe) -> Recipe:
 def stairs(form: Form, plan: Plan, batch: int):
     """Time against the width of one group that is chosen, all others as planned."""
     names = plan.structure.names
-    name = st.selectbox("Channel group", names, key="stairs of")
+    first = next((k for k, group in enumerate(plan.structure.groups) if group.inner), 0)  # one that is cut
+    name = st.selectbox("Channel group", names, index=first, key="stairs of")
     kept = [plan.widths[group] for group in names]
     number = names.index(name)
     if not kept[number]:

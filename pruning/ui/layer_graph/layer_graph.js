@@ -1,5 +1,4 @@
-// The whole and the cut network beside each other: drawn, searched, scrolled and read without the server; Python hears
-// of the channel group that a click opens.
+// Both networks beside each other: drawn, searched, scrolled and read without the server; Python hears of a click.
 //
 // data: nodes: {name, kind, group, row, lane, state, after, again, shape: [whole, cut], channels, reads, macs,
 // parameters: [whole, cut] each}, edges: [source, target, way, track], tracks, totals {macs, parameters: [whole, cut]},
@@ -44,8 +43,6 @@ function listen(graph, parent) {
     event.preventDefault();
   };
 }
-
-// ------------------------------------------------------------------------------------------------- the drawing
 
 function build(graph) {
   const { data, $ } = graph, lanes = 1 + Math.max(...data.nodes.map((node) => node.lane));
@@ -169,12 +166,9 @@ function mark(graph) {
   const line = told(data.nodes[graph.current]);
   if ($('.told').textContent !== line) $('.told').textContent = line;
 }
-
 function put(element, name, value) {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
-
-// --------------------------------------------------------------------------------------------------- the words
 
 function counted(graph, node, side) {
   const [whole, cut] = node[graph.measure];
@@ -210,15 +204,12 @@ function short(count) {
   }
   return count.toLocaleString('en');
 }
-
 const percent = (share) => `${share > 0 && share < 0.01 ? '<1' : Math.round(100 * share)} %`;
 
 function trimmed(text, width) {
   const most = Math.floor(width / LETTER);
   return text.length <= most ? text : `…${text.slice(text.length - most + 1)}`;
 }
-
-// ---------------------------------------------------------------------------------------------------- the hand
 
 function find(graph, go) {
   const asked = graph.asked.trim().toLowerCase();

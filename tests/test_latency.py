@@ -21,19 +21,8 @@ from pruning.latency.width_grid import between, widths
 from pruning.progress import silent
 from tests.front_door import forked
 
-QUICK = (
-    "--model",
-    "vgg16_slim",
-    "--data",
-    "digits",
-    "--checkpoint",
-    "none",
-    "--criterion",
-    "l1",
-    "--threads",
-    1,
-)
-QUICK += ("--cut", 0.05)  # within reach whatever this machine measures
+QUICK = ("--model", "vgg16_slim", "--data", "digits", "--checkpoint", "none", "--criterion", "l1")
+QUICK += ("--threads", 1, "--cut", 0.05)  # within reach whatever this machine measures
 MACHINE = Machine("a processor", 4, 2, "cpu", "2.0")
 
 

@@ -74,7 +74,7 @@ def test_the_drawing_has_what_was_counted_and_what_was_expected():
     assert lines["after repair"].text[3] == "84.0 % (84 of 100 right)"
     assert figure.layout.yaxis.title.text == "accuracy on the hold-out images (%)"
     assert list(lines["after the cut"].x) == pytest.approx([0, 30, 50, 70, 90])
-    assert len(lines["expected after repair"].y) == 8  # there and back over the four
+    assert len(lines["expected"].y) == 8  # there and back over the four
     assert [line.x0 for line in figure.layout.shapes if line.x0 == line.x1] == [50, 40]
     words = cut_curve_in_words(points, largest, DEFAULT.metric)
     assert "within 1 point of its 92.0 % up to a cut of 40 %" in words

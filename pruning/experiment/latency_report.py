@@ -43,7 +43,9 @@ def latencies(loaded: Loaded, small, plan: Plan, watch: Watch) -> tuple[dict[str
         told["runtimes"] = side_by_side(loaded, small, None, watch)
     macs = {"before": plan.macs_before, "after": plan.macs}
     ways = _ways(loaded.recipe, block_of(next(loaded.model.parameters()).device))
-    return told, [*hardly_faster(told, layers, macs, ways), *_unforeseen(told, loaded.recipe.runtime)]
+    runtime = loaded.recipe.runtime
+    where = "" if runtime == "torch" else f"in {RUNTIMES['torch']} "
+    return told, [*hardly_faster(told, layers, macs, ways, where), *_unforeseen(told, runtime)]
 
 
 def measured_in(latency: Mapping[str, Any], runtime: str) -> Mapping[str, Any]:
@@ -95,15 +97,19 @@ def layer_table(loaded: Loaded, small, before: "Timing", after: "Timing") -> pd.
 
 
 def hardly_faster(
-    latency: Mapping[str, Any], layers: pd.DataFrame, macs: Mapping[str, int], ways: Sequence[str] = ()
+    latency: Mapping[str, Any],
+    layers: pd.DataFrame,
+    macs: Mapping[str, int],
+    ways: Sequence[str] = (),
+    where: str = "",
 ) -> list[str]:
     """A message where the time has fallen by less than half of the share by which multiply-accumulates have:
     how much, the layers where most of it stayed, and what may help. layers: as `layer_table`.   macs: before
-    and after.   ways: settings that are not in use."""
+    and after.   ways: settings that are not in use.   where: the runtime, if it has to be said."""
     saved, fewer = 1 - latency["final"] / latency["baseline"], 1 - macs["after"] / macs["before"]
     if saved >= fewer / 2:
         return []
-    how = f"at batch {latency['batch']} on {plural(latency['threads'], 'thread')}"
+    how = f"{where}at batch {latency['batch']} on {plural(latency['threads'], 'thread')}"
     if saved <= 0:
         words = f"{percent(fewer, 0)} fewer MACs did not make it faster {how}"
     else:

@@ -108,7 +108,7 @@ def band(figure: go.Figure, expected: pd.DataFrame, size: float):
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]),
         y=size * np.concatenate([edges[0], edges[1][::-1]]),
-        name="expected after repair",
+        name="expected",
         fill="toself",
         fillcolor=BAND,
         mode="lines",

@@ -40,7 +40,7 @@ MOVED = """async (hand, times) => {
   }
   return found;
 }"""
-COUNTED = re.compile(r"(\d+) cuts measured, (\d+) of (\d+) repaired")
+COUNTED = re.compile(r"(\d+) cuts? measured, (\d+) of (\d+) repaired")
 
 
 def public_link(**fields) -> str:

@@ -10,7 +10,7 @@ from pruning.figures.method_style import CUT, KEPT, QUIET
 from pruning.inspection.tradeoff import largest_within
 from pruning.metric_words import axis
 from pruning.tasks import Metric
-from pruning.terms import REPAIRS, percent, sentence
+from pruning.terms import REPAIRS, percent, plural, sentence
 from pruning.ui import charts, open_pages, preview_cache, state
 from pruning.ui.prune import accuracy_questions
 
@@ -51,7 +51,7 @@ def follow(recipe: Recipe, grew: bool, ask: bool):
 def progress(found: accuracy_questions.Counted):
     """How many cuts are repaired, and what is being done."""
     done, wanted = found.repaired, len(found.wanted)
-    text = f"{len(found.points)} cuts measured, {done} of {wanted} repaired"
+    text = f"{plural(len(found.points), 'cut')} measured, {done} of {wanted} repaired"
     if found.pending is not None and found.pending.job is not None:
         text += f". {preview_cache.progress(found.pending.job)[1]}"
     st.progress(done / max(1, wanted), text)

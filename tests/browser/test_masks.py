@@ -25,7 +25,7 @@ def test_masks_from_the_card_to_a_network_that_says_the_same_in_a_fresh_process(
     page = visit(CHEAP)
     card = page.get_by_test_id("stVerticalBlock").filter(has_text="DeepLabV3+ small on scenes_masks").last
     card.get_by_role("button", name="Open", exact=True).click()
-    expect(page.get_by_text("DeepLabV3+ small on scenes_masks says the class of every pixel")).to_be_visible()
+    expect(page.get_by_text("DeepLabV3+ small on scenes_masks classifies every pixel of 60")).to_be_visible()
     picture(rest(page), "start-masks")
     page.get_by_role("button", name="Prune it").click()
     expect(page.get_by_text("Hold-out mean IoU")).to_be_visible()

@@ -157,7 +157,7 @@ def test_the_channels_page_draws_the_heirs(server):
     link = {"data": "digits", "calibration": "60", "threads": "1", "group": "layer1.1.conv1", "channel": "7"}
     app = open_page("1_Channels", criterion="cpot", distribution="projection", **link)
     look_until(app, lambda page: "the distance of the group to what is left of it" in said(page))
-    assert "Each channel that goes has an heir" in said(app) and not app.exception
+    assert "is moved to a channel that stays, its heir" in said(app) and not app.exception
 
 
 def test_from_the_command_line(tmp_path):

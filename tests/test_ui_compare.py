@@ -68,7 +68,7 @@ def test_a_comparison_is_begun_kept_and_gone_on_with_after_the_server_has_ended(
     pd.DataFrame(some, columns=COLUMNS).to_csv(kept.folder / "results.csv", index=False)
     app = look_until(open_page("3_Compare", data="digits", comparison=id), lambda app: len(app.dataframe) > 1)
     assert "Not every combination of criterion and pruning ratio is here" in said(app)
-    assert "4 of 6 runs are there" in said(app) and len(app.dataframe[0].value) == 4
+    assert "4 of 6 runs have ended and are kept" in said(app) and len(app.dataframe[0].value) == 4
     [button for button in app.button if button.label == "Go on"][0].click()
     app.run()
     assert len(workers.jobs("comparison")) == 1
@@ -125,7 +125,7 @@ def test_kept_runs_are_found_noted_deleted_by_their_owner_and_brought_back(worke
 
     app = listed("digits l1 0.25")
     assert app.dataframe[0].value["Cut"].tolist() == ["25 % cut"]
-    assert "No run is kept that these words fit" in said(listed("resnet9000"))
+    assert "No kept run matches these words" in said(listed("resnet9000"))
     app = listed("digits l1")
     assert "the one with the wide stem" in set(app.dataframe[0].value["Note"])
 

@@ -34,4 +34,6 @@ def test_leaving_the_page_ends_what_was_counted_for_it(visit, server):
     page.wait_for_timeout(2000)  # a count that runs looks up between its batches
     assert busiest_worker(server).cpu_percent(1.0) < 40
     go(page, "Prune")
-    expect(page.get_by_text(re.compile(r"cuts? measured, [1-9] of \d repaired"))).to_be_visible()  # it goes on
+    expect(
+        page.get_by_text(re.compile(r"cuts? measured, [1-9] of \d repaired"))
+    ).to_be_visible()  # it goes on

@@ -89,7 +89,8 @@ class Unchanged:
 
 
 def _as_one(name: str, function: Callable) -> Callable:
-    """The function, which takes an input first, as one operation of this name to who watches."""
+    """The function, which takes an input first, as one operation of this name to who watches; who follows
+    channels looks inside, at its `closed`."""
 
     def operation(*args, **kwargs):
         if has_torch_function((None,)):  # a mode is on; what traces by stand-ins sees what is done below
@@ -97,4 +98,5 @@ def _as_one(name: str, function: Callable) -> Callable:
         return function(*args, **kwargs)
 
     operation.__name__ = name
+    operation.__dict__["closed"] = function
     return operation

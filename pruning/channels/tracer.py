@@ -31,6 +31,9 @@ class Tracer(TensorIds, TorchFunctionMode):
         if name in SETTLED:
             with self:
                 return SETTLED[name](func, *args, **kwargs)
+        if closed := getattr(func, "closed", None):  # a layer without channels: constants, no convolution
+            with self:
+                return closed(*args, **kwargs)
         result = func(*args, **kwargs)
         outputs = [t for t in flat(result) if isinstance(t, torch.Tensor)]
         if self.opaque:

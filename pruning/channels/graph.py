@@ -129,11 +129,8 @@ def _layer_records(calls: list[Call]) -> tuple[tuple[LayerRecord, ...], dict[str
     """One record a weight, in the order of its first call; further calls add their multiply-accumulates. With
     them, for layers that work on channels one by one, the ids of these."""
     records: dict[str, LayerRecord] = {}
-    alone: dict[str, np.ndarray] = {}
-    for call in calls:
-        key = call.weight or f"{call.module} (derived)"
-        while call.alone is not None and not np.array_equal(alone.setdefault(key, call.alone), call.alone):
-            key += "'"  # the same layer on other channels
+    keys, alone = record_names(calls)
+    for call, key in zip(calls, keys, strict=True):
         if key in records:
             records[key] = replace(records[key], macs_each=records[key].macs_each + call.macs_each)
         else:
@@ -141,6 +138,18 @@ def _layer_records(calls: list[Call]) -> tuple[tuple[LayerRecord, ...], dict[str
                 call.module, call.kind, key, call.output, call.input, call.macs_each, call.shape, call.groups
             )
     return tuple(records.values()), alone
+
+
+def record_names(calls: list[Call]) -> tuple[list[str], dict[str, np.ndarray]]:
+    """The name of the weight in every call's LayerRecord, and {name: ids} of layers that work on channels one
+    by one."""
+    names, alone = [], dict[str, np.ndarray]()
+    for call in calls:
+        key = call.weight or f"{call.module} (derived)"
+        while call.alone is not None and not np.array_equal(alone.setdefault(key, call.alone), call.alone):
+            key += "'"  # the same layer on other channels
+        names.append(key)
+    return names, alone
 
 
 def _group_members(roots: _Roots, records, slots, counted) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """The layers of a network and what runs between them, as one forward pass shows them: needs torch."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from pruning.channels.graph import ChannelGraph
+from pruning.channels.graph import ChannelGraph, record_names
 from pruning.channels.ids import Call, classes_of, compact, flat
 from pruning.channels.opaque_modules import hidden
 from pruning.channels.operations import ADDING, MULTIPLYING
@@ -240,13 +241,8 @@ def _nodes(recorder: _Recorder, structure: Structure) -> tuple[Node, ...]:
 def _weights(calls: list[Call]) -> tuple[dict[int, str], dict[str, int]]:
     """What a structure calls the weight of each call, {id(call): weight}, and {weight: MACs of all its
     calls}."""
-    keys: dict[int, str] = {}
-    whole: dict[str, int] = {}
-    alone: dict[str, np.ndarray] = {}
-    for call in calls:
-        key = call.weight or f"{call.module} (derived)"
-        while call.alone is not None and not np.array_equal(alone.setdefault(key, call.alone), call.alone):
-            key += "'"  # the same layer on other channels
-        keys[id(call)] = key
-        whole[key] = whole.get(key, 0) + call.macs_each
-    return keys, whole
+    names, _ = record_names(calls)
+    whole: Counter[str] = Counter()
+    for call, name in zip(calls, names, strict=True):
+        whole[name] += call.macs_each
+    return {id(call): name for call, name in zip(calls, names, strict=True)}, whole

@@ -70,9 +70,7 @@ def between(measured: Sequence[int], block: int, aligned: int = 1, steps: bool =
             rungs = np.arange(len(known))
         places = -(-known[rungs] // block)
         at = np.interp(-(-every[chosen] // block), places, np.arange(len(rungs)))
-        below = np.floor(at).astype(int)
-        low[chosen], share[chosen] = rungs[below], at - below
-        high[chosen] = rungs[np.minimum(below + 1, len(rungs) - 1)]
+        low[chosen], high[chosen], share[chosen] = _neighbours(rungs, at)
     low[known] = high[known] = np.arange(len(known))
     share[known] = 0.0
     return Between(low, high, share)
@@ -110,9 +108,13 @@ def _between_three(known: np.ndarray, block: int, aligned: int, steps: bool) -> 
             rungs = np.arange(len(known))
         rungs = rungs[np.unique(places[known[rungs]], return_index=True)[1]]
         at = np.interp(places[chosen], places[known[rungs]], np.arange(len(rungs)))
-        below = np.floor(at).astype(int)
-        low[chosen], share[chosen] = rungs[below], at - below
-        high[chosen] = rungs[np.minimum(below + 1, len(rungs) - 1)]
+        low[chosen], high[chosen], share[chosen] = _neighbours(rungs, at)
     low[known] = high[known] = np.arange(len(known))
     share[known] = 0.0
     return Between(low, high, share)
+
+
+def _neighbours(rungs: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rungs below and above places among them, and how far from the lower one each lies."""
+    below = np.floor(at).astype(int)
+    return rungs[below], rungs[np.minimum(below + 1, len(rungs) - 1)], at - below

@@ -55,24 +55,27 @@ def measured(graph):
     return pruning.latency_table(graph, batch=2)
 
 
-@pytest.fixture(scope="module")
-def pair():
-    """Two layers of 64 channels, and times that fall in steps of 16, made up."""
+def timed(step: np.ndarray, machine: Machine):
+    """Two layers of 64 channels, and times made up. step: [64], by width."""
     model = nn.Sequential(
         nn.Conv2d(3, 64, 1), nn.ReLU(), nn.Conv2d(64, 64, 1), nn.ReLU(), nn.Conv2d(64, 2, 1)
     )
-    graph = graph_of(model)
-    every = tuple(range(1, 65))
-    steps = np.ceil(np.array(every) / 16)
+    graph, every = graph_of(model), tuple(range(1, 65))
     grids = (
-        Grid(every, (3,), steps[:, None]),
-        Grid(every, every, steps[:, None] * steps[None, :]),
-        Grid((2,), every, steps[None, :]),
+        Grid(every, (3,), step[:, None]),
+        Grid(every, every, step[:, None] * step[None, :]),
+        Grid((2,), every, step[None, :]),
     )
     calls = {"0.weight": (0,), "2.weight": (1,), "4.weight": (2,)}
     digest, shape = graph.structure.model_digest, graph.structure.input_shape
-    how = {"machine": MACHINE, "batch": 8, "block": 1, "baseline_ms": 24.0, "model_digest": digest}
+    how = {"machine": machine, "batch": 8, "block": 1, "baseline_ms": 24.0, "model_digest": digest}
     return graph, LatencyTable(**how, input_shape=shape, grids=grids, calls=calls)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Times that fall in steps of 16."""
+    return timed(np.ceil(np.arange(1, 65) / 16), MACHINE)
 
 
 # ------------------------------------------------------------------------------------------- the table

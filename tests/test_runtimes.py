@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 import pruning
@@ -22,11 +21,10 @@ from pruning.figures.latency import free_width, width_times, width_times_in_word
 from pruning.html_report.run_report import in_runtimes
 from pruning.latency import FILE, LatencyTable
 from pruning.latency.calls import Call
-from pruning.latency.table import Grid
 from pruning.latency.width_grid import between, never_longer_than_wider, widths
 from pruning.runtimes import format_in, latency_table
 from pruning.runtimes.single_layer import INPUT, layer_graph
-from tests.test_latency import MACHINE, Small, graph_of
+from tests.test_latency import MACHINE, Small, graph_of, timed
 from tests.test_saved_results import SAVED
 
 ONNX = replace(MACHINE, runtime="onnxruntime 1.0")
@@ -133,23 +131,9 @@ def test_a_table_of_torch_is_written_as_before():
 
 @pytest.fixture(scope="module")
 def stairs():
-    """Two layers of 64 channels, and times with steps and traps, made up: a width that is no multiple of 4
-    takes twice as long."""
-    model = nn.Sequential(
-        nn.Conv2d(3, 64, 1), nn.ReLU(), nn.Conv2d(64, 64, 1), nn.ReLU(), nn.Conv2d(64, 2, 1)
-    )
-    graph, every = graph_of(model), np.arange(1, 65)
-    steps = np.ceil(every / 16) * np.where(every % 4, 2.0, 1.0)
-    known = tuple(every.tolist())
-    grids = (
-        Grid(known, (3,), steps[:, None]),
-        Grid(known, known, steps[:, None] * steps[None, :]),
-        Grid((2,), known, steps[None, :]),
-    )
-    calls = {"0.weight": (0,), "2.weight": (1,), "4.weight": (2,)}
-    digest, shape = graph.structure.model_digest, graph.structure.input_shape
-    how = {"machine": ONNX, "batch": 8, "block": 1, "baseline_ms": 24.0, "model_digest": digest}
-    return graph, LatencyTable(**how, input_shape=shape, grids=grids, calls=calls)
+    """Times with steps and traps: a width that is no multiple of 4 takes twice as long."""
+    every = np.arange(1, 65)
+    return timed(np.ceil(every / 16) * np.where(every % 4, 2.0, 1.0), ONNX)
 
 
 @pytest.mark.parametrize("allocation", ("uniform", "global"))

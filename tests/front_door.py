@@ -23,7 +23,7 @@ def cli(*words, env: dict[str, str] | None = None, cwd: Path | None = None) -> s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
     )
 
 
@@ -31,7 +31,7 @@ def typed(command: list[str], folder: Path) -> subprocess.CompletedProcess:
     """Runs in `folder`, where `python` is the one that runs the tests and knows the package."""
     path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def forked(*words, env: dict[str, str] | None = None, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess:

@@ -26,7 +26,7 @@ manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_componen
 def open_page(page: str = "", token: str = TOKEN, **link) -> AppTest:
     """A page, such as 2_Prune, or Start, opened by a link of its own in a session of its own. token: that of
     the browser; every one is another visitor."""
-    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=180)
+    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=600)
     app.session_state["visitor"] = token
     if page:
         app.switch_page(f"pages/{page}.py")
@@ -35,7 +35,7 @@ def open_page(page: str = "", token: str = TOKEN, **link) -> AppTest:
     return app.run()
 
 
-def look_until(app: AppTest, true, seconds: float = 180) -> AppTest:
+def look_until(app: AppTest, true, seconds: float = 600) -> AppTest:
     """Looks again and again, as the page's timer does in a browser, but where work is under way only once
     something about it is new: a look is a run of the whole page, on the cores that the work wants."""
     end, seen = time.monotonic() + seconds, standing()

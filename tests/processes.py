@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 
-def until(true, seconds=60.0):
+def until(true, seconds=600.0):
     """Waits for a condition; fails when it does not come."""
     end = time.monotonic() + seconds
     while not true():

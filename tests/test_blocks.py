@@ -41,6 +41,12 @@ class Residual(nn.Module):
         return self.head(F.relu(maps + self.two(maps)).mean((2, 3)))
 
 
+def residual() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return seeded(Residual()).eval()
+
+
 def mobilenet():
     model = seeded(new_model("mobilenet_v2_slim", 10))
     for module in model.modules():
@@ -50,7 +56,7 @@ def mobilenet():
 
 
 NETWORKS = {
-    "two convolutions each": (lambda: seeded(Residual()), 12),
+    "two convolutions each": (residual, 12),
     "resnet20": (lambda: ZOO["resnet20"]()[0], 32),
     "mobilenet": (mobilenet, 32),
     "segmenter": (lambda: seeded(new_model("deeplabv3plus_small", 11)), 48),
@@ -94,7 +100,7 @@ def test_masked_is_cut_with_closed_blocks(name):
 
 
 def test_the_error_of_a_closed_block_is_the_share_of_the_sum_that_its_branch_varies_by():
-    model = seeded(Residual()).eval()
+    model = residual()
     images = torch.randn(400, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     graph = pruning.ChannelGraph(model, images[:1])
     from pruning.search import errors_of
@@ -113,7 +119,7 @@ def test_the_error_of_a_closed_block_is_the_share_of_the_sum_that_its_branch_var
 
 
 def test_a_closed_block_takes_no_time():
-    graph = pruning.ChannelGraph(seeded(Residual()).eval(), torch.randn(1, 3, 8, 8))
+    graph = pruning.ChannelGraph(residual(), torch.randn(1, 3, 8, 8))
     table, names = pruning.latency_table(graph, batch=1), graph.structure.names
     form, sizes = table.form(graph.structure), np.array([group.size for group in graph.groups])
     closed = np.where(np.array(names) == "one.0", 0, sizes)
@@ -159,7 +165,7 @@ def test_with_blocks_no_more_is_lost_than_by_channels_alone(seed):
 @pytest.mark.parametrize("by", ["kl", "di"])
 def test_greedy_closes_a_block_that_does_next_to_nothing(by):
     torch.manual_seed(0)
-    model = seeded(Residual()).eval()
+    model = residual()
     with torch.no_grad():
         model.one[2].weight.mul_(1e-4)
     graph = pruning.ChannelGraph(model, torch.randn(1, 3, 8, 8))

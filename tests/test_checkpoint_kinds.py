@@ -233,7 +233,7 @@ def test_what_was_saved_loads_again_in_a_fresh_process(saved_networks, weights, 
         "    print(folder.name, same)\n"
     )
     command = [sys.executable, "-c", code, saved_networks[0]]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
     rows = dict(line.split() for line in done.stdout.splitlines())
     assert {"resnet20", "deeplabv3_mobilenet_v3_large"} <= rows.keys() and set(rows.values()) == {"True"}, (
         done.stderr

@@ -230,7 +230,7 @@ def test_the_smaller_network_loads_in_a_fresh_process_and_is_as_good_as_reported
         "print(train.evaluate(small, data.test, normalization=small.origin.normalization).correct)"
     )
     command = [sys.executable, "-c", code, str(first_run)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
     assert done.stdout.split() == [str(report(first_run)["correct"]["tuned"])], done.stderr
 
 

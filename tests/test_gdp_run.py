@@ -154,7 +154,7 @@ def ended_while_gates_train(typed: list[str], state: Path) -> str:
     while not state.exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=60)[1]
+    told = process.communicate(timeout=600)[1]
     assert process.returncode == 130, told
     return told.splitlines()[-1]
 

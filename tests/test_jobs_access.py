@@ -23,7 +23,7 @@ def workers():
 
 
 def test_only_loopback_listens_and_only_with_our_keys(workers):
-    workers.submit("job", errands.count, 1).result(60)
+    workers.submit("job", errands.count, 1).result(600)
     processes = [workers.connection.process.pid, *descendants(workers.connection.process.pid)]
     addresses = listening(processes)
     assert addresses and {host for host, _ in addresses} == {"127.0.0.1"}
@@ -81,7 +81,7 @@ def test_a_scheduler_that_is_already_there_is_used():
         first, second = (workers.submit("job", errands.count, *LONG) for _ in range(2))
         until(lambda: first.events and second.events)  # both at once: it has two threads
         workers.cancel(second)
-        assert workers.submit("preview", errands.process).result(10)[0] == cluster.pid
+        assert workers.submit("preview", errands.process).result(600)[0] == cluster.pid
     finally:
         workers.close()
     assert alive(cluster.pid)

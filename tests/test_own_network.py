@@ -66,7 +66,7 @@ print(evaluate(small, data.test, normalization=small.origin.normalization).value
 def test_it_says_the_same_in_a_fresh_process_where_its_factory_is_imported(unet):
     environment = {"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-c", LOADED]
-    done = subprocess.run(command, cwd=unet, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=unet, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) == report_of(unet / "pruned")["values"]["repaired"]
     with pytest.raises(ValueError, match=r"unet of unet.py makes.*give .*model=unet"):

@@ -197,11 +197,11 @@ def test_the_panel_says_what_differs_and_what_it_is_worth(two):
 
         side_by_side.panel(runs)
 
-    app = AppTest.from_function(page, args=(two,), default_timeout=60).run()
+    app = AppTest.from_function(page, args=(two,), default_timeout=600).run()
     said = " ".join(element.value for element in (*app.markdown, *app.caption))
     assert not app.exception and "criterion and epochs at once, so no difference can be laid" in said
     assert "A against B: no difference these images can show (-10.0 points" in said
     (fields,) = [table.value for table in app.dataframe if "Differs" in table.value]
     assert fields.values.tolist() == [["Criterion", "L1 norm", "CPOT"], ["Epochs", "2", "0"]]
-    app = AppTest.from_function(page, args=([],), default_timeout=60).run()
+    app = AppTest.from_function(page, args=([],), default_timeout=600).run()
     assert not app.exception and "Two runs or more" in app.info[0].value

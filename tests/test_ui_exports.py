@@ -25,7 +25,7 @@ def page(folder: str):
 
 
 def opened(folder: Path) -> AppTest:
-    app = AppTest.from_function(page, args=(str(folder),), default_timeout=120)
+    app = AppTest.from_function(page, args=(str(folder),), default_timeout=600)
     app.session_state["visitor"] = TOKEN
     return app.run()
 

@@ -46,21 +46,21 @@ def watched(monkeypatch):
     workers.closed = True
 
 
-def test_a_closed_or_reloaded_page_s_previews_end_at_once_and_no_others(watched):
+def test_a_closed_or_reloaded_page_s_previews_end_at_once_and_no_others(watched, monkeypatch):
     _, workers, browsers, mine, yours = watched
+    monkeypatch.setattr(module, "GRACE", 3600.0)  # what is ended below was not ended for this
     time.sleep(0.4)
     assert workers.cancelled == []
     browsers.discard("browser of mine")
-    begun = time.monotonic()
     until(lambda: mine in workers.cancelled)
-    assert time.monotonic() - begun < 0.8 and yours not in workers.cancelled
+    assert yours not in workers.cancelled
 
 
 def test_what_the_left_page_asked_for_ends_unless_the_new_one_wants_it(watched):
     found, workers, _, mine, yours = watched
     found.leave([mine, yours])
     found.wants(yours)
-    until(lambda: mine in workers.cancelled, GRACE + 2)
+    until(lambda: mine in workers.cancelled, GRACE + 600)
     assert yours not in workers.cancelled
 
 

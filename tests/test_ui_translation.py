@@ -84,7 +84,7 @@ def test_a_run_keeps_a_picture_of_every_domain_in_every_domain_at_every_stage(sa
 
 
 def test_the_page_shows_them_and_says_each_measure_with_its_interval(saved, workers):
-    app = AppTest.from_function(panel, kwargs={"folder": str(saved)}, default_timeout=120).run()
+    app = AppTest.from_function(panel, kwargs={"folder": str(saved)}, default_timeout=600).run()
     assert not app.exception
     assert {"In every domain", "What became of the pictures"} <= {part.value for part in app.subheader}
     drawn = "".join(part.proto.body for part in app.get("html"))

@@ -283,7 +283,7 @@ def test_a_lesson_opens_cpot_where_the_difference_can_be_seen(lesson, distributi
 
         recipe_controls.criterion(state.recipe_now())
 
-    app = AppTest.from_function(page, default_timeout=60)
+    app = AppTest.from_function(page, default_timeout=600)
     app.session_state["looking at"] = {"lesson": lesson} if lesson else {}
     app.run().selectbox(key="widget criterion").select("cpot").run()
     assert dict(app.session_state["recipe"].options)["distribution"] == distribution

@@ -227,7 +227,7 @@ def draw_plane(recipe: Recipe, group: str, rows: pd.DataFrame, chosen: int | Non
         )
     set_function.draw(tables[group], kept[group], options["gamma"], group)
     if answer.pending:
-        st.fragment(preview_cache.look_again, run_every=open_pages.every(0.5))(partial(ask, recipe, group))
+        st.fragment(preview_cache.look_again, run_every=open_pages.every(1.0))(partial(ask, recipe, group))
     elif answer.error:
         st.caption(f"The line without class information is missing: {answer.error}")
 

@@ -23,7 +23,7 @@ def line(recipe: Recipe):
     if answer.value is not None:
         st.session_state["pace"] = (of, answer.value)
     if answer.value is None and not answer.error:
-        st.fragment(follow, run_every=open_pages.every(1.0))(recipe, [])
+        st.fragment(follow, run_every=open_pages.every(2.0))(recipe, [])
     else:
         draw(recipe)
 

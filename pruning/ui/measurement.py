@@ -39,7 +39,7 @@ def on_request(
     elif answer.job is None:
         st.button(label, on_click=start, args=(question, queue), help=help, key=f"ask {label}")
     else:
-        st.fragment(at_work, run_every=open_pages.every(0.5))(question)
+        st.fragment(at_work, run_every=open_pages.every(1.0))(question)
 
 
 def start(question: Callable[..., preview_cache.Answer], queue: Queue):

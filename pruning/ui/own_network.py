@@ -199,7 +199,7 @@ def outcome():
         return
     answer = ask(asked)
     if answer.pending:
-        st.fragment(preview_cache.look_again, run_every=open_pages.every(0.3))(partial(ask, asked))
+        st.fragment(preview_cache.look_again, run_every=open_pages.every(0.6))(partial(ask, asked))
     elif answer.error:
         st.error(in_page_words(answer.error))
         given = (asked.checkpoint or "", asked.data)

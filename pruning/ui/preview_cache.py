@@ -202,7 +202,7 @@ def follow(question: Callable[..., Answer], draw: Callable[..., Any]):
     elif not asked():
         st.fragment(ask_later, run_every=open_pages.every(0.3))(question, [])
     elif (answer := question()).pending:
-        st.fragment(look_again, run_every=open_pages.every(0.5))(question)
+        st.fragment(look_again, run_every=open_pages.every(1.0))(question)
     else:
         settle(answer, question, draw)
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.server import Server, serving
 from tests.browser.walk import rest
 
-PATIENCE = 120_000  # milliseconds: a busy machine is slow, and waiting costs a green walk nothing
+PATIENCE = 600_000  # milliseconds: a busy machine is slow, and waiting costs a green walk nothing
 expect.set_options(timeout=PATIENCE)
 
 
@@ -37,7 +37,7 @@ def started() -> Iterator[list[psutil.Process]]:
     """Every process that a server has started; in the end none of them is left."""
     processes: list[psutil.Process] = []
     yield processes
-    _, left = psutil.wait_procs(processes, timeout=60)
+    _, left = psutil.wait_procs(processes, timeout=600)
     assert not left, "processes outlive their server"
 
 

@@ -32,7 +32,7 @@ def test_a_comparison_outlives_its_server_and_its_runs_open_on_prune(browser, st
         picture(page, "compare-running")
         everything = [server.process, *server.process.children(recursive=True)]
         server.process.kill()
-        psutil.wait_procs(everything, timeout=60)
+        psutil.wait_procs(everything, timeout=600)
         until(lambda: not any(process.is_running() for process in everything))
 
     with running(tmp_path, started) as server, visitors(browser, server) as visit:

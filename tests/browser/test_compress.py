@@ -14,7 +14,7 @@ LINK = "/Compress?data=digits&calibration=60&criterion=l1&cut=0.1&bits=3"
 def test_from_a_mean_of_bits_to_a_network_that_is_loaded_again(visit, tmp_path):
     page = visit(LINK)
     expect(page.get_by_role("heading", name="How many bits does a weight need?")).to_be_visible()
-    expect(metric(page, "In few bits")).to_contain_text("%", timeout=150_000)
+    expect(metric(page, "In few bits")).to_contain_text("%")
     expect(page.get_by_label("Bits of every channel, one row per layer").first).to_be_visible()
     small = metric(page, "Size").inner_text()
     slider = page.get_by_role("slider", name=re.compile("Mean bits"))
@@ -25,7 +25,7 @@ def test_from_a_mean_of_bits_to_a_network_that_is_loaded_again(visit, tmp_path):
     assert kilobytes(metric(page, "Size").inner_text()) > kilobytes(small)
     expect(page.get_by_text(re.compile("Large marks: at .* hold-out images"))).to_be_visible()
     page.get_by_role("button", name="Compress", exact=True).click()
-    expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible()
     rest(page)
     picture(page, "compress-done")
     file = take_away(page, tmp_path)

@@ -28,7 +28,7 @@ def test_gates_are_trained_seen_again_after_a_reload_and_their_zeros_removed(vis
     expect(page.get_by_label("The gate over t, and its slope").first).to_be_visible()
     picture(page, "gates-start")
     page.get_by_role("button", name="Train the gates").click()
-    expect(page.get_by_label(HISTOGRAM).first).to_be_visible(timeout=90_000)
+    expect(page.get_by_label(HISTOGRAM).first).to_be_visible()
     page.reload()
     expect(page).to_have_url(re.compile("job=.*"))
     chart = page.get_by_label(HISTOGRAM).locator("canvas, svg").first
@@ -39,7 +39,7 @@ def test_gates_are_trained_seen_again_after_a_reload_and_their_zeros_removed(vis
     picture(page, "gates-middle")
 
     remove = page.get_by_role("button", name="Remove the zeros")
-    expect(remove).to_be_visible(timeout=120_000)
+    expect(remove).to_be_visible()
     rest(page)
     first, last = heaps(page, "x"), heaps(page, "x3")
     assert sum(share for place, share in first if 0.4 < place < 0.6) > 99

@@ -48,7 +48,7 @@ def test_a_reload_in_the_middle_of_fine_tuning_goes_on_showing_it_until_it_is_ca
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("This job was cancelled.")).to_be_visible()
     done = second.get_by_role("heading", name="Take it away", exact=True)
-    expect(done).to_be_visible(timeout=180_000)  # and so its turn has come
+    expect(done).to_be_visible()  # and so its turn has come
 
 
 def test_a_killed_worker_is_a_sentence_and_the_next_job_runs(visit, server):

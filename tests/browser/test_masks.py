@@ -31,7 +31,7 @@ def test_masks_from_the_card_to_a_network_that_says_the_same_in_a_fresh_process(
     expect(page.get_by_text("Hold-out mean IoU")).to_be_visible()
     rest(page)
     page.get_by_role("button", name="Prune", exact=True).click()
-    expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible(timeout=400_000)
+    expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("changed pixels marked")).first).to_be_attached()
     picture(rest(page), "prune-masks")
     told, file = metric(page, "Repaired").inner_text(), take_away(page, tmp_path)

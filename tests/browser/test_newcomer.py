@@ -110,7 +110,7 @@ def test_a_teacher_shows_it_on_a_projector_from_the_first_paint_to_a_repaired_ne
     page.get_by_role("spinbutton", name="Epochs of fine-tuning").press("Enter")
     page.get_by_role("button", name="Prune", exact=True).click()
     expect(page.get_by_role("tab", name="Run")).to_have_attribute("aria-selected", "true")
-    expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible()
     page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")  # it was below, at the plans tried
     expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_in_viewport()
     rest(page)

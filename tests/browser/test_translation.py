@@ -31,7 +31,7 @@ def test_translations_from_the_card_to_a_network_that_says_the_same_in_a_fresh_p
     expect(page.get_by_text("Hold-out domain accuracy")).to_be_visible()
     rest(page)
     page.get_by_role("button", name="Prune", exact=True).click()
-    expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible(timeout=400_000)
+    expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible()
     expect(page.get_by_role("heading", name="In every domain")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("pruned network: taken for")).first).to_be_attached()
     picture(rest(page), "prune-translations")

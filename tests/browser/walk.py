@@ -12,7 +12,7 @@ from pruning.train import evaluate
 RUNNING = '[data-testid="stApp"]:not([data-test-script-state="notRunning"])'
 
 
-def rest(page: Page, seconds: float = 90) -> Page:
+def rest(page: Page, seconds: float = 600) -> Page:
     """Waits until the script has run and nothing unfilled is left; an exception's box is a failure."""
     expect(page.locator('[data-testid="stApp"]')).to_be_visible(timeout=seconds * 1000)
     expect(page.locator(RUNNING)).to_have_count(0, timeout=seconds * 1000)

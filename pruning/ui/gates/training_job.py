@@ -86,7 +86,7 @@ def status():
         ended(job)
         gates_of(job)
     else:
-        st.fragment(at_work, run_every=open_pages.every(0.5))(job)
+        st.fragment(at_work, run_every=open_pages.every(1.0))(job)
 
 
 def at_work(job: Job):

@@ -61,7 +61,7 @@ class Shown:
 def panel(recipe: Recipe, plan: Plan):
     """Follows the counts until nothing more will be known of the recipe's own cut."""
     waits = not accuracy_questions.look(recipe).settled
-    st.fragment(follow, run_every=open_pages.every(0.3) if waits else None)(
+    st.fragment(follow, run_every=open_pages.every(0.8) if waits else None)(
         recipe, error_of(plan, recipe), waits
     )
 

@@ -26,7 +26,7 @@ def panel(recipe: Recipe, ask: bool = True):
     st.subheader(f"{sentence(name)} at each pruning ratio", anchor=False)
     found = accuracy_questions.look(recipe, ask)
     grows = found.repaired < len(found.wanted)
-    st.fragment(follow, run_every=open_pages.every(0.7) if grows and ask else None)(recipe, grows, ask)
+    st.fragment(follow, run_every=open_pages.every(1.5) if grows and ask else None)(recipe, grows, ask)
 
 
 def follow(recipe: Recipe, grew: bool, ask: bool):

@@ -97,7 +97,7 @@ def follow(recipe: Recipe, numbers, costs_of_cuts, picture, beside: Callable[[Pl
             if answer.error:
                 preview_cache.settle(answer, question, draw=None)
                 return
-            st.fragment(preview_cache.look_again, run_every=open_pages.every(0.3))(question)
+            st.fragment(preview_cache.look_again, run_every=open_pages.every(0.6))(question)
     if last and preview_cache.same_network(last.recipe, recipe):
         if answer.value is None:
             beside(last)

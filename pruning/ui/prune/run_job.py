@@ -71,7 +71,7 @@ def panel():
         unknown(id)
     elif not job.finished:
         st.markdown(f"**{job.title}**")
-        st.fragment(live, run_every=open_pages.every(0.5))(job)
+        st.fragment(live, run_every=open_pages.every(1.0))(job)
     else:
         ended(job)
         curves(job)

@@ -33,7 +33,7 @@ def panel(recipe: Recipe):
     if answer.error:
         preview_cache.settle(answer, question, draw=lambda value: None)
     else:
-        st.fragment(preview_cache.look_again, run_every=open_pages.every(0.3))(question)
+        st.fragment(preview_cache.look_again, run_every=open_pages.every(0.6))(question)
 
 
 def price(recipe: Recipe) -> str:

@@ -43,7 +43,8 @@ def show(recipe: Recipe) -> str:
     Returns the sentence that was shown where there can be no wall, else ""."""
     walls, pending = ask(recipe, start=preview_cache.asked())  # else after the first paint
     if pending is not None and not pending.error:
-        st.fragment(fill, run_every=open_pages.every(0.7))(recipe, [])
+        often = 1.5 if preview_cache.asked() else 0.5  # what is asked after the first paint is asked soon
+        st.fragment(fill, run_every=open_pages.every(often))(recipe, [])
         return ""
     if any(walls.values()):
         component.draw(recipe, walls)

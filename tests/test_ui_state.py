@@ -38,6 +38,7 @@ def test_a_link_is_a_recipe_and_what_is_looked_at():
         ({"criterion": "l3"}, "l1"),
         ({"temperature": "2"}, "cpot"),
         ({"beside": "catros"}, "catro"),
+        ({"estimated": "onnxruntim"}, "onnxruntime"),
         ({"sead": "1"}, "seed"),
     ],
     ids=lambda case: (

@@ -21,6 +21,7 @@ from pruning.criteria.registry import with_option
 from pruning.error_messages import choose
 from pruning.experiment import Recipe
 from pruning.models.own_code import is_own, must_be_allowed, parted
+from pruning.terms import RUNTIMES
 from pruning.ui.hideable import HIDEABLE, LONGEST_NAME
 from pruning.ui.learn.articles import VIEWS
 
@@ -39,6 +40,7 @@ LOOKING_AT = {
     "stage": "the stage whose accuracy a comparison shows",
     "against": "the cost that a comparison's chart has accuracy against",
     "only": "the rows of a comparison that are shown",
+    "estimated": "the runtime whose times are estimated on Prune, where the cut is of something else",
     "pinned": "the run that the others are measured by",
     "lists": "what a new comparison is to compare",
     "added": "the recipes that were added to a new comparison",
@@ -76,6 +78,8 @@ def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
         choose(name, HIDEABLE, "thing to hide")
     if "article" in opened:
         choose(opened["article"], VIEWS, "article")
+    if "estimated" in opened:
+        choose(opened["estimated"], RUNTIMES, "runtime")
     if "beside" in opened:
         choose(opened["beside"], SCORED, "criterion to stand beside")
     for key, told in (("channel", "a channel's number"), ("gone", "a number of channels")):

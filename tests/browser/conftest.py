@@ -14,6 +14,7 @@ from tests.browser.server import Server, serving
 from tests.browser.walk import rest
 
 PATIENCE = 600_000  # milliseconds: a busy machine is slow, and waiting costs a green walk nothing
+SHOWN = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}  # nothing turns and fades meanwhile
 expect.set_options(timeout=PATIENCE)
 
 
@@ -80,7 +81,7 @@ def visitors(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
     asked, errors, contexts, before = [], [], [], len(server.log())
 
     def open_page(path: str = "/", **options) -> Page:
-        contexts.append(browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options)))
+        contexts.append(browser.new_context(**(SHOWN | options)))
         contexts[-1].on("request", lambda request: asked.append(request.url))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE)

@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser.server import serving
 from tests.browser.walk import rest, wall
@@ -23,7 +23,7 @@ FOLDER = REPOSITORY / "docs" / "gallery"
 TEXT = REPOSITORY / "docs" / "gallery.md"
 WIDTH, QUALITY = 1440, 70  # pixels of the window; of WebP, out of 100
 MOST_BYTES = 2 * 2**20  # all pictures together
-PATIENCE = 300_000  # milliseconds
+PATIENCE = 900_000  # milliseconds
 
 
 def nothing(page: Page):
@@ -170,6 +170,7 @@ def take(page: Page, view: View, url: str) -> bytes:
     view.act(page)
     if view.link.startswith("/?"):
         wall(page).first.wait_for(timeout=PATIENCE)
+        expect(page.locator(".count").first).not_to_contain_text("…", timeout=PATIENCE)
     settled(page)
     if view.at:
         page.get_by_role("heading", name=view.at).first.evaluate("found => found.scrollIntoView()")

@@ -161,6 +161,29 @@ def leads(widths: str, against: str) -> list[str]:
     return lines if len(lines) > 2 else ["Not measured yet."]
 
 
+def summary() -> list[str]:
+    """How often each method is shown to be ahead of or behind L1 and chance, over networks, repairs and
+    widths."""
+    counted = {name: dict.fromkeys(product((L1, CHANCE), ("ahead", "behind", "of")), 0) for name in METHODS}
+    for widths, network, how, against in product(WIDTHS, NETWORKS, REPAIRS, (L1, CHANCE)):
+        rows = found(network, widths, how)
+        if against not in rows or len(rows) < 2:
+            continue
+        rows = {name: of for name, of in rows.items() if of.keys() & rows[against].keys()}
+        for _, row in family(rows, against).table().iterrows():
+            if row["a"] == GDP and widths != WIDTHS[0]:
+                continue  # it has widths of its own: the same rows stand beside both
+            of = counted[row["a"]]
+            of[against, "of"] += 1
+            if row["verdict"] != NOT_SHOWN:
+                of[against, "ahead" if row["difference"] > 0 else "behind"] += 1
+    lines = ["| method | ahead of L1 | behind | of | ahead of chance | behind | of |", "|---" * 7 + "|"]
+    for name, of in counted.items():
+        if any(of.values()):
+            lines.append(f"| {name} | {' | '.join(str(number) for number in of.values())} |")
+    return lines
+
+
 def lead(row) -> str:
     text = f"{100 * row['difference']:+.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
     return f"**{text}**" if row["verdict"] != NOT_SHOWN else text
@@ -169,7 +192,7 @@ def lead(row) -> str:
 def write():
     made = {f"all_{widths}": table(widths) for widths in WIDTHS}
     made |= {f"all_{widths}_{name}": leads(widths, name) for widths in WIDTHS for name in (L1, CHANCE)}
-    filled(made | {"machine": [machine()]}, "all_methods.md")
+    filled(made | {"summary": summary(), "machine": [machine()]}, "all_methods.md")
 
 
 if __name__ == "__main__":

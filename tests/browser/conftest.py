@@ -14,7 +14,7 @@ from tests.browser.server import Server, serving
 from tests.browser.walk import rest
 
 PATIENCE = 600_000  # milliseconds: a busy machine is slow, and waiting costs a green walk nothing
-SHOWN = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}  # nothing turns and fades meanwhile
+SHOWN = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
 expect.set_options(timeout=PATIENCE)
 
 

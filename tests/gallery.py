@@ -141,7 +141,7 @@ VIEWS = (
     View(
         "gates",
         "Gates",
-        "/Gates?data=digits&size=16&epochs=2&threads=1",
+        "/Gates?data=digits&epochs=2&threads=1",
         "GDP after training: gates are open or exactly zero, and the zeros are cut without any change.",
         height=1400,
         act=gated,

@@ -119,14 +119,15 @@ def family(rows: dict[str, dict[int, np.ndarray]], against: str) -> Family:
 
 
 def table(widths: str) -> list[str]:
-    """A row a network and method, accuracy under each repair."""
+    """A row a network and method, accuracy under each repair that was measured at all."""
+    repairs = [how for how in REPAIRS if any(key[3] == how for key in ROWS.known())]
     lines = [
-        f"| network | method | MACs cut | {' | '.join(TITLES[how] for how in REPAIRS)} |",
-        "|---" * (3 + len(REPAIRS)) + "|",
+        f"| network | method | MACs cut | {' | '.join(TITLES[how] for how in repairs)} |",
+        "|---" * (3 + len(repairs)) + "|",
     ]
     for network, title in NETWORKS.items():
         for name in METHODS:
-            cells = [seen(found(network, widths, how).get(name, {})) for how in REPAIRS]
+            cells = [seen(found(network, widths, how).get(name, {})) for how in repairs]
             if any(cells):
                 lines.append(f"| {title} | {name} | {cut_by(network, widths, name)} | {' | '.join(cells)} |")
     return lines if len(lines) > 2 else ["Not measured yet."]

@@ -50,12 +50,14 @@ def times(
     must_be_timed(runtime or ())
     writable(folder, folder=True)
     from pruning.experiment.exporting import times_of_run, told_in_report
-    from pruning.experiment.runtime_times import not_timed, runtime_table
+    from pruning.experiment.runtime_times import no_faster, not_timed, runtime_table
 
     with Bars() as watch:
         rows = times_of_run(folder, runtime, watch)
     told_in_report(folder, rows)
     print(runtime_table(rows).to_string(index=False))
+    for sentence in no_faster(rows):
+        print(sentence)
     if failed := not_timed(rows):
         raise ValueError(" ".join(failed).rstrip("."))
 

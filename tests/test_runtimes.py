@@ -16,7 +16,7 @@ import pruning
 from pruning import export_command
 from pruning.experiment.latency_report import measured_in
 from pruning.experiment.latency_tables import named_table
-from pruning.experiment.runtime_times import not_timed, runtime_table
+from pruning.experiment.runtime_times import no_faster, not_timed, runtime_table
 from pruning.figures.latency import free_width, width_times, width_times_in_words
 from pruning.html_report.run_report import in_runtimes
 from pruning.latency import FILE, LatencyTable
@@ -218,9 +218,15 @@ def test_times_are_told_side_by_side():
     rows += [{"runtime": "openvino", "error": "it can't"}]
     table = runtime_table(rows)
     assert table.to_numpy(object).tolist() == [["torch.compile, torch 2.15.0", 1, 1, 4.0, 2.0, 2.0, 20]]
-    assert not_timed(rows) == ["OpenVINO: it can't."]
+    assert not_timed(rows) == ["OpenVINO: it can't."] and not no_faster(rows)
+    rows[0]["milliseconds"]["64"] = {"baseline": 9.0, "final": 10.0, "passes": 20}
+    (slow,) = no_faster(rows)
+    assert (
+        "torch.compile: the pruned network is not faster: 0.90 times as fast with 64 images at once" in slow
+    )
     page = in_runtimes(rows)
     assert "torch.compile, torch 2.15.0" in page and "OpenVINO: it can" in page and not in_runtimes([])
+    assert slow in page
 
 
 def test_times_of_a_saved_run_come_into_its_report(tmp_path, monkeypatch):

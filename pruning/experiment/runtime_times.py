@@ -14,7 +14,7 @@ from pruning.experiment.loading import Loaded
 from pruning.export.formats import NAME
 from pruning.progress import Watch, silent
 from pruning.runtimes import format_in, installed
-from pruning.terms import RUNTIMES
+from pruning.terms import RUNTIMES, plural
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,6 +30,10 @@ COLUMNS = [
     "Times as fast",
     "Passes",
 ]
+WIDTHS = (
+    "Layers there take as long at some widths as at larger ones: a cut of measured time in this runtime, or "
+    "widths in multiples of 8, avoids those."
+)
 
 
 def runtime_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -48,6 +52,21 @@ def runtime_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def not_timed(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """A sentence for every runtime that could not time the networks."""
     return [f"{RUNTIMES[row['runtime']]}: {row['error']}." for row in rows if "error" in row]
+
+
+def no_faster(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence for every runtime in which the cut network takes as long as the whole one, or longer."""
+    found = []
+    for row in rows:
+        of = row.get("milliseconds", {}).items()
+        slow = {int(images): ms for images, ms in of if ms["final"] >= ms["baseline"]}
+        told = ", ".join(
+            f"{ms['baseline'] / ms['final']:.2f} times as fast with {plural(images, 'image')} at once"
+            for images, ms in slow.items()
+        )
+        if slow:
+            found.append(f"{RUNTIMES[row['runtime']]}: the pruned network is not faster: {told}. {WIDTHS}")
+    return found
 
 
 def side_by_side(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pruning.experiment.runtime_times import not_timed, runtime_table
+from pruning.experiment.runtime_times import no_faster, not_timed, runtime_table
 from pruning.export import export_words
 from pruning.figures import latency, prediction_changes, search_path, structure, tradeoff, training
 from pruning.figures.gates import budget_in_words
@@ -167,7 +167,8 @@ def times(told: Mapping[str, Any]) -> str:
 def in_runtimes(rows: Sequence[Mapping[str, Any]]) -> str:
     """Both networks in every runtime, where that was measured."""
     found = runtime_table(rows).astype(str)
-    told = "".join(paragraph(sentence, "quiet") for sentence in not_timed(rows))
+    said = [*no_faster(rows), *not_timed(rows)]
+    told = "".join(paragraph(sentence, "quiet") for sentence in said)
     return told if found.empty else table(tuple(found.columns), found.to_numpy().tolist()) + told
 
 

@@ -12,7 +12,7 @@ from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.experiment import Recipe
 from pruning.experiment.latency_tables import named_table, table_now, table_reference
-from pruning.experiment.runtime_times import not_timed, runtime_table
+from pruning.experiment.runtime_times import no_faster, not_timed, runtime_table
 from pruning.figures.latency import layer_times, layer_times_in_words, width_times, width_times_in_words
 from pruning.inspection.prediction_changes import RunReport
 from pruning.latency import FILE, Form, LatencyTable
@@ -160,7 +160,7 @@ def runtimes(rows: Sequence[Mapping[str, Any]]):
         return
     st.subheader("Time in every runtime", anchor=False)
     st.dataframe(runtime_table(rows), hide_index=True)
-    for sentence in not_timed(rows):
+    for sentence in [*no_faster(rows), *not_timed(rows)]:
         st.caption(sentence)
 
 

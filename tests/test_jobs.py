@@ -113,6 +113,7 @@ def test_what_cannot_be_imported_in_the_worker_is_refused_at_once(workers):
 
 
 def test_several_jobs_queue_and_a_preview_does_not_wait(workers):
+    process = workers.submit("job", errands.process).result(600)
     first, second, third = running(workers), *(workers.submit("job", errands.count, 2) for _ in range(2))
     assert [job.status for job in (first, second, third)] == ["running", "queued", "queued"]
     assert [job.position for job in (first, second, third)] == [0, 1, 2]
@@ -120,7 +121,8 @@ def test_several_jobs_queue_and_a_preview_does_not_wait(workers):
     workers.cancel(second)
     assert (second.status, third.position) == ("cancelled", 1)
     workers.cancel(first)
-    assert third.result(600) == 2  # in the first one's next step
+    assert third.result(600) == 2
+    assert workers.submit("job", errands.process).result(600) == process  # in the next step, no restart
     assert first.status == "cancelled" and not second.events
     told = len(first.events)
     time.sleep(0.2)

@@ -9,7 +9,7 @@ from pruning.experiment.recipe import Recipe
 from pruning.jobs.job import Event, Job
 from pruning.ui import session_presence as module
 from pruning.ui.prune.accuracy_questions import first_images
-from pruning.ui.session_presence import GRACE, Presence
+from pruning.ui.session_presence import Presence
 from tests.processes import until
 
 
@@ -60,7 +60,7 @@ def test_what_the_left_page_asked_for_ends_unless_the_new_one_wants_it(watched):
     found, workers, _, mine, yours = watched
     found.leave([mine, yours])
     found.wants(yours)
-    until(lambda: mine in workers.cancelled, GRACE + 600)
+    until(lambda: mine in workers.cancelled)
     assert yours not in workers.cancelled
 
 

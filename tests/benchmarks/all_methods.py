@@ -12,12 +12,14 @@ and with chance by paired differences, Holm-corrected over all comparisons of a 
 
 import argparse
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pruning.comparison_statistics import Family, compared
+from pruning.comparison_statistics import compared
 from pruning.comparison_statistics.family import NOT_SHOWN
 from pruning.cost import Plan
 from pruning.criteria import resolve_options
@@ -111,11 +113,17 @@ def found(network: str, widths: str, how: str) -> dict[str, dict[int, np.ndarray
     return {name: of for name, of in rows.items() if of}
 
 
-def family(rows: dict[str, dict[int, np.ndarray]], against: str) -> Family:
-    """All that are there less one of them, on the same images under the same seeds."""
+@cache
+def paired(network: str, widths: str, how: str, against: str) -> pd.DataFrame:
+    """Of every method that shares seeds with one of them: its lead, on the same images under the same seeds.
+    Empty where there are none."""
+    rows = found(network, widths, how)
+    rows = {name: of for name, of in rows.items() if of.keys() & rows.get(against, {}).keys()}
+    if len(rows) < 2:
+        return pd.DataFrame()
     right = {name: {seed: {"classes": each} for seed, each in of.items()} for name, of in rows.items()}
     images = len(next(iter(rows[against].values())))
-    return compared(right, np.ones(images, int), DEFAULT, against)
+    return compared(right, np.ones(images, int), DEFAULT, against).table().set_index("a")
 
 
 def table(widths: str) -> list[str]:
@@ -152,13 +160,10 @@ def leads(widths: str, against: str) -> list[str]:
     others = [name for name in METHODS if name != against]
     lines = [f"| network | repair | {' | '.join(others)} |", "|---" * (2 + len(others)) + "|"]
     for (network, title), how in product(NETWORKS.items(), REPAIRS):
-        rows = found(network, widths, how)
-        if against not in rows or len(rows) < 2:
-            continue
-        rows = {name: of for name, of in rows.items() if of.keys() & rows[against].keys()}
-        told = family(rows, against).table().set_index("a")
+        told = paired(network, widths, how, against)
         cells = [lead(told.loc[name]) if name in told.index else "" for name in others]
-        lines.append(f"| {title} | {TITLES[how]} | {' | '.join(cells)} |")
+        if any(cells):
+            lines.append(f"| {title} | {TITLES[how]} | {' | '.join(cells)} |")
     return lines if len(lines) > 2 else ["Not measured yet."]
 
 
@@ -167,14 +172,10 @@ def summary() -> list[str]:
     widths."""
     counted = {name: dict.fromkeys(product((L1, CHANCE), ("ahead", "behind", "of")), 0) for name in METHODS}
     for widths, network, how, against in product(WIDTHS, NETWORKS, REPAIRS, (L1, CHANCE)):
-        rows = found(network, widths, how)
-        if against not in rows or len(rows) < 2:
-            continue
-        rows = {name: of for name, of in rows.items() if of.keys() & rows[against].keys()}
-        for _, row in family(rows, against).table().iterrows():
-            if row["a"] == GDP and widths != WIDTHS[0]:
+        for name, row in paired(network, widths, how, against).iterrows():
+            if name == GDP and widths != WIDTHS[0]:
                 continue  # it has widths of its own: the same rows stand beside both
-            of = counted[row["a"]]
+            of = counted[name]
             of[against, "of"] += 1
             if row["verdict"] != NOT_SHOWN:
                 of[against, "ahead" if row["difference"] > 0 else "behind"] += 1

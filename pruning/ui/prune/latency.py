@@ -100,8 +100,8 @@ def in_chosen_runtime(recipe: Recipe) -> Recipe:
         bound = state.bound("runtime", by="default")
         st.segmented_control("Runtime", shown, format_func=RUNTIMES.get, required=True, **bound)
         return recipe
-    chosen = state.looking_at("estimated") or "torch"
-    chosen = chosen if chosen in names else "torch"  # a link from where more is installed
+    chosen = state.looking_at("estimated")
+    chosen = chosen if chosen in names else "torch"  # nothing chosen, or a link from where more is installed
     bound = state.bound_look("estimated", chosen, none="torch", by="default")
     st.segmented_control("Runtime", names, format_func=RUNTIMES.get, required=True, **bound)
     return recipe.but(measure="latency", runtime=chosen)

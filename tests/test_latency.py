@@ -105,6 +105,18 @@ def test_between_measured_widths_an_estimate_is_bilinear(pair):
     assert form([1, 1]) == 1  # below what was measured
 
 
+def test_a_layer_whose_channels_do_not_fill_its_steps_takes_its_own_share_of_the_time_alone(pair):
+    """Only channels of groups count: the picture's three, and the two answers, are in every cut."""
+    graph, table = pair
+    form = replace(table, block=8, ragged=2.0, in_network=0.5).form(graph.structure)
+    alone = replace(table, block=8).form(graph.structure).alone
+    assert form([8, 64]) == pytest.approx(0.5 * alone(np.array([8.0, 64, 1])).sum())
+    first, middle, last = alone(np.array([63.0, 64, 1]))
+    assert form([63, 64]) == pytest.approx(0.5 * (2 * first + 2 * middle + last))
+    first, middle, last = alone(np.array([8.0, 12, 1]))
+    assert form([8, 12]) == pytest.approx(0.5 * (first + 2 * middle + 2 * last))
+
+
 def test_an_estimate_is_what_was_measured(measured, graph):
     form, structure = measured.form(graph.structure), graph.structure
     sizes = np.array([group.size for group in structure.groups])
@@ -114,7 +126,8 @@ def test_an_estimate_is_what_was_measured(measured, graph):
     for weight, ms in alone.items():
         assert ms == measured.grids[measured.calls[weight][0]].ms[-1, -1] > 0
     assert measured.estimate(structure, dict(zip(structure.names, sizes, strict=True))) == form(sizes)
-    layers = measured.in_network * sum(alone[weight] for weight in form.weights)
+    slower = np.where(form.ragged(np.append(sizes, 1.0)), measured.ragged, 1.0)
+    layers = measured.in_network * sum(slower * [alone[weight] for weight in form.weights])
     rest = measured.each_ms * (form.elements @ [*sizes, 1]) / 1e6 + measured.constant_ms
     assert form(sizes) == pytest.approx(layers + rest)
     assert sum(form.layers(sizes).values()) == pytest.approx(layers)
@@ -128,6 +141,7 @@ def test_a_table_comes_back_from_its_file_with_the_same_digest(measured, graph, 
     assert again.estimate(graph.structure, ones) == measured.estimate(graph.structure, ones)
     assert again.machine == measured.machine and again.machine.threads == torch.get_num_threads()
     assert replace(again, in_network=again.in_network + 1).digest != again.digest
+    assert replace(again, ragged=again.ragged + 1).digest != again.digest
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"version": 2}', '{"version": 1, "machine": {}}'])

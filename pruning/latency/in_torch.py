@@ -19,7 +19,7 @@ Timed = Callable[[], object]  # one pass
 
 
 class Runtime(Protocol):
-    """shares: of every group, gone from the networks that a table's three numbers are fitted on; the first is
+    """shares: of every group, gone from networks that a table's four numbers are fitted on; the first is
     0.   aligned: as a table has it."""
 
     shares: tuple[float, ...]

@@ -30,6 +30,7 @@ from pruning.surgery import cut
 LARGEST = 32e9  # multiply-accumulates a batch; a larger network is measured on smaller batches
 FASTEST_OF, QUICK = 5, 0.01  # runs of a layer, and seconds after which two are enough
 WHOLE_RUNS = 6
+RAGGED = (0.75, 1.0)  # shares of every group that are drawn for the network with ragged widths
 BELIEVED = 0.3  # how much a relative error of a layer's own time weighs beside one of a cut network's
 
 
@@ -130,31 +131,45 @@ class _Grids:
 
 
 def _fitted(table: LatencyTable, graph, inputs: tuple, runtime: Runtime, watch: Watch) -> LatencyTable:
-    """The table with the three numbers that whole networks determine, none of them negative."""
-    structure, form, shares = graph.structure, Form(table, graph.structure), runtime.shares
-    rows, models = [], []
-    for share in shares:
-        widths = [max(1, group.size - int(share * group.size)) for group in structure.groups]
-        models.append(_cut_to(graph, widths) if share else graph.model)
-        n = np.append(widths, 1.0)
-        rows.append([form.alone(n).sum(), form.elements @ n / 1e6, 1.0])
+    """The table with the four numbers that whole networks determine, none of them negative."""
+    form = Form(table, graph.structure)
+    asked = _fitted_widths(graph.structure, runtime.shares)
+    models = [graph.model, *(_cut_to(graph, widths) for widths in asked[1:])]
     calls = sum(map(len, table.calls.values()))
     passes = runtime.networks(models, inputs, watch)
     clock = runtime.clock(inputs[0].device)
     told = partial(watch, "latency")
     times = whole_ms(passes, inputs[0].device, clock, lambda n: told(calls + n, calls + WHOLE_RUNS))
-    weights = np.where(np.array(shares) == 0, 10.0, 1.0) / times  # the whole network as it was
+    rows = [_terms(form, np.append(widths, 1.0)) for widths in asked]
+    weights = np.where(np.arange(len(rows)) == 0, 10.0, 1.0) / times  # the whole network as it was
     # Where widths all shrink alike, norms' work and layers' can't be told apart: then layers take in the
     # network what they take alone.
-    system = np.vstack([np.array(rows) * weights[:, None], [BELIEVED, 0.0, 0.0]])
-    (in_network, each, constant), _ = nnls(system, np.append(times * weights, BELIEVED))
+    alone = BELIEVED * np.eye(2, 4)
+    system = np.vstack([np.array(rows) * weights[:, None], alone])
+    (in_network, in_ragged, each, constant), _ = nnls(system, np.append(times * weights, [BELIEVED] * 2))
     return replace(
         table,
         baseline_ms=round(float(times[0]), 4),
         in_network=float(in_network),
+        ragged=float(in_ragged / in_network) if in_network else 1.0,
         each_ms=float(each),
         constant_ms=float(constant),
     )
+
+
+def _fitted_widths(structure: Structure, shares: Sequence[float]) -> list[list[int]]:
+    """Of the networks that the numbers are fitted on: the whole one, some cut alike, and one whose groups
+    have widths of every kind."""
+    sizes = [group.size for group in structure.groups]
+    alike = [[max(1, size - int(share * size)) for size in sizes] for share in shares]
+    drawn = np.random.default_rng(0).uniform(*RAGGED, len(sizes))
+    return [*alike, [max(1, round(size * share)) for size, share in zip(sizes, drawn, strict=True)]]
+
+
+def _terms(form: Form, n: np.ndarray) -> list[float]:
+    """What the four numbers are multiplied with. n: [G + 1], widths and a one."""
+    alone, ragged = form.alone(n), form.ragged(n)
+    return [alone[~ragged].sum(), alone[ragged].sum(), form.elements @ n / 1e6, 1.0]
 
 
 def _cut_to(graph, widths: list[int]):

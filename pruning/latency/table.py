@@ -1,12 +1,14 @@
 """A network's time at any widths, from the measured times of its layers: no torch, no model, some
 microseconds.
 
-    ms(n) = in_network * sum over layers of ms_l(n_l) + each_ms * elements(n) + constant_ms
+    ms(n) = in_network * sum over layers of r_l(n_l) ms_l(n_l) + each_ms * elements(n) + constant_ms
 
 ms_l is bilinear between what was measured of that layer alone at some widths of its weight's first two
-dimensions (what it writes and reads). elements counts, in millions and for one image, what layers and norms
-write: the work of norms, activations and sums. The three numbers fit the times of the whole network, measured
-as it is and cut in some ways.
+dimensions (what it writes and reads). r_l is `ragged` where the layer writes or reads a width that does not
+fill its steps, else 1: among layers that stay in a runtime's blocked layout one is spared the turning that it
+does alone, a ragged one is not (MobileNetV2 in onnxruntime: 0.66 and 1.00 of the time alone). elements
+counts, in millions and for one image, what layers and norms write: the work of norms, activations and sums.
+The four numbers fit the times of the whole network, measured as it is and cut in some ways.
 """
 
 import hashlib
@@ -67,7 +69,7 @@ class LatencyTable:
     batch: images at once.   block: channels that the processor computes at a time.   aligned: multiples of it
     are a kind of widths of their own; 1: they are none.   baseline_ms: of the whole network, measured.
     grids: of layers that differ.   calls: {weight: its grids' numbers, one a
-    call}.   in_network, each_ms, constant_ms: see the top of this file.
+    call}.   in_network, ragged, each_ms, constant_ms: see the top of this file.
     """
 
     machine: Machine
@@ -82,6 +84,12 @@ class LatencyTable:
     each_ms: float = 0.0
     constant_ms: float = 0.0
     aligned: int = 1
+    ragged: float = 1.0
+
+    @property
+    def step(self) -> int:
+        """Widths that are no multiples of it are ragged."""
+        return self.aligned if self.aligned > 1 else self.block
 
     @property
     def runtime(self) -> str:
@@ -119,8 +127,9 @@ class LatencyTable:
     def to_json(self) -> str:
         content = {name: getattr(self, name) for name in self.__dataclass_fields__}
         content |= {"version": 1, "machine": self.machine.to_dict(), "input_shape": list(self.input_shape)}
-        if self.aligned == 1:  # tables of earlier versions keep their digest
-            del content["aligned"]
+        for name in ("aligned", "ragged"):  # tables of earlier versions keep their digest
+            if content[name] == 1:
+                del content[name]
         content["grids"] = [{"first": g.first, "second": g.second, "ms": g.ms.tolist()} for g in self.grids]
         content["calls"] = {weight: list(numbers) for weight, numbers in self.calls.items()}
         return json.dumps(content) + "\n"
@@ -166,6 +175,7 @@ class Form:
         none = np.zeros((0, 2, len(structure.groups) + 1))
         rows = np.stack([structure.occupancy[weight] for weight in self.weights]) if grids else none
         self.rows = rows[:, 0], rows[:, 1]  # of the two dimensions: [calls, G + 1]
+        self.sides = [(side[:, :-1].any(axis=1), side) for side in self.rows]
         sides = [grid.first for grid in grids], [grid.second for grid in grids]
         dense = [grid.second != (1,) for grid in grids]  # else depth-wise
         never = [False] * len(grids)
@@ -181,7 +191,7 @@ class Form:
         """widths: [G], whole numbers of channels kept in every group."""
         n, table = np.append(np.asarray(widths, float), 1.0), self.table
         rest = table.each_ms * float(self.elements @ n) / 1e6 + table.constant_ms
-        return table.in_network * float(self.alone(n).sum()) + rest
+        return float(self.in_network(n).sum()) + rest
 
     def against_width(self, widths, group: int) -> np.ndarray:
         """[size of the group] ms with 1, 2, ... channels of this group kept, all others as in `widths`."""
@@ -192,10 +202,22 @@ class Form:
 
     def layers(self, widths) -> dict[str, float]:
         """{weight: ms} of the layers in the network, all calls of one together."""
-        found, alone = dict.fromkeys(self.weights, 0.0), self.alone(np.append(np.asarray(widths, float), 1.0))
-        for weight, ms in zip(self.weights, alone, strict=True):
-            found[weight] += self.table.in_network * float(ms)
+        found = dict.fromkeys(self.weights, 0.0)
+        every = self.in_network(np.append(np.asarray(widths, float), 1.0))
+        for weight, ms in zip(self.weights, every, strict=True):
+            found[weight] += float(ms)
         return found
+
+    def in_network(self, n: np.ndarray) -> np.ndarray:
+        """[calls] ms of every layer among the others. n: [G + 1], widths and a one."""
+        slower = np.where(self.ragged(n), self.table.ragged, 1.0)
+        return self.table.in_network * slower * self.alone(n)
+
+    def ragged(self, n: np.ndarray) -> np.ndarray:
+        """[calls] whether a layer writes or reads channels of groups in a number that does not fill its
+        steps."""
+        step = self.table.step
+        return np.any([varies & (_whole(rows @ n) % step > 0) for varies, rows in self.sides], axis=0)
 
     def alone(self, n: np.ndarray) -> np.ndarray:
         """[calls] ms of every layer by itself, none of one that has closed. n: [G + 1], widths and a one."""
@@ -210,7 +232,11 @@ class Form:
 
     def _places(self, n: np.ndarray):
         for grid, rows in zip(self.grids, self.rows, strict=True):
-            yield grid, np.clip(np.rint(rows @ n).astype(int), 0, grid[3])
+            yield grid, np.clip(_whole(rows @ n), 0, grid[3])
+
+
+def _whole(widths: np.ndarray) -> np.ndarray:
+    return np.rint(widths).astype(int)
 
 
 def _stacked(grids, steps, table: LatencyTable) -> tuple:

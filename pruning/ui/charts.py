@@ -33,8 +33,8 @@ def chart(
         with st.container(horizontal=True, gap="medium"):
             values(figure, key, alt)
             if table is not None:
-                csv(table, key)
-            html(figure, key)
+                csv(table, key, told=f"The table behind this chart: {alt}")
+            html(figure, key, f"This chart as a page that works without the app: {alt}")
 
 
 @st.fragment  # opened without the page running again
@@ -61,23 +61,24 @@ def clicked(key: str, click: Callable[[dict], None]):
         click(points[0])
 
 
-def csv(table: pd.DataFrame, name: str, label: str = "CSV"):
-    """A button that makes the file when it is pressed, not before."""
-    button(label, lambda: table.to_csv(index=False), f"{name}.csv", "text/csv")
+def csv(table: pd.DataFrame, name: str, label: str = "CSV", told: str | None = None):
+    """A button that makes the file when it is pressed, not before. told: its help text."""
+    button(label, lambda: table.to_csv(index=False), f"{name}.csv", "text/csv", told)
 
 
-def html(figure: go.Figure, name: str):
+def html(figure: go.Figure, name: str, told: str | None = None):
     """A page of its own that works without this app and without a network."""
-    button("HTML", lambda: figure.to_html(include_plotlyjs=True), f"{name}.html", "text/html")
+    button("HTML", lambda: figure.to_html(include_plotlyjs=True), f"{name}.html", "text/html", told)
 
 
-def button(label: str, make: Callable[[], str | bytes], file: str, kind: str):
+def button(label: str, make: Callable[[], str | bytes], file: str, kind: str, told: str | None = None):
     st.download_button(
         label,
         make,
         file,
         kind,
         key=f"take {file}",
+        help=told,
         on_click="ignore",
         type="tertiary",
         icon=":material/download:",

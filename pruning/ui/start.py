@@ -19,6 +19,7 @@ from pruning.ui import (
     state,
     test_accuracy,
 )
+from pruning.wall import PICTURES
 
 NO_SUBTASK = {
     "masks": "Every image of these data shows several classes, so there are no images of some classes alone: "
@@ -33,18 +34,19 @@ CARDS = 3  # in a row
 def words(recipe: Recipe):
     """What is to be seen, in two sentences."""
     task, subject = preview_cache.task_of(recipe), display_names.subject(recipe)
+    images = f"{PICTURES} test images" if recipe.data in DATA else f"up to {PICTURES} test images"
     told = (
-        f"{subject} classifies 60 test images. Cut its channels: an image turns red when the smaller network "
+        f"{subject} classifies {images}. Cut its channels: an image turns red when the smaller network "
         "gets it wrong, and its corner names the true and the predicted class."
     )
     if task.drawn_as == "masks":
         told = (
-            f"{subject} classifies every pixel of 60 test images. Cut its channels: the masks "
+            f"{subject} classifies every pixel of {images}. Cut its channels: the masks "
             f"deteriorate, and an image gets a red frame unless {task.right_means}."
         )
     if task.drawn_as == "pictures":
         told = (
-            f"{subject} translates 60 test images, each to another domain. Cut its channels: the "
+            f"{subject} translates {images}, each to another domain. Cut its channels: the "
             f"translations become blurred, and one gets a red frame unless {task.right_means}."
         )
     st.markdown(told)

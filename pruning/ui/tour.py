@@ -22,7 +22,7 @@ STEPS = (
     Step(
         "Start",
         "See what breaks",
-        "These are 60 test images that the network has not learned. Drag the slider below: that share of the "
+        "These are test images that the network has not learned. Drag the slider below: that share of the "
         "network's work is cut away, and images that the smaller network gets wrong turn red.",
     ),
     Step(

@@ -112,9 +112,11 @@ measure: .venv/installed-dev chromium
 
 # The tests drive the system's own browser; where there is none and apt-get cannot bring one, they say so.
 chromium:
-	@if ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null \
+	@if ! { command -v chromium-headless-shell || command -v chromium || command -v chromium-browser \
+	        || command -v google-chrome; } >/dev/null \
 	    && command -v apt-get >/dev/null; then \
 	    [ "$$(id -u)" = 0 ] && apt=apt-get || apt="sudo -n apt-get"; \
-	    { $$apt update -qq && DEBIAN_FRONTEND=noninteractive $$apt install -y -qq chromium; } >/dev/null \
+	    { export DEBIAN_FRONTEND=noninteractive; $$apt update -qq && { \
+	        $$apt install -y -qq chromium-headless-shell || $$apt install -y -qq chromium; }; } >/dev/null 2>&1 \
 	    || echo "apt-get could not install Chromium: the browser tests need it"; \
 	fi

@@ -3,7 +3,6 @@
 python -m tests.gallery [VIEW ...]     takes all of them, or those that are named, anew
 """
 
-import shutil
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests import chromium
 from tests.browser.server import serving
 from tests.browser.walk import rest, wall
 from tests.front_door import REPOSITORY
@@ -214,7 +214,7 @@ def main(names: list[str]):
     if unknown := set(names) - set(known):
         sys.exit(f"no view is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     FOLDER.mkdir(exist_ok=True)
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = chromium.program()
     with (
         tempfile.TemporaryDirectory() as home,
         serving(Path(home)) as server,

@@ -7,7 +7,6 @@ python -m tests.benchmarks.page openings   the bundled networks' pages alone, pr
 
 import os
 import re
-import shutil
 import sys
 import tempfile
 import time
@@ -19,13 +18,13 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from pruning.models import bundled
 from pruning.ui.learn.articles import TITLES
+from tests import chromium
 from tests.benchmarks.speed import machine, write_table
 from tests.browser.server import Server, serving
 from tests.browser.test_newcomer import drag
 from tests.browser.walk import metric, rest, wall
 
 expect.set_options(timeout=120_000)
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 POINTS = re.compile(r"points")
 MOVED = """async (hand, times) => {
   const toy = hand.closest('.toy'), box = hand.getBoundingClientRect();
@@ -198,7 +197,7 @@ if __name__ == "__main__":
         serving(Path(home)) as server,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium.program(), args=["--no-sandbox"])
         told = rows(browser, server, part)
         browser.close()
     if part:

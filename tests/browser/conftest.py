@@ -1,7 +1,6 @@
 """One server of the app for all walks, and pages in headless Chromium that may talk to it alone."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests import chromium
 from tests.browser.server import Server, serving
 from tests.browser.walk import rest
 
@@ -44,12 +44,11 @@ def started() -> Iterator[list[psutil.Process]]:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None and not os.environ.get("CI"):
+    path = chromium.program()
+    if path is None and not os.environ.get("CI"):
         pytest.skip("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 

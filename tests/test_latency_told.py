@@ -78,3 +78,12 @@ def test_a_cut_of_time_measures_the_layers_and_names_them_in_the_link(server):
     assert named.startswith("sha256:") and named.endswith("#latency.json") and len(named) > 70
     again = look_until(open_page("2_Prune", **link | gone | {"latency": named}), lambda app: app.metric)
     assert "were measured anew" not in said(again) and "".join(again.query_params["latency"]) == named
+
+    # from a cut of multiply-accumulates to one of the time that is estimated beside it, in one click
+    by_macs = look_until(open_page("2_Prune", **link), lambda app: "estimated; the full" in said(app))
+    next(button for button in by_macs.button if button.label == "Cut for time in PyTorch").click()
+    by_macs.run()
+    asked = {name: "".join(by_macs.query_params[name]) for name in ("measure", "allocation", "blocks")}
+    assert asked == {"measure": "latency", "allocation": "error", "blocks": "True"}
+    planned = look_until(by_macs, lambda app: "".join(app.query_params.get("latency", "")) == named)
+    look_until(planned, lambda app: "Cut for time" not in str([button.label for button in app.button]))

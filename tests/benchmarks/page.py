@@ -81,7 +81,7 @@ def there(locator: Locator, text: re.Pattern | None = None):
 
 
 USEFUL = {
-    "": lambda page: there(page.locator(".count"), re.compile(r": \d+ of 60 wrong")),
+    "": lambda page: there(page.locator(".count"), re.compile(r"work cut: .*\d")),
     "Channels": lambda page: there(page.get_by_test_id("stPlotlyChart")),
     "Prune": lambda page: there(metric(page, "Cut"), re.compile(r"\d %")),
     "Compress": lambda page: there(metric(page, "In few bits"), re.compile(r"\d %")),

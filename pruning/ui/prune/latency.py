@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pruning.allocation import CLOSING
 from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.experiment import Recipe
@@ -27,6 +28,11 @@ HELP = (
 GONE = (
     "The times that this link was planned on are not here any more. They were measured anew, so its widths "
     "may differ."
+)
+FOR_TIME = (
+    "The pruning ratio becomes a share of this time, whole blocks may go, and the allocation weighs what the "
+    "repair can't restore against the time that is saved (Reconstruction error, unless it is one that "
+    "does so already). Back in the browser takes it back."
 )
 ANEW = "times measured anew"  # in this session, and how often
 
@@ -88,8 +94,19 @@ def estimate(recipe: Recipe, plan: Plan):
         if st.session_state.get("times gone") == table.digest:
             st.info(GONE)
         charts.button("The measured times", table.to_json, FILE, "application/json")
+    else:
+        name = RUNTIMES[table.runtime]
+        st.button(f"Cut for time in {name}", on_click=cut_for_time, args=(table.runtime,), help=FOR_TIME)
     with st.expander("Time against width"):
         stairs(form, plan, table.batch)
+
+
+def cut_for_time(runtime: str):
+    """A click's callback: what is planned from now on is to be fast there, not only small."""
+    recipe = state.recipe_now()
+    allocation = recipe.allocation if recipe.allocation in CLOSING else "error"
+    blocks = not recipe.search_every  # a closed block has nothing to score again
+    state.edit(measure="latency", runtime=runtime, latency=None, allocation=allocation, blocks=blocks)
 
 
 def in_chosen_runtime(recipe: Recipe) -> Recipe:

@@ -37,6 +37,12 @@ def chart(
             html(figure, key, f"This chart as a page that works without the app: {alt}")
 
 
+def legend_columns(pixels: int) -> dict[str, str]:
+    """Of a native chart, which does not wrap its legend: as many entries in a row as there is room for.
+    pixels: of the longest one."""
+    return {"expr": f"max(1, floor(width / {pixels}))"}
+
+
 @st.fragment  # opened without the page running again
 def values(figure: go.Figure, key: str, alt: str):
     """A button that opens what the figure draws as a table, which is made then. A lesson hides it under the

@@ -11,7 +11,7 @@ from pruning.jobs import Job
 from pruning.runs.comparison_points import metric_of, points, varying
 from pruning.runs.kept_comparisons import KeptComparison
 from pruning.terms import plural
-from pruning.ui import jobs, open_pages, preview_cache
+from pruning.ui import charts, jobs, open_pages, preview_cache
 from pruning.ui.compare import new_comparison, shown_comparison
 from pruning.ui.page_messages import in_page_words
 
@@ -98,6 +98,7 @@ def moving(table):
         for one in dict.fromkeys(found["criterion"])
     }
     name = f"{metric.name} (%)" if size == 100 else metric.name
+    legend = {"orient": "top", "columns": charts.legend_columns(150)}
     spec = {
         "mark": {"type": "point", "filled": True, "size": 80},
         "encoding": {
@@ -108,7 +109,7 @@ def moving(table):
                 "scale": {"zero": False},
             },
             "y": {"field": "accuracy", "type": "quantitative", "title": name, "scale": {"zero": False}},
-            "color": {"field": "criterion", "type": "nominal", "title": None, "legend": {"orient": "top"}}
+            "color": {"field": "criterion", "type": "nominal", "title": None, "legend": legend}
             | {"scale": {"domain": list(colours), "range": list(colours.values())}},
             "tooltip": [{"field": one} for one in ("label", "accuracy", "macs", "seeds")],
         },

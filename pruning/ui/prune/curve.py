@@ -80,6 +80,7 @@ def spec(measure: str, metric: Metric) -> dict:
     names = {"field": "what", "type": "nominal"}
     words = NAMES | {"expected": "expected after repair", "full": "full network"}
     shown = {"orient": "top", "title": None, "labelExpr": f"{words}[datum.label]", "labelLimit": 200}
+    shown["columns"] = charts.legend_columns(125)
     scale = {"domain": [*words], "range": [CUT, KEPT, BAND, QUIET]}
     colours = names | {"scale": scale, "legend": shown}
     band = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": colours}

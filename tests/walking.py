@@ -53,6 +53,7 @@ BESIDES = {  # the others are drawn for each of them
 FACTORS = NAMED | BESIDES
 FIELDS = ("criterion", "allocation", "repair", "cut", "groups", "measure", "subtask", "bits")
 LIGHT = {"calibration": 20, "threads": 1, "match_steps": 1, "search_images": 16}
+LIGHT_ATTRIBUTION = {"steps": 1, "images": 4}
 DONE = REPOSITORY / ".measured" / "walk.jsonl"
 
 
@@ -66,6 +67,8 @@ def recipe_of(combination: Mapping[str, Any]) -> Recipe:
     own |= {"subtask": combination["subtask"], "bits": combination["bits"], "model": model, "data": data}
     if CRITERIA[own["criterion"]].trained:
         own["allocation"] = {"global": "global", "uniform": "uniform"}.get(own["allocation"], "gates")
+    if "steps" in CRITERIA[own["criterion"]].options:  # an attribution's: layers x steps passes an image
+        own["options"] = LIGHT_ATTRIBUTION
     if own["repair"] != "match":
         return Recipe(**own, **(LIGHT | {"match_steps": Recipe().match_steps}))
     return Recipe(**own, **LIGHT)

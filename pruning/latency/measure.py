@@ -84,6 +84,11 @@ class _Grids:
     device: torch.device
     watch: Watch
 
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Channels that are computed at a time, and what else makes a kind of widths."""
+        return block_of(self.device), self.runtime.aligned
+
     def of(self, calls: list[Call], structure: Structure) -> dict:
         """The table's grids and calls."""
         numbers: dict[tuple, int] = {}
@@ -102,9 +107,8 @@ class _Grids:
 
     def _widths(self, call: Call, varies: tuple[bool, ...]) -> list[tuple[int, ...]]:
         """Of both sides."""
-        steps = (block_of(self.device), self.runtime.aligned)
         return [
-            width_grid.widths(n, *steps) if side else (n,)
+            width_grid.widths(n, *self.steps) if side else (n,)
             for n, side in zip(call.shape[:2], varies, strict=True)
         ]
 
@@ -114,9 +118,8 @@ class _Grids:
             still()
             for j, m in enumerate(second):
                 ms[i, j] = self._fastest(self.runtime.layer(call.at(n, m), self.device))
-        steps = (block_of(self.device), self.runtime.aligned)
         for side, known in enumerate((first, second)):
-            width_grid.never_longer_than_wider(ms, known, side, *steps)
+            width_grid.never_longer_than_wider(ms, known, side, *self.steps)
         return Grid(first, second, ms)
 
     def _fastest(self, run: Timed) -> float:

@@ -4,8 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruning.experiment import Recipe
 from pruning.experiment.latency_report import hardly_faster
 from pruning.figures.latency import REST, SHOWN, folded, layer_times, layer_times_in_words
+from pruning.inspection import describe
+from pruning.latency import LatencyTable
+from pruning.latency.table import Grid, Machine
+from pruning.ui import preview_cache
+from pruning.ui.prune import latency
 from tests.page_door import look_until, open_page, said
 
 
@@ -87,3 +93,21 @@ def test_a_cut_of_time_measures_the_layers_and_names_them_in_the_link(server):
     assert asked == {"measure": "latency", "allocation": "error", "blocks": "True"}
     planned = look_until(by_macs, lambda app: "".join(app.query_params.get("latency", "")) == named)
     look_until(planned, lambda app: "Cut for time" not in str([button.label for button in app.button]))
+
+
+def test_a_cut_that_is_expected_to_be_no_faster_says_what_helps(server, monkeypatch):
+    """Times in which a layer takes nine times as long where its channels are no multiple of 4."""
+    structure = describe(Recipe(data="digits", threads=1)).structure
+    of = {"model_digest": structure.model_digest, "input_shape": structure.input_shape, "baseline_ms": 1.0}
+    calls = {layer.weight: (0,) for layer in structure.layers if layer.kind != "norm"}
+    machine = Machine("a processor", 2, 1, "cpu", "2.0", "onnxruntime 1")
+    kinds = {"batch": 8, "block": 16, "aligned": 4, "ragged": 9.0, "machine": machine}
+    rising = np.array([[0.1, 0.3], [0.3, 1.0]])
+    table = LatencyTable(**of, **kinds, grids=(Grid((1, 64), (1, 64), rising),), calls=calls)
+    monkeypatch.setattr(latency, "ask_table", lambda recipe, **how: preview_cache.Answer(table))
+    link = {"data": "digits", "criterion": "l1", "estimated": "onnxruntime", "threads": "1"}
+    odd = look_until(open_page("2_Prune", **link), lambda app: "estimated; the full" in said(app))
+    assert "No faster than the full network in onnxruntime, as estimated" in said(odd)
+    assert "in multiples of 8" in said(odd)
+    even = open_page("2_Prune", **link, round_to="8")
+    assert "No faster" not in said(look_until(even, lambda app: "estimated; the full" in said(app)))

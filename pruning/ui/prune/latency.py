@@ -13,7 +13,7 @@ from pruning.channels.structure import Structure
 from pruning.cost import Plan
 from pruning.experiment import Recipe
 from pruning.experiment.latency_tables import named_table, table_now, table_reference
-from pruning.experiment.runtime_times import no_faster, not_timed, runtime_table
+from pruning.experiment.runtime_times import WIDTHS, no_faster, not_timed, runtime_table
 from pruning.figures.latency import layer_times, layer_times_in_words, width_times, width_times_in_words
 from pruning.inspection.prediction_changes import RunReport
 from pruning.latency import FILE, Form, LatencyTable
@@ -90,6 +90,8 @@ def estimate(recipe: Recipe, plan: Plan):
         help=f"From measured times of every layer alone at some widths, on {table.machine.in_words()}. A run "
         "measures the pruned network itself.",
     )
+    if now >= whole and recipe.cut:
+        st.warning(f"No faster than the full network in {RUNTIMES[table.runtime]}, as estimated. {WIDTHS}")
     if recipe.measure == "latency":
         if st.session_state.get("times gone") == table.digest:
             st.info(GONE)

@@ -3,7 +3,6 @@ time: of a real measurement the shape is checked, and the arithmetic on times th
 
 import json
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,6 @@ import pruning
 from pruning.experiment.latency_tables import named_table, with_table
 from pruning.experiment.loading import load
 from pruning.latency import FILE, LatencyTable
-from pruning.latency.in_torch import InTorch
-from pruning.latency.measure import latency_table
 from pruning.latency.table import Grid, Machine
 from pruning.latency.width_grid import between, widths
 from pruning.progress import silent
@@ -106,53 +103,6 @@ def test_between_measured_widths_an_estimate_is_bilinear(pair):
     assert form([64, 64]) == 20 and form([8, 20]) == 3 and form([64, 4]) == 2
     assert form([8 + 14, 12]) == pytest.approx((1 + 3) / 2 * 0.75 + (2 + 5) / 2 * 0.25)
     assert form([1, 1]) == 1  # below what was measured
-
-
-def test_a_layer_whose_channels_do_not_fill_its_steps_takes_its_own_share_of_the_time_alone(pair):
-    """Only channels of groups count: the picture's three, and the two answers, are in every cut."""
-    graph, table = pair
-    form = replace(table, block=8, ragged=2.0, in_network=0.5).form(graph.structure)
-    alone = replace(table, block=8).form(graph.structure).alone
-    assert form([8, 64]) == pytest.approx(0.5 * alone(np.array([8.0, 64, 1])).sum())
-    first, middle, last = alone(np.array([63.0, 64, 1]))
-    assert form([63, 64]) == pytest.approx(0.5 * (2 * first + 2 * middle + last))
-    first, middle, last = alone(np.array([8.0, 12, 1]))
-    assert form([8, 12]) == pytest.approx(0.5 * (first + 2 * middle + 2 * last))
-
-
-class Made(InTorch):
-    """A runtime in which every layer alone takes 4 ms; in a network half of it, or all of it where it writes
-    or reads a number of channels that is no multiple of 4."""
-
-    aligned = 4
-
-    def __init__(self):
-        self.now = 0.0
-
-    def clock(self, device):
-        return lambda: self.now
-
-    def takes(self, ms: float):
-        self.now += ms / 1000
-
-    def layer(self, call, device):
-        return lambda: self.takes(4.0)
-
-    def networks(self, models, inputs, watch):
-        return [partial(self.takes, self.ms(model)) for model in models]
-
-    def ms(self, model) -> float:
-        layers = [part.weight for part in model.modules() if isinstance(part, nn.Conv2d)]
-        return sum(2.0 if all(n % 4 == 0 or n < 4 for n in w.shape[:2]) else 4.0 for w in layers)
-
-
-def test_ragged_widths_are_fitted_by_themselves(pair):
-    """Where the whole network and those that are cut alike say nothing of them, one more does."""
-    graph = pair[0]
-    table = latency_table(graph, batch=1, runtime=Made())
-    assert table.in_network == pytest.approx(0.5, abs=0.02) and table.ragged == pytest.approx(2, abs=0.2)
-    for kept, ms in (((64, 64), 6), ((48, 32), 6), ((63, 64), 10), ((64, 5), 10), ((7, 9), 12)):
-        assert table.form(graph.structure)(kept) == pytest.approx(ms, rel=0.06)
 
 
 def test_an_estimate_is_what_was_measured(measured, graph):

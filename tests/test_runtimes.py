@@ -6,10 +6,12 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 import pruning
@@ -19,8 +21,9 @@ from pruning.experiment.latency_tables import named_table
 from pruning.experiment.runtime_times import no_faster, not_timed, runtime_table
 from pruning.figures.latency import free_width, width_times, width_times_in_words
 from pruning.html_report.run_report import in_runtimes
-from pruning.latency import FILE, LatencyTable
+from pruning.latency import FILE, LatencyTable, measure
 from pruning.latency.calls import Call
+from pruning.latency.in_torch import InTorch
 from pruning.latency.width_grid import between, never_longer_than_wider, widths
 from pruning.runtimes import format_in, latency_table
 from pruning.runtimes.single_layer import INPUT, layer_graph
@@ -46,6 +49,32 @@ CALLS = {
 }
 
 
+class Made(InTorch):
+    """A runtime in which every layer alone takes 4 ms; in a network half of it, or all of it where it writes
+    or reads a number of channels that is no multiple of 4."""
+
+    aligned = 4
+
+    def __init__(self):
+        self.now = 0.0
+
+    def clock(self, device):
+        return lambda: self.now
+
+    def takes(self, ms: float):
+        self.now += ms / 1000
+
+    def layer(self, call, device):
+        return lambda: self.takes(4.0)
+
+    def networks(self, models, inputs, watch):
+        return [partial(self.takes, self.ms(model)) for model in models]
+
+    def ms(self, model) -> float:
+        layers = [part.weight for part in model.modules() if isinstance(part, nn.Conv2d)]
+        return sum(2.0 if all(n % 4 == 0 or n < 4 for n in w.shape[:2]) else 4.0 for w in layers)
+
+
 @pytest.fixture(scope="module")
 def graph():
     return graph_of(Small())
@@ -54,6 +83,27 @@ def graph():
 @pytest.fixture(scope="module")
 def measured(graph):
     return latency_table(graph, batch=2, runtime="onnxruntime")
+
+
+def test_a_layer_whose_channels_do_not_fill_its_steps_takes_its_own_share_of_the_time_alone():
+    """Only channels of groups count: the picture's three, and the two answers, are in every cut."""
+    graph, table = timed(np.ceil(np.arange(1, 65) / 16), MACHINE)
+    form = replace(table, block=8, ragged=2.0, in_network=0.5).form(graph.structure)
+    alone = replace(table, block=8).form(graph.structure).alone
+    assert form([8, 64]) == pytest.approx(0.5 * alone(np.array([8.0, 64, 1])).sum())
+    first, middle, last = alone(np.array([63.0, 64, 1]))
+    assert form([63, 64]) == pytest.approx(0.5 * (2 * first + 2 * middle + last))
+    first, middle, last = alone(np.array([8.0, 12, 1]))
+    assert form([8, 12]) == pytest.approx(0.5 * (first + 2 * middle + 2 * last))
+
+
+def test_ragged_widths_are_fitted_by_themselves():
+    """Where the whole network and those that are cut alike say nothing of them, one more does."""
+    graph = timed(np.ones(64), MACHINE)[0]
+    table = measure.latency_table(graph, batch=1, runtime=Made())
+    assert table.in_network == pytest.approx(0.5, abs=0.02) and table.ragged == pytest.approx(2, abs=0.2)
+    for kept, ms in (((64, 64), 6), ((48, 32), 6), ((63, 64), 10), ((64, 5), 10), ((7, 9), 12)):
+        assert table.form(graph.structure)(kept) == pytest.approx(ms, rel=0.06)
 
 
 # ------------------------------------------------------------------------------------------- one layer

@@ -27,6 +27,7 @@ import pruning
 from pruning.data import inputs_of
 from pruning.experiment.loading import load
 from pruning.experiment.planning import errors_by_group, planned, scores_of
+from pruning.latency.freed_memory import keep_freed_memory
 from pruning.latency.table import LatencyTable
 from pruning.latency.timing import milliseconds, own_clock
 from pruning.progress import silent
@@ -129,6 +130,7 @@ def folded(network: nn.Module) -> nn.Module:
 
 def time(place: str):
     """Times the whole network's speed of every row of a network that has none."""
+    keep_freed_memory()
     rows = [r for r in ROWS.known().values() if r["network"] == place and not r["torch_1"]]
     rows = [r for r in rows if r["arm"] != WHOLE and place_of(ROWS.of(r)).exists()]
     whole = place_of((place, "", WHOLE, "0", "none", "0"))

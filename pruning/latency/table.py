@@ -210,14 +210,15 @@ class Form:
 
     def in_network(self, n: np.ndarray) -> np.ndarray:
         """[calls] ms of every layer among the others. n: [G + 1], widths and a one."""
-        slower = np.where(self.ragged(n), self.table.ragged, 1.0)
-        return self.table.in_network * slower * self.alone(n)
+        ms = self.table.in_network * self.alone(n)
+        return ms if self.table.ragged == 1 else np.where(self.ragged(n), self.table.ragged * ms, ms)
 
     def ragged(self, n: np.ndarray) -> np.ndarray:
         """[calls] whether a layer writes or reads channels of groups in a number that does not fill its
         steps."""
         step = self.table.step
-        return np.any([varies & (_whole(rows @ n) % step > 0) for varies, rows in self.sides], axis=0)
+        (one, first), (other, second) = self.sides
+        return one & (_whole(first @ n) % step > 0) | other & (_whole(second @ n) % step > 0)
 
     def alone(self, n: np.ndarray) -> np.ndarray:
         """[calls] ms of every layer by itself, none of one that has closed. n: [G + 1], widths and a one."""

@@ -3,7 +3,7 @@
 # Expected: a block of 98 channels takes about as long as one of 96 or 100; channels that do not fill a register are padded.
 # Seen: at 96 and 100 all three layers run in the blocked layout (com.microsoft.nchwc); at 98, which is no multiple of 4, the
 # depth-wise layer and what reads it are left in the plain layout (ai.onnx.Conv). Four fewer channels are faster, two fewer are
-# about three times as slow (printed: 0.80, 2.25 to 2.44 and 0.89 ms on a processor with AVX-512, one thread).
+# about three times as slow (printed: 0.80, 2.25 to 2.44 and 0.89 ms on a processor with AVX2, one thread).
 # What follows: cut to multiples of 4 (better 8) where onnxruntime is to run the network, and time layers at both kinds of widths.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -2,7 +2,10 @@
 flows between layers, a scale for each tensor, calibrated on unlabelled images.
 
 Zero points lie in 0 to 255 (QUInt8): with onnxruntime's default, -128 to 127, half of a residual network's
-convolutions and all of its sums stay in single precision.
+convolutions and all of its sums stay in single precision. Weights take 7 of their 8 bits (`reduce_range`): an
+x86 processor without VNNI adds two products of full 8-bit numbers in 16 bits and cuts the sum off, so that a
+file checked on one machine would answer otherwise on another. Seen with AVX2: a small residual network gave
+53 of 70 answers as in single precision, and 69 with 7 bits.
 """
 
 from collections.abc import Iterator
@@ -33,6 +36,7 @@ def write(subject: Subject, path: Path) -> list[Path]:
     floating = path.with_name(f"{path.stem}-floating.onnx")
     onnx_file.write(subject, floating)  # of a model in memory quantize_static would take the weights away
     told = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True}
+    told["reduce_range"] = True
     try:
         with onnx_file.silence():
             quantize_static(floating, path, _reader(subject), quant_format=QuantFormat.QDQ, **told)

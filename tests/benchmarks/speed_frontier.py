@@ -141,7 +141,8 @@ def time(place: str):
     networks = [torch.load(path, weights_only=False) for path in paths]
     for batch, passes in PASSES.items():
         split, normal = loaded.data.test, loaded.model.origin.normalization
-        inputs = (inputs_of(split, slice(batch), normal, "cpu"),)
+        # channel after channel, as batches come from a DataLoader
+        inputs = (inputs_of(split, slice(batch), normal, "cpu").contiguous(),)
         for runtime in ("torch", "onnxruntime"):
             ms = in_turns(timed_in(runtime).networks(networks, inputs, silent), passes)
             for row, took in zip(rows, ms[1:], strict=True):

@@ -117,6 +117,6 @@ chromium:
 	    && command -v apt-get >/dev/null; then \
 	    [ "$$(id -u)" = 0 ] && apt=apt-get || apt="sudo -n apt-get"; \
 	    { export DEBIAN_FRONTEND=noninteractive; $$apt update -qq && { \
-	        $$apt install -y -qq chromium-headless-shell || $$apt install -y -qq chromium; }; } >/dev/null 2>&1 \
+	        $$apt install -y -qq chromium-headless-shell 2>/dev/null || $$apt install -y -qq chromium; }; } >/dev/null \
 	    || echo "apt-get could not install Chromium: the browser tests need it"; \
 	fi

@@ -175,7 +175,7 @@ class Form:
         none = np.zeros((0, 2, len(structure.groups) + 1))
         rows = np.stack([structure.occupancy[weight] for weight in self.weights]) if grids else none
         self.rows = rows[:, 0], rows[:, 1]  # of the two dimensions: [calls, G + 1]
-        self.sides = [(side[:, :-1].any(axis=1), side) for side in self.rows]
+        self.varies = rows[:, 0, :-1].any(axis=1), rows[:, 1, :-1].any(axis=1)  # [calls] with any group
         sides = [grid.first for grid in grids], [grid.second for grid in grids]
         dense = [grid.second != (1,) for grid in grids]  # else depth-wise
         never = [False] * len(grids)
@@ -216,9 +216,11 @@ class Form:
     def ragged(self, n: np.ndarray) -> np.ndarray:
         """[calls] whether a layer writes or reads channels of groups in a number that does not fill its
         steps."""
-        step = self.table.step
-        (one, first), (other, second) = self.sides
-        return one & (_whole(first @ n) % step > 0) | other & (_whole(second @ n) % step > 0)
+        first, second = (
+            varies & (_whole(rows @ n) % self.table.step > 0)
+            for varies, rows in zip(self.varies, self.rows, strict=True)
+        )
+        return first | second
 
     def alone(self, n: np.ndarray) -> np.ndarray:
         """[calls] ms of every layer by itself, none of one that has closed. n: [G + 1], widths and a one."""

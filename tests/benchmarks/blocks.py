@@ -11,18 +11,18 @@ are the whole network's time over the cut one's. Public networks need PRUNING_DA
 import argparse
 from functools import partial
 
-import numpy as np
 import torch
 
 import pruning
+from pruning.data import inputs_of
 from pruning.experiment.loading import load
 from pruning.experiment.planning import errors_by_group, planned, scores_of
 from pruning.latency.measure import latency_table
-from pruning.latency.timing import milliseconds, own_clock
 from pruning.reconstruction import repair
 from tests.benchmarks.measured import ROOT, right
 from tests.benchmarks.measured_rows import MeasuredRows
 from tests.benchmarks.repaired import DEEP, recipe_of
+from tests.benchmarks.speed_frontier import in_turns
 
 KEY = ("network", "measure", "allocation", "repair", "cut", "seed", "blocks")
 MORE = ("closed", "macs_cut", "lost", "images", "whole", "correct", "times_1", "times_64")
@@ -74,16 +74,9 @@ def measured(place: str, cut: float, given: argparse.Namespace):
 
 def timed(networks, images, normalization, batch: int, passes: int) -> list[float]:
     """Milliseconds of each network, the median of passes that take turns."""
-    from pruning.data import inputs_of
-
-    inputs, device = inputs_of(images, slice(batch), normalization, "cpu"), torch.device("cpu")
-    found = np.zeros((passes, len(networks)))
+    inputs = inputs_of(images, slice(batch), normalization, "cpu")
     with torch.no_grad():
-        for turn in range(-2, passes):
-            for k, network in enumerate(networks):
-                ms = milliseconds(partial(network.eval(), inputs), device, own_clock(device))
-                found[max(turn, 0), k] = ms
-    return np.median(found, axis=0).tolist()
+        return in_turns([partial(network.eval(), inputs) for network in networks], passes)
 
 
 def main():

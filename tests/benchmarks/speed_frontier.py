@@ -4,6 +4,7 @@ blocks, repaired without labels, timed in torch and in onnxruntime: docs/measure
     python -m tests.benchmarks.speed_frontier make [--networks ...] [--arms ...] [--cuts 0.4 ...] [--seeds 0]
         [--repairs reconstruct match] [--runtime torch]
     python -m tests.benchmarks.speed_frontier time [--networks ...]
+    python -m tests.benchmarks.speed_frontier table    what docs/deployment.md has, by network
 
 `make` cuts and repairs and keeps the networks and whether each test image is answered right; its plans go by
 a table of times of `--runtime`, measured when it starts, so the machine should be idle for its first minute.
@@ -35,7 +36,7 @@ from pruning.runtimes import latency_table, timed_in
 from pruning.tasks import paired_difference
 from tests.benchmarks.measured import KEPT, ROOT, in_points, right
 from tests.benchmarks.measured_rows import MeasuredRows, as_bits, hits
-from tests.benchmarks.repaired import CALIBRATION, DEEP, STEPS, recipe_of
+from tests.benchmarks.repaired import CALIBRATION, DEEP, STEPS, TITLES, recipe_of
 
 KEY = ("network", "runtime", "arm", "cut", "repair", "seed")
 MORE = ("closed", "estimated", "macs_cut", "images", "correct", "right")
@@ -47,6 +48,15 @@ ARMS: dict[str, dict] = {
     "blocks": {"blocks": True},
     "blocks, multiples of 8": {"blocks": True, "round_to": 8},
 }
+ARM_TITLES = {
+    "multiples of 8": "channels in multiples of 8",
+    "blocks": "channels and blocks",
+    "blocks, multiples of 8": "channels in multiples of 8, and blocks",
+}
+HEAD = (
+    *("network", "table of", "what may go", "share of the time asked for", "repair", "seeds", "MACs cut"),
+    *("accuracy less the full network's", "torch, 1 image", "torch, 64", "onnxruntime, 1", "onnxruntime, 64"),
+)
 NETWORKS = (DEEP, "vgg16_slim-scenes", "mobilenet_v2_slim-scenes")
 CUTS = (0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7)
 PASSES = {1: 100, 64: 20}
@@ -168,15 +178,15 @@ def in_turns(runs, passes: int) -> list[float]:
 def table_lines() -> list[str]:
     """A row a timed network, with its paired difference to the whole one over the seeds it has."""
     known = ROWS.known()
-    lines = ["| network | table of | widths | time to go | repair | seeds | MACs cut | less whole |"]
-    lines[0] += " torch 1 | torch 64 | onnxruntime 1 | onnxruntime 64 |"
-    lines.append("|---" * 12 + "|")
+    lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
     for key in dict.fromkeys(k[:5] for k in known if known[k]["torch_1"]):
         rows = [row for k, row in known.items() if k[:5] == key and row["torch_1"]]
         full = known[key[0], "", WHOLE, "0", "none", "0"]
         less = paired_difference([hits(r) for r in rows], [hits(full)] * len(rows))
         macs = np.mean([float(r["macs_cut"]) for r in rows])
-        cells = [*key[:3], f"{float(key[3]):.0%}", key[4], str(len(rows)), f"{macs:.0%}", in_points(less)]
+        place, runtime, arm, share, repair = key
+        cells = [place, runtime, ARM_TITLES.get(arm, arm), f"{100 * float(share):.0f} %", TITLES[repair]]
+        cells += [str(len(rows)), f"{100 * macs:.0f} %", in_points(less)]
         cells += [f"{np.mean([float(r[name]) for r in rows]):.2f}" for name in TIMES]
         lines.append(f"| {' | '.join(cells)} |")
     return lines

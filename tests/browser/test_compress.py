@@ -22,6 +22,7 @@ def test_from_a_mean_of_bits_to_a_network_that_is_loaded_again(visit, tmp_path):
     slider.press("ArrowRight")
     expect(page).to_have_url(re.compile("bits=3.25"))
     expect(page.get_by_text(re.compile(r"the mean is 3\.2\d bits per weight"))).to_be_visible()
+    expect(metric(page, "Size")).not_to_have_text(small)
     assert kilobytes(metric(page, "Size").inner_text()) > kilobytes(small)
     expect(page.get_by_text(re.compile("Large marks: at .* hold-out images"))).to_be_visible()
     page.get_by_role("button", name="Compress", exact=True).click()

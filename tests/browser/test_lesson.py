@@ -33,7 +33,8 @@ def answer(page: Page, name: str):
 def test_a_lesson_with_three_exercises_ends_with_a_network_taken_home(visit, tmp_path: Path):
     page = visit(f"/Learn?article=exercises&{LESSON}")
     do(page, "wreck")
-    assert "60 % of the work cut" in page.locator(".count").inner_text() and wrong(page) > 40
+    expect(page.locator(".count")).to_contain_text("60 % of the work cut")
+    assert wrong(page) > 40
     expect(page.locator(".st-key-network")).to_be_hidden()  # the class has one network
     expect(page.locator(".st-key-widget-criterion")).to_be_hidden()
     page.get_by_text("Repair (no labels)").click()

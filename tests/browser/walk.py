@@ -68,6 +68,13 @@ def wall(page: Page) -> Locator:
     return page.get_by_role("img", name=re.compile("test images"))
 
 
+WRONG = re.compile(r"(\d+) of \d+ wrong")
+
+
 def wrong(page: Page) -> int:
-    """How many of the pictures the wall shows as wrong, by the name it has for those who cannot see it."""
-    return int(re.search(r"(\d+) of \d+ wrong", wall(page).get_attribute("aria-label"))[1])
+    """How many of the pictures the wall shows as wrong, by the name it has for those who cannot see it.
+
+    A page that rests may have a wall that is not drawn yet: it draws itself once the browser has its data.
+    """
+    expect(wall(page)).to_have_attribute("aria-label", WRONG)
+    return int(WRONG.search(wall(page).get_attribute("aria-label"))[1])

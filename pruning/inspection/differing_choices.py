@@ -59,6 +59,12 @@ def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:
     return fields[:at] + options + fields[at + 1 :]
 
 
+def changed(one: Recipe, other: Recipe) -> list[str]:
+    """Fields and options in which two recipes differ, the seed and where they run among them."""
+    fields = differing([choices(one), choices(other)])
+    return fields + [name for name in NO_CHOICE if getattr(one, name) != getattr(other, name)]
+
+
 def in_words(labels: Sequence[str], several: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> str:
     """What runs differ in, and whether a difference between them can be laid to one choice."""
     fields = differing(several)

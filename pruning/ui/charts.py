@@ -1,6 +1,8 @@
 """A chart with its sentence, the table behind it, and how they are taken away: the same on every page."""
 
+import re
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -47,7 +49,8 @@ def legend_columns(pixels: int) -> dict[str, str]:
 def values(figure: go.Figure, key: str, alt: str):
     """A button that opens what the figure draws as a table, which is made then. A lesson hides it under the
     name "tables"."""
-    if st.button("Table", key=f"table {key}", type="tertiary", icon=":material/table:", help=alt):
+    label = f"Table{of(alt)}"
+    if st.button(label, key=f"table {key}", type="tertiary", icon=":material/table:", help=alt):
         st.dialog(alt, width="large")(show_values)(drawn_table(figure), key, alt)
 
 
@@ -67,14 +70,23 @@ def clicked(key: str, click: Callable[[dict], None]):
         click(points[0])
 
 
+def of(what: str | None) -> str:
+    """What a screen reader reads after a button's name, and nobody sees (page.css): under every chart stand
+    buttons of the same names."""
+    plain = re.sub(r"([\\`*_\[\]$~:<>#])", r"\\\1", what or "")
+    return f" :gray[{plain}]" if plain else ""
+
+
 def csv(table: pd.DataFrame, name: str, label: str = "CSV", told: str | None = None):
     """A button that makes the file when it is pressed, not before. told: its help text."""
-    button(label, lambda: table.to_csv(index=False), f"{name}.csv", "text/csv", told)
+    button(label + of(told), lambda: table.to_csv(index=False), f"{name}.csv", "text/csv", told)
 
 
 def html(figure: go.Figure, name: str, told: str | None = None):
     """A page of its own that works without this app and without a network."""
-    button("HTML", lambda: figure.to_html(include_plotlyjs=True), f"{name}.html", "text/html", told)
+    button(
+        f"HTML{of(told)}", partial(figure.to_html, include_plotlyjs=True), f"{name}.html", "text/html", told
+    )
 
 
 def button(label: str, make: Callable[[], str | bytes], file: str, kind: str, told: str | None = None):

@@ -5,7 +5,7 @@ import re
 from pruning.experiment import Recipe
 from pruning.models.own_code import is_own, parted
 from pruning.ui import state
-from pruning.ui.page_messages import unlinked
+from pruning.ui.page_messages import VALUES, unlinked
 
 FAMILIES = {"resnet": "ResNet-", "vgg": "VGG-", "mobilenet_v": "MobileNetV"}
 FAMILY_NAMES = {"deeplabv3plus": "DeepLabV3+", "stargan": "StarGAN"}
@@ -77,3 +77,21 @@ def points(share: float) -> str:
 def percent(share: float) -> str:
     """0.5 -> 50 %, 0.375 -> 37.5 %."""
     return f"{100 * share:.3g} %"
+
+
+def setting(recipe: Recipe, name: str) -> str:
+    """The value of a recipe's field, or of an option, as a page writes it."""
+    found = dict(recipe.options)[name] if name in dict(recipe.options) else getattr(recipe, name)
+    if name == "model":
+        return network(found)
+    if name == "data":
+        return data(found)
+    if name == "cut":
+        return percent(found)
+    if isinstance(found, bool):
+        return "on" if found else "off"
+    if name == "cut_group":
+        return ", ".join(f"{group} {percent(share)}" for group, share in found) or "none"
+    if isinstance(found, tuple):
+        return ", ".join(map(str, found)) or "none"
+    return VALUES.get(name, {}).get(found, "none" if found is None else str(found))

@@ -26,6 +26,7 @@ from pruning.ui import (
     state,
     test_accuracy,
     tour,
+    undo,
     uploads,
     visitor,
 )
@@ -47,6 +48,7 @@ def begin(title: str, about: Callable[[Recipe, str], Recipe] = criterion_switch.
         recipe = state.follow_link()
     except ValueError as error:
         refuse_link(error)
+    undo.note()
     lesson.style()
     jobs.workers()  # its processes come up after the first paint
     open_pages.look_in()
@@ -88,6 +90,7 @@ def sidebar(recipe: Recipe, page: str):
         with st.container(gap="small"):
             for name, value in summary(recipe).items():
                 st.markdown(f":small[:gray[{name}]]  \n{value}")
+        undo.buttons()
         copy_link.button()
         tour.offer(page, places())
         colour_key.popover()

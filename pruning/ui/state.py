@@ -132,8 +132,7 @@ def moved_on() -> bool:
 def forget_link():
     """Gives up a link that could not be read: the session goes on with the recipe it had, at first the
     default one."""
-    written = st.session_state.setdefault("links written", set())
-    written.add(frozenset(st.query_params.to_dict().items()))
+    st.session_state.setdefault("links written", set()).add(frozenset(st.query_params.to_dict().items()))
 
 
 def start_afresh():
@@ -157,6 +156,11 @@ def edit(**fields):
         st.session_state["recipe"] = recipe_now().but(**fields)
     except ValueError as error:
         refuse(error)
+
+
+def take_up(recipe: Recipe):
+    """Goes on with another recipe of the same network."""
+    st.session_state["recipe"] = recipe
 
 
 def open_network(recipe: Recipe):

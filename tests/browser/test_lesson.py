@@ -1,6 +1,7 @@
 """A lesson in a browser: what it hides is gone, and its exercises lead to a network that is taken home."""
 
 import re
+import time
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -30,7 +31,8 @@ def answer(page: Page, name: str):
     expect(exercise).to_contain_text(plain)
 
 
-def test_a_lesson_with_three_exercises_ends_with_a_network_taken_home(visit, tmp_path: Path):
+def test_a_lesson_with_three_exercises_ends_with_a_network_taken_home(visit, tmp_path: Path, record_property):
+    begun = time.monotonic()
     page = visit(f"/Learn?article=exercises&{LESSON}")
     do(page, "wreck")
     expect(page.locator(".count")).to_contain_text("60 % of the work cut")
@@ -51,6 +53,8 @@ def test_a_lesson_with_three_exercises_ends_with_a_network_taken_home(visit, tmp
     expect(page.get_by_role("heading", name="Take it away", exact=True)).to_be_visible()
     rest(page)
     file = take_away(page, tmp_path)
+    told = f"{time.monotonic() - begun:.0f} s from the link through three exercises to a network taken home"
+    record_property("counted", told)
     assert percent(right_of_digits(file)) in metric(page, "Fine-tuned").inner_text()
     assert EXERCISES["repair-or-train"].recipe.epochs == 1
 

@@ -15,7 +15,6 @@ from pruning.terms import plural
 from pruning.ui import criterion_switch, display_names, preview_cache, recipe_controls, state
 from pruning.ui.learn.links import to_article
 from pruning.ui.prune import controls as cutting
-from pruning.ui.prune import run_job
 
 WIDTHS = {
     "gates": "Open gates: as many channels as training leaves open",
@@ -120,6 +119,6 @@ def tie_option(recipe: Recipe, name: str, **how) -> dict[str, Any]:
 
 def edit(**fields):
     try:
-        run_job.take_up(criterion_switch.with_gates(state.recipe_now()).but(**fields))
+        state.take_up(criterion_switch.with_gates(state.recipe_now()).but(**fields))
     except ValueError as error:
         state.refuse(error)

@@ -14,7 +14,6 @@ from pruning.metric_words import change
 from pruning.tasks import Metric
 from pruning.terms import percent
 from pruning.ui import charts, display_names, preview_cache, state
-from pruning.ui.page_messages import VALUES
 from pruning.ui.prune import accuracy, result, run_job
 from pruning.ui.prune.plan_tree import Branch, PlanTree, Tried
 
@@ -104,22 +103,8 @@ def what(branch: Branch) -> str:
     tried = branch.tried
     if tried.parent is None or not branch.changed:
         return f"{tried.number}: {result.settings(tried.recipe)}"
-    told = [f"{named(name)} {value(tried.recipe, name)}" for name in branch.changed]
+    told = [f"{named(name)} {display_names.setting(tried.recipe, name)}" for name in branch.changed]
     return f"{tried.number}, from {tried.parent}: {', '.join(told)}"
-
-
-def value(recipe: Recipe, name: str) -> str:
-    """A field's value, or an option's, as a page writes it."""
-    found = dict(recipe.options)[name] if name in dict(recipe.options) else getattr(recipe, name)
-    if name == "cut":
-        return display_names.percent(found)
-    if isinstance(found, bool):
-        return "on" if found else "off"
-    if name == "cut_group":
-        return ", ".join(f"{group} {display_names.percent(share)}" for group, share in found) or "none"
-    if isinstance(found, tuple):
-        return ", ".join(map(str, found)) or "none"
-    return VALUES.get(name, {}).get(found, "none" if found is None else str(found))
 
 
 def costs(tried: Tried) -> str:
@@ -140,7 +125,7 @@ def back(recipe: Recipe):
     if not preview_cache.same_network(recipe, state.recipe_now()):
         state.open_network(recipe)
     else:
-        run_job.take_up(recipe)
+        state.take_up(recipe)
 
 
 # ---------------------------------------------------------------------------------------------- side by side

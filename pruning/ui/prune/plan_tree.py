@@ -10,7 +10,7 @@ import pandas as pd
 
 from pruning.cost import Plan
 from pruning.experiment import Recipe
-from pruning.inspection.differing_choices import choices, differing
+from pruning.inspection.differing_choices import changed
 
 STAY = 2.0  # seconds
 MOST = 12  # plans; of more the oldest goes, and what was changed from it hangs on what it was changed from
@@ -43,15 +43,6 @@ class Branch:
     tried: Tried
     line: str
     changed: tuple[str, ...]
-
-
-def changed(before: Tried | None, after: Tried) -> tuple[str, ...]:
-    """Fields of the recipe, the seed among them."""
-    if before is None:
-        return ()
-    one, other = before.recipe, after.recipe
-    fields = differing([choices(one), choices(other)])
-    return (*fields, *(["seed"] if one.seed != other.seed else []))
 
 
 @dataclass(eq=False)
@@ -110,7 +101,8 @@ class PlanTree:
                 elif parent is not None:
                     final = tried is children[-1]
                     line, under = (f"{start}└ ", f"{start}   ") if final else (f"{start}├ ", f"{start}│  ")
-                yield Branch(tried, line, changed(plans[parent] if parent else None, tried))
+                fields = changed(plans[parent].recipe, tried.recipe) if parent else []
+                yield Branch(tried, line, tuple(fields))
                 yield from walk(tried.number, under)
 
         return walk(None, "")

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 import streamlit as st
@@ -115,12 +114,7 @@ def settings(recipe: Recipe, id: str):
     if recipe != state.recipe_now():
         left, right = st.columns([4, 1], vertical_alignment="center")
         left.caption("The settings of this page have changed since: this is the run as it was started.")
-        right.button("Use its settings", on_click=take_up, args=(recipe,), key=f"settings {id}")
-
-
-def take_up(recipe: Recipe):
-    """Makes the page's recipe that of a job."""
-    state.edit(**{field.name: getattr(recipe, field.name) for field in fields(recipe)})
+        right.button("Use its settings", on_click=state.take_up, args=(recipe,), key=f"settings {id}")
 
 
 # ------------------------------------------------------------------------------------------- while it works

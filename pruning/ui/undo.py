@@ -26,7 +26,8 @@ export default function () {
   const typed = 'textarea, [contenteditable=true], input:not([type=range], [type=checkbox], [type=radio])';
   window.addEventListener('keydown', (event) => {
     const undoes = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'z';
-    if (undoes && event.target instanceof Element && event.target.matches(typed)) event.stopImmediatePropagation();
+    const types = event.target instanceof Element && event.target.matches(typed);
+    if (undoes && types) event.stopImmediatePropagation();
   }, true);
 }
 """

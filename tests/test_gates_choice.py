@@ -16,6 +16,7 @@ from pruning.experiment.loading import load
 from pruning.gates import GateOptimizer, Gates, train_gates
 from pruning.gates.loss_pull import ByWorth
 from pruning.gates.training import LEAD
+from pruning.gates.training_loop import HELD_RATE, Training
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut
@@ -25,6 +26,9 @@ from pruning.train import evaluate
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
     torch.set_num_threads(1)
+
+
+MASKS = {"data": "scenes_masks", "criterion": "l1"}
 
 
 def digits():
@@ -78,6 +82,23 @@ def test_norms_are_held_until_every_gate_is_decided_and_their_statistics_stay():
     )
     GateOptimizer(fresh, cut=0.3, steps=10)
     assert fresh.norms_held and not fresh._norms  # statistics that nobody has estimated are not held
+
+
+@pytest.mark.parametrize("task", ["segmentation", "classification"])
+def test_weights_of_a_segmenter_learn_at_a_share_of_the_rate_while_norms_are_held(task, monkeypatch):
+    seen, backward = [], Training.backward
+
+    def watched(run, *batch):
+        seen.append((run.gates.norms_held, run.optimizer.param_groups[0]["lr"]))
+        return backward(run, *batch)
+
+    monkeypatch.setattr(Training, "backward", watched)
+    loaded = digits() if task == "classification" else load(Recipe(model="deeplabv3plus_small", **MASKS))
+    trained(loaded, some(loaded, 80), cut=0.5, batch_size=8)
+    held, free = ([rate for norms, rate in seen if norms is kept] for kept in (True, False))
+    assert len(held) == 3 and len(free) == 7
+    assert max(held) == pytest.approx(HELD_RATE.get(task, 1.0) * 0.02, rel=0.1)
+    assert free[0] == pytest.approx(0.02, rel=0.3)
 
 
 def test_a_worth_is_the_mean_square_over_parts_in_units_of_its_group_and_of_its_block():

@@ -24,7 +24,7 @@ RECALIBRATED = 1000  # images that norms are re-estimated on where a training is
 RECORDED = 200  # steps of a training that are recorded with every gate
 MANY = 0.05  # of all gates: held back, that is worth a message
 # {task: share of the learning rate while norms are held}: held, they do not make up for steps that are too
-# large. At the full rate the small DeepLabV3+ is lost in them; classifiers need it to choose (docs/methods/gdp.md).
+# large. The small DeepLabV3+ is lost at the full rate; classifiers need it to choose (docs/methods/gdp.md).
 HELD_RATE = {"segmentation": 0.3}
 PARTS = 4  # of a batch, whose gradients are squared each
 HEARD = 8  # images that the norms of a closed block are set by

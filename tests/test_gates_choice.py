@@ -14,9 +14,9 @@ from pruning.data import to_tensor
 from pruning.experiment import Recipe
 from pruning.experiment.loading import load
 from pruning.gates import GateOptimizer, Gates, train_gates
-from pruning.gates.loss_pull import ByWorth
+from pruning.gates.loss_pull import HELD_RATE, ByWorth
 from pruning.gates.training import LEAD
-from pruning.gates.training_loop import HELD_RATE, Training
+from pruning.gates.training_loop import Training
 from pruning.reconstruction import recalibrate
 from pruning.statistics.calibration_images import CalibrationImages
 from pruning.surgery import cut

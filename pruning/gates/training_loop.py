@@ -9,6 +9,7 @@ import torch
 
 from pruning.data import Dataset, batch_of, inputs_of
 from pruning.gates.gate_optimizer import GateOptimizer
+from pruning.gates.loss_pull import HELD_RATE
 from pruning.models import Normalization
 from pruning.progress import Paused, Watch
 from pruning.reconstruction import recalibrate
@@ -23,9 +24,6 @@ from pruning.train.training_state import Saved, put_back, state_of
 RECALIBRATED = 1000  # images that norms are re-estimated on where a training is stopped
 RECORDED = 200  # steps of a training that are recorded with every gate
 MANY = 0.05  # of all gates: held back, that is worth a message
-# {task: share of the learning rate while norms are held}: held, they do not make up for steps that are too
-# large. The small DeepLabV3+ is lost at the full rate; classifiers need it to choose (docs/methods/gdp.md).
-HELD_RATE = {"segmentation": 0.3}
 PARTS = 4  # of a batch, whose gradients are squared each
 HEARD = 8  # images that the norms of a closed block are set by
 COUNTS = ("epoch", "batch", "seen", "busy", "total", "history", "rows")  # of the state, beside the tensors

@@ -54,6 +54,8 @@ def test_of_many_choices_the_oldest_are_forgotten():
         (chosen(model="vgg16_slim", data="digits"), "network VGG-16 slim, data set digits"),
         (chosen({"group": "layer1.0.conv1"}), "group layer1.0.conv1"),
         (chosen(device="cuda"), "device cuda"),
+        (chosen(checkpoint=f"sha256:{'ab' * 32}#w.pth"), "weights w.pth"),
+        (chosen(checkpoint="none"), "weights random"),
         (chosen(criterion="gdp"), "criterion GDP"),
     ],
 )

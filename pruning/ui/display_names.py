@@ -86,6 +86,8 @@ def setting(recipe: Recipe, name: str) -> str:
         return network(found)
     if name == "data":
         return data(found)
+    if name == "checkpoint":
+        return weights(recipe) or "bundled"
     if name == "cut":
         return percent(found)
     if isinstance(found, bool):

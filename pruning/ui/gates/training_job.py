@@ -57,11 +57,9 @@ def goes_on(job: Job | None) -> bool:
 
 def start():
     """A click's callback: from now on the link's recipe trains gates, and its job is in the link."""
-    recipe = criterion_switch.with_gates(state.recipe_now())
-    state.take_up(recipe)
-    if state.recipe_now() == recipe:  # else it was refused, in a sentence
-        run_job.start()
-        state.look_at(second=None, zeros=None)
+    state.take_up(criterion_switch.with_gates(state.recipe_now()))
+    run_job.start()
+    state.look_at(second=None, zeros=None)
 
 
 def shown(key: str = "job") -> Job | None:

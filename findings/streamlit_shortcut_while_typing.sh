@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# streamlit 1.67.0: a button with shortcut="Ctrl+Z" beside a number field, in Chromium (playwright 1.65.2).
+# streamlit 1.67.0: a button with shortcut="Ctrl+Z" beside a number field, in Chromium (playwright 1.65.2; needs `chromium`).
 # Expected: whoever types in the field and presses Ctrl+Z takes back what was typed, as in any text field of a browser.
 # Seen: the button is pressed instead, and what was typed stays; a field of text does the same. The documentation of the
 # parameter names keys that are reserved, and says nothing of fields.
@@ -11,7 +11,6 @@ trap 'if [ -n "$server" ]; then kill "$server" || true; fi; rm -rf "$folder"' EX
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check streamlit==1.67.0 playwright==1.65.2
 cd "$folder"
-PLAYWRIGHT_BROWSERS_PATH="$folder/browsers" venv/bin/playwright install --with-deps --only-shell chromium > install.log 2>&1
 cat > app.py <<'PYTHON'
 import streamlit as st
 
@@ -25,14 +24,15 @@ port=$(venv/bin/python -c "import socket; s = socket.socket(); s.bind(('127.0.0.
 venv/bin/streamlit run app.py --server.port "$port" --server.address 127.0.0.1 --server.headless true \
   --browser.gatherUsageStats false > server.log 2>&1 &
 server=$!
-PLAYWRIGHT_BROWSERS_PATH="$folder/browsers" PORT=$port venv/bin/python - <<'PYTHON'
+PORT=$port venv/bin/python - <<'PYTHON'
 import os
+import shutil
 import time
 
 from playwright.sync_api import expect, sync_playwright
 
 with sync_playwright() as playwright:
-    page = playwright.chromium.launch(args=["--no-sandbox"]).new_page()
+    page = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"]).new_page()
     for _ in range(100):
         try:
             page.goto(f"http://127.0.0.1:{os.environ['PORT']}")

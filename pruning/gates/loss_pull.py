@@ -9,9 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# {task: share of the learning rate while norms are held}: held, they do not make up for steps that are too
-# large. The small DeepLabV3+ is lost at the full rate; classifiers need it to choose (docs/methods/gdp.md).
-HELD_RATE = {"segmentation": 0.3}
 MEMORY = 0.9  # what a mean of signed gradients keeps at a step; that of squares is over all steps
 
 

@@ -9,7 +9,6 @@ import torch
 
 from pruning.data import Dataset, batch_of, inputs_of
 from pruning.gates.gate_optimizer import GateOptimizer
-from pruning.gates.loss_pull import HELD_RATE
 from pruning.models import Normalization
 from pruning.progress import Paused, Watch
 from pruning.reconstruction import recalibrate
@@ -24,6 +23,7 @@ from pruning.train.training_state import Saved, put_back, state_of
 RECALIBRATED = 1000  # images that norms are re-estimated on where a training is stopped
 RECORDED = 200  # steps of a training that are recorded with every gate
 MANY = 0.05  # of all gates: held back, that is worth a message
+OF_MAPS = 0.3  # of the learning rate while norms are held, where every pixel has a label: docs/methods/gdp.md
 PARTS = 4  # of a batch, whose gradients are squared each
 HEARD = 8  # images that the norms of a closed block are set by
 COUNTS = ("epoch", "batch", "seen", "busy", "total", "history", "rows")  # of the state, beside the tensors
@@ -112,7 +112,7 @@ class Training:
 
     def one_step(self, images: torch.Tensor, targets: torch.Tensor) -> float:
         """One step of the weights and one of the gates; returns the task's loss."""
-        rate = self.lr * (HELD_RATE.get(self.dataset.task.name, 1.0) if self.gates.norms_held else 1.0)
+        rate = self.lr * (OF_MAPS if self.gates.norms_held and targets.ndim == 3 else 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * share_of_rate(self.gate_optimizer.step / self.gate_optimizer.steps, "cosine")
         self.optimizer.zero_grad()

@@ -82,3 +82,14 @@ def test_every_page_takes_back_what_was_chosen_there_and_stays(page):
     assert app.button(key="undo").disabled
     app.button(key="redo").click().run()
     assert link_of(app)["cut"] == "0.45" and not app.exception
+
+
+@pytest.mark.usefixtures("server")
+def test_what_a_page_puts_in_the_place_of_gates_is_no_choice():
+    app = open_page("1_Channels", data="digits", criterion="gdp", cut="0.3", calibration="60")
+    assert link_of(app).get("criterion") != "gdp" and app.button(key="undo").disabled
+    app.query_params["cut"] = "0.4"
+    app.run()
+    app.button(key="undo").click().run()
+    assert link_of(app)["cut"] == "0.3" and app.button(key="undo").disabled
+    assert not app.button(key="redo").disabled and not app.exception

@@ -6,7 +6,7 @@ import streamlit as st
 from pruning.criteria import CRITERIA
 from pruning.experiment import Recipe
 from pruning.terms import title
-from pruning.ui import state
+from pruning.ui import state, undo
 
 GATES = next(name for name, known in CRITERIA.items() if known.trained)
 OWN = ("criterion", "options", "allocation", "repair", "gate_epochs")  # swapped; all else is about both
@@ -45,6 +45,7 @@ def with_gates(recipe: Recipe) -> Recipe:
 def swap(other: Recipe):
     """Goes on with another recipe's criterion, options, allocation and repair."""
     state.edit(**{name: getattr(other, name) for name in OWN})
+    undo.follow()
     st.rerun()
 
 

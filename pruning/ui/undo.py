@@ -79,6 +79,12 @@ def note():
     history().note(chosen_now(), time.monotonic())
 
 
+def follow():
+    """Takes what is chosen now for what was chosen: a page has put something in its place, which would come
+    back at once if it were undone."""
+    history().now = chosen_now()
+
+
 def history() -> History:
     lesson, held = state.looking_at("lesson"), st.session_state.get("choices")
     if held is None or held.lesson != lesson:

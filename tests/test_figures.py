@@ -15,9 +15,7 @@ from pruning.terms import title
 from tests.front_door import REPOSITORY
 
 COLOURS = re.compile(r"#[0-9a-fA-F]{6}\b|rgba?\(\d[^)]*\)")
-RED_SCALES = re.compile(
-    r"""["'](Rd\w+|Reds|\w*Red(?!o\b)\w*|Hot|Inferno|Magma|Plasma|Turbo|Jet|Rainbow)["']"""
-)
+RED_SCALES = re.compile(r"""["'](Rd\w+|Reds|\w*Red\w*|Hot|Inferno|Magma|Plasma|Turbo|Jet|Rainbow)["']""")
 SCORES = {"a": np.array([3.0, 1.0, 2.0, 2.0]), "b": np.array([-np.inf, 5.0])}
 KEPT = {"a": np.array([0, 2, 3]), "b": np.array([1])}
 LAYERS = pd.DataFrame(

@@ -28,12 +28,13 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-MASKS = {"data": "scenes_masks", "criterion": "l1"}
-
-
 def digits():
     """A trained network, its data and graph, made anew each time: a training changes it."""
     return load(Recipe(model="resnet20", data="digits", criterion="l1"))
+
+
+def masks():
+    return load(Recipe(model="deeplabv3plus_small", data="scenes_masks", criterion="l1"))
 
 
 def batch(loaded, count=48):
@@ -93,7 +94,7 @@ def test_weights_of_a_segmenter_learn_at_a_share_of_the_rate_while_norms_are_hel
         return backward(run, *batch)
 
     monkeypatch.setattr(Training, "backward", watched)
-    loaded = digits() if task == "classification" else load(Recipe(model="deeplabv3plus_small", **MASKS))
+    loaded = digits() if task == "classification" else masks()
     trained(loaded, some(loaded, 80), cut=0.5, batch_size=8)
     held, free = ([rate for norms, rate in seen if norms is kept] for kept in (True, False))
     assert len(held) == 3 and len(free) == 7

@@ -18,6 +18,7 @@ PLACES = (
     *("job", "second", "kept", "runs", "find", "view", "comparison", "article", "tour"),
     *("lesson", "hide", "projector"),
 )  # keys of a link that say where one is
+LOOKS = tuple(key for key in state.LOOKING_AT if key not in PLACES)
 # Where one types, the keys take back what was typed: Streamlit would press the button there, too.
 KEYS = """
 export default function () {
@@ -93,39 +94,34 @@ def history() -> History:
 
 
 def chosen_now() -> Chosen:
-    recipe = state.recipe_now()
-    fields = Recipe.__dataclass_fields__
-    looked = {
-        key: value for key, value in state.link().items() if key in state.LOOKING_AT and key not in fields
-    }
-    return Chosen(recipe, tuple((key, value) for key, value in looked.items() if key not in PLACES))
+    looked = ((key, state.looking_at(key)) for key in LOOKS)
+    return Chosen(state.recipe_now(), tuple((key, value) for key, value in looked if value is not None))
 
 
 def buttons():
     """Undo and redo, side by side; the help text of each says what it would bring back."""
     held = history()
     with st.container(horizontal=True, gap="small"):
-        for label, there, key in (("Undo", held.past, "Ctrl+Z"), ("Redo", held.future, "Ctrl+Shift+Z")):
-            name = label.lower()
+        for name, there, key in (("undo", held.past, "Ctrl+Z"), ("redo", held.future, "Ctrl+Shift+Z")):
+            label = name.capitalize()
             told = f"{label} ({key}): {in_words(held.now, there[-1])}" if there else f"Nothing to {name}."
             how: dict[str, Any] = {"help": told, "icon": f":material/{name}:", "width": "stretch"}
             how |= {"shortcut": key}
-            st.button(label, key=name, disabled=not there, on_click=go, args=(label,), **how)
+            st.button(label, key=name, disabled=not there, on_click=go, args=(name,), **how)
     _keys(height=0)
 
 
-def go(label: str):
+def go(name: str):
     """A click's callback. A second click, under way when the first one ran, may find nothing left to undo."""
     held = history()
-    if not (held.past if label == "Undo" else held.future):
+    if not (held.past if name == "undo" else held.future):
         return
-    to = held.undo() if label == "Undo" else held.redo()
+    to = held.undo() if name == "undo" else held.redo()
     if preview_cache.same_network(to.recipe, state.recipe_now()):
         state.take_up(to.recipe)
     else:
         state.open_network(to.recipe)
-    looked = dict(to.looked)
-    state.look_at(**{key: looked.get(key) for key in state.LOOKING_AT if key not in PLACES})
+    state.look_at(**(dict.fromkeys(LOOKS) | dict(to.looked)))
 
 
 def difference(one: Chosen, other: Chosen) -> list[str]:

@@ -40,7 +40,7 @@ def test_a_comparison_outlives_its_server_and_its_runs_open_on_prune(browser, st
         page.get_by_role("button", name="Go on").click()
         expect(page.get_by_role("button", name="Cancel")).to_be_visible()
         expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
-        expect(page.get_by_text("Every choice")).to_be_visible()
+        expect(page.get_by_role("heading", name="Every choice")).to_be_visible()
         rows = read_results(kept_comparison(id).folder)
         assert len(rows) == rows["run"].nunique() == 4 and set(rows["status"]) == {"finished"}
         rest(page)

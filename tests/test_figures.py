@@ -163,7 +163,7 @@ def test_differences_count_what_the_other_would_keep():
     assert agreement.disagreement_in_words(table, "l1").startswith(
         "L2 norm agrees most with L1 norm: of the 2 channels cut here it would keep 1; DI agrees least"
     )
-    bars = agreement.disagreement(table, "l1", chosen="di").data[0]
+    bars = agreement.disagreement(table, chosen="di").data[0]
     assert list(bars.x) == [1, 2] and [point[0] for point in bars.customdata] == ["l2", "di"]
     assert bars.text == ("1", "<b>2</b>") and bars.marker.color == (colour("l2"), colour("di"))
 
@@ -227,9 +227,7 @@ def test_an_empty_table_says_why():
     assert said(channel_group.ranked_bars(none, "units")) == said(
         channel_group.score_histogram(none, "units")
     )
-    assert said(agreement.disagreement(agreement.differences(none, "l1"), "l1"))[0].startswith(
-        "No other criterion"
-    )
+    assert said(agreement.disagreement(agreement.differences(none, "l1")))[0].startswith("No other criterion")
     assert said(agreement.swap_map(none, "l1", "di")) == ["Two criteria are needed"]
     assert said(agreement.spearman_map(agreement.spearman(none))) == ["No criterion has been computed yet"]
     assert said(layers.treemap(nothing)) == ["This network has no convolution or linear layer"]

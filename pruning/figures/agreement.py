@@ -32,13 +32,13 @@ def cut_sets(channels: pd.DataFrame) -> dict[str, set]:
     return {name: chosen.get(name, set()) for name in dict.fromkeys(channels["criterion"])}
 
 
-def disagreement(differing: pd.DataFrame, own: str, chosen: str | None = None) -> go.Figure:
+def disagreement(differing: pd.DataFrame, chosen: str | None = None) -> go.Figure:
     """Bars, a criterion each; its own data is its name, which a click tells. differing: as `differences`'
     table."""
     figure = go.Figure(
         layout={
             "xaxis": {
-                "title": (f"channels that {title(own)} cuts and this criterion keeps"),
+                "title": "channels cut here that the other keeps",
                 "rangemode": "tozero",
             },
             "yaxis": {
@@ -46,7 +46,7 @@ def disagreement(differing: pd.DataFrame, own: str, chosen: str | None = None) -
                 "categoryarray": [title(name) for name in differing["criterion"][::-1]],
             },
             "height": 90 + 30 * max(3, len(differing)),
-            "margin": {"t": 10, "b": 50},
+            "margin": {"t": 10, "b": 50, "r": 30},  # right: the number beside the longest bar
             "showlegend": False,
         }
     )

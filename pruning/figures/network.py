@@ -179,7 +179,8 @@ def canvas(links: pd.DataFrame, lanes: int, columns: int) -> dict:
         "xaxis": {
             "tickvals": places[:-1],
             "ticktext": [name for _, name in begins],
-            "tickangle": 30 if slanted else 0,
+            # upright where the window is too narrow for a slant
+            **({"autotickangles": [30, 90], "automargin": "height"} if slanted else {"tickangle": 0}),
             "ticklabelposition": "outside" if slanted else "outside right",
             "ticklabeloverflow": "allow",
             "range": [-0.8, columns - 0.2],

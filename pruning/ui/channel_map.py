@@ -200,7 +200,7 @@ def draw_bars(recipe: Recipe, known: pd.DataFrame):
     own, beside = recipe.criterion, state.looking_at("beside")
     differing = agreement.differences(known, own)
     charts.chart(
-        agreement.disagreement(differing, own, beside),
+        agreement.disagreement(differing, beside),
         agreement.disagreement_in_words(differing, own),
         key="others",
         alt=f"Channels cut by {title(own)} that each other criterion would keep",

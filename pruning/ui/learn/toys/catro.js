@@ -12,7 +12,7 @@ export default function ({ data, parentElement }) {
     slider(toy, { label: 'Spread of every class', from: 0.1, to: 1.2, step: 0.05, value: state.spread, change: (v) => { state.spread = v; } });
     choice(toy, { label: 'Ratio', options: [[MENDED, `regularised (gamma ${MENDED})`], [0, 'plain (gamma 0)']], value: MENDED, change: (v) => { state.gamma = +v; } });
     check(toy, { label: 'Nearly silent channel F', value: true, change: (v) => { state.silent = v; kept.input.max = v ? 5 : 4; kept.set(Math.min(state.kept, v ? 5 : 4)); state.kept = +kept.input.value; } });
-    toy.hint.textContent = 'Drag a class on the left, or a channel C to F on the right. With the keyboard: focus one and use the arrow keys.';
+    toy.hint.textContent = 'Drag a class in the first plot, or a channel C to F in the second. With the keyboard: focus one and use the arrow keys.';
     const span = { from: -3, to: 3, ticks: [-2, 0, 2] };
     const plane = new Plot(toy, { title: 'Three classes in channels A and B', x: { ...span, title: 'channel A' }, y: { ...span, title: 'channel B' }, height: 340 });
     const scatter = new Plot(toy, {

@@ -8,7 +8,7 @@ export default function ({ data, parentElement }) {
     slider(toy, { label: 'Ridge', from: -3, to: 0, step: 0.25, value: -2, show: (v) => short(10 ** v, 2), change: (v) => { state.ridge = 10 ** v; } });
     choice(toy, { label: 'Unit to cut', options: UNITS.map((_, j) => [j, NAMES[j]]), value: 1, change: (v) => { state.unit = +v; } });
     slider(toy, { label: 'Steps of matching', from: 0, to: 200, step: 10, value: state.steps, change: (v) => { state.steps = v; } });
-    toy.hint.textContent = 'Left: drag a point, one of five images. Right: drag a unit, sideways where it starts, upwards how steep. Or focus one and use the arrow keys.';
+    toy.hint.textContent = 'First plot: drag a point, one of five images. Second: drag a unit, sideways where it starts, upwards how steep. Or focus one and use the arrow keys.';
     const plots = [
       new Plot(toy, { title: 'A layer that has lost one of its two inputs', x: { from: 0, to: 4, title: 'the input that is left', ticks: [0, 1, 2, 3, 4] }, y: { from: -1, to: 5, title: 'output', ticks: [0, 2, 4] }, height: 330 }),
       new Plot(toy, { title: 'A block that has lost one of its three units', x: { from: 0, to: 4, title: 'input of the block', ticks: [0, 1, 2, 3, 4] }, y: { from: -3, to: 3, title: 'output; steepness of a unit', ticks: [-2, 0, 2] }, height: 330 }),

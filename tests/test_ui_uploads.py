@@ -200,6 +200,26 @@ def test_torchvisions_networks_can_be_chosen(workers):
     assert "torchvision:squeezenet1_1" in open_page(model="torchvision:squeezenet11").error[0].value
 
 
+def test_while_another_network_is_opened_nobody_goes_on_with_the_one_before(workers, tmp_path):
+    save_file(new_model("resnet44", 10).state_dict(), tmp_path / "deep.safetensors")
+
+    def next_steps(app):
+        return {button.label: button.disabled for button in app.button if "Open" not in button.label}
+
+    app, steps = open_page(), ("See which channels", "Prune it")
+    assert not any(next_steps(app)[step] for step in steps)
+    open_own(give(app, "Weights", tmp_path / "deep.safetensors"))
+    assert all(next_steps(app)[step] for step in steps)
+    served(app, workers, "Opening")
+    assert app.error and not any(
+        next_steps(app)[step] for step in steps
+    )  # they do not fit: nothing is opened
+    app.button(key="open as resnet44").click().run()
+    assert all(next_steps(app)[step] for step in steps)
+    served(app, workers, "Opening")
+    assert link_of(app)["model"] == "resnet44" and not any(next_steps(app).get(step) for step in steps)
+
+
 TORCHVISIONS = {  # name, options of its builder: what makes a zip of data for it
     "squeezenet1_1": ({}, write_classes),
     "lraspp_mobilenet_v3_large": ({"weights_backbone": None}, write_masks),

@@ -191,6 +191,12 @@ def ask(recipe: Recipe, **how) -> preview_cache.Answer:
     return preview_cache.ask(check_weights, recipe, key=key, title="Opening", queue="preview", **how)
 
 
+def opening() -> bool:
+    """Whether the form's network has been asked for and is not there yet."""
+    asked = st.session_state.get(ASKED)
+    return asked is not None and not state.lesson() and ask(asked).pending
+
+
 def outcome():
     """What has become of the last click on Open: a sentence, how far it is, or the network itself."""
     if problem := st.session_state.get(PROBLEM):

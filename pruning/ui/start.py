@@ -54,11 +54,13 @@ def words(recipe: Recipe):
 
 def next_steps():
     """Where to go from here; a page that is not there has no button."""
-    places = page.places()
+    places, how = page.places(), {}
+    if own_network.opening():  # a click would go on with the network that is open still
+        how = {"disabled": True, "help": "Another network is being opened below."}
     with st.container(horizontal=True):
-        if "Channels" in places and st.button("See which channels"):
+        if "Channels" in places and st.button("See which channels", **how):
             st.switch_page(places["Channels"], query_params=state.link())
-        if "Prune" in places and st.button("Prune it", type="primary"):
+        if "Prune" in places and st.button("Prune it", type="primary", **how):
             st.switch_page(places["Prune"], query_params=state.link())
 
 

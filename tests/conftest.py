@@ -70,6 +70,21 @@ def traces() -> Iterator[list[str]]:
     assert not traces, "\n".join(traces)
 
 
+@pytest.fixture(autouse=True)
+def nobody_waits_any_more(request) -> Iterator[None]:
+    """What a test's pages have asked the workers for ends with it. A page without a browser is never left, so
+    the next test's pages would wait until all of that is computed."""
+    yield
+    if "server" in request.fixturenames:
+        from pruning.ui import jobs, preview_cache
+
+        if preview_cache.asked():
+            workers = jobs.workers()
+            for job in (*workers.jobs("preview"), *workers.jobs("measurement")):
+                if not job.finished:
+                    workers.cancel(job)
+
+
 @pytest.fixture
 def workers(server, monkeypatch) -> Iterator:
     """InlineWorkers behind the pages: what is asked waits until the test lets it be done."""
@@ -78,7 +93,7 @@ def workers(server, monkeypatch) -> Iterator:
 
     workers = InlineWorkers()
     monkeypatch.setattr(jobs, "workers", lambda: workers)
-    preview_cache._server()["asked"] = True
+    monkeypatch.setitem(preview_cache._server(), "asked", True)
     yield workers
     workers.close()
 

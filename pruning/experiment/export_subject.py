@@ -28,11 +28,20 @@ CALIBRATED = 50  # images at once, fewer of large ones
 OUTPUTS = {"classes": "logits", "masks": "logits", "pictures": "picture"}
 
 
-def exported(loaded: Loaded, small: "nn.Module", name: str, path: Path, watch: Watch = silent) -> "Exported":
-    """The network of a run in one format, checked on test images and timed beside the whole network."""
+def exported(
+    loaded: Loaded,
+    small: "nn.Module",
+    name: str,
+    path: Path,
+    watch: Watch = silent,
+    subjects: "tuple[Subject, Subject] | None" = None,
+) -> "Exported":
+    """The network of a run in one format, checked on test images and timed beside the whole network.
+
+    subjects: `subject_of_run`'s, where several formats are made of them, which share what takes long."""
     from pruning.export.checked_files import write_checked
 
-    form, (subject, whole) = FORMATS[name], subject_of_run(loaded, small)
+    form, (subject, whole) = FORMATS[name], subjects or subject_of_run(loaded, small)
     if not form.exact and loaded.data.task.drawn_as == "pictures":
         raise ValueError(f"{form.title} rounds pictures visibly; give another format, such as onnx")
     made = write_checked(name, subject, path, whole=whole, watch=watch)
@@ -52,7 +61,7 @@ def _values(loaded: Loaded, small: "nn.Module", form: Format, made: "Exported", 
     return {"metric": loaded.data.task.metric.name} | values
 
 
-def subject_of_run(loaded: Loaded, small: "nn.Module") -> "tuple[Subject, nn.Module]":
+def subject_of_run(loaded: Loaded, small: "nn.Module") -> "tuple[Subject, Subject]":
     """The network with test images, and the whole network to be weighed beside it; both are copies."""
     from pruning.export.subject import Subject, ready
     from pruning.models.domain_inputs import separated
@@ -65,7 +74,8 @@ def subject_of_run(loaded: Loaded, small: "nn.Module") -> "tuple[Subject, nn.Mod
         inputs = {"image": joint[:, :pictures].contiguous(), "domain": joint[:, pictures:, 0, 0].contiguous()}
     answers, names = task.drawn_as, {OUTPUTS[task.drawn_as]} if task.drawn_as else ()
     seen = partial(calibration_of, loaded, small)
-    return Subject(network, inputs, False, answers, tuple(names), told_of(loaded, inputs), seen), whole
+    subject = Subject(network, inputs, False, answers, tuple(names), told_of(loaded, inputs), seen)
+    return subject, replace(subject, network=whole)
 
 
 def calibration_of(loaded: Loaded, small: "nn.Module") -> "Iterator[tuple[Tensor]]":

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruning.experiment.export_subject import exported
+from pruning.experiment.export_subject import exported, subject_of_run
 from pruning.experiment.loading import Loaded, load, use_threads
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import load_report
@@ -32,11 +32,11 @@ def export_run(
     for name in formats:
         usable_format(name)
     report, loaded, small = opened(folder, watch)
-    failed = []
+    failed, subjects = [], subject_of_run(loaded, small)
     for name in dict.fromkeys(formats):
         path = (out or folder) / f"{NAME}{FORMATS[name].endings[0]}"
         try:
-            made = exported(loaded, small, name, path, watch)
+            made = exported(loaded, small, name, path, watch, subjects)
         except ValueError as error:
             failed.append(str(error))
             continue

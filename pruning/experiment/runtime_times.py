@@ -77,33 +77,34 @@ def side_by_side(
     compute the network. On the processor, medians of passes in turns.
 
     runtimes: None: those that are installed, but torch.compile, which takes minutes."""
-    return [_row(loaded, small, name, watch) for name in (installed() if runtimes is None else runtimes)]
+    subjects, names = subject_of_run(loaded, small), installed() if runtimes is None else runtimes
+    return [_row(loaded, small, subjects, name, watch) for name in names]
 
 
-def _row(loaded: Loaded, small: "nn.Module", name: str, watch: Watch) -> dict[str, Any]:
+def _row(
+    loaded: Loaded, small: "nn.Module", subjects: "tuple[Subject, Subject]", name: str, watch: Watch
+) -> dict[str, Any]:
     watch("export", 0, 1, message=f"timing in {RUNTIMES[name]}")
     try:
         if name in ("torch", "compile"):
-            return {"runtime": name} | _in_torch(loaded, small, name == "compile", watch)
+            return {"runtime": name} | _in_torch(*subjects, name == "compile", watch)
         form = format_in(name)
         with tempfile.TemporaryDirectory(prefix="pruning-timed-") as scratch:
-            told = exported(
-                loaded, small, form.name, Path(scratch, f"{NAME}{form.endings[0]}"), watch
-            ).to_dict()
+            place = Path(scratch, f"{NAME}{form.endings[0]}")
+            told = exported(loaded, small, form.name, place, watch, subjects).to_dict()
     except ValueError as error:
         return {"runtime": name, "error": str(error)}
     times = {"threads": told["threads"], "milliseconds": told["milliseconds"]}
     return {"runtime": name, "version": told["runtime"], **times}
 
 
-def _in_torch(loaded: Loaded, small: "nn.Module", compiled: bool, watch: Watch) -> dict[str, Any]:
+def _in_torch(subject: "Subject", whole: "Subject", compiled: bool, watch: Watch) -> dict[str, Any]:
     import torch
 
     from pruning.export.comparison import beside
     from pruning.export.exported_program import runtime
 
-    subject, whole = subject_of_run(loaded, small)
-    run, before = (_run(one, compiled) for one in (subject, subject.of(whole)))
+    run, before = (_run(one, compiled) for one in (subject, whole))
     try:
         milliseconds = beside({"baseline": before, "final": run}, list(subject.inputs.values()), watch)
     except Exception as error:

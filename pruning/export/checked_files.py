@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import nn
 
 from pruning.export.comparison import Check, beside, compared
 from pruning.export.formats import FORMATS, Format, usable_format
@@ -57,7 +56,7 @@ class Exported:
 
 
 def write_checked(
-    name: str, subject: Subject, path: Path, *, whole: nn.Module | None = None, watch: Watch = silent
+    name: str, subject: Subject, path: Path, *, whole: Subject | None = None, watch: Watch = silent
 ) -> Exported:
     """Writes a network in the format of this name.
 
@@ -73,7 +72,7 @@ def write_checked(
             made = _made(form, module, subject, Path(scratch, path.name), watch)
             sizes, weighed = {}, {}
             if whole is not None:
-                weighed = _weighed(form, subject, subject.of(whole), made[0], watch)
+                weighed = _weighed(form, subject, whole, made[0], watch)
             path.parent.mkdir(parents=True, exist_ok=True)
             for file in made[1]:
                 sizes[path.parent / file.name] = file.stat().st_size

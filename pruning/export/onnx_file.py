@@ -4,10 +4,12 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from pruning.export.subject import Run, Subject
 OPSET = 20
 TELLING = ("torch.onnx", "onnxscript", "onnx_ir", "root")  # loggers of what is quieted
 LARGEST = 2**31 - 2**20  # bytes of one file: what its format can say
+_MADE: MutableMapping[Subject, Any] = WeakKeyDictionary()
 
 
 def runtime() -> str:
@@ -38,7 +41,16 @@ def write(subject: Subject, path: Path) -> list[Path]:
 
 
 def model_of(subject: Subject):
-    """onnx.ModelProto of a network. Raises ValueError in one sentence where it can't be made."""
+    """onnx.ModelProto of a network. Raises ValueError in one sentence where it can't be made.
+
+    One is made once: it is the float file, what is rounded to 8 bits, what OpenVINO reads and what all of
+    these are timed beside, and the exporter takes seconds. Kept as long as the subject; not to be changed."""
+    if subject not in _MADE:
+        _MADE[subject] = _made(subject)
+    return _MADE[subject]
+
+
+def _made(subject: Subject):
     import onnx
 
     size = sum(tensor.nbytes for tensor in subject.network.state_dict().values())

@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -58,10 +58,6 @@ class Subject:
         if len(self.outputs) == count:
             return list(self.outputs)
         return ["output"] if count == 1 else [f"output_{number}" for number in range(count)]
-
-    def of(self, network: nn.Module) -> "Subject":
-        """The same inputs, for another network of its kind."""
-        return replace(self, network=ready(network))
 
 
 def subject_of(network: nn.Module, example: Any) -> Subject:

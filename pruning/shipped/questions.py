@@ -108,19 +108,23 @@ def wall_parts(recipe: Recipe) -> list[Question]:
 def opening(model: str, data: str, others: int = OTHER_STEPS) -> list[list[Question]]:
     """All that ships of a bundled network, in tiers, the most wanted first: what its pages open with, every
     criterion on Channels, and every criterion's wall. others: how many steps of those. Of a network that
-    makes pictures, each of whose cuts takes 360 kB on a wall, only what is seen first."""
+    makes pictures, each of whose cuts takes 360 kB on a wall, one criterion and the wall's first steps."""
     recipe = Recipe(model=model, data=data, threads=1, device="cpu")
-    if task_of(model).drawn_as == "pictures":
-        return [[structure(recipe), scores(recipe), errors(recipe)], wall_parts(recipe)[:OPENING_STEPS]]
-    criteria = [recipe.but(criterion=name) for name in sorted(SCORED, key=lambda n: n != recipe.criterion)]
     opened = recipe.but(bits=FIRST_BITS)
+    curves = [
+        [accuracy(recipe.but(cut=cut), how, raw) for cut, how, raw in dict.fromkeys(order(recipe))],
+        [compared(opened), *(bits(opened.but(bits=mean)) for mean in means(opened))],
+    ]
+    if task_of(model).drawn_as == "pictures":
+        own = [structure(recipe), scores(recipe), errors(recipe)]
+        return [own, wall_parts(recipe)[:OPENING_STEPS], *curves]
+    criteria = [recipe.but(criterion=name) for name in sorted(SCORED, key=lambda n: n != recipe.criterion)]
     walls = list(zip(*map(wall_parts, criteria), strict=True))  # [steps][criteria]
     steps = FIRST_STEPS if (model, data) == bundled()[0] else OPENING_STEPS
     return [
         [structure(recipe), *map(scores, criteria), *map(errors, criteria)],
         [step[0] for step in walls[:steps]],
-        [accuracy(recipe.but(cut=cut), how, raw) for cut, how, raw in dict.fromkeys(order(recipe))],
-        [compared(opened), *(bits(opened.but(bits=mean)) for mean in means(opened))],
+        *curves,
         *([*step[1:]] for step in walls[:others]),
     ]
 

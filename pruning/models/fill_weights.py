@@ -111,8 +111,7 @@ def first_difference(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor
         has, needs = (" x ".join(map(str, tensor.shape)) or "1" for tensor in (state[key], wanted[key]))
         if classes := classes_in(wanted, state):
             told = f"it has {classes} classes and {wanted[key].shape[0]} are needed ({key!r} is {has})"
-            masks = "where it has masks, classes.txt beside them says how many"
-            return f"{told}; give data with {classes} classes ({masks}), or other weights"
+            return f"{told}; give data with {classes} classes, or other weights"
         return f"{key!r} is {has} where {needs} is needed"
     return ""
 

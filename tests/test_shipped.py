@@ -52,13 +52,17 @@ def test_a_few_values_drawn_anew_are_as_they_are_computed():
         assert difference(shipped, building.answered(question)) <= building.DIFFER, question.place
 
 
-@pytest.mark.parametrize("page", ["1_Channels", "2_Prune", "4_Compress"])
-def test_a_bundled_network_s_page_opens_with_its_numbers_and_asks_nobody(page, server, monkeypatch):
+OPENED = [("vgg16_slim", page) for page in ("1_Channels", "2_Prune", "4_Compress")]
+OPENED += [("stargan_small", page) for page in ("2_Prune", "4_Compress")]
+
+
+@pytest.mark.parametrize(("model", "page"), OPENED)
+def test_a_bundled_network_s_page_opens_with_its_numbers_and_asks_nobody(model, page, server, monkeypatch):
     begun = []
     monkeypatch.setattr(
         preview_cache.jobs.Workers, "submit", lambda *call, **how: begun.append(call[3].criterion)
     )
-    app = open_page(page, model="vgg16_slim")
+    app = open_page(page, model=model, data=dict(PAIRS)[model])
     assert not app.exception and not app.error
     words = {"1_Channels": "channels in", "2_Prune": "hold-out", "4_Compress": "on average"}
     assert words[page] in said(app) and not begun

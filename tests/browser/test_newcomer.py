@@ -29,6 +29,7 @@ IDLE = """layout => {
   sheet.replaceSync(layout);
   const rules = [...sheet.cssRules].flatMap(rule => rule.cssRules?.length ? [...rule.cssRules] : [rule]);
   return rules.map(rule => rule.selectorText.replace(':is(:hover, :active)', ''))
+    .flatMap(selectors => selectors.split(/,(?![^(]*\\))/))
     .filter(selector => !document.querySelector(selector));
 }"""
 

@@ -26,10 +26,11 @@ def recipe_of(name):
     return EXERCISES[name].recipe.but(threads=1)
 
 
-def said(model, images, origin) -> np.ndarray:
-    """Logits of a network for images [N, h, w, 3]: [N, C]."""
+def answered(model, split, origin) -> np.ndarray:
+    """Whether a network names each image's class: [N]."""
     with torch.no_grad():
-        return model.eval()(pruning.data.to_tensor(images, origin.normalization)).numpy()
+        logits = model.eval()(pruning.data.to_tensor(split.images, origin.normalization))
+    return logits.argmax(1).numpy() == split.labels
 
 
 def test_repair_or_train(data):
@@ -40,12 +41,12 @@ def test_repair_or_train(data):
     scores = pruning.score(graph, "l1", data)
     plan = pruning.plan(graph, scores, cut=recipe.cut, measure=recipe.measure, allocation=recipe.allocation)
     small = pruning.cut(model, plan)
-    right = {"full": said(model, data.test.images, model.origin).argmax(1) == data.test.labels}
-    right["cut"] = said(small, data.test.images, model.origin).argmax(1) == data.test.labels
+    right = {"full": answered(model, data.test, model.origin)}
+    right["cut"] = answered(small, data.test, model.origin)
     pruning.repair(small, plan, model, data, "reconstruct", calibration=recipe.calibration, seed=recipe.seed)
-    right["repaired"] = said(small, data.test.images, model.origin).argmax(1) == data.test.labels
+    right["repaired"] = answered(small, data.test, model.origin)
     tuned = run(recipe.but(repair="none"))
-    right["tuned"] = said(tuned.model, data.test.images, model.origin).argmax(1) == data.test.labels
+    right["tuned"] = answered(tuned.model, data.test, model.origin)
     told = {name: percent(float(np.mean(own))) for name, own in right.items()}
     assert f"As cut by L1 norm: {told['cut']}. " in text and f"Full network: {told['full']}. " in text
     assert f"from 300 images without a label: {told['repaired']}. " in text
@@ -68,14 +69,14 @@ def test_three_classes():
     images, origin, right = narrow.data.holdout, narrow.model.origin, {}
     for way, changes in ways.items():
         small = run(plain.but(**changes)).model
-        right[way] = said(small, images.images, origin).argmax(1) == images.labels
+        right[way] = answered(small, images, origin)
     limits = {"cut": recipe.cut, "measure": recipe.measure, "allocation": "uniform"}
     how = {"seed": recipe.seed, "calibration": recipe.calibration}
     scores = pruning.score(load(recipe.but(subtask=())).graph, "catro", pruning.load_data("digits"), **how)
     plan = pruning.plan(narrow.graph, scores, **limits)
     small = pruning.cut(narrow.model, plan)
     pruning.repair(small, plan, narrow.model, narrow.data, **how)
-    right["all classes"] = said(small, images.images, origin).argmax(1) == images.labels
+    right["all classes"] = answered(small, images, origin)
     assert {way: own.sum() for way, own in right.items()} == counts and set(counts) == set(CONTROLS)
     text = answers.MEASURED["three-classes"][1](now)
     assert f"The same {len(images)} hold-out images for all" in text

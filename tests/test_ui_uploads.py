@@ -211,9 +211,8 @@ def test_while_another_network_is_opened_nobody_goes_on_with_the_one_before(work
     open_own(give(app, "Weights", tmp_path / "deep.safetensors"))
     assert all(next_steps(app)[step] for step in steps)
     served(app, workers, "Opening")
-    assert app.error and not any(
-        next_steps(app)[step] for step in steps
-    )  # they do not fit: nothing is opened
+    assert app.error  # they do not fit: nothing is opened
+    assert not any(next_steps(app)[step] for step in steps)
     app.button(key="open as resnet44").click().run()
     assert all(next_steps(app)[step] for step in steps)
     served(app, workers, "Opening")

@@ -36,11 +36,10 @@ STAGES = ("baseline", "cut", "repaired", "tuned")
 DEEP = NETWORK | {"cut": 0.6, "epochs": 5, "threads": 1}  # of 5 epochs GDP trains 3 with gates
 TUNED = {"repair": "recalibrate"}
 DEFAULT, LONGER = "reconstruction, matched, not tuned", "GDP, 15 epochs"
-SIGNED = "GDP, signed pull"
 HALF = "half cut: reconstruction, matched, 5 epochs"
 ARMS = {  # title: what differs from DEEP, and which control it is, if any
     "GDP": ({"criterion": "gdp"}, ""),
-    SIGNED: ({"criterion": "gdp", "options": (("pull", "signed"),)}, ""),
+    "GDP, signed pull": ({"criterion": "gdp", "options": (("pull", "signed"),)}, ""),
     "L1, recalibrated": ({"criterion": "l1", **TUNED}, ""),
     "random, recalibrated": ({"criterion": "random", **TUNED}, ""),
     "narrower from the start, as much computation": ({"criterion": "gdp"}, f"{NARROW} ({SAME_COMPUTE})"),
@@ -140,7 +139,7 @@ def repaired_table(cut: float) -> list[str]:
 
 def trained_table() -> list[str]:
     lines = [
-        "| 60 % of the MACs asked, but for the last; 5 epochs | seeds | MACs cut | right after removal "
+        "| 60 % of the MACs and 5 epochs, where not said otherwise | seeds | MACs cut | right after removal "
         "| repaired | in the end | GDP leads by |",
         "|---" * 7 + "|",
     ]

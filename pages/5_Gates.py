@@ -28,6 +28,6 @@ for part in (training_job.courses, result.panel, seeds.section):
 with right if training_job.shown() is None else st.container():
     gate_function.function()
 gate_function.readings()
-with st.expander("The same in Python and on the command line"):
+with st.expander("The same in Python and on the command line", key="python folded"):
     as_text(recipe)
 others(training_job.shown(), lambda recipe: recipe.trained)

@@ -19,7 +19,7 @@ MEANINGS = (
 
 def popover():
     """In the sidebar of every page."""
-    with st.popover("What do the colours mean?", width="stretch"):
+    with st.popover("What do the colours mean?", width="stretch", key="colours"):
         st.html("".join(line(colour, told) for colour, told in MEANINGS))
         st.caption("A criterion has its colour, line and symbol in every chart:")
         names = [name for known in terms.grouped(CRITERIA).values() for name in known if name in LOOKS]

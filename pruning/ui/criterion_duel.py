@@ -195,7 +195,7 @@ def labels_told(found: LabelTest):
     lead, aware = found.lead, found.class_aware
     numbers = (lead.mean, lead.low, lead.high, aware, found.images)
     st.markdown(figures.labels_in_words(found.shuffles, found.criterion, *numbers))
-    with st.expander("Shuffle by shuffle (mean cross-entropy in nats)"):
+    with st.expander("Shuffle by shuffle (mean cross-entropy in nats)", key="shuffles folded"):
         st.dataframe(found.shuffles.round(4), hide_index=True, key="shuffles", alt="Every shuffle's losses")
     if found.learned:
         st.caption(LEARNED)

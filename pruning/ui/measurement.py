@@ -34,12 +34,13 @@ def on_request(
     waits for it twice. queue: "preview" for what must not be timed beside previews; they wait for it.
     """
     answer = question(start=False)
-    if not answer.pending:
-        preview_cache.settle(answer, question, draw)
-    elif answer.job is None:
-        st.button(label, on_click=start, args=(question, queue), help=help, key=f"ask {label}")
-    else:
-        st.fragment(at_work, run_every=open_pages.every(1.0))(question)
+    with st.container():  # one element of the page, as `preview_cache.follow` has it
+        if not answer.pending:
+            preview_cache.settle(answer, question, draw)
+        elif answer.job is None:
+            st.button(label, on_click=start, args=(question, queue), help=help, key=f"ask {label}")
+        else:
+            st.fragment(at_work, run_every=open_pages.every(1.0))(question)
 
 
 def start(question: Callable[..., preview_cache.Answer], queue: Queue):

@@ -62,7 +62,8 @@ def fixed(described: Description, messages: tuple[str, ...]):
     """The layers whose channels stay, each with the reason. messages: what else is to be known of the
     plan."""
     stays = whole(described.structure)
-    with st.expander(f"What cannot be cut, and why: {plural(len(stays), 'layer')}"):
+    label = f"What cannot be cut, and why: {plural(len(stays), 'layer')}"
+    with st.expander(label, key="stays folded"):
         if stays:
             known = described.layers.drop_duplicates("layer").set_index("layer")[["kind", "outputs"]]
             table = pd.DataFrame({"layer": stays.keys(), "why": stays.values()}).join(known, on="layer")

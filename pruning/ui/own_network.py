@@ -42,7 +42,7 @@ def form(recipe: Recipe):
     if state.lesson():
         return
     take_over(recipe)
-    with st.expander("Your own network, data or seed"):
+    with st.expander("Your own network, data or seed", key="own folded"):
         left, right = st.columns(2, gap="large")
         with left:
             network(recipe)

@@ -196,15 +196,17 @@ def wait(question: Callable[..., Answer]) -> Any:
 
 def follow(question: Callable[..., Answer], draw: Callable[..., Any]):
     """Draws the value, now or when it comes, without holding up the page; a failure is a sentence and a
-    button."""
-    if (known := question(start=False)).value is not None:
-        draw(known.value)
-    elif not asked():
-        st.fragment(ask_later, run_every=open_pages.every(0.3))(question, [])
-    elif (answer := question()).pending:
-        st.fragment(look_again, run_every=open_pages.every(1.0))(question)
-    else:
-        settle(answer, question, draw)
+    button. All of it is one element of the page: were it more when the value comes, then what stands below
+    would be made anew in the browser, and whatever is being typed there lost."""
+    with st.container():
+        if (known := question(start=False)).value is not None:
+            draw(known.value)
+        elif not asked():
+            st.fragment(ask_later, run_every=open_pages.every(0.3))(question, [])
+        elif (answer := question()).pending:
+            st.fragment(look_again, run_every=open_pages.every(1.0))(question)
+        else:
+            settle(answer, question, draw)
 
 
 def ask_later(question: Callable[..., Answer], painted: list[bool]):

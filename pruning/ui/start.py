@@ -91,7 +91,7 @@ def subtask(recipe: Recipe):
     whole = recipe.but(subtask=())
     if state.lesson() or preview_cache.ask_structure(whole, start=False).error:
         return
-    with st.expander("Only some of the classes", expanded=bool(recipe.subtask)):
+    with st.expander("Only some of the classes", expanded=bool(recipe.subtask), key="subtask folded"):
         if told := NO_SUBTASK.get(preview_cache.task_of(recipe).drawn_as):
             st.caption(told)
             return
@@ -200,7 +200,7 @@ def draw_structure(recipe: Recipe, described: Description):
         table=described.layers,
     )
     if not state.lesson():
-        st.expander("Every layer").dataframe(
+        st.expander("Every layer", key="every layer folded").dataframe(
             described.layers, hide_index=True, key="layers", alt="MACs and parameters of every layer"
         )
 

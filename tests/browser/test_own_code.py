@@ -33,7 +33,7 @@ def test_a_unet_from_a_file_is_typed_cut_and_says_the_same_in_a_fresh_process(vi
     page.get_by_role("textbox", name="or code of your own").fill("unet.py:unet")
     page.get_by_role("textbox", name="or code of your own").press("Tab")
     rest(page)
-    page.get_by_role("button", name="Open", exact=True).last.click()
+    page.locator(".st-key-open-own").get_by_role("button", name="Open", exact=True).click()
     expect(page.get_by_text("unet of unet.py on data classifies every pixel of up to 60")).to_be_visible()
     picture(rest(page), "start-own-code")
     go(page, "Channels")

@@ -24,6 +24,6 @@ def table() -> pd.DataFrame:
 
 def panel():
     """Folded."""
-    with st.expander("What papers report"):
+    with st.expander("What papers report", key="papers folded"):
         st.caption(SAID)
         st.dataframe(table(), hide_index=True, key="published", alt="Published figures with their sources")

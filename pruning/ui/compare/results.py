@@ -78,7 +78,7 @@ def said(shown: KeptComparison, table: pd.DataFrame):
     for one in sentences[:3] if not story else []:
         st.markdown(one)
     if rest := sentences[3:] if not story else sentences:
-        with st.expander(f"Who leads, under the same terms ({len(rest)})"):
+        with st.expander(f"Who leads, under the same terms ({len(rest)})", key="leads folded"):
             st.markdown("\n".join(f"- {one}" for one in rest))
 
 

@@ -62,6 +62,11 @@ def folder_of(store: RunStore, run: KeptRun) -> Path:
 
 def follow(draw: Callable[[RunStore], None]):
     """Draws what needs the store, now or as soon as it is open."""
+    with st.container():  # one element of the page, as `preview_cache.follow` has it
+        _follow(draw)
+
+
+def _follow(draw: Callable[[RunStore], None]):
     now = opening()
     if now.store is not None:
         try:

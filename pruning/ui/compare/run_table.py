@@ -42,7 +42,7 @@ def filtered(table: pd.DataFrame) -> pd.DataFrame:
     factors, kept = varying(table), chosen(table)
     count = len(kept)
     label = "Filter" if not kept else f"Filter ({plural(count, 'choice')})"
-    with st.popover(label, icon=":material/filter_list:"):
+    with st.popover(label, icon=":material/filter_list:", key="runs filter"):
         for name in factors:
             levels = list(dict.fromkeys(table[name]))
             shown = [level for level in levels if str(level) in kept.get(name, ())]

@@ -146,7 +146,8 @@ def _wrong(found: RunsSideBySide):
     _chart("wrong", figures.wrong(found.wrong), figures.wrong_in_words(found.wrong), found.wrong)
     if found.images.empty:
         return
-    with st.expander(f"The {len(found.images):,} test images of which not all are right or all wrong"):
+    label = f"The {len(found.images):,} test images of which not all are right or all wrong"
+    with st.expander(label, key="side by side folded"):
         how = {"hide_index": True, "key": "side by side images", "alt": "What each run says of these images"}
         st.dataframe(found.images, **how)
         charts.csv(found.images, "side-by-side-images")

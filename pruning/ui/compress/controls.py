@@ -31,7 +31,7 @@ def bits(recipe: Recipe):
     recipe_controls.cut(recipe)
     if state.lesson():
         return
-    with st.expander("Bit-widths, allocation and training"):
+    with st.expander("Bit-widths, allocation and training", key="bits settings folded"):
         bound = state.bound("bit_choices", by="default", show=list, read=tuple)
         st.pills("Bit-widths to choose from", list(range(1, 9)), selection_mode="multi", **bound)
         controls.one_of("bits_by", "More bits by", WAYS)

@@ -23,5 +23,5 @@ def panel(recipe: Recipe):
     st.subheader(f"Size against {name}", anchor=False)
     rounded.curve(recipe)
     subtask.section(recipe)
-    with st.expander("The same in Python and on the command line"):
+    with st.expander("The same in Python and on the command line", key="python folded"):
         result.as_text(recipe)

@@ -110,7 +110,7 @@ def draw_channels(recipe: Recipe, now: RoundedNow):
         alt="Bits of every channel, one row per layer",
         table=table,
     )
-    with st.expander("Layer by layer"):
+    with st.expander("Layer by layer", key="bits by layer folded"):
         charts.chart(
             figures.bits_histogram(table),
             figures.histogram_in_words(table),

@@ -37,9 +37,8 @@ def section(recipe: Recipe):
             "for these classes serve them better than channels chosen for all.",
             icon=":material/category:",
         )
-    with st.expander(
-        "Choose other classes" if recipe.subtask else "Choose classes", expanded=not recipe.subtask
-    ):
+    label = "Choose other classes" if recipe.subtask else "Choose classes"
+    with st.expander(label, expanded=not recipe.subtask, key="classes folded"):
         preview_cache.follow(partial(worker_questions.classes, recipe), partial(choose, recipe))
 
 

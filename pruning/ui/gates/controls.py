@@ -60,7 +60,7 @@ def every(recipe: Recipe):
     """Every parameter there is; nothing in a lesson."""
     if state.lesson():
         return
-    with st.expander("All settings"):
+    with st.expander("All settings", key="all settings folded"):
         for columns, option in in_pairs(CRITERIA[recipe.criterion].options.values()):
             with columns:
                 recipe_controls.one_option(option, partial(tie_option, recipe), SAID.get(option.name, {}))

@@ -64,5 +64,5 @@ def function_table(eps: float) -> pd.DataFrame:
 def readings():
     if state.lesson():
         return
-    with st.expander("What is the paper's, and what is our reading"):
+    with st.expander("What is the paper's, and what is our reading", key="readings folded"):
         st.markdown(PAPER)

@@ -77,6 +77,6 @@ def in_words(table: pd.DataFrame) -> str:
 def as_table(table: pd.DataFrame, key: str):
     kept = (table["channels_cut"] / table["channels"].where(table["channels"] > 0)).round(3)
     shown = table.assign(kept=kept)[COLUMNS]
-    with st.popover("As a table"):
+    with st.popover("As a table", key=f"layer graph {key} as a table"):
         st.dataframe(shown, hide_index=True, key=f"layer table {key}", alt="Layers, whole and cut")
         charts.csv(shown, f"layers of the {key}")

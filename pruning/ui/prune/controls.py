@@ -79,7 +79,7 @@ def limits(place, recipe: Recipe, structure: Structure):
     """What the allocation has to respect, folded; nothing in a lesson."""
     if state.lesson():
         return
-    with place, st.expander("Limits for groups"):
+    with place, st.expander("Limits for groups", key="limits folded"):
         one_of("groups", "Groups that may be cut", GROUPS)
         known = list(dict.fromkeys([*structure.names, *recipe.protect]))
         bound = state.bound("protect", by="default", show=list, read=tuple)

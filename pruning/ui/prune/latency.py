@@ -99,7 +99,7 @@ def estimate(recipe: Recipe, plan: Plan):
     else:
         name = RUNTIMES[table.runtime]
         st.button(f"Cut for time in {name}", on_click=cut_for_time, args=(table.runtime,), help=FOR_TIME)
-    with st.expander("Time against width"):
+    with st.expander("Time against width", key="time against width folded"):
         stairs(form, plan, table.batch)
 
 

@@ -30,5 +30,5 @@ def panel(recipe: Recipe):
     )
     history.panel(recipe)
     sensitivity.panel(recipe)
-    with st.expander("The same in Python and on the command line"):
+    with st.expander("The same in Python and on the command line", key="python folded"):
         result.as_text(recipe)

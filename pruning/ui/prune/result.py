@@ -243,7 +243,7 @@ def widths(found: RunReport):
         alt="Channels of every group before and after",
         table=found.widths,
     )
-    with st.expander("As a table"):
+    with st.expander("As a table", key="result as a table"):
         st.dataframe(found.widths, hide_index=True, key="structure table", alt="Channels of every group")
 
 

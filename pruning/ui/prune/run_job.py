@@ -219,7 +219,7 @@ def others(shown: Job | None, kind: Callable[[Recipe], bool] = lambda recipe: Tr
     known = [job for job in jobs.own() if job is not shown and kind(job.arguments[0])]
     if not known:
         return
-    with st.expander(f"Your other jobs ({len(known)})"):
+    with st.expander(f"Your other jobs ({len(known)})", key="other jobs folded"):
         for job in known[:20]:
             left, middle, right = st.columns([6, 2, 1], vertical_alignment="center")
             left.markdown(job.title)

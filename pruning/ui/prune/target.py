@@ -30,7 +30,7 @@ def panel(recipe: Recipe):
     """The choice, the button and what was found, folded; nothing in a lesson or where gates say what goes."""
     if state.lesson() or recipe.trained:
         return
-    with st.expander("The smallest network that is good enough"):
+    with st.expander("The smallest network that is good enough", key="target folded"):
         task = preview_cache.task_of(recipe)
         kinds = [kind for kind in ASKED if task.forecast or not Target(kind, ASKED[kind][2]).of_metric]
         words = {kind: ASKED[kind][0].format(metric=task.metric.name) for kind in kinds}

@@ -46,7 +46,7 @@ def in_every_domain(found: TranslatedPictures):
     rows = [(names[stage], found.pictures[number], found.stages[stage][number]) for stage in stages]
     grid(rows, found.domains, f"Test image {found.rows[number]}")
     st.caption(WORDS)
-    with st.expander("All of these pictures"):
+    with st.expander("All of these pictures", key="all pictures folded"):
         stage = st.segmented_control(
             "Stage", stages, default=stages[-1], format_func=names.get, required=True, key="domains of"
         )

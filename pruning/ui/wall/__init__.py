@@ -41,6 +41,11 @@ def show(recipe: Recipe) -> str:
     """One wall, or two; those that do not come along are filled coarse to fine while one looks.
 
     Returns the sentence that was shown where there can be no wall, else ""."""
+    with st.container():  # one element of the page, as `preview_cache.follow` has it
+        return _walls(recipe)
+
+
+def _walls(recipe: Recipe) -> str:
     walls, pending = ask(recipe, start=preview_cache.asked())  # else after the first paint
     if pending is not None and not pending.error:
         often = 1.5 if preview_cache.asked() else 0.5  # what is asked after the first paint is asked soon

@@ -47,14 +47,14 @@ app = App(
 )
 
 TRAINING_FIELDS = "cut measure protect max_cut_per_group min_channels epochs lr batch_size".split()
-TRAIN_FIELDS = "model data size batch_size seed device threads".split()
+TRAIN_FIELDS = "model data task size batch_size seed device threads".split()
 
 
 # ---------------------------------------------------------------------------------------- the commands
 
 
 @app.command(name="list")
-@flags_of(["model", "data", "checkpoint", "size"], options=False)
+@flags_of(["model", "data", "task", "checkpoint", "size"], options=False)
 def list_(
     what: Literal["models", "data", "criteria", "groups"],
     /,
@@ -213,7 +213,8 @@ def train(
     writable(out, folder=False)
     use_threads(asked)
     how = {
-        name: getattr(asked, name) for name in ("size", "epochs", "batch_size", "seed", "threads", "device")
+        name: getattr(asked, name)
+        for name in ("task", "size", "epochs", "batch_size", "seed", "threads", "device")
     }
     try:
         with Bars(asked.device) as watch:

@@ -7,6 +7,7 @@ from pruning import terms
 from pruning.channels.structure import Structure
 from pruning.criteria import CRITERIA, resolve_options
 from pruning.experiment.recipe import Recipe
+from pruning.models.own_code import is_own
 
 LINE = 44  # letters of a list in one cell's line
 PAGE = 100  # of a list that stands alone
@@ -76,13 +77,17 @@ def criteria() -> list[dict]:
 
 def groups(recipe: Recipe) -> list[dict]:
     """The network's channel groups, then its layers that cannot be cut, each with the reason as `fixed`.
-    Needs no weights."""
+    Needs no weights; of code of one's own, and where a task is named, the data, which say what is given."""
     import torch
 
     from pruning.channels.graph import ChannelGraph
     from pruning.experiment.uploaded_files import located
     from pruning.models import load_model
 
+    if is_own(recipe.model) or recipe.task:
+        from pruning.experiment.loading import load
+
+        return group_rows(load(recipe).graph.structure)
     checkpoint = located(recipe.checkpoint, "checkpoint") if recipe.checkpoint else "none"
     model = load_model(recipe.model, recipe.data, checkpoint, size=recipe.size)
     channels = getattr(model, "input_channels", 3)  # of pictures with maps of the domain asked for

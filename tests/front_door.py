@@ -44,7 +44,8 @@ def forked(*words, env: dict[str, str] | None = None, cwd: Path = REPOSITORY) ->
     context.set_forkserver_preload([f"pruning.{module}" for module in modules])
     with tempfile.TemporaryDirectory() as told:
         outputs = [Path(told, name) for name in ("out", "err")]
-        process = context.Process(target=in_fork, args=([*map(str, words)], env or {}, cwd, outputs))
+        settings = {**os.environ, **(env or {})}  # of now, not of when the server of forks was started
+        process = context.Process(target=in_fork, args=([*map(str, words)], settings, cwd, outputs))
         with own_main():
             process.start()
         process.join(180)
@@ -69,6 +70,7 @@ def in_fork(words: list[str], env: dict[str, str], cwd: Path, outputs: list[Path
 
     for stream, file in enumerate(outputs, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), stream)
+    os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
     tempfile.tempdir = None  # asked for again, under the settings just made

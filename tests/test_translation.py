@@ -265,34 +265,3 @@ def test_a_wall_holds_the_pictures_at_every_cut():
     assert found.predictions.shape == (2, 2, 60, 32, 32, 3) and found.labels.shape == (60, 2)
     assert not np.array_equal(found.predictions[0, 0], found.predictions[0, 1])
     assert found.right[0, 0].sum() > found.right[0, 1].sum()
-
-
-# --------------------------------------------------------------------------------- a generator of one's own
-
-OWN = """
-import torch
-from torch import nn
-
-class Own(nn.Module):
-    def __init__(self, c_dim=2):
-        super().__init__()
-        self.first, self.norm = nn.Conv2d(3 + c_dim, 8, 3, padding=1), nn.InstanceNorm2d(8, affine=True)
-        self.last = nn.Conv2d(8, 3, 3, padding=1)
-
-    def forward(self, x, c):
-        maps = c.view(c.size(0), c.size(1), 1, 1).repeat(1, 1, x.size(2), x.size(3))
-        return torch.tanh(self.last(torch.relu(self.norm(self.first(torch.cat([x, maps], 1))))))
-"""
-
-
-def test_a_generator_of_one_s_own_with_two_inputs(few, tmp_path, monkeypatch):
-    monkeypatch.setenv("PRUNING_ALLOW_CODE", "1")  # whatever a page's test before it has left
-    (tmp_path / "own.py").write_text(OWN)
-    model = pruning.load_model(f"{tmp_path / 'own.py'}:Own", few)
-    assert model.origin.normalization.name == "half" and "first.weight" in model.state_dict()
-    inputs = inputs_of(few.test, slice(4), model.origin.normalization)
-    with torch.no_grad():
-        apart = type(model).__bases__[0].forward(model, inputs[:, :3], inputs[:, 3:, 0, 0])
-        assert torch.equal(model(inputs), apart)
-    report = pruning.run(recipe(model=f"{tmp_path / 'own.py'}:Own", checkpoint=None)).report
-    assert report["macs"]["final"] < 0.7 * report["macs"]["baseline"]

@@ -15,6 +15,7 @@ from pruning.devices import usable
 from pruning.models import Origin, default_size, load_model, task_of, write_checkpoint
 from pruning.models.bundled_weights import discriminator_file
 from pruning.progress import Watch, silent
+from pruning.tasks import TASKS
 from pruning.train.evaluation import Predictions, evaluate
 from pruning.train.fit import fit
 from pruning.train.samples import SampleSheet
@@ -39,6 +40,7 @@ def train_network(
     data: str,
     *,
     size: int | None = None,
+    task: str | None = None,
     epochs: int,
     out: str | Path,
     lr: float | None = None,
@@ -48,20 +50,20 @@ def train_network(
     device: str = "cpu",
     watch: Watch = silent,
 ) -> Trained:
-    """Trains a listed network from random weights, without the hold-out, and writes it as safetensors.
-    The header records what it is, the command that makes it again, its metric on the test part, and the
-    versions. size: of the images, or the network's own.   lr: 0.1 by gradient descent, 0.0004 where a
-    discriminator is trained too, which is written beside, with a sheet of samples an epoch, and the state:
-    asked for the same again, an ended training goes on. Raises ValueError before it trains."""
+    """Trains a network from random weights, without the hold-out, and writes it as safetensors, whose header
+    records the command, the metric on the test part, and versions. size: of the images, or the network's own.
+    task: of `pruning.tasks.TASKS`, or the data's.   lr: 0.1 by gradient descent, 0.0004 where a discriminator
+    is trained too, which is written beside, with a sheet of samples an epoch, and the state: asked for the
+    same again, an ended training goes on. Raises ValueError before it trains."""
     path, home = writable(out), usable(device)
-    dataset = load_data(data, seed=seed, size=size or default_size(model), task=task_of(model))
+    dataset = data_for(model, data, task, size=size, seed=seed)
     network = load_model(model, dataset, "none", size=size).to(home)
     options: dict[str, Any] = {"epochs": epochs, "lr": lr or rate_of_new_weights(dataset)}
     options |= {"batch_size": batch_size, "seed": seed}
     where: dict[str, Any] = {"normalization": network.origin.normalization, "device": device, "watch": watch}
     against = opponent(path, dataset, network.origin)
-    words = {"model": model, "data": data, "size": size, **options, "threads": threads, "device": device}
-    words |= {"out": path.name}
+    words = {"model": model, "data": data, "task": task, "size": size, **options, "threads": threads}
+    words |= {"device": device, "out": path.name}
     kept = Saved(path.with_suffix(".training"), command(words))
     start = time.perf_counter()
     with threads_set(threads) as used:
@@ -70,10 +72,19 @@ def train_network(
         test = evaluate(network, dataset.test, **where, again=True)
     said = described(network.origin, dataset) | {"command": command(words | {"threads": used})}
     write_checkpoint(path, network.state_dict(), said | measured(test, seconds))
-    if against:
-        write_checkpoint(discriminator_file(path), against["adversary"].discriminator.state_dict(), said)
+    write_opponent(path, against, said)
     kept.remove()
     return Trained(path, test, seconds, history)
+
+
+def data_for(model: str, data: str, task: str | None, *, size: int | None, seed: int) -> Dataset:
+    """The data, read for the task that is named, else for the network's own, where it has one. Raises
+    ValueError where they ask for another one than is named."""
+    asked = TASKS[task] if task else task_of(model)
+    found = load_data(data, seed=seed, size=size or default_size(model), task=asked)
+    if task is not None and found.task.name != task:
+        raise ValueError(f"{found.name} asks for {found.task.answers}, and task is {task}")
+    return found
 
 
 def opponent(path: Path, dataset: Dataset, origin: Origin) -> dict[str, Any]:
@@ -88,6 +99,12 @@ def opponent(path: Path, dataset: Dataset, origin: Origin) -> dict[str, Any]:
         "adversary": new_adversary(len(dataset.classes), origin.size),
         "after_epoch": sheet.write,
     }
+
+
+def write_opponent(path: Path, against: dict[str, Any], said: dict[str, str]):
+    """The discriminator, where there is one, beside the network that it has trained."""
+    if against:
+        write_checkpoint(discriminator_file(path), against["adversary"].discriminator.state_dict(), said)
 
 
 def measured(test: Predictions, seconds: float) -> dict[str, str]:

@@ -19,7 +19,7 @@ from pruning.ui.picture_strips import strip
 
 LAID_OVER = 0.6  # of a mask's colour; the rest is the picture
 NAMED = 3  # classes that a sample's caption names
-DEPENDS_ON = ("data", "size", "model", "seed")
+DEPENDS_ON = ("data", "size", "model", "task", "seed")
 
 
 def ask(recipe: Recipe, **how) -> preview_cache.Answer:

@@ -13,6 +13,7 @@ from pruning.limits import refuse
 from pruning.models import NORMALIZATIONS
 from pruning.models.fill_weights import TORCHVISION
 from pruning.models.own_code import allowed, is_own
+from pruning.tasks import TASKS
 from pruning.ui import data_look, display_names, jobs, open_pages, preview_cache, state, uploads
 from pruning.ui.page_messages import in_page_words
 
@@ -58,7 +59,7 @@ def take_over(recipe: Recipe):
     """The form shows what is open; what was typed stays until something else has been opened."""
     now = {key: getattr(recipe, field) for field, key in FIELDS.items()}
     now |= {"own random": recipe.checkpoint == "none", "own size": recipe.size}
-    now |= {"own code": recipe.model if is_own(recipe.model) else ""}
+    now |= {"own code": recipe.model if is_own(recipe.model) else "", "own task": recipe.task or ""}
     here = all(key in st.session_state for key in FIELDS.values())  # not after a visit to another page
     if st.session_state.get("own shows") != now or not here:
         st.session_state.update(now)
@@ -78,6 +79,8 @@ def network(recipe: Recipe):
     st.checkbox("Random weights", key="own random", help=RANDOM)
     if model.startswith(TORCHVISION):
         st.caption(THEIRS)
+    if is_own(model_typed()):
+        choice("Task", ["", *TASKS], "own task", lambda name: name or "as the data say", help=help_of("task"))
     if any_size(model_typed()):
         side = {"min_value": 16, "step": 32, "value": None, "placeholder": "224, or the data's own"}
         st.number_input("Side of an image (pixels)", key="own size", help=help_of("size"), **side)
@@ -113,12 +116,17 @@ def with_network(recipe: Recipe, data: str) -> Recipe:
     model = model_typed()
     size = st.session_state.get("own size") if any_size(model) else None
     typed = {"model": model, "size": size, "seed": st.session_state["own seed"], "data": data}
-    return recipe.but(**(state.NOTHING_CHOSEN | typed))
+    return recipe.but(**(state.NOTHING_CHOSEN | typed | {"task": task_typed()}))
 
 
 def model_typed() -> str:
     """The network that the form names: code of one's own where that is typed, else what is chosen."""
     return st.session_state.get("own code", "").strip() or st.session_state["own model"]
+
+
+def task_typed() -> str | None:
+    """What code of one's own is asked to do, where the form says it: listed networks have their own task."""
+    return st.session_state.get("own task") or None if is_own(model_typed()) else None
 
 
 def any_size(model: str) -> bool:
@@ -156,7 +164,8 @@ def submit():
 def proposed(recipe: Recipe) -> Recipe:
     """The recipe that the form asks for. Without a file the weights are those already there, or the bundled
     ones. Raises ValueError in one sentence."""
-    typed = {field: st.session_state[key] for field, key in FIELDS.items()} | {"model": model_typed()}
+    typed = {field: st.session_state[key] for field, key in FIELDS.items()}
+    typed |= {"model": model_typed(), "task": task_typed()}
     weights, images = st.session_state.get("own weights"), st.session_state.get("own images")
     if images is not None:
         typed["data"] = uploads.kept_once(images)

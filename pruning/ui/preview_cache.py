@@ -1,12 +1,11 @@
 """What the preview worker has found out, or what came with the project: asked for once, kept for every
 session of the server, read and never changed.
 
-    structure(recipe), scores(recipe)            wait, with the worker's progress in place, and return the
-                                                 value
+    structure(recipe), scores(recipe)            wait, the worker's progress in place, and return the value
     ask_structure(recipe), ask_scores(recipe)    do not wait: an Answer, to be asked again from a fragment
 
-Waiting looks up every 0.15 s, where Streamlit ends the run of who has moved on: a page is never stuck. Keys
-are digests of the recipe's fields that a value depends on, with the stamps of files they name.
+Waiting looks up every 0.15 s, where Streamlit ends the run of who has moved on: no page is stuck. Keys are
+digests of the recipe's fields that a value depends on, with the stamps of files they name.
 """
 
 import time
@@ -59,8 +58,7 @@ PATIENCE = 0.15  # seconds between two looks at a computation; what is quicker s
 
 @dataclass(frozen=True)
 class Answer:
-    """What a question to the preview worker has come to. value: None until it is there. error: one sentence,
-    or empty."""
+    """What a question to the preview worker has come to. value: None until it is there. error: a sentence."""
 
     value: Any = None
     error: str = ""
@@ -196,8 +194,8 @@ def wait(question: Callable[..., Answer]) -> Any:
 
 def follow(question: Callable[..., Answer], draw: Callable[..., Any]):
     """Draws the value, now or when it comes, without holding up the page; a failure is a sentence and a
-    button. All of it is one element of the page: were it more when the value comes, then what stands below
-    would be made anew in the browser, and whatever is being typed there lost."""
+    button. One element of the page: else what stands below is made anew when the value comes, and what is
+    being typed there lost."""
     with st.container():
         if (known := question(start=False)).value is not None:
             draw(known.value)
@@ -263,9 +261,9 @@ def ask_structure(recipe: Recipe, **how) -> Answer:
 
 
 def task_of(recipe: Recipe) -> Task:
-    """What the recipe's images are asked for; of data that are not loaded yet what is said of most."""
-    if (described := ask_structure(recipe, start=False).value) is not None:
-        return TASKS[described.task]
+    """What the recipe's images are asked for; of data that are not loaded yet what most are."""
+    if name := recipe.task or getattr(ask_structure(recipe, start=False).value, "task", None):
+        return TASKS[name]
     return DATA[recipe.data].task if recipe.data in DATA else DEFAULT
 
 

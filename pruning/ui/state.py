@@ -54,7 +54,7 @@ LOOKING_AT = {
     "article": "the article of the page Learn that is read, or its exercises or glossary",
 }
 UPLOADED = "sha256:"
-NOTHING_CHOSEN = {"protect": (), "cut_group": (), "subtask": ()}  # in another network or other data
+NOTHING_CHOSEN = {"protect": (), "cut_group": (), "subtask": (), "task": None}  # of another network
 Ends = tuple[float, float | None]  # least and largest value; None: no end
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ with as many epochs, rows in docs/measured/segmentation_trained.csv.
 """
 
 import argparse
-import csv
+import base64
 import itertools
+import zlib
 from importlib.metadata import version
 
 import numpy as np
@@ -21,18 +22,21 @@ from pruning.runs.product import NARROW, SAME_COMPUTE
 from pruning.tasks import PIXELWISE
 from tests.benchmarks import segmentation_size, translation
 from tests.benchmarks.criteria import filled
-from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, known, remembered, repaired_lines, row
+from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, repaired_lines
+from tests.benchmarks.measured_rows import MeasuredRows
 from tests.benchmarks.speed import machine
 
 MEASURED = ROOT / "docs" / "measured"
 ROWS, PAIRS = MEASURED / "segmentation.csv", MEASURED / "segmentation_pairs.csv"
-TRAINED = MEASURED / "segmentation_trained.csv"
+STAGES = ("baseline", "cut", "repaired", "tuned")
+COLUMNS = ("arm", "seed", *STAGES, "macs_cut", "seconds", "torch", "counts")
+TRAINED = MeasuredRows(MEASURED / "segmentation_trained.csv", COLUMNS[:2], COLUMNS)
 OUT = KEPT / "segmentation"
 NETWORK = {"model": "deeplabv3plus_small", "data": "scenes_masks"}
 CRITERIA = ("reconstruction", "cpot", "catro", "di", "l1", "random")
 CUTS, REPAIRS = (0.3, 0.5), ("none", "recalibrate", "reconstruct", "match")
 COUNTS = ("intersections", "said", "true")
-STAGES = ("baseline", "cut", "repaired", "tuned")
+IMAGES, FULL = 2000, "full network"
 DEEP = NETWORK | {"cut": 0.6, "epochs": 5, "threads": 1}  # of 5 epochs GDP trains 3 with gates
 TUNED = {"repair": "recalibrate"}
 DEFAULT, LONGER = "reconstruction, matched, not tuned", "GDP, 15 epochs"
@@ -78,53 +82,51 @@ def keep():
 
 
 def measure_trained(seeds):
-    """What takes longest comes last."""
+    """What takes longest comes last; every row is in the table as soon as it is finished."""
     for only in ([title for title in ARMS if title != LONGER], [LONGER]):
         for seed, title in itertools.product(seeds, only):
-            remembered(key(title, seed), lambda title=title, seed=seed: trained(title, seed))
-            keep_trained()
+            if (title, str(seed)) not in TRAINED.known():
+                TRAINED.keep(*trained(title, seed))
 
 
-def key(title: str, seed: int) -> str:
-    return f"segmentation-{title.replace(', ', '-').replace(' ', '-')}-{seed}"
-
-
-def trained(title: str, seed: int) -> dict:
-    """What every stage says, as counts of pixels, and what it took."""
+def trained(title: str, seed: int) -> tuple[dict, dict]:
+    """An arm's row, with the pixels of every image that it says right in the end, and the full network's."""
     changes, control = ARMS[title]
     told = {name: value for name, value in (DEEP | changes).items() if value is not None}
     recipe = Recipe(**told, seed=seed)
     result = run_control(recipe, control) if control else run(recipe)
-    stages = [name for name, value in result.report["values"].items() if value is not None]
-    counts = {
-        stage: {name: result.predictions[f"{stage}_{name}"].tolist() for name in COUNTS} for stage in stages
-    }
-    return counts | {
-        "macs_cut": 1 - result.plan.macs / result.plan.macs_before,
-        "seconds": result.report["seconds"],
-    }
+    values = {stage: value for stage, value in result.report["values"].items() if value is not None}
+    values = {stage: round(value, 4) for stage, value in values.items()}
+    whole, last = (counts_at(stage, result.predictions) for stage in ("baseline", [*values][-1]))
+    row = {"arm": title, "seed": seed, "torch": version("torch"), "counts": as_text(last, whole["true"])}
+    row |= {"macs_cut": round(1 - result.plan.macs / result.plan.macs_before, 4), **values}
+    row["seconds"] = round(sum(filter(None, result.report["seconds"].values())))
+    full = {"arm": FULL, "seed": 0, "baseline": values["baseline"], "torch": version("torch")}
+    return row, full | {"counts": as_text(whole, np.zeros_like(whole["true"]), *COUNTS)}
 
 
-def statistics(found: dict, stage: str) -> dict[str, np.ndarray]:
-    return {name: np.array(found[stage][name]) for name in COUNTS}
+def counts_at(stage: str, predictions) -> dict[str, np.ndarray]:
+    return {name: np.array(predictions[f"{stage}_{name}"]) for name in COUNTS}
 
 
-def mean_iou(found: dict, stage: str) -> float:
-    return PIXELWISE.value(statistics(found, stage), np.zeros(0))
+def as_text(counts: dict[str, np.ndarray], true: np.ndarray, *names: str) -> str:
+    """Pixels of every image and class, [N, K] each, as differences from what is true, which are small.
+    names: which of COUNTS; else what differs between networks."""
+    gaps = np.stack([counts[name] - true for name in names or COUNTS[:2]]).astype("<i2")
+    halves = np.stack([gaps & 255, gaps >> 8]).astype(np.uint8)  # the higher ones are nearly all alike
+    return base64.b85encode(zlib.compress(halves.tobytes(), 9)).decode()
 
 
-def keep_trained():
-    columns = ("arm", "seed", *STAGES, "macs_cut", "seconds", "torch")
-    with TRAINED.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for title in ARMS:
-            for seed in (seed for seed in SEEDS if known(key(title, seed))):
-                found = row(key(title, seed))
-                values = {stage: round(mean_iou(found, stage), 4) for stage in STAGES if stage in found}
-                took = round(sum(filter(None, found["seconds"].values())))
-                more = {"macs_cut": round(found["macs_cut"], 4), "seconds": took, "torch": version("torch")}
-                writer.writerow({"arm": title, "seed": seed} | values | more)
+def counts_of(row: dict, full: dict | None = None) -> dict[str, np.ndarray]:
+    """The same back. full: the full network's row, of an arm's."""
+    low, high = np.frombuffer(zlib.decompress(base64.b85decode(row["counts"])), np.uint8).reshape(2, -1)
+    gaps = (low.astype(int) | high.astype(np.int8).astype(int) << 8).reshape(
+        3 if full is None else 2, IMAGES, -1
+    )
+    if full is None:
+        return dict(zip(COUNTS, gaps, strict=True))
+    true = counts_of(full)["true"]
+    return {"intersections": gaps[0] + true, "said": gaps[1] + true, "true": true}
 
 
 def repaired_table(cut: float) -> list[str]:
@@ -143,30 +145,29 @@ def trained_table() -> list[str]:
         "| repaired | in the end | GDP leads by |",
         "|---" * 7 + "|",
     ]
-    rows = {title: [row(key(title, s)) for s in SEEDS if known(key(title, s))] for title in ARMS}
+    known = TRAINED.known()
+    rows = {title: [known[title, str(s)] for s in SEEDS if (title, str(s)) in known] for title in ARMS}
     if not rows["GDP"]:
         return ["Not measured yet."]
+    full = known[FULL, "0"]
     for title, found in ((title, found) for title, found in rows.items() if found):
-        cells = [str(len(found)), f"{np.mean([one['macs_cut'] for one in found]):.1%}"]
+        cells = [str(len(found)), f"{np.mean([float(one['macs_cut']) for one in found]):.1%}"]
         for stage in STAGES[1:]:
-            values = [100 * mean_iou(one, stage) for one in found if stage in one]
+            values = [100 * float(one[stage]) for one in found if one[stage]]
             cells.append(f"{np.mean(values):.1f}" if values else "")
-        lead = "" if title in ("GDP", HALF) else gap(rows["GDP"][: len(found)], found)
+        lead = "" if title in ("GDP", HALF) else gap(rows["GDP"][: len(found)], found, full)
         lines.append(f"| {title} | {' | '.join(cells)} | {lead} |")
-    told = [f"Full network: {100 * mean_iou(rows['GDP'][0], 'baseline'):.1f}."]
+    told = [f"Full network: {100 * float(full['baseline']):.1f}."]
     for title, found in rows.items():
         if found and not ARMS[title][1]:
-            told.append(f"{title}, against it: {gap(found, found, begins='baseline')} points.")
+            told.append(f"{title}, against it: {gap(found, [full] * len(found), full)} points.")
     return [*lines, "", " ".join(told)]
 
 
-def gap(ours: list[dict], theirs: list[dict], ends: str = "", begins: str = "") -> str:
+def gap(ours: list[dict], theirs: list[dict], full: dict) -> str:
     """The difference of what two arms end with, paired over images and seeds."""
-    last = [ends or [s for s in STAGES if s in one][-1] for one in ours]
-    other = [begins or [s for s in STAGES if s in one][-1] for one in theirs]
-    a = [statistics(one, stage) for one, stage in zip(ours, last, strict=True)]
-    b = [statistics(one, stage) for one, stage in zip(theirs, other, strict=True)]
-    return in_points(PIXELWISE.difference(a, b, np.zeros(len(a[0]["said"]))))
+    a, b = ([counts_of(row, None if row is full else full) for row in side] for side in (ours, theirs))
+    return in_points(PIXELWISE.difference(a, b, np.zeros(IMAGES)))
 
 
 def size_table() -> list[str]:

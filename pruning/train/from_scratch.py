@@ -83,7 +83,8 @@ def data_for(model: str, data: str, task: str | None, *, size: int | None, seed:
     asked = TASKS[task] if task else task_of(model)
     found = load_data(data, seed=seed, size=size or default_size(model), task=asked)
     if task is not None and found.task.name != task:
-        raise ValueError(f"{found.name} asks for {found.task.answers}, and task is {task}")
+        asks = f"{found.name} asks for {found.task.answers}, and task is {task}"
+        raise ValueError(f"{asks}; give data for {task}, or leave the task out")
     return found
 
 

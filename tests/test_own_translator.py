@@ -66,6 +66,9 @@ def test_its_two_inputs_are_joined_and_its_weights_keep_their_names(folder):
     with torch.no_grad():
         apart = type(model).__bases__[0].forward(model, inputs[:, :3], inputs[:, 3:, 0, 0])
         assert torch.equal(model(inputs), apart)
+    asked = {"model": "own.py:Own", "data": "faces", "task": TRANSLATED.name, "checkpoint": None}
+    report = pruning.run(pruning.Recipe(**asked, criterion="l1", cut=0.4, calibration=20, threads=1)).report
+    assert report["macs"]["final"] < 0.7 * report["macs"]["baseline"]
 
 
 def test_it_is_listed_trained_and_cut_from_the_command_line(folder):

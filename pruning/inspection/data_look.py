@@ -36,7 +36,7 @@ def look_at_data(recipe: Recipe, watch: Watch = silent) -> DataLook:
     """Loads the recipe's data at the size that its network takes. Raises ValueError in one sentence."""
     watch("images", 0, 1)
     size = recipe.size or default_size(recipe.model)
-    task = TASKS[recipe.task] if recipe.task else task_of(recipe.model)  # domains, to be translated
+    task = TASKS[recipe.task] if recipe.task else task_of(recipe.model)  # domains, for one that translates
     where: dict[str, Any] = {"seed": recipe.seed, "size": size, "task": task}
     data = load_data(located(recipe.data, "data"), **where, watch=watch)
     chosen = calibration_images(data, min(SAMPLES, len(data.train)), seed=0).split

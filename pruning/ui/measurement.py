@@ -15,11 +15,13 @@ from pruning.jobs import Job, Workers
 from pruning.jobs.job import Queue
 from pruning.terms import plural
 from pruning.ui import jobs, open_pages, preview_cache
+from pruning.ui.one_element import one_element
 
 GRACE = 20.0  # seconds after its last page was closed; a reload takes one or two
 STOPS = "Stops the measurement; it can be started again."
 
 
+@one_element
 def on_request(
     label: str,
     question: Callable[..., preview_cache.Answer],
@@ -34,13 +36,12 @@ def on_request(
     waits for it twice. queue: "preview" for what must not be timed beside previews; they wait for it.
     """
     answer = question(start=False)
-    with st.container():  # one element of the page, as `preview_cache.follow` has it
-        if not answer.pending:
-            preview_cache.settle(answer, question, draw)
-        elif answer.job is None:
-            st.button(label, on_click=start, args=(question, queue), help=help, key=f"ask {label}")
-        else:
-            st.fragment(at_work, run_every=open_pages.every(1.0))(question)
+    if not answer.pending:
+        preview_cache.settle(answer, question, draw)
+    elif answer.job is None:
+        st.button(label, on_click=start, args=(question, queue), help=help, key=f"ask {label}")
+    else:
+        st.fragment(at_work, run_every=open_pages.every(1.0))(question)
 
 
 def start(question: Callable[..., preview_cache.Answer], queue: Queue):

@@ -115,8 +115,9 @@ def with_network(recipe: Recipe, data: str) -> Recipe:
     """The recipe's data as the form's network would take them."""
     model = model_typed()
     size = st.session_state.get("own size") if any_size(model) else None
-    typed = {"model": model, "size": size, "seed": st.session_state["own seed"], "data": data}
-    return recipe.but(**(state.NOTHING_CHOSEN | typed | {"task": task_typed()}))
+    typed = {"model": model, "task": task_typed(), "size": size, "data": data}
+    typed["seed"] = st.session_state["own seed"]
+    return recipe.but(**(state.NOTHING_CHOSEN | typed))
 
 
 def model_typed() -> str:

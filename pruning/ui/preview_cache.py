@@ -27,6 +27,7 @@ from pruning.shipped.questions import Question
 from pruning.tasks import DEFAULT, TASKS, Task
 from pruning.terms import title
 from pruning.ui import jobs, open_pages, state
+from pruning.ui.one_element import one_element
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.session_presence import presence
 
@@ -192,19 +193,18 @@ def wait(question: Callable[..., Answer]) -> Any:
     return answer.value
 
 
+@one_element
 def follow(question: Callable[..., Answer], draw: Callable[..., Any]):
     """Draws the value, now or when it comes, without holding up the page; a failure is a sentence and a
-    button. One element of the page: else what stands below is made anew when the value comes, and what is
-    being typed there lost."""
-    with st.container():
-        if (known := question(start=False)).value is not None:
-            draw(known.value)
-        elif not asked():
-            st.fragment(ask_later, run_every=open_pages.every(0.3))(question, [])
-        elif (answer := question()).pending:
-            st.fragment(look_again, run_every=open_pages.every(1.0))(question)
-        else:
-            settle(answer, question, draw)
+    button."""
+    if (known := question(start=False)).value is not None:
+        draw(known.value)
+    elif not asked():
+        st.fragment(ask_later, run_every=open_pages.every(0.3))(question, [])
+    elif (answer := question()).pending:
+        st.fragment(look_again, run_every=open_pages.every(1.0))(question)
+    else:
+        settle(answer, question, draw)
 
 
 def ask_later(question: Callable[..., Answer], painted: list[bool]):

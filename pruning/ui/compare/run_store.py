@@ -9,6 +9,7 @@ import streamlit as st
 
 from pruning.runs.store import KeptRun, RunStore
 from pruning.ui import jobs
+from pruning.ui.one_element import one_element
 from pruning.ui.page_messages import in_page_words
 
 log = logging.getLogger(__name__)
@@ -60,13 +61,9 @@ def folder_of(store: RunStore, run: KeptRun) -> Path:
     return place
 
 
+@one_element
 def follow(draw: Callable[[RunStore], None]):
     """Draws what needs the store, now or as soon as it is open."""
-    with st.container():  # one element of the page, as `preview_cache.follow` has it
-        _follow(draw)
-
-
-def _follow(draw: Callable[[RunStore], None]):
     now = opening()
     if now.store is not None:
         try:

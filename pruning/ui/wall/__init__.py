@@ -8,6 +8,7 @@ from pruning.terms import title, titled
 from pruning.ui import open_pages, preview_cache, recipe_controls, state, test_accuracy
 from pruning.ui.learn.articles import TITLES
 from pruning.ui.learn.links import to_article
+from pruning.ui.one_element import one_element
 from pruning.ui.recipe_controls import LISTED
 from pruning.ui.wall import component, filling
 from pruning.ui.wall.wall_data import Shown
@@ -37,15 +38,11 @@ def beside(recipe: Recipe) -> str:
     return name if name and name != recipe.criterion else ""
 
 
+@one_element
 def show(recipe: Recipe) -> str:
     """One wall, or two; those that do not come along are filled coarse to fine while one looks.
 
     Returns the sentence that was shown where there can be no wall, else ""."""
-    with st.container():  # one element of the page, as `preview_cache.follow` has it
-        return _walls(recipe)
-
-
-def _walls(recipe: Recipe) -> str:
     walls, pending = ask(recipe, start=preview_cache.asked())  # else after the first paint
     if pending is not None and not pending.error:
         often = 1.5 if preview_cache.asked() else 0.5  # what is asked after the first paint is asked soon

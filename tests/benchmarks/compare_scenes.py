@@ -1,13 +1,17 @@
 """What matters at half of the MACs: criteria x allocations x repairs on scenes, for docs/compare.md.
 
-python -m tests.benchmarks.compare_scenes [--few]: goes on where it was ended. --few: fewer criteria, and no
-block matching. Rows in docs/measured/compare_scenes.csv, pairs in docs/measured/compare_scenes_pairs.csv.
---public: of the public ResNet-56 on CIFAR-10 ($PRUNING_DATA), one seed: rows in compare_public.csv.
+python -m tests.benchmarks.compare_scenes [--seeds N ...]: goes on where it was. Rows in
+docs/measured/compare_scenes.csv, images that each says right in compare_scenes_right.csv, pairs in
+compare_scenes_pairs.csv. --public: of the public ResNet-56 on CIFAR-10 ($PRUNING_DATA), one seed: rows in
+compare_public.csv.
 """
 
+import argparse
+import itertools
 import json
 import os
-import sys
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,91 +19,108 @@ import pandas as pd
 
 from pruning.comparison_statistics import shares_of_variance
 from pruning.criteria import SCORED
+from pruning.runs import COLUMNS, Comparison, RunStore, run_list
+from pruning.runs.verdicts import Verdicts, sentences, table
 from pruning.terms import plural
-from tests.benchmarks.measured import KEPT, ROOT
+from tests.benchmarks.measured import KEPT, ROOT, SEEDS
+from tests.benchmarks.measured_rows import MeasuredRows, as_bits, hits
 
+FACTORS = ("criterion", "allocation", "repair")
 ROWS = ROOT / "docs" / "measured" / "compare_scenes.csv"
 PAIRS = ROWS.with_name("compare_scenes_pairs.csv")
+KEY = (*FACTORS, "seed")
+RIGHT = MeasuredRows(ROWS.with_name("compare_scenes_right.csv"), KEY, (*KEY, "images", "right"))
 OUT = KEPT / "compare_scenes"
 ROWS_NAME = "results.csv"
 SHIPPED = ROOT / "assets" / "comparisons" / "scenes"  # what the page Compare opens on
-FEW = ("l1", "cpot", "di", "catro", "taylor", "fpgm", "random", "energy")
 ALLOCATIONS, REPAIRS = ("uniform", "global", "error"), ("none", "recalibrate", "reconstruct", "match")
 PUBLIC = ("l1", "cpot", "fpgm", "reconstruction", "random")
 PUBLIC_ROWS = ROWS.with_name("compare_public.csv")
-FACTORS = ("criterion", "allocation", "repair")
 
 
-def measure(few: bool):
+def measure(seeds: Sequence[int]):
+    """Row by row, each in docs/measured as soon as its criterion is done; then all are judged."""
+    known = {(*key[:3], int(key[3])) for key in RIGHT.known()}
+    for seed, criterion in itertools.product(seeds, SCORED):
+        asked = lacking(criterion, seed, ALLOCATIONS, known)
+        if asked:
+            keep(run(asked, OUT / f"{criterion}-{seed}"))
+    judge()
+
+
+def lacking(criterion: str, seed: int, allocations: Sequence[str], known: set, **more) -> Comparison | None:
+    """What holds every recipe of a criterion and seed that is not among the known."""
+    cells = itertools.product(allocations, REPAIRS)
+    cells = [(a, r) for a, r in cells if (criterion, a, r, seed) not in known]
+    some = {"allocations": tuple(dict.fromkeys(a for a, _ in cells))}
+    some |= {"repairs": tuple(dict.fromkeys(r for _, r in cells))}
+    asked = {"criteria": (criterion,), "seeds": (seed,), "controls": "none"}
+    return Comparison(**asked, **some, **more) if cells else None
+
+
+def run(asked: Comparison, out: Path) -> pd.DataFrame:
+    """Rows of what is finished, as results.csv has them."""
     from pruning.progress_bars import Bars
-    from pruning.runs import Comparison, RunStore
     from pruning.runs.compare import compare
 
-    asked = Comparison(
-        criteria=FEW if few else tuple(SCORED),
-        allocations=("uniform", "error") if few else ALLOCATIONS,
-        repairs=REPAIRS[:3] if few else REPAIRS,
-        seeds=(0, 1, 2),
-        controls="none",
-    )
+    shutil.rmtree(out, ignore_errors=True)  # may be of other recipes; what they gave is in the store
     with Bars() as watch:
-        compare(asked, OUT, store=RunStore(KEPT / "runs"), watch=watch)
-    keep()
+        compare(asked, out, store=RunStore(KEPT / "runs"), watch=watch)
+    found = pd.read_csv(out / "results.csv", dtype=str, keep_default_na=False)
+    return found[found["status"] == "finished"]
+
+
+def keep(found: pd.DataFrame):
+    """In place of rows of the same recipe, with which images each says right in the end."""
+    with RunStore(KEPT / "runs") as store:
+        for row in found.to_dict("records"):
+            with np.load(store.fetch(run_list.get(store, row["run"]), "predictions.npz")) as said:
+                right = said[f"{'cut' if row['repair'] == 'none' else 'repaired'}_classes"] == said["labels"]
+            told = {name: row[name] for name in KEY}
+            RIGHT.keep(told | {"images": len(right), "right": as_bits(right)})
+    merged(ROWS, found)
+
+
+def merged(path: Path, found: pd.DataFrame):
+    """Puts rows into a table of docs/measured, in the order of what is asked."""
+    rows = found.reindex(columns=COLUMNS, fill_value="")
+    if path.exists():
+        rows = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False), rows])
+    place = {name: n for n, name in enumerate((*SCORED, *ALLOCATIONS, *REPAIRS))}
+    rows = rows.drop_duplicates([*FACTORS, "seed"], keep="last").sort_values(
+        ["seed", *FACTORS], key=lambda column: column.map(lambda one: place.get(one, one))
+    )
+    rows.to_csv(path, index=False)
 
 
 def measure_public():
-    """Five criteria, two allocations, four repairs of the public ResNet-56."""
-    from pruning.progress_bars import Bars
-    from pruning.runs import Comparison, RunStore
-    from pruning.runs.compare import compare
-
+    """Five criteria, two allocations, four repairs of the public ResNet-56; data are told by their file."""
     data = Path(os.environ["PRUNING_DATA"])
-    asked = Comparison(
-        models=("resnet56",),
-        datasets=(str(data / "cifar10_subset.npz"),),
-        criteria=PUBLIC,
-        allocations=("uniform", "error"),
-        repairs=REPAIRS,
-        controls="none",
-        settings={"checkpoint": str(data / "resnet56-4bfd9763.th"), "normalize": "imagenet"},
-    )
-    with Bars() as watch:
-        compare(asked, KEPT / "compare_public", store=RunStore(KEPT / "runs"), watch=watch)
-    keep_public()
+    settings = {"checkpoint": str(data / "resnet56-4bfd9763.th"), "normalize": "imagenet"}
+    more = {"models": ("resnet56",), "datasets": (str(data / "cifar10_subset.npz"),), "settings": settings}
+    for criterion in PUBLIC:
+        rows = pd.read_csv(PUBLIC_ROWS, dtype=str)
+        known = {(*row[:3], int(row[3])) for row in rows[[*FACTORS, "seed"]].itertuples(index=False)}
+        if asked := lacking(criterion, 0, ("uniform", "error"), known, **more):
+            found = run(asked, KEPT / "compare_public" / criterion)
+            merged(PUBLIC_ROWS, found.assign(data=[Path(name).name for name in found["data"]]))
 
 
-def keep_public():
-    """What is finished, without the folder that the data are in."""
-    table = pd.read_csv(KEPT / "compare_public" / "results.csv", dtype=str, keep_default_na=False)
-    table["data"] = [Path(name).name for name in table["data"]]
-    table.to_csv(PUBLIC_ROWS, index=False)
-
-
-def keep():
-    """Adds what is finished to docs/measured/, judges all rows anew, and ships them as the comparison that
-    the page Compare opens on. Of a recipe that was run by two versions the newer row stays: 45 that were run
-    by both had the same numbers to the last digit."""
-    from pruning.runs import COLUMNS, Comparison, RunStore, run_list
-    from pruning.runs.verdicts import Verdicts, sentences, table
-
-    known = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in (ROWS, OUT / ROWS_NAME)]
-    rows = pd.concat(known).fillna("").reindex(columns=COLUMNS, fill_value="")
-    rows = rows[rows["status"] == "finished"].drop_duplicates([*FACTORS, "seed"], keep="last")
-    place = {name: n for n, name in enumerate((*SCORED, *ALLOCATIONS, *REPAIRS))}
-    rows = rows.sort_values(
-        ["seed", *FACTORS], key=lambda column: column.map(lambda one: place.get(one, one))
-    )
-    verdicts = Verdicts()
-    with RunStore(KEPT / "runs") as store:
-        for row in rows.to_dict("records"):
-            with np.load(store.fetch(run_list.get(store, row["run"]), "predictions.npz")) as predictions:
-                verdicts.add(row, "classification", predictions)
+def judge():
+    """Judges all rows anew, and ships them as the comparison that the page Compare opens on; once every row
+    has its answers."""
+    rows = pd.read_csv(ROWS, dtype=str, keep_default_na=False)
+    right, verdicts = RIGHT.known(), Verdicts()
+    if lack := sum(RIGHT.of(row) not in right for row in rows.to_dict("records")):
+        return print(f"{lack} of {len(rows)} rows are of before answers were kept: not judged anew")
+    for row in rows.to_dict("records"):
+        wrong = 1 - hits(right[RIGHT.of(row)])
+        verdicts.add(row, "classification", {"labels": np.zeros_like(wrong), "repaired_classes": wrong})
     families = verdicts.families()
     seeds = tuple(sorted(map(int, set(rows["seed"]))))
     asked = Comparison(
         criteria=tuple(SCORED), allocations=ALLOCATIONS, repairs=REPAIRS, seeds=seeds, controls="none"
     )
-    rows.to_csv(ROWS, index=False)
     table(families).to_csv(PAIRS, index=False)
     SHIPPED.mkdir(parents=True, exist_ok=True)
     rows.to_csv(SHIPPED / ROWS_NAME, index=False)
@@ -190,9 +211,8 @@ def leads() -> list[str]:
 
 
 if __name__ == "__main__":
-    if "--keep" in sys.argv:
-        keep()
-    elif "--public" in sys.argv:
-        measure_public()
-    else:
-        measure("--few" in sys.argv)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.compare_scenes")
+    parser.add_argument("--public", action="store_true")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    given = parser.parse_args()
+    measure_public() if given.public else measure(given.seeds)

@@ -4,8 +4,8 @@ speed: 54 recipes beside the same recipes run one by one.   overhead: of 200 wor
 10,000 recipes planned and queued.   faults: worker processes killed 20 times and the command twice, on 54
 recipes.   full-disk: the same with a store on a small disk, which is then made larger (as root, who may mount
 one).   server: the same with a server of MLflow, stopped in the middle and started again ($MLFLOW is the
-program of an environment that has it); server-short: with 12 quick recipes. Each part adds its rows to
-docs/measured/comparisons.csv.
+program of an environment that has it); server-short: with 12 quick recipes.   cluster: 54 recipes on a
+scheduler over TLS. Each part adds its rows to docs/measured/comparisons.csv.
 """
 
 import csv
@@ -30,34 +30,10 @@ from tests.browser.server import OPENER, free_port
 
 ROWS = ROOT / "docs" / "measured" / "comparisons.csv"
 COLUMNS = ("part", "what", "value", "unit", "cores", "torch", "mlflow", "command")
-LISTS = [
-    "--models",
-    "resnet20",
-    "--datasets",
-    "digits",
-    "--criteria",
-    "cpot",
-    "di",
-    "catro",
-    "l1",
-    "fpgm",
-    "random",
-]
-LISTS += ["--cuts", "0.3", "0.5", "0.7", "--seeds", "0", "1", "2", "--epochs", "1", "--controls", "none"]
-SHORT = [
-    "--models",
-    "resnet20",
-    "--datasets",
-    "digits",
-    "--criteria",
-    "l1",
-    "fpgm",
-    "--cuts",
-    "0.3",
-    "0.5",
-    "0.7",
-]
-SHORT += ["--seeds", "0", "1", "--calibration", "100", "--threads", "1", "--controls", "none"]  # 12
+LISTS = "--models resnet20 --datasets digits --criteria cpot di catro l1 fpgm random".split()
+LISTS += "--cuts 0.3 0.5 0.7 --seeds 0 1 2 --epochs 1 --controls none".split()
+SHORT = "--models resnet20 --datasets digits --criteria l1 fpgm --cuts 0.3 0.5 0.7 --seeds 0 1".split()
+SHORT += "--calibration 100 --threads 1 --controls none".split()  # 12
 ALONE = [("cpot", 0.5, 0), ("di", 0.3, 1), ("l1", 0.7, 2), ("random", 0.5, 0)]  # of the 54, one by one
 WORKS, SECONDS = 200, 1.0
 KILLS, MANY = 20, 10_000
@@ -99,18 +75,8 @@ def speed():
     done = {(r["criterion"], r["cut"], r["seed"]): r["accuracy_tuned"] for r in rows(place / "all")}
     alone, same = 0.0, 0
     for criterion, cut, seed in ALONE:
-        words = [
-            "run",
-            "--model",
-            "resnet20",
-            "--data",
-            "digits",
-            "--criterion",
-            criterion,
-            "--cut",
-            str(cut),
-        ]
-        words += ["--seed", str(seed), "--epochs", "1"]
+        words = "run --model resnet20 --data digits --epochs 1 --criterion".split()
+        words += [criterion, "--cut", str(cut), "--seed", str(seed)]
         start = time.perf_counter()
         subprocess.run(command(place / f"{criterion}{cut}{seed}", *words), check=True)
         alone += time.perf_counter() - start
@@ -243,6 +209,12 @@ def server(part: str = "server", lists: list[str] = LISTS, asked: int = 54):
         end(running)
 
 
+def on_cluster():
+    from tests.benchmarks.comparison_cluster import measure
+
+    measure()
+
+
 def serving(place: Path, port: int) -> subprocess.Popen:
     """A server of MLflow, once it answers."""
     folder = place / "server"
@@ -292,7 +264,7 @@ def told(row: dict[str, str]) -> str:
 
 PARTS = {"speed": speed, "overhead": overhead, "queue": queue, "faults": faults}
 OF_A_MACHINE = {"full-disk": full_disk, "on-small-disk": on_small_disk, "server": server}  # they need more
-OF_A_MACHINE |= {"server-short": lambda: server("server-short", SHORT, 12)}
+OF_A_MACHINE |= {"server-short": lambda: server("server-short", SHORT, 12), "cluster": on_cluster}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

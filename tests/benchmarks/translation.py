@@ -1,6 +1,7 @@
 """Translation measured: the small StarGAN on scenes_colours, methods beside each other: docs/tasks.md.
 
-python -m tests.benchmarks.translation repaired|trained [--seeds N ...]     measures; goes on where it was
+python -m tests.benchmarks.translation repaired|trained [--seeds N ...] [--arms TITLE ...]     measures; goes
+                                                                            on where it was; arms of trained
 python -m tests.benchmarks.translation size                                 the published size, at 128 pixels
 
 repaired: rows in docs/measured/translation.csv. trained: half of the work cut, matched and fine-tuned under
@@ -9,7 +10,7 @@ write` writes the document.
 """
 
 import argparse
-import csv
+import itertools
 import time
 from importlib.metadata import version
 
@@ -20,10 +21,11 @@ from pruning.experiment import Recipe, run
 from pruning.runs.controls import run_control
 from pruning.runs.product import NARROW, SAME_COMPUTE
 from pruning.tasks import TRANSLATED
-from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, known, remembered, repaired_lines, row
+from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, repaired_lines
+from tests.benchmarks.measured_rows import MeasuredRows, as_bits, hits
 
 MEASURED = ROOT / "docs" / "measured"
-ROWS, TRAINED = MEASURED / "translation.csv", MEASURED / "translation_trained.csv"
+ROWS = MEASURED / "translation.csv"
 SIZE = MEASURED / "translation_size.csv"
 OUT = KEPT / "translation"
 NETWORK = {"model": "stargan_small", "data": "scenes_colours"}
@@ -41,18 +43,22 @@ HALF = NETWORK | {
     "threads": 1,
 }
 MEASURES = ("frechet_distance", "reconstruction_error", "cycle_error", "identity_error")
+KEY, MORE = ("arm", "seed"), ("frechet_floor", "macs_cut", "epochs", "seconds", "torch", "images", "right")
+COLUMNS = (*KEY, *STAGES, *MEASURES, *MORE)
+TRAINED = MeasuredRows(MEASURED / "translation_trained.csv", KEY, COLUMNS)
+FULL = "full network"
 GATES = {"allocation": None, "repair": None}  # the open gates are the plan, and nothing is left to repair
 AGAINST = {"distill": False, "batch_size": 16}
-ARMS = {  # title: what differs from HALF, and which control it is, if any
+ARMS = {  # title: what differs from HALF, and which control it is, if any; what a claim rests on comes first
+    "CPOT, against the discriminator": ({"criterion": "cpot", **AGAINST}, ""),
+    "L1, against the discriminator": ({"criterion": "l1", **AGAINST}, ""),
+    "random, against the discriminator": ({"criterion": "random", **AGAINST}, ""),
+    "GDP": ({"criterion": "gdp", **GATES}, ""),
     "CPOT": ({"criterion": "cpot"}, ""),
     "L1": ({"criterion": "l1"}, ""),
     "random": ({"criterion": "random"}, ""),
     "narrower from the start, as much computation": ({"criterion": "cpot"}, f"{NARROW} ({SAME_COMPUTE})"),
-    "GDP": ({"criterion": "gdp", **GATES}, ""),
-    "CPOT, against the discriminator": ({"criterion": "cpot", **AGAINST}, ""),
-    "random, against the discriminator": ({"criterion": "random", **AGAINST}, ""),
 }
-FIRST = 4  # arms that a claim rests on: all of their seeds come before the others' first
 
 
 def measure_repaired(seeds):
@@ -76,60 +82,38 @@ def measure_repaired(seeds):
         pd.read_csv(found, dtype=str, keep_default_na=False).to_csv(ROWS, index=False)
 
 
-def measure_trained(seeds):
-    titles = list(ARMS)
-    for some in (titles[:FIRST], titles[FIRST:]):
-        for seed in seeds:
-            for title in some:
-                remembered(key(title, seed), lambda title=title, seed=seed: trained(title, seed))
-                keep_trained()
+def measure_trained(seeds, arms):
+    for title, seed in itertools.product(arms, seeds):
+        if (title, str(seed)) not in TRAINED.known():
+            TRAINED.keep(*trained(title, seed))
 
 
-def key(title: str, seed: int) -> str:
-    return f"translation-{title.replace(', ', '-').replace(' ', '-')}-{seed}"
-
-
-def trained(title: str, seed: int) -> dict:
-    """Which translations are right at every stage, what else is told of them, and what it took."""
+def trained(title: str, seed: int) -> tuple[dict, dict]:
+    """An arm's row, with which translations are right in the end, and the full network's."""
     changes, control = ARMS[title]
     told = {name: value for name, value in (HALF | changes).items() if value is not None}
     recipe = Recipe(**told, seed=seed)
     result = run_control(recipe, control) if control else run(recipe)
-    report = result.report
-    stages = [name for name, value in report["values"].items() if value is not None]
-    labels = result.predictions["labels"][:, 1]
-    return {
-        "right": {s: (result.predictions[f"{s}_classes"] == labels).astype(int).tolist() for s in stages},
-        "measures": {m: report["measures"][m]["values"] for m in MEASURES},
-        "frechet_floor": report["frechet_floor"],
-        "macs_cut": 1 - result.plan.macs / result.plan.macs_before,
-        "seconds": report["seconds"],
-        "epochs": report.get("control", {}).get("epochs", HALF["epochs"]),
-    }
+    report, asked = result.report, result.predictions["labels"][:, 1]
+    right = {stage: result.predictions[f"{stage}_classes"] == asked for stage in stages_of(report)}
+    row = {"arm": title, "seed": seed} | {stage: round(some.mean(), 4) for stage, some in right.items()}
+    row |= {"macs_cut": round(1 - result.plan.macs / result.plan.macs_before, 4)}
+    row |= {"seconds": round(sum(filter(None, report["seconds"].values())))}
+    row |= {"epochs": report.get("control", {}).get("epochs", HALF["epochs"])}
+    full = {"arm": FULL, "seed": 0, "baseline": row["baseline"]}
+    return tuple(ended(one, right[stage], report) for one, stage in ((row, [*right][-1]), (full, "baseline")))
 
 
-def keep_trained():
-    columns = ("arm", "seed", *STAGES, *MEASURES, "macs_cut", "epochs", "seconds", "torch")
-    with TRAINED.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for title in ARMS:
-            for seed in (seed for seed in SEEDS if known(key(title, seed))):
-                found = row(key(title, seed))
-                values = {
-                    s: round(float(np.mean(found["right"][s])), 4) for s in STAGES if s in found["right"]
-                }
-                values |= {m: round(last(found, m), 4) for m in MEASURES}
-                took = round(sum(filter(None, found["seconds"].values())))
-                more = {"macs_cut": round(found["macs_cut"], 4), "seconds": took, "epochs": found["epochs"]}
-                more |= {"torch": version("torch")}
-                writer.writerow({"arm": title, "seed": seed} | values | more)
+def stages_of(report: dict) -> list[str]:
+    return [stage for stage in STAGES if report["values"].get(stage) is not None]
 
 
-def last(found: dict, measure: str, stage: str = "") -> float:
-    """A measure at a stage, or at the last one."""
-    told = {name: one["value"] for name, one in found["measures"][measure].items() if one}
-    return told[stage] if stage else told[[name for name in STAGES if name in told][-1]]
+def ended(row: dict, right: np.ndarray, report: dict) -> dict:
+    """A row with what its network's pictures are worth."""
+    stage = "baseline" if row["arm"] == FULL else stages_of(report)[-1]
+    told = {m: round(report["measures"][m]["values"][stage]["value"], 4) for m in MEASURES}
+    told |= {"images": len(right), "right": as_bits(right), "torch": version("torch")}
+    return row | told | {"frechet_floor": round(report["frechet_floor"], 4)}
 
 
 # ------------------------------------------------------------------------------------------- the document
@@ -150,41 +134,38 @@ def repaired_table() -> list[str]:
 
 
 def trained_table() -> list[str]:
-    rows = {title: [row(key(title, s)) for s in SEEDS if known(key(title, s))] for title in ARMS}
-    rows = {title: found for title, found in rows.items() if found}
-    if not rows:
+    known = TRAINED.known()
+    rows = {title: [known[title, str(s)] for s in SEEDS if (title, str(s)) in known] for title in ARMS}
+    if (FULL, "0") not in known:
         return ["Not measured yet."]
+    full = known[FULL, "0"]
     lines = [
         "| half of the MACs cut, matched, 3 epochs | seeds | right after the cut | repaired | in the end "
         "| against the full network | Fréchet distance | reconstruction error | cycle error "
         "| identity error |",
         "|---" * 10 + "|",
     ]
-    for title, found in rows.items():
+    for title, found in ((title, found) for title, found in rows.items() if found):
         cells = [str(len(found))]
         for stage in STAGES[1:]:
-            values = [100 * np.mean(one["right"][stage]) for one in found if stage in one["right"]]
+            values = [100 * float(one[stage]) for one in found if one[stage]]
             cells.append(f"{np.mean(values):.1f}" if values else "")
-        cells.append(against_full(found))
-        cells += [f"{np.mean([last(one, m) for one in found]):.3f}" for m in MEASURES]
+        cells.append(against(found, full))
+        cells += [f"{np.mean([float(one[m]) for one in found]):.3f}" for m in MEASURES]
         lines.append(f"| {title} | {' | '.join(cells)} |")
-    first = next(iter(rows.values()))[0]
-    whole = {m: last(first, m, "baseline") for m in MEASURES}
-    told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in whole.items())
-    full = f"Full network: {100 * np.mean(first['right']['baseline']):.1f}; {told}."
-    return [*lines, "", f"{full} Two halves of the real hold-out pictures: {first['frechet_floor']:.3f}."]
+    told = ", ".join(f"{name.replace('_', ' ')} {float(full[name]):.3f}" for name in MEASURES)
+    whole = f"Full network: {100 * float(full['baseline']):.1f}; {told}."
+    return [
+        *lines,
+        "",
+        f"{whole} Two halves of the real hold-out pictures: {float(full['frechet_floor']):.3f}.",
+    ]
 
 
-def against_full(found: list[dict]) -> str:
+def against(found: list[dict], full: dict) -> str:
     """Paired over pictures and seeds, in points."""
-
-    def said(hits: list[int]) -> dict:
-        return {"classes": np.where(np.array(hits) == 1, 0, 1)}
-
-    ends = [[s for s in STAGES if s in one["right"]][-1] for one in found]
-    own = [said(one["right"][end]) for one, end in zip(found, ends, strict=True)]
-    whole = [said(one["right"]["baseline"]) for one in found]
-    return in_points(TRANSLATED.difference(own, whole, np.zeros((len(own[0]["classes"]), 2), int)))
+    own, whole = ([{"classes": 1 - hits(row)} for row in side] for side in (found, [full] * len(found)))
+    return in_points(TRANSLATED.difference(own, whole, np.zeros((int(full["images"]), 2), int)))
 
 
 # ------------------------------------------------------------------------------------- the published size
@@ -243,6 +224,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.translation")
     parser.add_argument("part", choices=("repaired", "trained", "size"))
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--arms", nargs="+", choices=tuple(ARMS), default=tuple(ARMS))
     given = parser.parse_args()
-    measures = {"repaired": measure_repaired, "trained": measure_trained}
-    measure_size() if given.part == "size" else measures[given.part](given.seeds)
+    if given.part == "trained":
+        measure_trained(given.seeds, given.arms)
+    else:
+        measure_size() if given.part == "size" else measure_repaired(given.seeds)

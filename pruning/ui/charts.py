@@ -1,6 +1,7 @@
 """A chart with its sentence, the table behind it, and how they are taken away: the same on every page."""
 
 import re
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -10,6 +11,7 @@ import streamlit as st
 
 from pruning.figures.drawn_table import drawn_table
 
+WORDS_FIRST = 0.7  # seconds
 TOOLS = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
@@ -28,6 +30,7 @@ def chart(
     alt: the chart's accessible name.   table: what the figure was drawn from, offered as CSV.
     click: called with the clicked point, before the page runs again; its own data are under "customdata".
     """
+    words_first()
     how = {} if click is None else {"on_select": lambda: clicked(key, click), "selection_mode": "points"}
     with st.container(gap="xxsmall"):
         st.plotly_chart(figure, key=key, alt=alt, config=TOOLS, **how)
@@ -37,6 +40,15 @@ def chart(
             if table is not None:
                 csv(table, key, told=f"The table behind this chart: {alt}")
             html(figure, key, f"This chart as a page that works without the app: {alt}")
+
+
+def words_first():
+    """Holds a visit's first chart back. With it the browser begins to read what draws charts, for a second in
+    which it draws nothing else; by then it has drawn the figures and words that it got (docs/pages.md)."""
+    browser = st.context.url
+    if browser and "draws charts" not in st.session_state:
+        st.session_state["draws charts"] = True
+        time.sleep(WORDS_FIRST)
 
 
 def legend_columns(pixels: int) -> dict[str, str]:

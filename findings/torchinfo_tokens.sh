@@ -20,7 +20,7 @@ from torchinfo import summary
 
 def counted(network, given) -> tuple[float, float]:
     """By torchinfo and by torch, in multiply-accumulates."""
-    with torch.no_grad(), FlopCounterMode(display=False) as torchs:
+    with FlopCounterMode(display=False) as torchs:  # with gradients: without, it does not see attention
         network(given)
     return summary(network, input_data=given, verbose=0).total_mult_adds, torchs.get_total_flops() / 2
 

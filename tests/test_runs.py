@@ -1,6 +1,7 @@
 """Runs that are kept: found again with all that they left, and marked where their process was ended."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -86,6 +87,16 @@ def test_a_finished_run_is_found_again_with_all_that_it_left(finished, tmp_path)
     store.end(store.begin(TINY.but(seed=1), "other"), "failed", "no reason")
     assert {run.status for run in store.runs()} == {"finished", "failed"}
     store.close()
+
+
+def test_a_loss_that_diverged_is_no_number_in_the_store(finished, tmp_path):
+    """MLflow would tell it as 1.8e308 (findings/mlflow_infinite_metrics.sh)."""
+    result, folder = finished
+    with RunStore(tmp_path / "runs") as store:
+        id = store.begin(TINY, "diverged")
+        epochs = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": math.inf}]
+        store.finish(id, folder, result.report, 1.5, epochs)
+        assert math.isnan(store.finished("diverged").metrics["loss"])
 
 
 def test_a_store_that_fails_in_the_middle_says_so_and_goes_on_once_it_can(finished, kept_runs):

@@ -1,5 +1,6 @@
 """What MLflow is told of a run beside its files: its name, what was chosen, and what came of it."""
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,5 +33,7 @@ def metrics_of(report: Mapping[str, Any], history: Iterable[Mapping], seconds: f
     metrics = [Metric(name, float(value), now, 0) for name, value in (values | {"seconds": seconds}).items()]
     for step, row in enumerate(history, start=1):
         numbers = {name: value for name, value in row.items() if isinstance(value, float)}
+        # what diverges: MLflow keeps an infinite value as the largest finite one, and not-a-number as such
+        numbers = {name: math.nan if math.isinf(value) else value for name, value in numbers.items()}
         metrics += [Metric(name.replace(" ", "_"), value, now, step) for name, value in numbers.items()]
     return metrics[:MOST]

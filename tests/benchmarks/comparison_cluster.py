@@ -18,8 +18,8 @@ from tests.benchmarks.comparisons import LISTS, add, command, environment
 from tests.browser.server import free_port
 
 WORKERS = 2
-COUNTED = ("digest", "run", "seconds", "latency_baseline", "latency_final")  # these differ from run to run
-SAME = [name for name in COLUMNS if name not in COUNTED]
+PER_RUN = ("digest", "run", "seconds", "latency_baseline", "latency_final")
+SAME = [name for name in COLUMNS if name not in PER_RUN]
 
 
 def keys(place: Path) -> dict[str, str]:

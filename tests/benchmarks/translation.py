@@ -163,7 +163,10 @@ def trained_table() -> list[str]:
 
 
 def against(found: list[dict], full: dict) -> str:
-    """Paired over pictures and seeds, in points."""
+    """Paired over pictures and seeds, in points; without an interval where a build kept no answers."""
+    if not all(row["right"] for row in found):
+        ends = [float([row[stage] for stage in STAGES if row[stage]][-1]) for row in found]
+        return f"{100 * (np.mean(ends) - float(full['baseline'])):+.1f}"
     own, whole = ([{"classes": 1 - hits(row)} for row in side] for side in (found, [full] * len(found)))
     return in_points(TRANSLATED.difference(own, whole, np.zeros((int(full["images"]), 2), int)))
 

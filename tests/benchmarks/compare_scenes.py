@@ -22,7 +22,7 @@ from pruning.criteria import SCORED
 from pruning.runs import COLUMNS, Comparison, RunStore, run_list
 from pruning.runs.verdicts import Verdicts, sentences, table
 from pruning.terms import plural
-from tests.benchmarks.measured import KEPT, ROOT, SEEDS
+from tests.benchmarks.measured import KEPT, ROOT, SEEDS, compared
 from tests.benchmarks.measured_rows import MeasuredRows, as_bits, hits
 
 FACTORS = ("criterion", "allocation", "repair")
@@ -60,13 +60,8 @@ def lacking(criterion: str, seed: int, allocations: Sequence[str], known: set, *
 
 def run(asked: Comparison, out: Path) -> pd.DataFrame:
     """Rows of what is finished, as results.csv has them."""
-    from pruning.progress_bars import Bars
-    from pruning.runs.compare import compare
-
     shutil.rmtree(out, ignore_errors=True)  # may be of other recipes; what they gave is in the store
-    with Bars() as watch:
-        compare(asked, out, store=RunStore(KEPT / "runs"), watch=watch)
-    found = pd.read_csv(out / "results.csv", dtype=str, keep_default_na=False)
+    found = compared(asked, out)
     return found[found["status"] == "finished"]
 
 

@@ -68,6 +68,17 @@ def tuned(recipe: Recipe) -> dict:
     }
 
 
+def compared(asked, out: Path) -> pd.DataFrame:
+    """A comparison's rows, as results.csv has them; it goes on where it was, by the store in KEPT."""
+    from pruning.progress_bars import Bars
+    from pruning.runs import RunStore
+    from pruning.runs.compare import compare
+
+    with Bars() as watch:
+        compare(asked, out, store=RunStore(KEPT / "runs"), watch=watch)
+    return pd.read_csv(out / "results.csv", dtype=str, keep_default_na=False)
+
+
 def repaired_lines(
     found: pd.DataFrame, title: str, criteria: Sequence[str], repairs: Sequence[str]
 ) -> list[str]:

@@ -22,7 +22,7 @@ from pruning.runs.product import NARROW, SAME_COMPUTE
 from pruning.tasks import PIXELWISE
 from tests.benchmarks import segmentation_size, translation
 from tests.benchmarks.criteria import filled
-from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, repaired_lines
+from tests.benchmarks.measured import KEPT, ROOT, SEEDS, compared, in_points, repaired_lines
 from tests.benchmarks.measured_rows import MeasuredRows
 from tests.benchmarks.speed import machine
 
@@ -55,9 +55,7 @@ ARMS = {  # title: what differs from DEEP, and which control it is, if any
 
 def measure_repaired(seeds):
     """Every row is in the table as soon as it is finished."""
-    from pruning.progress_bars import Bars
-    from pruning.runs import Comparison, RunStore
-    from pruning.runs.compare import compare
+    from pruning.runs import Comparison
 
     asked = Comparison(
         models=(NETWORK["model"],),
@@ -69,16 +67,9 @@ def measure_repaired(seeds):
         seeds=tuple(seeds),
         controls="none",
     )
-    with Bars() as watch:
-        compare(asked, OUT, store=RunStore(KEPT / "runs"), watch=watch)
-    keep()
-
-
-def keep():
-    """What is finished, into docs/measured."""
-    for name, path in (("results.csv", ROWS), ("differences.csv", PAIRS)):
-        if (found := OUT / name).exists():
-            pd.read_csv(found, dtype=str, keep_default_na=False).to_csv(path, index=False)
+    compared(asked, OUT).to_csv(ROWS, index=False)
+    if (found := OUT / "differences.csv").exists():
+        pd.read_csv(found, dtype=str, keep_default_na=False).to_csv(PAIRS, index=False)
 
 
 def measure_trained(seeds):

@@ -21,7 +21,7 @@ from pruning.experiment import Recipe, run
 from pruning.runs.controls import run_control
 from pruning.runs.product import NARROW, SAME_COMPUTE
 from pruning.tasks import TRANSLATED
-from tests.benchmarks.measured import KEPT, ROOT, SEEDS, in_points, repaired_lines
+from tests.benchmarks.measured import KEPT, ROOT, SEEDS, compared, in_points, repaired_lines
 from tests.benchmarks.measured_rows import MeasuredRows, as_bits, hits
 
 MEASURED = ROOT / "docs" / "measured"
@@ -62,9 +62,7 @@ ARMS = {  # title: what differs from HALF, and which control it is, if any; what
 
 
 def measure_repaired(seeds):
-    from pruning.progress_bars import Bars
-    from pruning.runs import Comparison, RunStore
-    from pruning.runs.compare import compare
+    from pruning.runs import Comparison
 
     asked = Comparison(
         models=(NETWORK["model"],),
@@ -76,10 +74,7 @@ def measure_repaired(seeds):
         seeds=tuple(seeds),
         controls="none",
     )
-    with Bars() as watch:
-        compare(asked, OUT, store=RunStore(KEPT / "runs"), watch=watch)
-    if (found := OUT / "results.csv").exists():
-        pd.read_csv(found, dtype=str, keep_default_na=False).to_csv(ROWS, index=False)
+    compared(asked, OUT).to_csv(ROWS, index=False)
 
 
 def measure_trained(seeds, arms):
@@ -95,24 +90,20 @@ def trained(title: str, seed: int) -> tuple[dict, dict]:
     recipe = Recipe(**told, seed=seed)
     result = run_control(recipe, control) if control else run(recipe)
     report, asked = result.report, result.predictions["labels"][:, 1]
-    right = {stage: result.predictions[f"{stage}_classes"] == asked for stage in stages_of(report)}
+    stages = [stage for stage in STAGES if report["values"].get(stage) is not None]
+    right = {stage: result.predictions[f"{stage}_classes"] == asked for stage in stages}
     row = {"arm": title, "seed": seed} | {stage: round(some.mean(), 4) for stage, some in right.items()}
     row |= {"macs_cut": round(1 - result.plan.macs / result.plan.macs_before, 4)}
     row |= {"seconds": round(sum(filter(None, report["seconds"].values())))}
     row |= {"epochs": report.get("control", {}).get("epochs", HALF["epochs"])}
     full = {"arm": FULL, "seed": 0, "baseline": row["baseline"]}
-    return tuple(ended(one, right[stage], report) for one, stage in ((row, [*right][-1]), (full, "baseline")))
+    return ended(row, [*right][-1], right, report), ended(full, "baseline", right, report)
 
 
-def stages_of(report: dict) -> list[str]:
-    return [stage for stage in STAGES if report["values"].get(stage) is not None]
-
-
-def ended(row: dict, right: np.ndarray, report: dict) -> dict:
-    """A row with what its network's pictures are worth."""
-    stage = "baseline" if row["arm"] == FULL else stages_of(report)[-1]
+def ended(row: dict, stage: str, right: dict[str, np.ndarray], report: dict) -> dict:
+    """A row with what the pictures of a stage are worth."""
     told = {m: round(report["measures"][m]["values"][stage]["value"], 4) for m in MEASURES}
-    told |= {"images": len(right), "right": as_bits(right), "torch": version("torch")}
+    told |= {"images": len(right[stage]), "right": as_bits(right[stage]), "torch": version("torch")}
     return row | told | {"frechet_floor": round(report["frechet_floor"], 4)}
 
 

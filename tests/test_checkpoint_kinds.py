@@ -49,6 +49,33 @@ def test_a_prefix_before_every_name_is_taken_off_and_told(prefix, weights, tmp_p
     )
 
 
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {
+            "total_ops": torch.zeros(1, dtype=torch.float64),
+            "total_params": torch.zeros(1, dtype=torch.float64),
+        },
+        {
+            "input_shape": torch.tensor([3, 32, 32]),
+            "Flops": torch.tensor([9]),
+            "Memory": torch.tensor([4, 2]),
+        },
+    ],
+    ids=["thop", "torchstat"],
+)
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_counts_that_a_profiler_left_are_no_weights(counts, prefix, weights, tmp_path):
+    """Both keep them as buffers of layers or blocks, so that they are in every checkpoint from then on."""
+    places = ["", "layer1.0.", "layer1.0.conv1.", "linear."]
+    given = weights | {place + name: value.clone() for place in places for name, value in counts.items()}
+    torch.save(under(prefix, given), tmp_path / "w.pth")
+    model = load_model("resnet20", "digits", tmp_path / "w.pth")
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+    with pytest.raises(WrongWeights, match="weights are those of resnet20"):
+        load_model("resnet56", "digits", tmp_path / "w.pth")
+
+
 def test_of_several_networks_in_a_file_the_fitting_one_is_taken_and_the_rest_told(weights, tmp_path):
     averaged = {name: t + 1 if t.is_floating_point() else t for name, t in weights.items()}
     narrow = {name: t[:1] if t.ndim else t for name, t in averaged.items()}

@@ -18,7 +18,7 @@ from pruning.data.calibration import (
     to_tensor,
 )
 from pruning.data.dataset import Dataset, Split
-from pruning.data.load import load_data, names, normalization_of
+from pruning.data.load import load_data, must_ask, names, normalization_of
 from pruning.data.registry import DATA
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "calibration_images",
     "images_at_once",
     "load_data",
+    "must_ask",
     "names",
     "normalization_of",
     "inputs_of",

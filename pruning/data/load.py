@@ -35,6 +35,13 @@ def names() -> tuple[str, ...]:
     return tuple(DATA)
 
 
+def must_ask(data: Dataset, task: str | None) -> None:
+    """Raises ValueError where data ask for something else than the task that is named."""
+    if task is not None and data.task.name != task:
+        asks = f"{data.name} asks for {data.task.answers}, and task is {task}"
+        raise ValueError(f"{asks}; give data for {task}, or leave the task out")
+
+
 def load_data(
     data,
     *,

@@ -4,16 +4,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruning.data import Dataset, inputs_of, load_data
+from pruning.data import Dataset, inputs_of, load_data, must_ask
 from pruning.data.registry import DATA
 from pruning.devices import usable, wait_for
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import located
 from pruning.latency import LatencyTable
-from pruning.models import default_size, load_model, task_of
+from pruning.models import asked_task, default_size, load_model
 from pruning.models.own_code import absolute, digest_in, is_own
 from pruning.progress import Watch, silent
-from pruning.tasks import TASKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,8 +51,8 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     device = usable(recipe.device)
     watch("trace", 0, 3, message="data")
     size = recipe.size or default_size(recipe.model)
-    asked = TASKS[recipe.task] if recipe.task else task_of(recipe.model)
-    where: dict[str, Any] = {"seed": recipe.seed, "task": asked, "watch": watch}
+    task = asked_task(recipe.model, recipe.task)
+    where: dict[str, Any] = {"seed": recipe.seed, "task": task, "watch": watch}
     data = load_data(located(recipe.data, "data"), **where, size=size)
     must_ask(data, recipe.task)
     watch("trace", 1, 3, message="network")
@@ -91,15 +90,6 @@ def made_by(model: "nn.Module") -> tuple[dict, ...]:
         "sha256": digest_in(code),
     }
     return (told,) if code else ()
-
-
-def must_ask(data: Dataset, task: str | None) -> None:
-    """Raises ValueError where data ask for something else than a recipe's task."""
-    if task is not None and data.task.name != task:
-        raise ValueError(
-            f"{data.name} asks for {data.task.answers}, and task is {task}; give data for {task}, or leave "
-            "the task out"
-        )
 
 
 def changed_code(recipe: Recipe, now: str) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from pruning.data.description import described
 from pruning.data.resizing import nearest_from
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import located
-from pruning.models import default_size, task_of
+from pruning.models import asked_task, default_size
 from pruning.progress import Watch, silent
-from pruning.tasks import PIXELWISE, TASKS, TRANSLATED
+from pruning.tasks import PIXELWISE, TRANSLATED
 
 SAMPLES = 8
 SIDE = 168  # pixels of a sample at most; pages draw it at half of that
@@ -36,7 +36,7 @@ def look_at_data(recipe: Recipe, watch: Watch = silent) -> DataLook:
     """Loads the recipe's data at the size that its network takes. Raises ValueError in one sentence."""
     watch("images", 0, 1)
     size = recipe.size or default_size(recipe.model)
-    task = TASKS[recipe.task] if recipe.task else task_of(recipe.model)  # domains, for one that translates
+    task = asked_task(recipe.model, recipe.task)  # domains, for one that translates
     where: dict[str, Any] = {"seed": recipe.seed, "size": size, "task": task}
     data = load_data(located(recipe.data, "data"), **where, watch=watch)
     chosen = calibration_images(data, min(SAMPLES, len(data.train)), seed=0).split

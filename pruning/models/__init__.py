@@ -1,7 +1,7 @@
 """Networks: the listed ones, torchvision's by name, and weights from files. Importing this loads no torch."""
 
 from pruning.models import cifar_networks, segmentation_networks, translation_networks  # noqa: F401  (imported to be listed)
-from pruning.models.build import default_size, names, task_of, torchvision_names
+from pruning.models.build import asked_task, default_size, names, task_of, torchvision_names
 from pruning.models.bundled_weights import bundled
 from pruning.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pruning.models.digest import weights_digest
@@ -20,6 +20,7 @@ __all__ = [
     "Normalization",
     "Origin",
     "WrongWeights",
+    "asked_task",
     "bundled",
     "default_size",
     "load_model",

@@ -8,7 +8,7 @@ from pruning.models import own_code
 from pruning.models.registry import MODELS
 from pruning.models.torchvision_index import FINGERPRINTS, SEGMENTERS, TORCHVISION
 from pruning.models.torchvision_options import parted
-from pruning.tasks import DEFAULT, PIXELWISE, Task
+from pruning.tasks import DEFAULT, PIXELWISE, TASKS, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +32,11 @@ def task_of(name: str) -> Task | None:
     if name.startswith(TORCHVISION):
         return PIXELWISE if parted(name)[0] in SEGMENTERS else DEFAULT
     return MODELS[choose(name, MODELS, "model")].task
+
+
+def asked_task(name: str, task: str | None) -> Task | None:
+    """What data are read for: the task that is named, else what the network is for."""
+    return TASKS[task] if task else task_of(name)
 
 
 def must_be_for(name: str, task: Task | None, data: str) -> None:

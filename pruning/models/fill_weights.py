@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pruning.models.registry import MODELS
 from pruning.models.state_dict_names import (
-    UNUSED,
     Located,
     below,
     located,
@@ -15,6 +14,7 @@ from pruning.models.state_dict_names import (
     prefixes,
     renewed,
     resized,
+    unused,
 )
 from pruning.models.torchvision_index import FINGERPRINTS, OLDER, TORCHVISION, fingerprint
 from pruning.terms import plural
@@ -139,7 +139,7 @@ def fitting(state: "Mapping[str, Tensor]") -> tuple[str, ...]:
     known = {sign: name for name, sign in FINGERPRINTS.items()} | OLDER
     state = renewed(state)
     for prefix in ("", *prefixes(state, len(state) // 4)):
-        used = {key: t.shape for key, t in below(state, prefix).items() if not key.startswith(UNUSED)}
+        used = {key: t.shape for key, t in below(state, prefix).items() if not unused(key)}
         if theirs := known.get(fingerprint(used)):
             return (*listed, TORCHVISION + theirs)
     return tuple(listed)

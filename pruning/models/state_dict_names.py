@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 CLASSIFIERS = ("linear", "fc")  # two names for the same layer in public checkpoints
 UNUSED = ("aux1.", "aux2.", "AuxLogits.", "aux_classifier.")  # torchvision's heads for training only
+# counts that profilers leave in the state dict of a network they looked at: thop's, then torchstat's
+COUNTS = frozenset(
+    "total_ops total_params "
+    "input_shape output_shape parameter_quantity inference_memory MAdd duration Flops Memory".split()
+)
 AVERAGED = ("ema", "teacher", "target", "momentum", "swa", "average")  # in a prefix: rather the other one
 DEPTH = 6  # parts of a prefix: module._orig_mod.model.backbone.
 # torchvision's official files still have these names: DenseNet's, and those of its vision transformers
@@ -102,7 +107,12 @@ def left_by(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]", prefi
 def as_named_in(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
     """The state with its classifier named as the network names it, without what the network never uses."""
     state = with_classifier_of(wanted, state)
-    return {key: tensor for key, tensor in state.items() if key in wanted or not key.startswith(UNUSED)}
+    return {key: tensor for key, tensor in state.items() if key in wanted or not unused(key)}
+
+
+def unused(key: str) -> bool:
+    """Whether a name is of a head for training only, or of a profiler's count: no weight to prune."""
+    return key.startswith(UNUSED) or key.rpartition(".")[2] in COUNTS
 
 
 def with_classifier_of(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":

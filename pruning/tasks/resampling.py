@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 10_000
+AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,26 @@ def paired_difference(a: Sequence[np.ndarray], b: Sequence[np.ndarray], *, seed:
     gaps = np.stack(
         [np.asarray(x, float) - np.asarray(y, float) for x, y in zip(a, b, strict=True)]
     )  # [seeds, N]
+    low, high = interval(lambda weights: weights @ gaps.T / gaps.shape[1], *gaps.shape, seed=seed)
+    return Difference(float(gaps.mean()), low, high)
+
+
+def interval(
+    gaps: Callable[[np.ndarray], np.ndarray], seeds: int, items: int, *, seed: int
+) -> tuple[float, float]:
+    """95 % of what the mean of two networks' gaps over the seeds is, when items and seeds are drawn anew.
+
+    gaps: [R, N] how often each item is drawn -> [R, seeds] the gap under each seed, NaN where items are
+    drawn of which nothing counts."""
     random = np.random.default_rng(seed)
-    seeds, images = gaps.shape
     means = np.empty(RESAMPLES)
-    for start in range(0, RESAMPLES, 500):
-        picked = random.integers(seeds, size=(500, seeds))
-        weights = random.multinomial(
-            images, np.full(images, 1 / images), size=500
-        )  # how often each image is drawn
-        per_seed = weights @ gaps.T / images  # [500, seeds]
-        means[start : start + 500] = np.take_along_axis(per_seed, picked, axis=1).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Difference(float(gaps.mean()), float(low), float(high))
+    for start in range(0, RESAMPLES, AT_ONCE):
+        picked = random.integers(seeds, size=(AT_ONCE, seeds))
+        weights = random.multinomial(items, np.full(items, 1 / items), size=AT_ONCE)
+        drawn = np.take_along_axis(gaps(weights), picked, axis=1)
+        means[start : start + AT_ONCE] = drawn.mean(axis=1)
+    low, high = np.nanpercentile(means, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def resampled_difference(

@@ -8,7 +8,7 @@ import numpy as np
 
 from pruning.tasks.contract import Metric, SampledPixels, Statistics, Task, misfit_of
 from pruning.tasks.mask_colours import coloured
-from pruning.tasks.resampling import RESAMPLES, Difference
+from pruning.tasks.resampling import Difference, interval
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -151,20 +151,15 @@ class Segmentation(Task):
         again for each resample."""
         own, other = (np.stack([counts_of(each) for each in side]) for side in (a, b))  # [seeds, N, 3, K]
         gaps = [mean_iou(*x.sum(0)) - mean_iou(*y.sum(0)) for x, y in zip(own, other, strict=True)]
-        random, (seeds, items) = np.random.default_rng(seed), own.shape[:2]
-        means = np.empty(RESAMPLES)
-        for start in range(0, RESAMPLES, 500):
-            picked = random.integers(seeds, size=(500, seeds))
-            weights = random.multinomial(items, np.full(items, 1 / items), size=500)  # [500, N]
-            drawn = [
-                mean_iou(*np.moveaxis(np.tensordot(weights, side[s], 1), 1, 0))
-                for s in range(seeds)
-                for side in (own, other)
-            ]
-            per_seed = np.stack([x - y for x, y in zip(drawn[::2], drawn[1::2], strict=True)], axis=1)
-            means[start : start + 500] = np.take_along_axis(per_seed, picked, axis=1).mean(axis=1)
-        low, high = np.nanpercentile(means, [2.5, 97.5])  # NaN: images drawn of which no pixel counts
-        return Difference(float(np.mean(gaps)), float(low), float(high))
+
+        def drawn(weights: np.ndarray) -> np.ndarray:
+            def scores(counts: np.ndarray) -> np.ndarray:
+                return mean_iou(*np.moveaxis(np.tensordot(weights, counts, 1), 1, 0))
+
+            return np.stack([scores(x) - scores(y) for x, y in zip(own, other, strict=True)], axis=1)
+
+        low, high = interval(drawn, *own.shape[:2], seed=seed)
+        return Difference(float(np.mean(gaps)), low, high)
 
     def sampled_pixels(self, labels: np.ndarray, number: int) -> SampledPixels:
         """Of every image at most so many of the pixels that count, of every class in it as many; a class that

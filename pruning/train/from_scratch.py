@@ -10,12 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pruning.data import Dataset, load_data
+from pruning.data import Dataset, load_data, must_ask
 from pruning.devices import usable
-from pruning.models import Origin, default_size, load_model, task_of, write_checkpoint
+from pruning.models import Origin, asked_task, default_size, load_model, write_checkpoint
 from pruning.models.bundled_weights import discriminator_file
 from pruning.progress import Watch, silent
-from pruning.tasks import TASKS
 from pruning.train.evaluation import Predictions, evaluate
 from pruning.train.fit import fit
 from pruning.train.samples import SampleSheet
@@ -80,11 +79,8 @@ def train_network(
 def data_for(model: str, data: str, task: str | None, *, size: int | None, seed: int) -> Dataset:
     """The data, read for the task that is named, else for the network's own, where it has one. Raises
     ValueError where they ask for another one than is named."""
-    asked = TASKS[task] if task else task_of(model)
-    found = load_data(data, seed=seed, size=size or default_size(model), task=asked)
-    if task is not None and found.task.name != task:
-        asks = f"{found.name} asks for {found.task.answers}, and task is {task}"
-        raise ValueError(f"{asks}; give data for {task}, or leave the task out")
+    found = load_data(data, seed=seed, size=size or default_size(model), task=asked_task(model, task))
+    must_ask(found, task)
     return found
 
 

@@ -34,28 +34,33 @@ OUT = KEPT / "compare_scenes"
 ROWS_NAME = "results.csv"
 SHIPPED = ROOT / "assets" / "comparisons" / "scenes"  # what the page Compare opens on
 ALLOCATIONS, REPAIRS = ("uniform", "global", "error"), ("none", "recalibrate", "reconstruct", "match")
+AT_ONCE = 4  # criteria in one comparison: two workers end together, and start once
 PUBLIC = ("l1", "cpot", "fpgm", "reconstruction", "random")
 PUBLIC_ROWS = ROWS.with_name("compare_public.csv")
 
 
 def measure(seeds: Sequence[int]):
-    """Row by row, each in docs/measured as soon as its criterion is done; then all are judged."""
+    """Some criteria after the other, their rows in docs/measured as soon as they are done; then all are
+    judged."""
     known = {(*key[:3], int(key[3])) for key in RIGHT.known()}
-    for seed, criterion in itertools.product(seeds, SCORED):
-        asked = lacking(criterion, seed, ALLOCATIONS, known)
-        if asked:
-            keep(run(asked, OUT / f"{criterion}-{seed}"))
+    for seed in seeds:
+        lack = [one for one in SCORED if lacking((one,), seed, ALLOCATIONS, known)]
+        for first in range(0, len(lack), AT_ONCE):
+            asked = lacking(lack[first : first + AT_ONCE], seed, ALLOCATIONS, known)
+            keep(run(asked, OUT / f"{lack[first]}-{seed}"))
     judge()
 
 
-def lacking(criterion: str, seed: int, allocations: Sequence[str], known: set, **more) -> Comparison | None:
-    """What holds every recipe of a criterion and seed that is not among the known."""
-    cells = itertools.product(allocations, REPAIRS)
-    cells = [(a, r) for a, r in cells if (criterion, a, r, seed) not in known]
-    some = {"allocations": tuple(dict.fromkeys(a for a, _ in cells))}
-    some |= {"repairs": tuple(dict.fromkeys(r for _, r in cells))}
-    asked = {"criteria": (criterion,), "seeds": (seed,), "controls": "none"}
-    return Comparison(**asked, **some, **more) if cells else None
+def lacking(
+    criteria: Sequence[str], seed: int, allocations: Sequence[str], known: set, **more
+) -> Comparison | None:
+    """What holds every recipe of some criteria and a seed that is not among the known."""
+    cells = [cell for cell in itertools.product(criteria, allocations, REPAIRS) if (*cell, seed) not in known]
+    some = {
+        name: tuple(dict.fromkeys(each))
+        for name, each in zip(("criteria", "allocations", "repairs"), zip(*cells, strict=True), strict=False)
+    }
+    return Comparison(**some, seeds=(seed,), controls="none", **more) if cells else None
 
 
 def run(asked: Comparison, out: Path) -> pd.DataFrame:
@@ -96,7 +101,7 @@ def measure_public():
     for criterion in PUBLIC:
         rows = pd.read_csv(PUBLIC_ROWS, dtype=str)
         known = {(*row[:3], int(row[3])) for row in rows[[*FACTORS, "seed"]].itertuples(index=False)}
-        if asked := lacking(criterion, 0, ("uniform", "error"), known, **more):
+        if asked := lacking((criterion,), 0, ("uniform", "error"), known, **more):
             found = run(asked, KEPT / "compare_public" / criterion)
             merged(PUBLIC_ROWS, found.assign(data=[Path(name).name for name in found["data"]]))
 

@@ -175,6 +175,7 @@ def taken_in_words(source: str, weights: Checkpoint, found: Located) -> tuple[st
     """A sentence on what of the file the weights are, where they are not all of it by the network's names."""
     told = [f"those under {weights.taken!r}"] if weights.taken else []
     told += [f"without the {found.prefix!r} before their names"] if found.prefix else []
+    told += found.joined
     left = [repr(name) for name in weights.others]
     if found.left:
         more = f" and {len(found.left) - 1} more like it" if len(found.left) > 1 else ""

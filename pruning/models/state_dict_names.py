@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruning.models.torchvision_index import COUNTER
+from pruning.models.weights_in_parts import whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,12 +34,14 @@ RENEWED = (
 @dataclass(frozen=True)
 class Located:
     """state: by the network's own names.   given: by the file's, renewed.   prefix: what was taken off them.
-    left: the file's names that are no part of the network."""
+    left: the file's names that are no part of the network.   joined: weights that were there in parts, in
+    words."""
 
     state: "Mapping[str, Tensor]"
     given: "Mapping[str, Tensor]"
     prefix: str = ""
     left: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
 
 
 def located(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> Located:
@@ -47,13 +50,13 @@ def located(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> Lo
     wanted: the network's own. Where there are several such, one whose shapes fit too comes first, then one
     that is no moving average, then the shortest prefix. Where there is none, what is below the prefix that
     all names have in common, so that what differs can be told."""
-    state = renewed(state)
+    state, joined = whole(wanted, renewed(state))
     needed = sum(not name.endswith(COUNTER) for name in wanted)
     found = []
     for prefix in ("", *prefixes(state, needed)):
         mine = as_named_in(wanted, below(state, prefix))
         if not other_names(wanted, mine):
-            found.append(Located(mine, state, prefix, left_by(wanted, state, prefix)))
+            found.append(Located(mine, state, prefix, left_by(wanted, state, prefix), joined))
             if not prefix:
                 break
     if found:

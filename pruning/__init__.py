@@ -28,6 +28,7 @@ _WHERE = {
     "load_model": "pruning.models",
     "load_report": "pruning.experiment.report",
     "masked": "pruning.surgery",
+    "plain": "pruning.plain_weights",
     "plan": "pruning.allocation",
     "repair": "pruning.reconstruction",
     "run": "pruning.experiment",

@@ -27,7 +27,7 @@ ORDER = (
         "data",
         "channels",
     ),
-    *("cost", "statistics", "surgery", "optimizers"),
+    *("cost", "statistics", "surgery", "optimizers", "plain_weights"),
     *("latency", "reconstruction", "attribution", "criteria", "allocation", "train", "gates", "search"),
     *(
         "quantize",

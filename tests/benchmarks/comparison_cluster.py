@@ -83,5 +83,5 @@ def measure():
     same = int((here[SAME] == there[SAME]).all(axis=1).sum())
     add("cluster", "54 recipes on a scheduler over TLS with two workers", took, "s")
     add("cluster", "of the time on the cores at hand", took / own, "share")
-    add("cluster", f"rows equal to the last digit, of {len(here)}", same, "rows")
+    add("cluster", f"of {len(here)}, equal to the last digit on a scheduler over TLS", same, "rows")
     shutil.rmtree(place)

@@ -4,7 +4,7 @@ speed: 54 recipes beside the same recipes run one by one.   overhead: of 200 wor
 10,000 recipes planned and queued.   faults: worker processes killed 20 times and the command twice, on 54
 recipes.   full-disk: the same with a store on a small disk, which is then made larger (as root, who may mount
 one).   server: the same with a server of MLflow, stopped in the middle and started again ($MLFLOW is the
-program of an environment that has it); server-short: with 12 quick recipes.   cluster: 54 recipes on a
+program of an environment that has it).   cluster: 54 recipes on a
 scheduler over TLS. Each part adds its rows to docs/measured/comparisons.csv.
 """
 
@@ -32,8 +32,7 @@ ROWS = ROOT / "docs" / "measured" / "comparisons.csv"
 COLUMNS = ("part", "what", "value", "unit", "cores", "torch", "mlflow", "command")
 LISTS = "--models resnet20 --datasets digits --criteria cpot di catro l1 fpgm random".split()
 LISTS += "--cuts 0.3 0.5 0.7 --seeds 0 1 2 --epochs 1 --controls none".split()
-SHORT = "--models resnet20 --datasets digits --criteria l1 fpgm --cuts 0.3 0.5 0.7 --seeds 0 1".split()
-SHORT += "--calibration 100 --threads 1 --controls none".split()  # 12
+ASKED = 54  # recipes in the lists
 ALONE = [("cpot", 0.5, 0), ("di", 0.3, 1), ("l1", 0.7, 2), ("random", 0.5, 0)]  # of the 54, one by one
 WORKS, SECONDS = 200, 1.0
 KILLS, MANY = 20, 10_000
@@ -86,7 +85,7 @@ def speed():
         same += repr(tuned) == done[criterion, str(cut), str(seed)]
     add("speed", "54 recipes by compare", whole, "s")
     add("speed", f"one recipe by run, mean of {len(ALONE)}", alone / len(ALONE), "s")
-    add("speed", "compare, of the time of 54 runs", whole / (54 * alone / len(ALONE)), "share")
+    add("speed", "compare, of the time of 54 runs", whole / (ASKED * alone / len(ALONE)), "share")
     add("speed", f"equal accuracies to the last digit, of {len(ALONE)}", same, "recipes")
     shutil.rmtree(place)
 
@@ -147,14 +146,14 @@ def faults():
     counted("faults", "", place)
 
 
-def counted(part: str, when: str, place: Path, asked: int = 54):
+def counted(part: str, when: str, place: Path):
     """What there is in the end of so many recipes. when: what had happened, to be told in every row."""
     from pruning.runs import RunStore
 
     told = [row["status"] for row in rows(place / "out")]
     with RunStore(None if "MLFLOW_TRACKING_URI" in os.environ else place / "runs") as kept:
         keys = [run.key for run in kept.runs() if run.status == "finished"]
-    add(part, f"finished rows of {asked}{when}", told.count("finished"), "rows")
+    add(part, f"finished rows of {ASKED}{when}", told.count("finished"), "rows")
     add(part, f"lost rows{when}", told.count("lost"), "rows")
     add(part, f"recipes finished twice{when}", len(keys) - len(set(keys)), "recipes")
 
@@ -183,18 +182,19 @@ def on_small_disk():
     counted(part, when, place)
 
 
-def server(part: str = "server", lists: list[str] = LISTS, asked: int = 54):
+def server():
     """Of a team: stopped with SIGTERM once a third of the rows is there, gone for some seconds."""
     place = Path(tempfile.mkdtemp())
     port = free_port()
     os.environ |= {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", "PRUNING_RUNS": str(place / "runs")}
+    part = "server"
     running, when = serving(place, port), f", after the server was gone for {GONE} s"
-    words, repetitions = command(place / "out", "compare", *lists), -1
+    words, repetitions = command(place / "out", "compare", *LISTS), -1
     try:
         code = None
         while code != 0:
             process = subprocess.Popen(words, env=environment(place), stderr=subprocess.PIPE, text=True)
-            while repetitions < 0 and process.poll() is None and len(rows(place / "out")) < asked // 3:
+            while repetitions < 0 and process.poll() is None and len(rows(place / "out")) < ASKED // 3:
                 time.sleep(0.5)
             if repetitions < 0:
                 end(running)
@@ -203,8 +203,8 @@ def server(part: str = "server", lists: list[str] = LISTS, asked: int = 54):
             said = process.communicate()[1]
             code, repetitions = process.returncode, repetitions + 1
             print(*(line for line in said.splitlines() if "store of runs" in line), sep="\n", flush=True)
-        add(part, f"repetitions of the command for {asked}{when}", repetitions, "times")
-        counted(part, when, place, asked)
+        add(part, f"repetitions of the command for {ASKED}{when}", repetitions, "times")
+        counted(part, when, place)
     finally:
         end(running)
 
@@ -263,8 +263,13 @@ def told(row: dict[str, str]) -> str:
 
 
 PARTS = {"speed": speed, "overhead": overhead, "queue": queue, "faults": faults}
-OF_A_MACHINE = {"full-disk": full_disk, "on-small-disk": on_small_disk, "server": server}  # they need more
-OF_A_MACHINE |= {"server-short": lambda: server("server-short", SHORT, 12), "cluster": on_cluster}
+# they need more of a machine
+OF_A_MACHINE = {
+    "full-disk": full_disk,
+    "on-small-disk": on_small_disk,
+    "server": server,
+    "cluster": on_cluster,
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

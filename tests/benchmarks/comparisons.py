@@ -4,8 +4,8 @@ speed: 54 recipes beside the same recipes run one by one.   overhead: of 200 wor
 10,000 recipes planned and queued.   faults: worker processes killed 20 times and the command twice, on 54
 recipes.   full-disk: the same with a store on a small disk, which is then made larger (as root, who may mount
 one).   server: the same with a server of MLflow, stopped in the middle and started again ($MLFLOW is the
-program of an environment that has it).   cluster: 54 recipes on a scheduler over TLS. Each part adds its rows to
-docs/measured/comparisons.csv.
+program of an environment that has it).   cluster: 54 recipes on a scheduler over TLS. Each part adds its rows
+to docs/measured/comparisons.csv.
 """
 
 import csv

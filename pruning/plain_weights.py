@@ -9,6 +9,8 @@ from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weig
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from pruning.train.evaluation import mode_kept
+
 
 def plain(model: nn.Module) -> nn.Module:
     """A copy of the network that has its weights themselves, where the network computes them from others; in
@@ -18,24 +20,27 @@ def plain(model: nn.Module) -> nn.Module:
     parametrization, one of your own too. What a network computes in its own `forward` stays. The weights are
     newly made, so an optimizer has to be given them. The network itself is not touched."""
     made = copied(model)
-    modes = {module: module.training for module in made.modules()}
-    made.eval()  # in training a spectral norm takes a step whenever its weight is read
-    for module in modes:
-        if parametrize.is_parametrized(module):
-            kind = type(module)  # a class of this module alone, which its copy has come to share
-            module.__class__ = type(kind.__name__, kind.__bases__, own(kind))
-            for name in list(module.parametrizations):
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
-        for hook in list(module._forward_pre_hooks.values()):
-            if isinstance(hook, prune.BasePruningMethod):
-                prune.remove(module, hook._tensor_name)
-            elif isinstance(hook, WeightNorm):
-                remove_weight_norm(module, hook.name)
-            elif isinstance(hook, SpectralNorm):
-                remove_spectral_norm(module, hook.name)
-    for module, training in modes.items():
-        module.training = training
+    with mode_kept(made):
+        made.eval()  # in training a spectral norm takes a step whenever its weight is read
+        for module in list(made.modules()):
+            make_plain(module)
     return made
+
+
+def make_plain(module: nn.Module) -> None:
+    """Of one module, in place; its class is its own afterwards."""
+    if parametrize.is_parametrized(module):
+        kind = type(module)  # made for this module alone, and its copy has come to share it
+        module.__class__ = type(kind.__name__, kind.__bases__, own(kind))
+        for name in list(module.parametrizations):
+            parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+    for hook in list(module._forward_pre_hooks.values()):
+        if isinstance(hook, prune.BasePruningMethod):
+            prune.remove(module, hook._tensor_name)
+        elif isinstance(hook, WeightNorm):
+            remove_weight_norm(module, hook.name)
+        elif isinstance(hook, SpectralNorm):
+            remove_spectral_norm(module, hook.name)
 
 
 def own(kind: type) -> dict[str, object]:

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from torch.nn.utils import prune
 
 from pruning.models import load_model
 from pruning.models.weights_in_parts import whole
 from tests.test_checkpoint_kinds import random_like, under
+from tests.test_plain_weights import KINDS
 
 
 @pytest.fixture(scope="module")
@@ -14,17 +14,7 @@ def weights():
     return random_like(load_model("resnet20", "digits", "none").state_dict())
 
 
-def masked(layer):
-    prune.l1_unstructured(layer, "weight", amount=0.4)
-
-
-IN_PARTS = {
-    "pruning masks": masked,
-    "weight norm by hooks": lambda layer: torch.nn.utils.weight_norm(layer),
-    "weight norm": lambda layer: torch.nn.utils.parametrizations.weight_norm(layer),
-    "spectral norm by hooks": lambda layer: torch.nn.utils.spectral_norm(layer),
-    "spectral norm": lambda layer: torch.nn.utils.parametrizations.spectral_norm(layer),
-}
+IN_PARTS = ("masks", "weight norm by hooks", "weight norm", "spectral norm by hooks", "spectral norm")
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
@@ -35,13 +25,14 @@ def test_weights_that_are_there_in_parts_are_what_torch_makes_of_them(kind, pref
     model = load_model("resnet20", "digits", "none")
     model.load_state_dict(weights)
     for layer in (model.conv1, model.layer1[0].conv2, model.linear):
-        IN_PARTS[kind](layer)
+        KINDS[kind](layer)
     images = torch.randn(4, 3, 32, 32)
     model.train()(images)  # one step of what iterates
     torch.save(under(prefix, model.eval().state_dict()), tmp_path / "w.pth")
     plain = load_model("resnet20", "digits", tmp_path / "w.pth")
     assert torch.allclose(plain(images), model(images), rtol=1e-4, atol=1e-5)
-    assert f"with the {kind.removesuffix(' by hooks')} of 3 tensors worked in" in plain.origin.messages[0]
+    named = {"masks": "pruning masks"}.get(kind, kind.removesuffix(" by hooks"))
+    assert f"with the {named} of 3 tensors worked in" in plain.origin.messages[0]
 
 
 @torch.no_grad()

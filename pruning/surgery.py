@@ -52,7 +52,7 @@ def narrowed(model: nn.Module, classes: Sequence[int], example: torch.Tensor) ->
     layer of which the copy without the other rows answers what the whole network does. Raises ValueError
     where there is none.
     """
-    from pruning.channels.tracer import evaluating
+    from pruning.models.module_modes import evaluating
 
     with evaluating(model), torch.no_grad():
         whole = model(example)

@@ -4,6 +4,7 @@ what is wrong with it in a sentence; and where no such code is run."""
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -95,6 +96,42 @@ def test_a_checkpoint_fills_it_and_without_one_its_own_weights_stay(tmp_path, mo
     save_file(other, tmp_path / "w.safetensors")
     filled = pruning.load_model("small.py:small", "digits", tmp_path / "w.safetensors")
     assert filled[0].weight.eq(1).all() and filled.origin.digest != made.origin.digest
+
+
+MASKED = """
+from torch import nn
+from torch.nn.utils import parametrizations, prune
+
+
+def masked(classes):
+    parts = nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()
+    made = nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes))
+    prune.l1_unstructured(made[0], "weight", amount=0.3)
+    parametrizations.weight_norm(made[2])
+    return made
+"""
+
+
+def test_weights_that_it_computes_from_others_are_worked_in_and_cut(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("masked.py").write_text(MASKED)
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = pruning.Recipe(model="masked.py:masked", data="digits", criterion="l1", cut=0.5, calibration=20)
+    result = pruning.run(recipe)
+    told, small = " ".join(result.report["messages"]), result.model
+    assert all(f"the {kind} of 1 tensor worked in" in told for kind in ("pruning masks", "parametrization"))
+    names = {"0.weight", "0.bias", "2.weight", "2.bias", "6.weight", "6.bias"}
+    assert set(small.state_dict()) == names and small[0].out_channels < 8
+    from masked import masked
+
+    whole = masked(10)
+    again = pruning.load(result.save("pruned"), model=whole)
+    pairs = zip(again.parameters(), small.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs) and "0.weight_orig" in whole.state_dict()
+    torch.save(whole.state_dict(), "parts.pth")  # as that network itself has them
+    filled = pruning.load_model("masked.py:masked", "digits", "parts.pth")
+    images = torch.rand(2, 3, 16, 16)
+    assert torch.allclose(filled(images), whole(images), rtol=1e-4, atol=1e-6)
 
 
 READS = """

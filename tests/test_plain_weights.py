@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils import parametrizations, parametrize, prune
 
 import pruning
@@ -69,3 +70,103 @@ def test_a_network_without_such_weights_is_copied_with_its_mode():
     assert all(
         torch.equal(a, b) and a is not b for a, b in zip(made.parameters(), model.parameters(), strict=True)
     )
+
+
+class Standardised(nn.Conv2d):
+    """As by weight standardisation: every filter has mean 0, deviation 1 and a gain."""
+
+    def __init__(self, *widths, **options):
+        super().__init__(*widths, **options)
+        self.gain = nn.Parameter(torch.rand(self.out_channels, 1, 1, 1))
+
+    def forward(self, images):
+        deviation, mean = torch.std_mean(self.weight, (1, 2, 3), keepdim=True)
+        return self._conv_forward(images, self.gain * (self.weight - mean) / (deviation + 1e-5), self.bias)
+
+
+class Scaled(nn.Module):
+    """As by equalised learning rates: a layer of nobody's, its weight scaled when it is used."""
+
+    def __init__(self, *shape, compute=functional.conv2d, **options):
+        super().__init__()
+        self.weight, self.compute, self.options = nn.Parameter(torch.randn(shape)), compute, options
+
+    def forward(self, images):
+        return self.compute(images, self.weight / self.weight[0].numel() ** 0.5, **self.options)
+
+
+class ByInput(Scaled):
+    def forward(self, images):
+        return functional.conv2d(images, self.weight * images.mean().sigmoid())
+
+
+class Padded(Scaled):
+    """Pads itself, on two sides alone: no layer of torch's does that."""
+
+    def forward(self, images):
+        return super().forward(functional.pad(images, (0, 1, 0, 1)))
+
+
+class Twice(Scaled):
+    def forward(self, images):
+        return super().forward(super().forward(images))
+
+
+OF_OWN = {
+    "standardised": (lambda: Standardised(8, 8, 3, padding=1, groups=2), nn.Conv2d),
+    "scaled": (lambda: Scaled(8, 8, 3, 3, padding=1, stride=2), nn.Conv2d),
+    "with a bias": (lambda: Scaled(8, 8, 3, 3, bias=nn.Parameter(torch.randn(8))), nn.Conv2d),
+    "transposed, in groups": (
+        lambda: Scaled(8, 4, 2, 2, compute=functional.conv_transpose2d, stride=2, groups=2),
+        nn.ConvTranspose2d,
+    ),
+    "by its input": (lambda: ByInput(8, 8, 1, 1), None),
+    "padded by itself": (lambda: Padded(8, 8, 3, 3, stride=2), None),
+    "twice": (lambda: Twice(8, 8, 1, 1), None),
+    "its own weight": (lambda: OwnForward(8, 8, 1), None),
+}
+
+
+class OwnForward(nn.Conv2d):
+    def forward(self, images):
+        return functional.conv2d(images, self.weight)
+
+
+@pytest.mark.parametrize("kind", OF_OWN)
+def test_a_layer_that_computes_its_weight_itself_is_made_plain_where_it_uses_one(kind):
+    make, plain_kind = OF_OWN[kind]
+    end = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)
+    model = seeded(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), make(), nn.ReLU(), *end))
+    images = torch.randn(5, 3, 8, 8)
+    before = model(images).detach()
+    model[2].train()
+    made = pruning.plain(model, images[:1])
+    assert type(made[2]) is (plain_kind or type(model[2])) and made[2].training and not made[0].training
+    assert torch.allclose(made(images), before, rtol=1e-4, atol=1e-5)
+    assert torch.equal(model(images), before) and type(pruning.plain(model)[2]) is type(model[2])
+    if plain_kind:
+        graph = pruning.ChannelGraph(made, images[:1])
+        plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=0.4)
+        small = pruning.cut(made, plan)
+        with torch.no_grad(), pruning.masked(made, plan):
+            assert torch.allclose(small(images), made(images), atol=1e-5)
+        assert plan.kept[next(g.name for g in graph.groups if "0" in g.layers)].size < 8
+
+
+def test_a_network_of_such_layers_alone_says_what_makes_them_plain():
+    def chain():
+        return [Scaled(8, 3, 3, 3), nn.ReLU(), Scaled(8, 8, 3, 3), nn.ReLU(), Scaled(4, 8, 4, 4)]
+
+    shared = Scaled(8, 8, 1, 1)
+    model = seeded(nn.Sequential(*chain()[:2], shared, shared, *chain()[1:], nn.Flatten()))
+    images = torch.randn(2, 3, 8, 8)
+    graph = pruning.ChannelGraph(model, images[:1])
+    with pytest.raises(ValueError, match=r"derived weight.*pruning\.plain\(model, example\) makes"):
+        pruning.plan(graph, pruning.score(graph, "l1"), cut=0.5)
+    made = pruning.plain(model, images[:1])
+    assert made[2] is made[3] and type(made[2]) is nn.Conv2d
+    assert torch.allclose(made(images), model(images), rtol=1e-4, atol=1e-5)
+    alone = pruning.plain(Scaled(8, 3, 3, 3), images)
+    assert type(alone) is nn.Conv2d
+    with pytest.raises(ValueError, match="does not run on an example of shape"):
+        pruning.plain(model, torch.randn(1, 5, 8, 8))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pruning.channels.residual_branches import ResidualBranches
-from pruning.channels.structure import Structure
+from pruning.channels.structure import DERIVED, Structure
 from pruning.cost import CostForm, macs_form, parameters_form
 from pruning.error_messages import choose
 from pruning.latency import LatencyTable
@@ -118,10 +118,13 @@ def _why_nothing(structure: Structure, groups: str, protect) -> str:
         return "all of its groups are protected"
     if structure.groups and groups == "inner":
         return "all of its groups are residual streams; groups=all cuts those too"
-    return next(
+    why = next(
         iter(structure.fixed.values()),
         "it has no convolution or linear layer whose outputs are read by another",
     )
+    if any(reason.startswith(DERIVED) for reason in structure.fixed.values()):
+        return f"{why}; pruning.plain(model, example) makes such weights parameters"
+    return why
 
 
 def cost_of(structure: Structure, measure: str, limits: Limits, latency: LatencyTable | None = None) -> Cost:

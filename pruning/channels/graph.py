@@ -12,7 +12,7 @@ from pruning.channels.ids import MULTIPLY, TIE, Call, Trace, classes_of, flat
 from pruning.channels.input_checks import must_be_traceable
 from pruning.channels.random_state import own_random_numbers
 from pruning.channels.residual_branches import ResidualBranches, residual_branches
-from pruning.channels.structure import ChannelGroup, IndexMap, LayerRecord, Structure
+from pruning.channels.structure import DERIVED, ChannelGroup, IndexMap, LayerRecord, Structure
 from pruning.channels.tracer import run_traced
 from pruning.channels.training_heads import ONLY_TRAINING, trace_heads
 from pruning.channels.verification import verified
@@ -35,8 +35,7 @@ class ChannelGraph:
 
     def __init__(self, model: nn.Module, example: torch.Tensor | tuple | dict, *, verify: bool = True):
         self.model = model
-        alone = not isinstance(example, (dict, tuple, list))
-        self.example = (example,) if alone else example if isinstance(example, dict) else tuple(example)
+        self.example = inputs_of(example)
         tensors = [t for t in flat(self.example) if isinstance(t, torch.Tensor)]
         must_be_traceable(model, tensors)
         with own_random_numbers(tensors[0].device):
@@ -66,6 +65,13 @@ class ChannelGraph:
     @property
     def parameters(self) -> int:
         return sum(int(np.prod(shape)) for shape in self.structure.shapes.values())
+
+
+def inputs_of(example: torch.Tensor | tuple | list | dict) -> tuple | dict:
+    """What a network is called with."""
+    if isinstance(example, dict):
+        return example
+    return tuple(example) if isinstance(example, (tuple, list)) else (example,)
 
 
 # --------------------------------------------------------------------------------------- ids -> groups
@@ -248,7 +254,7 @@ def _fixed_layers(
             continue
         written = slots.get(record.weight, {}).get(record.output)
         if written is None:
-            fixed[record.name] = "derived weight: it is computed from other tensors"
+            fixed[record.name] = f"{DERIVED}: it is computed from other tensors"
         elif (group_of[written] < 0).all():
             reasons = [roots.reasons[r] for r in np.unique(written).tolist() if r in roots.reasons]
             unread = BOTH_WAYS if record.weight in both_ways else UNREAD

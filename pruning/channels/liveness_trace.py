@@ -11,8 +11,9 @@ from pruning.channels.ids import answer, flat
 from pruning.channels.in_place_writes import sharing
 from pruning.channels.liveness import Liveness, Step
 from pruning.channels.module_attributes import plain_tensors
+from pruning.channels.opaque_modules import hidden
 from pruning.channels.structure import LayerRecord, Structure
-from pruning.channels.tracer import evaluating, hidden
+from pruning.models.module_modes import evaluating
 
 JOINING = frozenset("add iadd radd sub isub rsub cat concat concatenate stack hstack vstack setitem".split())
 

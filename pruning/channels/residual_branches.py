@@ -86,7 +86,7 @@ def _runs(graph, branches: Sequence[frozenset[int]]) -> bool:
 
     from pruning.channels.ids import answer
     from pruning.channels.slices import copy_with
-    from pruning.channels.tracer import evaluating
+    from pruning.models.module_modes import evaluating
 
     closed = {g: np.arange(0) for g in frozenset().union(*branches)}
     try:

@@ -63,6 +63,8 @@ def _copied(value, memo: dict[int, object]):
         return kind()
     if kind is dict and all(id(part) in memo for part in value.values()):  # parameters, buffers, modules
         return {name: memo[id(part)] for name, part in value.items()}
+    if isinstance(value, torch.Tensor) and not value.is_leaf:  # what a hook computed; torch copies none
+        return memo.setdefault(id(value), value.detach().clone())
     return copy.deepcopy(value, memo)
 
 

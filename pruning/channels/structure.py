@@ -103,6 +103,7 @@ class Verification:
         return "; ".join(parts)
 
 
+DERIVED = "derived weight"  # the reason why what is computed from other tensors is not cut begins with it
 UNVERIFIED = Verification(left_out=("all of it, since it was not asked for",))
 
 

@@ -9,6 +9,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from pruning.channels.ids import TIE, Trace, along, compact, constant, flat
 from pruning.channels.module_attributes import PADDINGS, bare_widths, plain_tensors, stated_paddings
+from pruning.channels.structure import DERIVED
 
 
 class TensorIds:
@@ -139,7 +140,7 @@ class TensorIds:
         if tensor is None:
             return
         if id(tensor) not in self.owners:
-            self.trace.fix(ids, f"derived weight: {self.where()} computes its weight from other tensors")
+            self.trace.fix(ids, f"{DERIVED}: {self.where()} computes its weight from other tensors")
             return
         self.reached.add(self.owners[id(tensor)][0])
         slots = self.trace.slots.setdefault(self.owners[id(tensor)][0], {})

@@ -1,8 +1,5 @@
 """The tracer: watches one forward pass and keeps every tensor's channel ids up to date."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
@@ -14,6 +11,7 @@ from pruning.channels.operations import follow
 from pruning.channels.random_draws import SETTLED
 from pruning.channels.tensor_ids import TensorIds
 from pruning.error_messages import first_line
+from pruning.models.module_modes import evaluating
 
 OUTPUT = "it is the network's output"
 LEAVING = frozenset("numpy __array__ tolist item __dlpack__".split())
@@ -114,15 +112,3 @@ def traced(tracer: Tracer, model: nn.Module, example: tuple | dict):
     finally:
         for handle in handles:
             handle.remove()
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; every module comes back to the mode it was in, also after an exception."""
-    was_training = {module: module.training for module in model.modules()}
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, training in was_training.items():
-            module.training = training

@@ -24,10 +24,10 @@ from pruning.channels.random_plans import PLANS, constants_drawn, trial_plans, v
 from pruning.channels.random_state import own_random_numbers
 from pruning.channels.slices import copy_with, silenced
 from pruning.channels.structure import IndexMap, Structure, Verification
-from pruning.channels.tracer import evaluating
 from pruning.channels.training_heads import with_heads
 from pruning.devices import for_double
 from pruning.error_messages import first_line
+from pruning.models.module_modes import evaluating
 
 FORWARD, SECONDS = 9, 4.5  # after so many times a forward pass, and so much more, no further pass is begun
 FEW = 4  # groups of which each is tried on its own

@@ -160,7 +160,7 @@ def outputs(model: "nn.Module", images: "Tensor") -> "Tensor":
     """What the network answers, in evaluation mode."""
     import torch
 
-    from pruning.train.evaluation import mode_kept
+    from pruning.models.module_modes import mode_kept
 
     with mode_kept(model), torch.no_grad():
         return model.eval()(images)

@@ -159,8 +159,10 @@ def _unpack(source: Path, folder: Path):
 
 
 def _from_folder(folder: Path, model: "nn.Module | None") -> "nn.Module":
+    from pruning.channels.graph import digest
     from pruning.models.checkpoint import read_safetensors
     from pruning.models.fill_weights import must_be_numbers, restore
+    from pruning.models.reparametrizations import without_reparametrizations
     from pruning.surgery import cut
 
     missing = [name for name in NEEDED if not (folder / name).is_file()]
@@ -168,7 +170,10 @@ def _from_folder(folder: Path, model: "nn.Module | None") -> "nn.Module":
         raise ValueError(f"{folder} lacks {', '.join(missing)}; give a folder that run wrote")
     plan = Plan.from_json(bounded_bytes(folder / "plan.json"))
     tensors, told = read_safetensors(folder / "model.safetensors")
-    small = cut(model if model is not None else _whole(told), plan)
+    whole = model if model is not None else _whole(told)
+    if model is not None and digest(model) != plan.model_digest:  # it was opened with its weights made plain
+        whole = without_reparametrizations(model)
+    small = cut(whole, plan)
     rounded = _rounded(plan)
     tensors |= {name: _unrounded(tensors, name, small) for name in rounded}
     gone = {part for name in rounded for part in stored_as(name)}

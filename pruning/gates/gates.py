@@ -14,11 +14,11 @@ from torch.func import functional_call
 
 from pruning.allocation import made
 from pruning.allocation.limits import cost_of
-from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.gates.held_norms import SettledNorms, held, norms_with_statistics
 from pruning.gates.last_norms import PARTS, last_norms
 from pruning.gates.placement import Placement, place
+from pruning.models.module_modes import evaluating
 
 SHUT = 1e-3  # a gate below it is set to exact zero, and stays there
 

@@ -8,7 +8,7 @@ from torch.func import functional_call
 
 from pruning.channels.ids import answer, flat
 from pruning.channels.structure import Structure
-from pruning.channels.tracer import evaluating
+from pruning.models.module_modes import evaluating
 
 
 def last_norms(graph, group: int) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ from pruning.gates.placement import Placement, place
 from pruning.gates.training_loop import Training
 from pruning.models import Normalization
 from pruning.models.fill_weights import restore
+from pruning.models.module_modes import mode_kept
 from pruning.progress import Watch, silent
-from pruning.train.evaluation import mode_kept
 from pruning.train.fit import check
 from pruning.train.schedule import batches_of
 from pruning.train.training_loop import copied

@@ -64,7 +64,7 @@ def image_losses(loaded: Loaded, model: "nn.Module", images: Split, tick: Tick) 
     """Cross-entropy of each image in nats, in evaluation mode: [N]. model: the loaded one, or a cut of it."""
     import torch
 
-    from pruning.channels.tracer import evaluating
+    from pruning.models.module_modes import evaluating
 
     found = []
     with evaluating(model), torch.no_grad():
@@ -126,7 +126,7 @@ class Removal:
         import torch
 
         from pruning.channels.slices import silenced
-        from pruning.channels.tracer import evaluating
+        from pruning.models.module_modes import evaluating
 
         model, found = self.loaded.model, []
         gone = [cut_where_read(self.structure, {self.number: self._kept(channels)}) for channels in sets]

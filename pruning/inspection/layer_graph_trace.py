@@ -17,8 +17,9 @@ from pruning.channels.operations import ADDING, MULTIPLYING
 from pruning.channels.random_draws import SETTLED
 from pruning.channels.random_state import own_random_numbers
 from pruning.channels.structure import Structure
-from pruning.channels.tracer import Tracer, evaluating, traced
+from pruning.channels.tracer import Tracer, traced
 from pruning.inspection.layer_graph import INPUT, OUTPUT, LayerGraph, Node
+from pruning.models.module_modes import evaluating
 
 CONCATENATING = frozenset("cat concat concatenate stack hstack vstack".split())
 KINDS = (

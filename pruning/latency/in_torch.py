@@ -7,11 +7,11 @@ from typing import Protocol
 
 import torch
 
-from pruning.channels.tracer import evaluating
 from pruning.devices import called
 from pruning.latency.calls import Call
 from pruning.latency.table import Machine
 from pruning.latency.timing import own_clock
+from pruning.models.module_modes import evaluating
 from pruning.progress import Watch
 
 BLOCKS = {"AVX512": 16, "AVX2": 8, "DEFAULT": 4}  # float32 numbers in a register, by torch's own name

@@ -16,7 +16,6 @@ import torch
 from scipy.optimize import nnls
 
 from pruning.channels.structure import Structure
-from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.latency import width_grid
 from pruning.latency.calls import Call, Calls
@@ -24,6 +23,7 @@ from pruning.latency.freed_memory import keep_freed_memory
 from pruning.latency.in_torch import InTorch, Runtime, Timed, block_of
 from pruning.latency.table import Form, Grid, LatencyTable
 from pruning.latency.timing import milliseconds
+from pruning.models.module_modes import evaluating
 from pruning.progress import Watch, silent, timed
 from pruning.surgery import cut
 

@@ -12,9 +12,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from pruning.channels.structure import Structure
-from pruning.channels.tracer import evaluating
 from pruning.devices import wait_for
 from pruning.latency.freed_memory import keep_freed_memory
+from pruning.models.module_modes import evaluating
 from pruning.progress import Watch, silent, timed
 
 WARM_UPS, TIMED = 5, 20

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from pruning.models.module_modes import evaluating
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -24,11 +26,8 @@ def answer_to_nothing(model: "nn.Module", data: Any, items: int, size: int) -> A
     it is given beside them, where they are loaded."""
     import torch
 
-    inputs, was_training = torch.zeros(items, 3, size, size), model.training
+    inputs = torch.zeros(items, 3, size, size)
     if hasattr(data, "train"):
         inputs = data.task.inputs(inputs, data.train.labels[:items])
-    try:
-        with torch.no_grad():
-            return model.eval()(inputs)
-    finally:
-        model.train(was_training)
+    with evaluating(model), torch.no_grad():
+        return model(inputs)

@@ -17,6 +17,7 @@ from pruning.models.state_dict_names import (
     unused,
 )
 from pruning.models.torchvision_index import FINGERPRINTS, OLDER, TORCHVISION, fingerprint
+from pruning.tasks.contract import named_all
 from pruning.terms import plural
 
 if TYPE_CHECKING:
@@ -110,8 +111,9 @@ def first_difference(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor
     for key in resized(wanted, state)[:1]:
         has, needs = (" x ".join(map(str, tensor.shape)) or "1" for tensor in (state[key], wanted[key]))
         if classes := classes_in(wanted, state):
-            told = f"it has {classes} classes and {wanted[key].shape[0]} are needed ({key!r} is {has})"
-            return f"{told}; give data with {classes} classes, or other weights"
+            needed = wanted[key].shape[0]
+            told = f"it has {classes} classes and {needed} are needed ({key!r} is {has})"
+            return f"{told}; give data with {classes} classes{named_all(classes, needed)}, or other weights"
         return f"{key!r} is {has} where {needs} is needed"
     return ""
 

@@ -1,7 +1,6 @@
 """Networks that code of one's own makes: the file is run, its factory called, and what it returns tried
 before anything is built on it."""
 
-import copy
 import importlib
 import inspect
 import logging
@@ -45,7 +44,9 @@ log = logging.getLogger(__name__)
 
 
 def build(name: str, classes: int | None) -> "nn.Module":
-    """What the factory returns, a copy that nobody else holds. classes: the data's; None: not known.
+    """What the factory returns, a copy that nobody else holds, and with weights of its own where it computes
+    them by torch's masks, norms and parametrizations, whose numbers stand in its `worked_in`. classes: the
+    data's; None: not known.
 
     Runs the code, if this process may. Raises OwnCodeError in one sentence where it fails or returns no
     network."""
@@ -54,12 +55,16 @@ def build(name: str, classes: int | None) -> "nn.Module":
     made = called(found(module_of(own), own), own, classes)
     from torch import nn
 
+    from pruning.models.reparametrizations import copied, work_in
+
     if not isinstance(made, nn.Module):
         raise OwnCodeError(f"{own.told} returns {a_kind_of(made)}; let it return a torch.nn.Module")
     try:
-        return copy.deepcopy(made).cpu()
+        network = copied(made).cpu()
     except Exception as error:
         raise failed(own, "makes a network that can't be copied", error) from error
+    network.worked_in = work_in(network)
+    return network
 
 
 def module_of(own: OwnName) -> ModuleType:

@@ -16,6 +16,7 @@ from pruning.models.own_code import digest_in, is_own, parted, recorded
 from pruning.models.state_dict_names import Located, located, other_names
 from pruning.models.torchvision_index import TORCHVISION
 from pruning.models.torchvision_inference import made_with
+from pruning.terms import plural
 
 if TYPE_CHECKING:
     from torch import nn
@@ -127,6 +128,10 @@ def with_own_code(model: "nn.Module", data: str | Path | HasOutputs, *, kept: bo
     code = recorded(origin.model)
     told = [
         f"The network is what {own.told} makes (SHA-256 {digest_in(code)[:12]}); opening it needs that file."
+    ]
+    told += [
+        f"Its weights are plain ones, with the {kind} of {plural(number, 'tensor')} worked in."
+        for kind, number in model.worked_in.items()
     ]
     if kept:
         must_be_numbers(model.state_dict(), source=own.told)

@@ -42,13 +42,17 @@ def whole(
                 continue
             made = joined(kind, [found[part] for part in names])
             if made is not None:
-                found = {k: t for k, t in found.items() if k not in names} | {name: made}
+                for part in names:
+                    del found[part]
+                found[name] = made
                 done[kind] += 1
     return found, tuple(f"with the {kind} of {plural(n, 'tensor')} worked in" for kind, n in done.items())
 
 
 def joined(kind: str, parts: "list[Tensor]") -> "Tensor | None":
-    """One weight of its parts; None where their shapes do not belong together."""
+    """One weight of its parts; None where their shapes or kinds of numbers do not belong together."""
+    if kind != MASKS and len({part.dtype for part in parts}) > 1:
+        return None
     if kind == MASKS:
         weight, mask = parts
         return weight * mask.to(weight.dtype) if weight.shape == mask.shape else None

@@ -57,8 +57,8 @@ class BestStep:
     def _divergences(self, watch: Watch) -> list[float]:
         import torch
 
-        from pruning.channels.tracer import evaluating
         from pruning.data import images_at_once
+        from pruning.models.module_modes import evaluating
 
         images, found = self.images, []
         step = min(-(-self.number // PARTS), images_at_once(self.images.split.images, AT_ONCE))

@@ -13,8 +13,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
+from pruning.models.module_modes import evaluating
 from pruning.reconstruction.im2col import PRODUCTS, Call
 
 SUMS = ("add", "add_", "__add__", "__radd__", "__iadd__")

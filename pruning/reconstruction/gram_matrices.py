@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from pruning.channels.structure import LayerRecord, Structure
-from pruning.channels.tracer import evaluating
 from pruning.devices import for_double
+from pruning.models.module_modes import evaluating
 from pruning.progress import Watch, between_layers, silent
 from pruning.reconstruction.forward_pass import record_forward_pass
 from pruning.reconstruction.least_squares import RIDGE, RIDGES, product, with_ridge

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.data import images_at_once
 from pruning.error_messages import first_line
 from pruning.models.fill_weights import restore
+from pruning.models.module_modes import evaluating
 from pruning.progress import Watch, silent, timed
 from pruning.reconstruction.adam import Adam
 from pruning.reconstruction.block_outputs import BlockOutputs

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from pruning.channels.structure import Structure
-from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.devices import for_double
+from pruning.models.module_modes import evaluating
 from pruning.progress import Watch, silent
 from pruning.reconstruction.channel_moments import WIDEST, ChannelMoments, channel_moments, readers_of
 from pruning.reconstruction.forward_pass import ForwardPass, record_forward_pass

@@ -19,9 +19,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pruning.channels.tracer import evaluating
 from pruning.cost import Plan
 from pruning.latency.freed_memory import give_back_freed_memory, keep_freed_memory
+from pruning.models.module_modes import evaluating
 from pruning.progress import Watch, silent, timed
 from pruning.reconstruction.activation_store import ActivationStore, budget
 from pruning.reconstruction.forward_pass import record_forward_pass

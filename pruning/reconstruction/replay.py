@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from pruning.channels.tracer import evaluating
+from pruning.models.module_modes import evaluating
 from pruning.reconstruction.im2col import Call
 
 # what may be asked of a tensor: sizes and kinds, which are the same in every pass

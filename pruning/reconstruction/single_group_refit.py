@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from pruning.channels.structure import Structure
-from pruning.channels.tracer import evaluating
 from pruning.devices import for_double
+from pruning.models.module_modes import evaluating
 from pruning.reconstruction.forward_pass import record_forward_pass
 from pruning.reconstruction.gram_matrices import Gram
 from pruning.reconstruction.least_squares import RIDGE, with_ridge

@@ -145,7 +145,7 @@ def _said(model, drawn) -> tuple[Statistics, np.ndarray]:
     """What a network says of the images, and what is right of them."""
     import torch
 
-    from pruning.channels.tracer import evaluating
+    from pruning.models.module_modes import evaluating
 
     with evaluating(model), torch.no_grad():
         pairs = zip(drawn.inputs, drawn.targets, strict=True)

@@ -16,7 +16,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from pruning.channels.structure import LayerRecord, Structure
-from pruning.channels.tracer import evaluating
+from pruning.models.module_modes import evaluating
 from pruning.progress import Watch, between_layers, silent
 from pruning.statistics.accumulators import ACCUMULATORS, BATCH
 from pruning.statistics.class_labels import ClassLabels

@@ -247,6 +247,13 @@ class Task(ABC):
         return {"labels": labels}
 
 
+def named_all(classes: int, shown: int) -> str:
+    """What helps where a network knows more classes than data show, in brackets; else empty."""
+    if classes <= shown:
+        return ""
+    return " (data that show only some of these say so by a classes.txt with all their names)"
+
+
 def misfit_of(answer: Any, wanted: tuple[int, ...], axes: str, of: str = "classes") -> str:
     """`Task.misfit` where an answer is one tensor. wanted: its shape.   axes: what its axes are, in words.
     of: what the second one counts."""
@@ -258,5 +265,6 @@ def misfit_of(answer: Any, wanted: tuple[int, ...], axes: str, of: str = "classe
     if shape == wanted:
         return ""
     if len(shape) == len(wanted) and (shape[0], *shape[2:]) == (wanted[0], *wanted[2:]):
-        return f"the network answers {shape[1]} {of} where {wanted[1]} are needed"
+        hint = named_all(shape[1], wanted[1]) if of == "classes" else ""
+        return f"the network answers {shape[1]} {of} where {wanted[1]} are needed{hint}"
     return f"the network answers {list(shape)} where {axes}, here {list(wanted)}, is needed"

@@ -178,7 +178,7 @@ class Lesson:
     def _taught(self, images: "Tensor", layers: list[LayerRecord]):
         import torch
 
-        from pruning.channels.tracer import evaluating
+        from pruning.models.module_modes import evaluating
 
         with evaluating(self.teaching.teacher), torch.no_grad():
             return self._answers(self.teaching.teacher, images, layers)

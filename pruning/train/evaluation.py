@@ -1,7 +1,5 @@
 """What a network says of the images of one part of a data set."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from pruning.data import Split, batch_of, images_at_once
 from pruning.models import Normalization
+from pruning.models.module_modes import mode_kept
 from pruning.progress import Watch, silent, timed
 from pruning.tasks import Task
 
@@ -81,14 +80,3 @@ def evaluate(
     watch("evaluate", len(split), len(split), **told)
     statistics = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
     return Predictions(task, statistics, split.labels, loss / len(split))
-
-
-@contextmanager
-def mode_kept(model: "nn.Module") -> Iterator[None]:
-    """Every module's own mode comes back: a network may have parts that stay in evaluation mode."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

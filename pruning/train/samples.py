@@ -8,7 +8,7 @@ import numpy as np
 
 from pruning.data import Dataset, Split, inputs_of
 from pruning.models import Normalization
-from pruning.train.evaluation import mode_kept
+from pruning.models.module_modes import mode_kept
 
 if TYPE_CHECKING:
     from torch import nn

@@ -20,10 +20,11 @@ from pruning.data import Dataset, Split, batch_of
 from pruning.devices import seeded
 from pruning.models import Normalization
 from pruning.models.fill_weights import restore
+from pruning.models.module_modes import mode_kept
 from pruning.progress import Paused, Watch
 from pruning.train.augmentation import augmented
 from pruning.train.distillation import Lesson, Teaching
-from pruning.train.evaluation import Predictions, evaluate, mode_kept
+from pruning.train.evaluation import Predictions, evaluate
 from pruning.train.optimizer import optimizer_for
 from pruning.train.schedule import Schedule, batches_of, share_of_rate
 from pruning.train.training_state import Saved, put_back, state_of

@@ -98,7 +98,7 @@ def start_of(case: Case, threads: int):
 
 def answers(model, split, normalization) -> tuple[list[int], list[float]]:
     """Of every image: whether it is right, and its cross-entropy, nats."""
-    from pruning.train.evaluation import mode_kept
+    from pruning.models.module_modes import mode_kept
 
     labels, found = torch.from_numpy(np.array(split.labels)), []
     with mode_kept(model), torch.inference_mode():

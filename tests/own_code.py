@@ -65,6 +65,10 @@ def five():
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 5))
 
 
+def twelve():
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 12))
+
+
 def maps(classes):
     return nn.Conv2d(3, classes, 1)
 

@@ -139,7 +139,8 @@ def test_a_missing_file_is_named():
     [
         ("resnet32", 10, "resnet32.*'layer1.3.conv1.weight'.*those of resnet20"),
         ("resnet20_b", 10, "'layer2.0.shortcut.0.weight'.*those of resnet20"),
-        ("resnet20", 100, "10 classes and 100 are needed"),
+        ("resnet20", 100, "10 classes and 100 are needed.*give data with 10 classes, or other weights"),
+        ("resnet20", 4, "give data with 10 classes .*classes.txt with all their names.*, or other weights"),
     ],
 )
 def test_weights_of_another_network_say_what_differs(name, classes, message):

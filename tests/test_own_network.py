@@ -172,6 +172,7 @@ def test_comparisons_run_it_in_their_own_processes(tmp_path):
 
 WRONG = {  # model, and what the sentence holds
     "mistakes.py:raises": ("RuntimeError in line 6, no weights here", "trace is in"),
+    "mistakes.py:twelve": ("12 classes where 10 are needed", "classes.txt with all their names"),
     "mistakes.py:nothing": ("returns a dict", "torch.nn.Module"),
     "mistakes.py:needs": ("needs width", "num_classes"),
     "mistakes.py:five": ("5 classes", "10"),

@@ -4,10 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import prune
 
 import pruning
 from pruning.channels.slices import named_tensors
-from tests.zoo import ZOO
+from tests.zoo import ZOO, seeded
 
 
 def planned(name="resnet20_b", cut=0.4, groups="all", criterion="l1"):
@@ -49,6 +50,18 @@ def test_layout_hooks_and_what_is_not_trained_come_along():
     assert not small.layer1[0].conv1.weight.requires_grad and small.layer1[0].conv2.weight.requires_grad
     small(example)
     assert len(heard) == 1
+
+
+def test_a_network_whose_hooks_have_computed_a_weight_is_cut():
+    layers = nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 6, 3), nn.Flatten(), nn.Linear(96, 4)
+    model, images = seeded(nn.Sequential(*layers)), torch.randn(2, 3, 8, 8)
+    prune.l1_unstructured(model[4], "weight", 0.3)  # leaves a tensor with a gradient, which torch won't copy
+    graph = pruning.ChannelGraph(model, images)
+    plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=0.3)
+    small = pruning.cut(model, plan)
+    with pruning.masked(model, plan):
+        assert torch.allclose(small(images), model(images), atol=1e-5)
+    assert small[0].out_channels < 8 and small[2].out_channels == 6  # its reader's weight is computed
 
 
 def test_a_cut_holds_no_full_copy():

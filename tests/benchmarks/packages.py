@@ -30,10 +30,11 @@ from collections import defaultdict
 import torch
 
 from pruning.bench.measure import resident
+from pruning.channels.structure import DERIVED
 from tests.benchmarks.engine_rows import first_line
 from tests.benchmarks.measured import ROOT
 from tests.benchmarks.packages_networks import PACKAGES, built, network, strata
-from tests.benchmarks.packages_sides import SIDES
+from tests.benchmarks.packages_sides import PLAIN, SIDES
 
 LIST = ROOT / "tests" / "benchmarks" / "packages.csv"
 ROWS = ROOT / "docs" / "measured" / "packages.csv"
@@ -122,6 +123,9 @@ def measure(sides: tuple[str, ...], *, anew: bool = False, only: tuple[str, ...]
         for side in sides:
             key = (asked["package"], asked["network"], side)
             if (key in found and not anew) or (only and asked["network"] not in only):
+                continue
+            own = found.get((*key[:2], "ours"), {})
+            if side == PLAIN and DERIVED not in own.get("whole", ""):
                 continue
             row = dict(zip(COLUMNS, key, strict=False)) | in_a_child(*key)
             found = rows() | {key: row}

@@ -50,6 +50,11 @@ def ours(model: nn.Module, example: torch.Tensor) -> dict:
     return row | {"verdict": "exact" if gap <= limit else "wrong", "difference": f"{gap:.1e}"}
 
 
+def made_plain(model: nn.Module, example: torch.Tensor) -> dict:
+    """Ours, once the weights that layers compute are parameters."""
+    return ours(pruning.plain(model, example), example)
+
+
 def in_double(model: nn.Module, example: torch.Tensor) -> tuple[nn.Module, torch.Tensor, float]:
     try:
         twin = copy.deepcopy(model).double()
@@ -139,4 +144,5 @@ def pruned(model: nn.Module, small: nn.Module, example: torch.Tensor) -> dict:
     return {"verdict": "runs", "left": f"{macs(small, example) / max(1, macs(model, example)):.3f}"}
 
 
-SIDES = {"ours": ours, "torch-pruning": torch_pruning, "torch-kirigami": torch_kirigami}
+PLAIN = "ours, made plain"  # of the networks in which ours has met derived weights
+SIDES = {"ours": ours, PLAIN: made_plain, "torch-pruning": torch_pruning, "torch-kirigami": torch_kirigami}

@@ -7,7 +7,7 @@ from statistics import median
 from tests.benchmarks.engine_correctness import LONGEST
 from tests.benchmarks.engine_coverage import some
 from tests.benchmarks.engine_rows import table
-from tests.benchmarks.packages import LIST, PACKAGES, SIDES, listed, rows
+from tests.benchmarks.packages import LIST, PACKAGES, PLAIN, SIDES, listed, rows
 
 HALF = 0.5  # prunable share of the layers below which a network is named
 VERDICTS = ("exact", "runs", "wrong", "broken", "refused", "nothing cut", "nothing to cut", "stopped")
@@ -20,7 +20,9 @@ def lines() -> list[str]:
     aside = f" No image was accepted by {len(unfit)}: {', '.join(unfit)}." if unfit else ""
     drawn = len(listed())
     told = f"Measured so far: {len(own)} of {drawn} by ours" + "".join(
-        f", {sum(row['side'] == side for row in found)} by {side}" for side in SIDES if side != "ours"
+        f", {sum(row['side'] == side for row in found)} by {side}"
+        for side in SIDES
+        if side not in ("ours", PLAIN)
     )
     return [
         *(f"{told} (`{LIST.name}` is the draw).{aside}", ""),
@@ -82,7 +84,7 @@ def exceptions(own: list[dict]) -> list[str]:
 def peers(found: list[dict]) -> list[list[str]]:
     gathered = defaultdict(list)
     for row in found:
-        if row["side"] != "ours" and row["verdict"] not in ("exact", "runs"):
+        if row["side"] not in ("ours", PLAIN) and row["verdict"] not in ("exact", "runs"):
             stopped, wrong = row["verdict"] == "stopped", row["verdict"] == "wrong"
             detail = row["detail"] if stopped else re.sub(r"\d+", "n", row["detail"])[:LONGEST]
             detail = "" if wrong else detail

@@ -124,6 +124,7 @@ OF_OWN = {
     "padded by itself": (lambda: Padded(8, 8, 3, 3, stride=2), None),
     "twice": (lambda: Twice(8, 8, 1, 1), None),
     "its own weight": (lambda: OwnForward(8, 8, 1), None),
+    "scripted": (lambda: torch.jit.script(nn.Conv2d(8, 8, 1)), None),
 }
 
 
@@ -132,6 +133,7 @@ class OwnForward(nn.Conv2d):
         return functional.conv2d(images, self.weight)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning")
 @pytest.mark.parametrize("kind", OF_OWN)
 def test_a_layer_that_computes_its_weight_itself_is_made_plain_where_it_uses_one(kind):
     make, plain_kind = OF_OWN[kind]

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.utils import skip_init
 from torch.overrides import TorchFunctionMode
 
+from pruning.channels.opaque_modules import hidden
 from pruning.channels.tracer import answered
 
 LAYERS: dict[str, type] = {  # what computes, and the layer that does so with a weight of its own
@@ -111,7 +112,9 @@ def plain_layers(model: nn.Module, examples: list[tuple | dict]) -> dict[nn.Modu
 
 
 def may_compute_its_weight(module: nn.Module) -> bool:
-    """It has parameters and no modules in it, and a forward that is not torch's."""
+    """It has parameters and no modules in it, and a forward that can be looked into and is not torch's."""
+    if hidden(module):
+        return False
     own = not type(module).forward.__module__.startswith("torch.")
     return own and not any(module.children()) and any(True for _ in module.parameters())
 

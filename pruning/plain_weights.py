@@ -5,11 +5,11 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
-from pruning.channels.computed_weights import plain_layers, replaced
+from pruning.channels.computed_weights import with_plain_layers
 from pruning.channels.graph import inputs_of
 from pruning.channels.ids import flat
+from pruning.channels.input_checks import must_be_traceable
 from pruning.channels.random_state import own_random_numbers
-from pruning.models.module_modes import evaluating
 from pruning.models.reparametrizations import without_reparametrizations
 
 
@@ -19,30 +19,29 @@ def plain(model: nn.Module, example: torch.Tensor | tuple | dict | None = None) 
 
     Of what `torch.nn.utils` makes: masks of `prune`, `weight_norm` and `spectral_norm` by hooks, and every
     parametrization, one of your own too. With an example, as `ChannelGraph` takes it, also layers that
-    compute the weight in their own `forward`, as by weight standardisation: each that answers the example,
-    and random numbers of its shape, as a convolution or linear layer would with the weight it was seen to
-    use. The weights are newly made, so an optimizer has to be given them, and go on as plain ones in
-    training. The network itself is not touched.
+    compute the weight in their own `forward`, as by weight standardisation: each that answers what it is
+    given, and random numbers, as a convolution or linear layer would with the weight it was seen to use, and
+    without which the network answers as before. Layers that are called by keywords, pad what they read or
+    have hooks stay. The weights are newly made, so an optimizer has to be given them, and go on as plain ones
+    in training. The network itself is not touched.
 
     Raises ValueError where the network does not run on the example."""
-    made = without_reparametrizations(model)
     if example is None:
-        return made
-    with evaluating(made):
-        layers = plain_layers(made, two_examples(inputs_of(example)))
-    for module, layer in layers.items():
-        layer.train(module.training)
-    return replaced(made, layers)
-
-
-def two_examples(example: tuple | dict) -> list[tuple | dict]:
-    """It, and random numbers in the place of its own that are no whole numbers: a weight that hangs on the
-    input shows."""
-    tensors = [value for value in flat(example) if isinstance(value, torch.Tensor)]
+        return without_reparametrizations(model)
+    given = inputs_of(example)
+    tensors = [value for value in flat(given) if isinstance(value, torch.Tensor)]
+    must_be_traceable(model, tensors)
     with own_random_numbers(tensors[0].device):
-        return [example, tree_map(random_like, example)]
+        another = tree_map(at_random, given)
+    return with_plain_layers(without_reparametrizations(model), given, [another])
 
 
-def random_like(value: object) -> object:
-    floats = isinstance(value, torch.Tensor) and value.is_floating_point()
-    return torch.randn_like(value) if floats else value
+def at_random(value: object) -> object:
+    """In the place of a tensor one of its kind: a weight that hangs on the input shows."""
+    if not isinstance(value, torch.Tensor) or not value.numel() or value.dtype == torch.bool:
+        return value
+    if value.is_floating_point():
+        return torch.randn(value.shape, device=value.device).to(value.dtype)
+    if value.is_complex():
+        return torch.randn_like(value)
+    return torch.randint_like(value, int(value.min()), int(value.max()) + 1)

@@ -38,6 +38,9 @@ FIXED = {
     "attention gate": (["stem", "ask"], {"gate": "one channel of it is spread over many"}),
     "split into unequal parts": (["stem"], {"split": "literal sizes", "head": "literal sizes"}),
     "buffers indexed by channel": ([], {"stem": "index tensor"}),
+    "pixel shuffle": (["stem", "up"], {}),
+    "features made maps": (["squeeze", "wide", "up"], {}),
+    "linear weights tied, the other way round by a view": (["first"], {"second": "both ways round"}),
     "weights tied between encoder and decoder": (["encode"], {"inner": "both ways round"}),
 }
 

@@ -155,6 +155,72 @@ def test_a_layer_that_computes_its_weight_itself_is_made_plain_where_it_uses_one
         assert plan.kept[next(g.name for g in graph.groups if "0" in g.layers)].size < 8
 
 
+class Beside(nn.Module):
+    """Uses such a layer in another way beside."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.first, self.layer, self.head = nn.Conv2d(3, 8, 3), Standardised(8, 8, 1), nn.Conv2d(8, 3, 3)
+        self.other, self.how, self.heard = Scaled(3, 3, 1, 1), how, []
+        if how == "a hook":
+            self.layer.register_forward_hook(self.hear)
+
+    def hear(self, module, inputs, output):
+        self.heard.append(output)
+
+    def forward(self, images):
+        found = self.other(self.head(functional.relu(self.layer(self.first(images)))))
+        more = {
+            "its weight": lambda: self.layer.weight.sum(),
+            "what else it has": lambda: self.layer.gain.sum(),
+            "a hook": lambda: self.heard[-1].mean(),
+            "a list": lambda: [self.layer][0](self.first(images)).mean(),
+        }
+        return found + more[self.how]()
+
+
+@pytest.mark.parametrize("how", ["its weight", "what else it has", "a hook"])
+def test_a_layer_that_is_used_in_other_ways_stays(how):
+    model, images = seeded(Beside(how)), torch.randn(2, 3, 8, 8)
+    made = pruning.plain(model, images)
+    assert type(made.layer) is Standardised and type(made.other) is nn.Conv2d
+    assert torch.allclose(made(images), model(images), rtol=1e-4, atol=1e-5)
+
+
+class ByTokens(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.layer, self.head = nn.Embedding(10, 8), ByMean(8, 8), nn.Linear(8, 2)
+
+    def forward(self, tokens):
+        return self.head(self.layer(self.words(tokens).mean(1)))
+
+
+class ByMean(Scaled):
+    def forward(self, features):
+        return functional.linear(features, self.weight * (1 + features.mean()))
+
+
+def test_a_weight_that_hangs_on_whole_numbers_stays():
+    model = seeded(ByTokens())
+    made, tokens = pruning.plain(model, torch.zeros(2, 5, dtype=torch.long)), torch.randint(0, 10, (2, 5))
+    assert type(made.layer) is ByMean and torch.allclose(made(tokens), model(tokens))
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("part", ["weight_v", "weight_g"])
+def test_masks_on_what_a_norm_computes_with_are_worked_in_and_what_is_frozen_stays_so(part):
+    model = seeded(nn.Sequential(torch.nn.utils.weight_norm(nn.Conv2d(3, 8, 3)), Scaled(4, 8, 1, 1)))
+    prune.l1_unstructured(model[0], part, 0.3)
+    images = torch.randn(2, 3, 8, 8)
+    made = pruning.plain(model.requires_grad_(False), images)
+    assert torch.allclose(made(images), model(images), rtol=1e-4, atol=1e-5)
+    assert set(made.state_dict()) == {"0.weight", "0.bias", "1.weight"}
+    assert not any(parameter.requires_grad for parameter in made.parameters())
+    traced = torch.fx.symbolic_trace(seeded(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())))
+    assert torch.equal(pruning.plain(traced, images)(images), traced(images))
+
+
 def test_a_network_of_such_layers_alone_says_what_makes_them_plain():
     def chain():
         return [Scaled(8, 3, 3, 3), nn.ReLU(), Scaled(8, 8, 3, 3), nn.ReLU(), Scaled(4, 8, 4, 4)]
@@ -163,7 +229,7 @@ def test_a_network_of_such_layers_alone_says_what_makes_them_plain():
     model = seeded(nn.Sequential(*chain()[:2], shared, shared, *chain()[1:], nn.Flatten()))
     images = torch.randn(2, 3, 8, 8)
     graph = pruning.ChannelGraph(model, images[:1])
-    with pytest.raises(ValueError, match=r"derived weight.*pruning\.plain\(model, example\) makes"):
+    with pytest.raises(ValueError, match=r"derived weight.*pruning\.plain\(model, example\) can make"):
         pruning.plan(graph, pruning.score(graph, "l1"), cut=0.5)
     made = pruning.plain(model, images[:1])
     assert made[2] is made[3] and type(made[2]) is nn.Conv2d

@@ -1,5 +1,7 @@
 """What a cut leaves: plans that compose, memory formats and hooks kept."""
 
+import threading
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -52,6 +54,65 @@ def test_layout_hooks_and_what_is_not_trained_come_along():
     assert len(heard) == 1
 
 
+class Merging(nn.Linear):
+    """As LoRA's layers do, which add their update to the weight for evaluation, and take it off again."""
+
+    def __init__(self):
+        super().__init__(8, 8)
+        self.update, self.merged = nn.Parameter(torch.randn(8, 8)), False
+
+    def train(self, mode=True):
+        super().train(mode)
+        if mode == self.merged:
+            self.weight.data += (-1 if mode else 1) * self.update.data
+            self.merged = not mode
+        return self
+
+    def forward(self, x):
+        return F.linear(x, self.weight if self.merged else self.weight + self.update, self.bias)
+
+
+def test_a_network_that_does_more_when_its_mode_changes_is_left_as_it_was():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), Merging(), nn.ReLU(), nn.Linear(8, 2)).train()
+    before = model[2].weight.detach().clone()
+    pruning.ChannelGraph(model, torch.randn(2, 4))
+    assert torch.equal(model[2].weight, before) and not model[2].merged and model[2].training
+
+
+class Branching(nn.Module):
+    """Keeps what it has computed, and runs one branch or the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.soft, self.hard = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 6, 3), nn.Conv2d(8, 6, 3)
+        self.head, self.seen = nn.Conv2d(6, 2, 1), {}
+
+    def forward(self, x):
+        self.seen = {"maps": [F.relu(self.stem(x))]}
+        branch = self.hard if x.mean() > 9 else self.soft
+        return self.head(F.relu(branch(self.seen["maps"][0])))
+
+
+def test_what_did_not_run_on_the_example_is_told_and_what_was_kept_is_no_hindrance():
+    model, images = Branching().eval(), torch.randn(2, 3, 8, 8)
+    model(images)  # what it keeps hangs on a graph of gradients
+    graph = pruning.ChannelGraph(model, images)
+    assert any(note.startswith("hard did not run on this example") for note in graph.structure.notes)
+    plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=0.4)
+    with torch.no_grad(), pruning.masked(model, plan):
+        assert torch.allclose(pruning.cut(model, plan)(images), model(images), atol=1e-5)
+    assert pruning.plain(model).seen["maps"][0].shape == model.seen["maps"][0].shape
+
+
+def test_scores_of_another_network_are_refused():
+    graphs = [
+        pruning.ChannelGraph(nn.Sequential(nn.Conv2d(3, n, 3), nn.Conv2d(n, 2, 3)), torch.zeros(1, 3, 8, 8))
+        for n in (8, 20)
+    ]
+    with pytest.raises(ValueError, match="scores are of another network: 20 for group '0', which has 8"):
+        pruning.plan(graphs[0], pruning.score(graphs[1], "l1"), cut=0.3)
+
+
 def test_a_network_whose_hooks_have_computed_a_weight_is_cut():
     layers = nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 6, 3), nn.Flatten(), nn.Linear(96, 4)
     model, images = seeded(nn.Sequential(*layers)), torch.randn(2, 3, 8, 8)
@@ -92,7 +153,35 @@ class OwnNorm(nn.Module):
         return F.batch_norm(x, None, None, training=True)
 
 
+class Held(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3))
+        self.lock = threading.Lock()
+
+
+def in_one_memory():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 2, 3))
+    model[2].weight.data = model[1].weight.data
+    return model
+
+
+def expanded():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 3))
+    model[1].weight = nn.Parameter(torch.ones(1).expand(4))
+    return model
+
+
+@torch.inference_mode()
+def of_inference():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3))
+
+
 BAD = {
+    "cannot be copied, and a cut is a copy: cannot pickle": Held,
+    "1.weight and 2.weight are two tensors in one memory": in_one_memory,
+    "1.weight holds one number for several entries": expanded,
+    "0.weight was made under torch.inference_mode": of_inference,
+    "the network is a function; give a torch.nn.Module": lambda: F.relu,
     "even in evaluation mode": lambda: Normalised(OwnNorm()),
     "is lazy": lambda: nn.Sequential(nn.LazyConv2d(4, 3), nn.Conv2d(4, 2, 3)),
     "meta device": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)).to("meta"),

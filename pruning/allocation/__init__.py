@@ -130,6 +130,12 @@ def _must_be_scored(structure: Structure, scores: Scores, limits: Limits, groups
         raise ValueError(
             f"there are no scores for group {missing[0]!r}; score the network with groups={groups!r}"
         )
+    for group in structure.groups:
+        if group.name in scores and (found := len(scores[group.name])) != group.size:
+            raise ValueError(
+                f"the scores are of another network: {found} for group {group.name!r}, which has "
+                f"{group.size} channels; score this one"
+            )
 
 
 def _kept(structure: Structure, scores: Scores, counts: np.ndarray) -> dict[int, np.ndarray]:

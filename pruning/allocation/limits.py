@@ -123,7 +123,10 @@ def _why_nothing(structure: Structure, groups: str, protect) -> str:
         "it has no convolution or linear layer whose outputs are read by another",
     )
     if any(reason.startswith(DERIVED) for reason in structure.fixed.values()):
-        return f"{why}; pruning.plain(model, example) makes such weights parameters"
+        return (
+            f"{why}; where a layer uses one weight for every input, pruning.plain(model, example) can make "
+            "it a parameter"
+        )
     return why
 
 

@@ -1,15 +1,20 @@
 """Layers that compute their weight in their own forward (standardised, scaled, masked, binarised), as plain
 ones: with the weight that they were seen to use, where that is the same for every input."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import skip_init
 from torch.overrides import TorchFunctionMode
 
+from pruning.channels.ids import flat
 from pruning.channels.opaque_modules import hidden
+from pruning.channels.random_state import own_random_numbers
 from pruning.channels.tracer import answered
+from pruning.models.module_modes import evaluating
 
 LAYERS: dict[str, type] = {  # what computes, and the layer that does so with a weight of its own
     "conv1d": nn.Conv1d,
@@ -20,11 +25,13 @@ LAYERS: dict[str, type] = {  # what computes, and the layer that does so with a 
     "conv_transpose3d": nn.ConvTranspose3d,
     "linear": nn.Linear,
 }
-ARGUMENTS = {  # of what convolves, by dimensions and not; in torch's order
+ARGUMENTS = {  # of what convolves, transposed or not; in torch's order
     False: ("input", "weight", "bias", "stride", "padding", "dilation", "groups"),
     True: ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"),
 }
 Calls = list[tuple[str, dict[str, Any]]]
+Layers = dict[nn.Module, nn.Module]  # what stands there: its plain layer
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 class Watched(TorchFunctionMode):
@@ -63,7 +70,7 @@ class Watched(TorchFunctionMode):
         if module not in self.found:
             self.found[module] = layer_of(module, calls)
         layer = self.found[module]
-        if layer is not None and not answers_the_same(layer, inputs, output):
+        if layer is not None and not answers_the_same(layer, module, inputs, output):
             self.found[module] = None
 
 
@@ -81,47 +88,105 @@ def layer_of(module: nn.Module, calls: Calls) -> nn.Module | None:
     widths = (first, second * options.get("groups", 1))  # what is read, and written
     widths = widths if "transpose" in kind else widths[::-1]
     size = {} if kind == "linear" else {"kernel_size": tuple(weight.shape[2:])}
+    if isinstance(module, _ConvNd) and module.padding_mode != "zeros":  # it has padded what it read
+        options |= {"padding": module.padding, "padding_mode": module.padding_mode}
     options |= {"bias": bias is not None, "device": weight.device, "dtype": weight.dtype}
     layer = skip_init(LAYERS[kind], *widths, **size, **options)
-    layer.weight = nn.Parameter(weight.detach().clone())
+    trained = any(parameter.requires_grad for parameter in module.parameters())
+    layer.weight = nn.Parameter(weight.detach().clone(), requires_grad=trained)
     if bias is not None:
-        layer.bias = nn.Parameter(bias.detach().clone())
+        layer.bias = nn.Parameter(bias.detach().clone(), requires_grad=trained)
     return layer
 
 
-def answers_the_same(layer: nn.Module, inputs: tuple, output: Any) -> bool:
-    if len(inputs) != 1 or not isinstance(output, torch.Tensor):
+def answers_the_same(layer: nn.Module, module: nn.Module, inputs: tuple, output: Any) -> bool:
+    """On what it was given, and on random numbers of a larger size where it slides over places."""
+    if len(inputs) != 1 or not isinstance(inputs[0], torch.Tensor) or not isinstance(output, torch.Tensor):
         return False
+    (given,) = inputs
+    sides = layer.weight.dim() - 2
+    shape = [*given.shape[: given.dim() - sides], *(side + 3 for side in given.shape[given.dim() - sides :])]
     try:
-        own = layer(*inputs)
-    except (RuntimeError, TypeError):  # of another number of channels, or no tensor
+        other = torch.randn(shape, device=given.device).to(given.dtype)
+        return alike(layer(given), output) and alike(layer(other), module.forward(other))
+    except Exception:  # of another number of channels, or what it was not made for
         return False
-    near = 1e-5 * float(output.abs().max()) if output.numel() else 0.0
-    return own.shape == output.shape and torch.allclose(own, output, rtol=1e-4, atol=near)
 
 
-def plain_layers(model: nn.Module, examples: list[tuple | dict]) -> dict[nn.Module, nn.Module]:
-    """{module: the plain layer that answers what it does to every example}, of those that compute a weight.
+def alike(one: Any, other: Any) -> bool:
+    """Whether two answers are the same but for rounding."""
+    answers = [[part for part in flat(each) if isinstance(part, torch.Tensor)] for each in (one, other)]
+    return [(t.shape, t.dtype) for t in answers[0]] == [(t.shape, t.dtype) for t in answers[1]] and all(
+        torch.allclose(a, b, rtol=1e-4, atol=rounding_of(b), equal_nan=True)
+        for a, b in zip(*answers, strict=True)
+    )
 
-    Raises ValueError where the network does not run on an example."""
+
+def rounding_of(tensor: torch.Tensor) -> float:
+    finite = tensor[torch.isfinite(tensor)]
+    return 1e-5 * float(finite.abs().max()) if finite.numel() else 0.0
+
+
+def with_plain_layers(model: nn.Module, example: tuple | dict, others: Sequence[tuple | dict]) -> nn.Module:
+    """The network, in place (but one that is such a layer itself), with a plain layer in the place of every
+    one that computes its weight, as long as the network answers the examples as before.
+
+    Raises ValueError where it does not run on the example; one of the others is then left out."""
     with Watched([module for module in model.modules() if may_compute_its_weight(module)]) as watched:
-        for example in examples:
-            with torch.no_grad():
-                answered(model, example)
-    return {module: layer for module, layer in watched.found.items() if layer is not None}
+        answers = [(example, run(model, example))]
+        for other in others:
+            try:
+                answers.append((other, run(model, other)))
+            except ValueError:
+                watched.inside.clear()
+    layers = {module: layer for module, layer in watched.found.items() if layer is not None}
+    whole = exchanged(model, layers, answers)
+    if whole is not None:
+        return whole
+    for module, layer in layers.items():  # a layer may be used in other ways beside
+        whole = exchanged(model, {module: layer}, answers)
+        model = model if whole is None else whole
+    return model
+
+
+def run(model: nn.Module, example: tuple | dict) -> Any:
+    device = next(tensor.device for tensor in flat(example) if isinstance(tensor, torch.Tensor))
+    with evaluating(model), torch.no_grad(), own_random_numbers(device):
+        return answered(model, example)
 
 
 def may_compute_its_weight(module: nn.Module) -> bool:
-    """It has parameters and no modules in it, and a forward that can be looked into and is not torch's."""
-    if hidden(module):
+    """It has parameters and no modules in it, nobody listens to it, and its forward can be looked into and is
+    not torch's."""
+    if hidden(module) or any(module.children()) or any(getattr(module, hooks) for hooks in HOOKS):
         return False
-    own = not type(module).forward.__module__.startswith("torch.")
-    return own and not any(module.children()) and any(True for _ in module.parameters())
+    own = not (type(module).forward.__module__ or "").startswith("torch.")
+    return own and any(True for _ in module.parameters())
 
 
-def replaced(model: nn.Module, layers: dict[nn.Module, nn.Module]) -> nn.Module:
-    """The network with layers in the places of others, wherever these stand; in place, but for a network that
-    is one of them itself."""
+def exchanged(
+    model: nn.Module, layers: Layers, answers: Sequence[tuple[tuple | dict, Any]]
+) -> nn.Module | None:
+    """The network with these layers in the place of those; None, and as it was, where it then answers
+    otherwise, or still runs one of those. answers: an example and the answer to it, each."""
+    for module, layer in layers.items():
+        layer.training = module.training
+    whole, called = replaced(model, layers), []
+    handles = [module.register_forward_pre_hook(lambda *_: called.append(True)) for module in layers]
+    try:
+        if all(alike(run(whole, example), answer) for example, answer in answers) and not called:
+            return whole
+    except ValueError:  # it reads something of that layer which a plain one does not have
+        pass
+    finally:
+        for handle in handles:
+            handle.remove()
+    replaced(whole, {layer: module for module, layer in layers.items()})
+    return None
+
+
+def replaced(model: nn.Module, layers: Layers) -> nn.Module:
+    """The network with layers in the places of others, wherever these stand."""
     for parent in model.modules():
         for name, child in parent._modules.items():
             if child in layers:

@@ -16,6 +16,8 @@ def must_be_traceable(model: nn.Module, example: list[torch.Tensor]):
         raise ValueError(
             "the example holds no tensor; give one as the network takes it, such as torch.zeros(1, 3, 32, 32)"
         )
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"the network is a {type(model).__name__}; give a torch.nn.Module")
     for name, module in model.named_modules():
         _one_module(name or "the network", module)
     tensors = [*model.named_parameters(), *model.named_buffers()]
@@ -24,12 +26,37 @@ def must_be_traceable(model: nn.Module, example: list[torch.Tensor]):
             raise ValueError(f"{name} is on the meta device and holds no values; load the weights first")
     if any(tensor.is_meta for tensor in example):
         raise ValueError("the example is on the meta device and holds no values; give a real tensor")
+    _memory_of_their_own(dict(tensors))
     devices = {str(tensor.device) for _, tensor in tensors} or {str(example[0].device)}
     other = next((str(tensor.device) for tensor in example if str(tensor.device) not in devices), None)
     if other:
         raise ValueError(
             f"the example is on {other} and the network on {', '.join(sorted(devices))}; move one of them"
         )
+
+
+def _memory_of_their_own(tensors: dict[str, torch.Tensor]):
+    """What is cut or silenced must not change another tensor along with it."""
+    starts: dict[tuple, str] = {}
+    for name, tensor in tensors.items():
+        if tensor.is_inference():
+            raise ValueError(
+                f"{name} was made under torch.inference_mode(), and may not be changed; make the network "
+                "outside of it"
+            )
+        if tensor.layout is not torch.strided or tensor.numel() < 2:
+            continue
+        if torch._debug_has_internal_overlap(tensor) == 1:
+            raise ValueError(
+                f"{name} holds one number for several entries (it was expanded); give it a memory of its "
+                "own: .clone()"
+            )
+        other = starts.setdefault((tensor.device, tensor.data_ptr()), name)
+        if other != name and tensor.data_ptr():
+            raise ValueError(
+                f"{other} and {name} are two tensors in one memory; make them one parameter "
+                f"({name} = {other}), or give each its own"
+            )
 
 
 def _one_module(name: str, module: nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from pruning.channels.ids import STRUCTURE, Call, Untraceable, along, compact, constant, unite_rows
-from pruning.channels.reductions import only_places
+from pruning.channels.reductions import apart, only_places
 from pruning.channels.tensor_ids import TensorIds
 
 
@@ -32,7 +32,7 @@ def _convolve(tracer, output, input, weight, bias, groups: int, *, transposed: b
     kind = "transposed convolution" if transposed else kind
     slid = compact(tracer.ids_of(input))
     point = weight[0, 0].numel() == 1 and output.shape[dimension + 1 :] == input.shape[dimension + 1 :]
-    slides = not point and not only_places(tracer.trace, slid, windows)
+    slides = not (point or only_places(tracer.trace, slid, windows) or apart(tracer.trace, slid, dimension))
     if slides:
         tracer.trace.fix(slid, f"{tracer.where()} slides along its channels")
         tracer.put(input, constant(input.shape))
@@ -125,32 +125,30 @@ def _alone(tracer: TensorIds, kind: str, output, input, weight, bias, read: list
 
 
 def _linear(tracer, output, input, weight, bias=None):
+    _product(tracer, output, input, weight, 0, bias)
+
+
+def matrix_product(tracer, output, input, other):
+    """A product with a matrix of the network's is a linear layer, its weight the other way round."""
+    _product(tracer, output, input, other, 1)
+
+
+def _product(tracer: TensorIds, output, input, weight, out_dim: int, bias=None):
+    """out_dim: the dimension of the weight along which lies what is written."""
+    weight, turned = tracer.as_own(weight)
+    out_dim = 1 - out_dim if turned else out_dim
     if _aside(tracer, compact(tracer.ids_of(input)), input.dim() - 1):
         each = _places(tracer, output, -1)
         _alone(tracer, "linear", output, input, weight, bias, [input.dim() - 1], each)
         return
     read = tracer.channel_ids(tracer.ids_of(input), input.dim() - 1)
-    written = _written(tracer, weight, 0, output.shape[-1])
-    tracer.slot(weight, 1, read)
-    tracer.slot(weight, 0, written)
+    written = _written(tracer, weight, out_dim, output.shape[-1])
+    tracer.slot(weight, 1 - out_dim, read)
+    tracer.slot(weight, out_dim, written)
     tracer.slot(bias, 0, written)
     _filters(tracer, weight, read, written)
     tracer.put(output, along(written, output.dim() - 1, output.shape))
-    _called(tracer, "linear", weight, 0, 1, _places(tracer, output, -1), output)
-
-
-def matrix_product(tracer, output, input, other):
-    """A product with a matrix of the network's is a linear layer, its weight the other way round."""
-    if _aside(tracer, compact(tracer.ids_of(input)), input.dim() - 1):
-        _alone(tracer, "linear", output, input, other, None, [input.dim() - 1], _places(tracer, output, -1))
-        return
-    read = tracer.channel_ids(tracer.ids_of(input), input.dim() - 1)
-    written = _written(tracer, other, 1, output.shape[-1])
-    tracer.slot(other, 0, read)
-    tracer.slot(other, 1, written)
-    _filters(tracer, other, read, written)
-    tracer.put(output, along(written, output.dim() - 1, output.shape))
-    _called(tracer, "linear", other, 1, 0, _places(tracer, output, -1), output)
+    _called(tracer, "linear", weight, out_dim, 1 - out_dim, _places(tracer, output, -1), output)
 
 
 def _places(tracer: TensorIds, tensor: torch.Tensor, dimension: int) -> int:

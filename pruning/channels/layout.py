@@ -180,7 +180,8 @@ _OWN: dict[str, Callable[..., None]] = {
 
 
 def _tie_split_channels(tracer: TensorIds, ids: torch.Tensor, shape: torch.Size):
-    """A view that splits the channel dimension into (g, C / g): the g parts must lose the same places."""
+    """A view that splits the channel dimension into (g, C / g): the g parts must lose the same places.
+    Features that become maps, (C, H, W), are left to who reads these: a map's places are one channel's."""
     shadow = compact(ids)
     long = [d for d, size in enumerate(shadow.shape) if size > 1]
     if len(long) != 1:
@@ -192,8 +193,10 @@ def _tie_split_channels(tracer: TensorIds, ids: torch.Tensor, shape: torch.Size)
         position += 1
     while position < len(shape) and shape[position] == 1:
         position += 1
+    becomes_maps = long[0] == ids.dim() - 1 and len(shape) - position > 2
     if (
-        run == outer
+        not becomes_maps
+        and run == outer
         and position < len(shape)
         and shape[position] < channels
         and channels % shape[position] == 0

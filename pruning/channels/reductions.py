@@ -43,6 +43,18 @@ def only_places(trace: Trace, ids: torch.Tensor, dims: list[int]) -> bool:
     return rows is None or not _different(trace.classes()[torch.unique(rows, dim=0).numpy()]).any()
 
 
+def apart(trace: Trace, ids: torch.Tensor, dimension: int) -> bool:
+    """Whether each index of a dimension has channels of its own, which may be several at its places, as after
+    a pixel shuffle."""
+    shadow = compact(ids)
+    if shadow.shape[dimension] == 1:
+        return False
+    rows = trace.classes()[shadow.movedim(dimension, 0).reshape(shadow.shape[dimension], -1).numpy()]
+    own = [np.unique(row[row != 0]) for row in rows]
+    together = np.concatenate(own)
+    return len(np.unique(together)) == len(together)
+
+
 def _rows(ids: torch.Tensor, dims: list[int]) -> torch.Tensor | None:
     """A row for every place along the other dimensions, constants in it left out; None where each row holds
     one channel."""

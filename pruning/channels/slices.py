@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from pruning.channels.closed_layers import close
+from pruning.models.reparametrizations import computed_tensors
 
 # tensor name -> dimension -> indices that stay; or the name of an attribute that holds a width, dimension 0
 Kept = Mapping[str, Mapping[int, np.ndarray]]
@@ -63,8 +64,8 @@ def _copied(value, memo: dict[int, object]):
         return kind()
     if kind is dict and all(id(part) in memo for part in value.values()):  # parameters, buffers, modules
         return {name: memo[id(part)] for name, part in value.items()}
-    if isinstance(value, torch.Tensor) and not value.is_leaf:  # what a hook computed; torch copies none
-        return memo.setdefault(id(value), value.detach().clone())
+    for part in computed_tensors(value):  # by a hook, say: torch copies none
+        memo.setdefault(id(part), part.detach().clone())
     return copy.deepcopy(value, memo)
 
 

@@ -82,6 +82,16 @@ class TensorIds:
         each = weight.reshape(channels, -1)
         return id(weight) not in self.owners and self.owned(weight) and bool((each == each[:1]).all())
 
+    def as_own(self, matrix: torch.Tensor) -> tuple[torch.Tensor, bool]:
+        """The network's own matrix of which this is the transposed view, and whether it is one: a weight that
+        is used the other way round. Else the matrix itself."""
+        if id(matrix) not in self.owners and matrix.dim() == 2:
+            for _, own in self.owners.values():
+                if own.data_ptr() == matrix.data_ptr() and own.shape == matrix.shape[::-1]:
+                    if own.stride() == matrix.stride()[::-1]:
+                        return own, True
+        return matrix, False
+
     def holding(self, memory: torch.UntypedStorage) -> list[str]:
         """The network's own tensors that lie in a memory."""
         own = self.owners.values()

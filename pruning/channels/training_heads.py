@@ -43,6 +43,10 @@ def trace_heads(tracer: Tracer, model: nn.Module, example: tuple | dict):
         written = trace.slots.get(call.weight, {}).get(call.output)
         if written is not None:
             trace.fixed.append((written, ONLY_TRAINING))
+    if runs and (unused := _topmost(aside - tracer.reached, model)):
+        trace.notes.append(
+            f"{', '.join(unused)} did not run on this example: where it reads channels, a cut does not follow"
+        )
     heads = _topmost(aside & tracer.reached, model)
     if heads:
         names = f"{', '.join(heads)} {'runs' if len(heads) == 1 else 'run'}"

@@ -150,6 +150,8 @@ class _Search:
         except Stop:
             pass
         except Exception as error:  # whatever the user's code raises, this cannot be cut
+            if cut is None:
+                must_be_copied(self.model)
             if cut is None or cut.fault is None:
                 where = "the network" if cut is None else module_that_raised(error, smaller)
                 return Fault(0 if cut is None else cut.step, where, error=first_line(error))
@@ -220,6 +222,17 @@ class _Search:
         except Exception:  # single precision is written into the user's code
             return
         self.model, self.example, self.device, self.tolerance = twin, inputs, home, DOUBLE
+
+
+def must_be_copied(model: nn.Module):
+    """Raises ValueError where no cut could be made of a network, whatever it cuts."""
+    try:
+        copy_with(model, {}, shared=True)
+    except Exception as error:
+        raise ValueError(
+            f"the network cannot be copied, and a cut is a copy: {first_line(error)}; leave out what it "
+            "holds of that kind"
+        ) from error
 
 
 def _now() -> tuple[float, float]:

@@ -160,10 +160,10 @@ def outputs(model: "nn.Module", images: "Tensor") -> "Tensor":
     """What the network answers, in evaluation mode."""
     import torch
 
-    from pruning.models.module_modes import mode_kept
+    from pruning.models.module_modes import evaluating
 
-    with mode_kept(model), torch.no_grad():
-        return model.eval()(images)
+    with evaluating(model), torch.no_grad():
+        return model(images)
 
 
 def relative_difference(a: "Tensor", b: "Tensor") -> float:

@@ -49,6 +49,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     that take more than their share of memory.
     """
     path = Path(path)
+    if os.path.isdir(path):
+        raise ValueError(f"{path} is a folder; give one file with the weights, not in shards")
     if not os.path.isfile(path):  # also for a name that no file can have
         raise ValueError(f"there is no checkpoint {path}; give a safetensors file or a PyTorch state dict")
     if path.stat().st_size > LARGEST:

@@ -141,7 +141,7 @@ def fitting(state: "Mapping[str, Tensor]") -> tuple[str, ...]:
     known = {sign: name for name, sign in FINGERPRINTS.items()} | OLDER
     state = renewed(state)
     for prefix in ("", *prefixes(state, len(state) // 4)):
-        used = {key: t.shape for key, t in below(state, prefix).items() if not unused(key)}
+        used = {key: t.shape for key, t in below(state, prefix).items() if not unused(key, t)}
         if theirs := known.get(fingerprint(used)):
             return (*listed, TORCHVISION + theirs)
     return tuple(listed)

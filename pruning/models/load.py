@@ -11,7 +11,7 @@ from pruning.models.checkpoint import Checkpoint
 from pruning.models.digest import weights_digest
 from pruning.models.domain_inputs import join_where_asked
 from pruning.models.fill_weights import classes_in, fill, must_be_numbers
-from pruning.models.normalization import Normalization, resolve_normalization
+from pruning.models.normalization import NORMALIZATIONS, Normalization, resolve_normalization
 from pruning.models.own_code import digest_in, is_own, parted, recorded
 from pruning.models.state_dict_names import Located, located, other_names
 from pruning.models.torchvision_index import TORCHVISION
@@ -96,6 +96,8 @@ def load_model(
         join_where_asked(made.model, getattr(data, "task", None))
     asked, size = size, size or known_size or accepted_size(made.model, data)
     recorded = weights.metadata.get("normalize") if weights else None
+    if normalize == "auto" and recorded:
+        must_be_known(recorded, source)
     recorded = recorded or default_normalization(name, getattr(data, "task", None))
     normalization = resolve_normalization(normalize, size=size, recorded=recorded)
     origin = (made.name, label, made.classes, size, normalization, weights_digest(made.model), made.messages)
@@ -103,6 +105,14 @@ def load_model(
     if is_own(name):
         made.model.origin = with_own_code(made.model, data, kept=weights is None, scaled=asked is None)
     return made.model.eval()
+
+
+def must_be_known(normalization: str, source: str) -> None:
+    if normalization not in NORMALIZATIONS:
+        raise ValueError(
+            f"{source} says that pixels are to be normalised by {normalization[:80]!r}, which is not known; "
+            f"say by which they were: {', '.join(NORMALIZATIONS)}"
+        )
 
 
 def with_weights(

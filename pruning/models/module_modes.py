@@ -22,7 +22,9 @@ def mode_kept(model: "nn.Module") -> Iterator[None]:
 
 @contextmanager
 def evaluating(model: "nn.Module") -> Iterator[None]:
-    """Evaluation mode inside, afterwards every module's own."""
+    """Evaluation mode inside, afterwards every module's own. Nobody's `train()` is called, which may do more
+    than that: some merge weights there, and would not part them again."""
     with mode_kept(model):
-        model.eval()
+        for module in model.modules():
+            module.training = False
         yield

@@ -141,9 +141,12 @@ def state_dicts(loaded, place: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ..
     if not isinstance(loaded, dict) or len(place) > DEPTH:
         return
     named = {name: value for name, value in loaded.items() if isinstance(name, str)}
-    weights = {name: value for name, value in named.items() if not name.endswith("_extra_state")}
-    if weights and len(named) == len(loaded) and all(isinstance(v, torch.Tensor) for v in weights.values()):
-        yield place, weights
+    weights = {name: value for name, value in named.items() if isinstance(value, torch.Tensor)}
+    beside = [v for n, v in named.items() if n not in weights and not n.endswith("_extra_state")]
+    counted = all(isinstance(value, (int, float)) for value in beside)  # steps, as numbers of Python's
+    several = not beside or any(tensor.dim() > 1 for tensor in weights.values())
+    if weights and len(named) == len(loaded) and counted and several:
+        yield place, {name: tensor for name, tensor in weights.items() if not name.endswith("_extra_state")}
         return
     for name, value in named.items():
         yield from state_dicts(value, (*place, name))

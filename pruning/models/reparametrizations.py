@@ -15,6 +15,8 @@ from pruning.models.module_modes import evaluating
 from pruning.models.weights_in_parts import MASKS, SPECTRAL_NORM, WEIGHT_NORM
 
 PARAMETRIZATION = "parametrization"
+NORMS = {WeightNorm: WEIGHT_NORM, SpectralNorm: SPECTRAL_NORM}
+REMOVED_BY = {WEIGHT_NORM: remove_weight_norm, SPECTRAL_NORM: remove_spectral_norm}
 
 
 def without_reparametrizations(model: nn.Module) -> nn.Module:
@@ -45,12 +47,14 @@ def worked_in(module: nn.Module) -> Iterator[str]:
         if isinstance(hook, prune.BasePruningMethod):
             prune.remove(module, hook._tensor_name)
             yield MASKS
-        elif isinstance(hook, WeightNorm):
-            remove_weight_norm(module, hook.name)
-            yield WEIGHT_NORM
-        elif isinstance(hook, SpectralNorm):
-            remove_spectral_norm(module, hook.name)
-            yield SPECTRAL_NORM
+    for hook in list(module._forward_pre_hooks.values()):  # masks may lie on what these compute with
+        kind = next((kind for norm, kind in NORMS.items() if isinstance(hook, norm)), None)
+        if kind is not None:
+            parts = [p for name, p in module.named_parameters() if name.startswith(f"{hook.name}_")]
+            trained = any(part.requires_grad for part in parts)
+            REMOVED_BY[kind](module, hook.name)
+            module.get_parameter(hook.name).requires_grad_(trained)
+            yield kind
 
 
 def own(kind: type) -> dict[str, object]:
@@ -58,15 +62,23 @@ def own(kind: type) -> dict[str, object]:
     return {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
 
 
+def computed_tensors(value: object) -> Iterator[torch.Tensor]:
+    """What hangs on a graph of gradients, in lists, tuples and dicts of any depth; these may hold
+    themselves."""
+    open_, seen = [value], set[int]()
+    while open_:
+        value = open_.pop()
+        if isinstance(value, torch.Tensor) and not value.is_leaf:
+            yield value
+        elif isinstance(value, (list, tuple, dict)) and id(value) not in seen:
+            seen.add(id(value))
+            open_ += value.values() if isinstance(value, dict) else value
+
+
 def copied(model: nn.Module) -> nn.Module:
-    """A deep copy that may be changed. Torch makes none of a network whose hooks have computed a weight, as
-    that hangs on a graph of gradients, and its copy of a parametrized module shares the module's class."""
-    computed = [
-        value
-        for module in model.modules()
-        for value in vars(module).values()
-        if isinstance(value, torch.Tensor) and not value.is_leaf
-    ]
+    """A deep copy that may be changed. Torch makes none of a network that holds what was computed, a weight
+    by its hooks or an activation, and its copy of a parametrized module shares the module's class."""
+    computed = [tensor for module in model.modules() for tensor in computed_tensors(vars(module))]
     made = copy.deepcopy(model, {id(tensor): tensor.detach().clone() for tensor in computed})
     for module in made.modules():
         if parametrize.is_parametrized(module):

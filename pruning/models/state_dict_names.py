@@ -22,6 +22,7 @@ COUNTS = frozenset(
     "input_shape output_shape parameter_quantity inference_memory MAdd duration Flops Memory".split()
 )
 AVERAGED = ("ema", "teacher", "target", "momentum", "swa", "average")  # in a prefix: rather the other one
+WRAPPERS = ("_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_orig_mod")
 DEPTH = 6  # parts of a prefix: module._orig_mod.model.backbone.
 # torchvision's official files still have these names: DenseNet's, and those of its vision transformers
 RENEWED = (
@@ -67,12 +68,25 @@ def located(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> Lo
 
 
 def renewed(state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-    """The state with the names of older versions made today's."""
-    found = {}
+    """The state with the names of older versions made today's, and without wrappers inside of names."""
+    found, inner = {}, wrappers_inside(state)
     for name, tensor in state.items():
         for old, new in RENEWED:
             name = old.sub(new, name)
+        for wrapper in inner:
+            name = name.replace(f".{wrapper}.", ".").removeprefix(f"{wrapper}.")
         found[name] = tensor
+    return found
+
+
+def wrappers_inside(state: "Mapping[str, Tensor]") -> list[str]:
+    """Wrappers round some of a network's layers, which stand in the middle of names; what wraps all of it is
+    a prefix."""
+    found = []
+    for wrapper in WRAPPERS:
+        places = {name.partition(f".{wrapper}.")[0] for name in state if f".{wrapper}." in name}
+        if len(places) > 1 or (places and not all(f".{wrapper}." in name for name in state)):
+            found.append(wrapper)
     return found
 
 
@@ -110,12 +124,14 @@ def left_by(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]", prefi
 def as_named_in(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
     """The state with its classifier named as the network names it, without what the network never uses."""
     state = with_classifier_of(wanted, state)
-    return {key: tensor for key, tensor in state.items() if key in wanted or not unused(key)}
+    return {key: tensor for key, tensor in state.items() if key in wanted or not unused(key, tensor)}
 
 
-def unused(key: str) -> bool:
-    """Whether a name is of a head for training only, or of a profiler's count: no weight to prune."""
-    return key.startswith(UNUSED) or key.rpartition(".")[2] in COUNTS
+def unused(key: str, tensor: "Tensor") -> bool:
+    """Whether a name is of a head for training only, of a profiler's count, or of a number beside the
+    weights, as of epochs: no weight to prune."""
+    beside = tensor.dim() == 0 and "." not in key
+    return beside or key.startswith(UNUSED) or key.rpartition(".")[2] in COUNTS
 
 
 def with_classifier_of(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":

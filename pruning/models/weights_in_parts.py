@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MASKS, WEIGHT_NORM, SPECTRAL_NORM = "pruning masks", "weight norm", "spectral norm"
-# what the parts' names end with, the longest lists first; pruning has no parametrization of its own
+# what the parts' names end with, the longest lists first
 PARTS = {
     ("_orig", "_u", "_v"): SPECTRAL_NORM,
     (".original", ".0._u", ".0._v"): SPECTRAL_NORM,
     ("_orig", "_mask"): MASKS,
+    (".original", ".0.mask"): MASKS,  # torch.ao's sparsifiers
     ("_g", "_v"): WEIGHT_NORM,
     (".original0", ".original1"): WEIGHT_NORM,
 }

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pruning.data import images_at_once
+from pruning.models.module_modes import evaluating
 from pruning.progress import Watch, between_layers, silent
 from pruning.statistics.calibration_images import CalibrationImages
 
@@ -41,14 +42,13 @@ def _estimating(model: nn.Module, norms: list[nn.Module]) -> Iterator[None]:
     """Inside, only the norms train, with statistics begun anew; an exception puts the old ones back."""
     saved = [(norm.state_dict(), norm.momentum) for norm in norms]
     saved = [({name: t.clone() for name, t in state.items()}, momentum) for state, momentum in saved]
-    modes = {module: module.training for module in model.modules()}
     try:
-        model.eval()
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.train()
-            norm.momentum = None  # a plain average over all batches
-        yield
+        with evaluating(model):
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.train()
+                norm.momentum = None  # a plain average over all batches
+            yield
     except BaseException:
         for norm, (state, _) in zip(norms, saved, strict=True):
             norm.load_state_dict(state)
@@ -56,5 +56,3 @@ def _estimating(model: nn.Module, norms: list[nn.Module]) -> Iterator[None]:
     finally:
         for norm, (_, momentum) in zip(norms, saved, strict=True):
             norm.momentum = momentum
-        for module, training in modes.items():
-            module.training = training

@@ -7,7 +7,7 @@ import numpy as np
 
 from pruning.data import Split, batch_of, images_at_once
 from pruning.models import Normalization
-from pruning.models.module_modes import mode_kept
+from pruning.models.module_modes import evaluating
 from pruning.progress import Watch, silent, timed
 from pruning.tasks import Task
 
@@ -63,8 +63,7 @@ def evaluate(
 
     task, found, loss, told, watch = split.task, [], 0.0, {}, timed(watch)
     batch_size = images_at_once(split.images, batch_size)
-    with mode_kept(model), torch.inference_mode():
-        model.eval()
+    with evaluating(model), torch.inference_mode():
         for first in range(0, len(split), batch_size):
             told = {"right": 0} | told if task.counts_right else {}
             watch("evaluate", first, len(split), **told)

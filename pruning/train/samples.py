@@ -8,7 +8,7 @@ import numpy as np
 
 from pruning.data import Dataset, Split, inputs_of
 from pruning.models import Normalization
-from pruning.models.module_modes import mode_kept
+from pruning.models.module_modes import evaluating
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,8 +23,7 @@ def in_every_domain(
     import torch
 
     found = []
-    with mode_kept(model), torch.inference_mode():
-        model.eval()
+    with evaluating(model), torch.inference_mode():
         for domain in range(domains):
             labels = np.stack([split.labels[:, 0], np.full(len(split), domain)], axis=1)
             asked = Split(split.images, labels, split.task)

@@ -147,3 +147,17 @@ class Cosine(Between):
     def forward(self, x):
         x = F.normalize(F.relu(self.middle(F.relu(self.stem(x)))).mean((2, 3)), dim=1)
         return x @ F.normalize(self.classes, dim=1).T
+
+
+@network("features made maps")
+class Decoded(nn.Module):
+    """As a decoder or a generator begins: every map is many of a linear layer's outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.squeeze, self.wide = nn.Linear(3, 6), nn.Linear(6, 192)
+        self.up, self.head = nn.ConvTranspose2d(12, 8, 4, 2, 1), conv(8, 3)
+
+    def forward(self, x):
+        x = F.relu(self.wide(F.relu(self.squeeze(x.mean((2, 3))))))
+        return self.head(F.relu(self.up(x.view(len(x), -1, 4, 4))))

@@ -143,3 +143,14 @@ class Unequal(nn.Module):
     def forward(self, x):
         one, other = torch.split(self.split(F.relu(self.stem(x))), [6, 4], dim=1)
         return self.head(F.relu(one)) + other
+
+
+@network("linear weights tied, the other way round by a view")
+class Turned(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 10), nn.Linear(10, 6)
+
+    def forward(self, x):
+        code = self.second(F.relu(self.first(x.mean((2, 3)))))
+        return F.linear(F.relu(F.linear(code, self.second.weight.t())), self.first.weight.t())

@@ -8,11 +8,11 @@ import dataclasses
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from cyclopts import Parameter
+from cyclopts import CoercionError, Parameter
 
 from pruning.criteria import CRITERIA
 from pruning.experiment.latency_tables import found_beside
@@ -61,20 +61,40 @@ def flags_of(
 
 def one(kind: Any, text: str) -> Any:
     """The type of a flag that takes one word, or none where it is a switch."""
-    return Annotated[kind | None, Parameter(help=text, negative="")]
+    return Annotated[kind | None, Parameter(help=text, negative="", converter=converter_of(kind))]
 
 
 def several(kind: Any, text: str) -> Any:
     """The type of a flag that takes several words."""
-    parameter = Parameter(help=text, consume_multiple=True, negative="")
+    parameter = Parameter(help=text, consume_multiple=True, negative="", converter=converter_of(kind, True))
     return Annotated[tuple[kind, ...] | None, parameter]
+
+
+def converter_of(kind: Any, several: bool = False) -> Callable | None:
+    """What reads a whole number, or several: cyclopts rounds 1.5 to 2. None: what cyclopts does."""
+    if kind is not int and int not in get_args(kind):
+        return None
+    return whole_numbers if several else whole_number
+
+
+def whole_numbers(_: Any, words: Sequence[Any]) -> tuple[int, ...]:
+    for word in words:
+        if not re.fullmatch(r"[+-]?\d+", word.value.strip()):
+            raise CoercionError(token=word, target_type=int)
+    return tuple(int(word.value) for word in words)
+
+
+def whole_number(kind: Any, words: Sequence[Any]) -> int:
+    return whole_numbers(kind, words)[-1]
 
 
 def _flag(name: str, kind: Any, text: str) -> inspect.Parameter:
     if name in PLURAL:  # NAME=SHARE is read by `shares`
-        kind, parameter = tuple[PLURAL[name], ...], Parameter(help=text, consume_multiple=True, negative="")
+        read = converter_of(PLURAL[name], True)
+        kind = tuple[PLURAL[name], ...]
+        parameter = Parameter(help=text, consume_multiple=True, negative="", converter=read)
     else:
-        parameter = Parameter(help=text, negative="")
+        parameter = Parameter(help=text, negative="", converter=converter_of(kind))
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, parameter]
     )

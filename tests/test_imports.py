@@ -18,6 +18,7 @@ ORDER = (
         "devices",
         "progress_bars",
         "error_messages",
+        "number_checks",
         "terms",
         "places",
         "untrusted",

@@ -102,6 +102,8 @@ def parsed(line: str) -> dict:
         ({"max_cut_per_group": 1.2}, "max_cut_per_group"),
         ({"size": 4}, "8 or more"),
         ({"model": ""}, "model"),
+        ({"model": []}, "give a name"),
+        ({"model": "net.py:net", "code": 5}, "code"),
         ({"allocation": "gates"}, "l1 trains no gates"),
         ({"gate_epochs": 2, "epochs": 2}, "trains no gates"),
         ({"gate_epochs": 3, "epochs": 2, "criterion": "gdp"}, "more than epochs, 2"),

@@ -34,6 +34,7 @@ from pruning.cost import Plan, macs_form, parameters_form
 from pruning.criteria.scores import Scores
 from pruning.error_messages import choose
 from pruning.latency import LatencyTable
+from pruning.number_checks import of_python, share
 from pruning.terms import MEASURE_NAMES, percent
 
 __all__ = ["ALLOCATIONS", "CLOSING", "MEASURES", "SEARCHED", "made", "must_close_blocks", "plan"]
@@ -111,8 +112,7 @@ def _check(cut: float, measure: str, allocation: str, blocks):
         )
     choose(allocation, ALLOCATIONS, "allocation")
     must_close_blocks(allocation, blocks)
-    if not 0 <= cut < 1:
-        raise ValueError(f"cut is {cut}; give a share from 0 to below 1, such as 0.5")
+    share(of_python(cut), "cut")
 
 
 def must_close_blocks(allocation: str, blocks: object) -> None:

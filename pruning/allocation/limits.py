@@ -10,6 +10,7 @@ from pruning.channels.structure import DERIVED, Structure
 from pruning.cost import CostForm, macs_form, parameters_form
 from pruning.error_messages import choose
 from pruning.latency import LatencyTable
+from pruning.number_checks import of_python, share, whole
 
 MOST_SHARES = 500  # that are tried of a cost which is not steady: each takes some 30 microseconds
 
@@ -64,13 +65,18 @@ class Cost:
 
 def limits_of(structure, groups, protect, cut_group, max_cut_per_group, min_channels, round_to) -> Limits:
     choose(groups, ("inner", "all"), "choice of groups")
+    share(of_python(max_cut_per_group), "max_cut_per_group", most=1.0)
+    whole(of_python(min_channels), "min_channels", 1)
+    whole(of_python(round_to), "round_to", 1)
+    for name, part in cut_group.items():
+        share(of_python(part), f"cut_group of {name}")
     sizes = np.array([group.size for group in structure.groups])
     given = np.zeros(len(sizes), int)
     open_groups = {g for g, group in enumerate(structure.groups) if groups == "all" or group.inner}
     open_groups -= {_number(structure, name) for name in protect}
-    for name, share in cut_group.items():
+    for name, part in cut_group.items():
         g = _number(structure, name)
-        given[g] = min(int(np.floor(share * sizes[g] + 1e-9)), sizes[g] - 1)
+        given[g] = min(int(np.floor(part * sizes[g] + 1e-9)), sizes[g] - 1)
         open_groups.discard(g)
     if not open_groups and not cut_group:
         raise ValueError(
@@ -175,8 +181,8 @@ def common_shares(limits: Limits) -> Iterator[np.ndarray]:
     shares = np.unique([0.0, *(n / limits.sizes[g] for g, levels in chosen for n in levels)])
     if len(shares) > MOST_SHARES:
         shares = shares[np.linspace(0, len(shares) - 1, MOST_SHARES).astype(int)]
-    for share in shares:
+    for part in shares:
         counts = limits.given.copy()
         for g, levels in chosen:
-            counts[g] = levels[np.searchsorted(levels, share * limits.sizes[g] + 1e-9, side="right") - 1]
+            counts[g] = levels[np.searchsorted(levels, part * limits.sizes[g] + 1e-9, side="right") - 1]
         yield counts

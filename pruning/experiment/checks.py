@@ -4,8 +4,8 @@ Each is a ValueError of one sentence that says what would be right."""
 from pruning.allocation import must_close_blocks
 from pruning.error_messages import choose
 from pruning.experiment.defaults import UNMATCHED_STEPS
-from pruning.experiment.field_values import brief, positive, share, whole
 from pruning.experiment.recipe_fields import RecipeFields
+from pruning.number_checks import brief, positive, share, whole
 from pruning.tasks import TASKS
 from pruning.terms import ALLOCATIONS, MERGING, REPAIRS
 
@@ -15,6 +15,7 @@ LEAST |= {"threads": 1, "search_images": 1, "search_every": 0, "bits_epochs": 0,
 LARGEST, MOST = 10**9, {"seed": 2**63 - 1, "size": 8192, "threads": 1024, "batch_size": 2**20}
 LETTERS = 4096  # of a name or a path
 TEXTS = {"checkpoint": "a file of weights, or none", "latency": "a latency.json that run wrote"}
+TEXTS |= {"code": "what run has written there"}
 TRAINED = ("gates", "uniform", "global")  # allocations that run no network to find widths
 
 
@@ -34,7 +35,7 @@ def check(recipe: RecipeFields) -> None:
 def _check_numbers(recipe: RecipeFields) -> None:
     for name in ("model", "data", "device"):
         _must_be_text(getattr(recipe, name), name, "a name")
-    for name in ("checkpoint", "latency"):
+    for name in TEXTS:
         if getattr(recipe, name) is not None:
             _must_be_text(getattr(recipe, name), name, TEXTS[name])
     if recipe.task is not None:

@@ -17,9 +17,10 @@ from pruning.error_messages import choose
 from pruning.experiment.checks import check
 from pruning.experiment.defaults import BEST
 from pruning.experiment.dependent_defaults import combination, derived, followed
-from pruning.experiment.field_values import as_text, brief, from_text, whole_numbers
+from pruning.experiment.field_values import as_text, from_text, whole_numbers
 from pruning.experiment.recipe_fields import ADDED_LATER, CHOICES, RecipeFields
 from pruning.models.own_code import is_own
+from pruning.number_checks import brief
 from pruning.untrusted.json_texts import parsed
 
 
@@ -67,7 +68,7 @@ class Recipe(RecipeFields):
         if not all(isinstance(name, str) for name in names):
             raise ValueError(f"protect is {brief(self.protect)}; give a list of group names")
         object.__setattr__(self, "protect", tuple(self.protect))
-        for name in ("criterion", "device", *CHOICES):
+        for name in ("criterion", "device", "model", *CHOICES):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise ValueError(f"{name} is {brief(value)}; give a name")

@@ -114,5 +114,5 @@ def _weighed(form: Format, subject: Subject, whole: Subject, run: Run, watch: Wa
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
-    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    """The folder, or the nearest above it that is there; absolute, since a format may be tried elsewhere."""
+    return next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())

@@ -18,6 +18,7 @@ from pruning.progress import Watch
 
 BATCHES = (1, 5, 64)  # images at once; the last one until there are no more
 TOLERANCE = 1e-4  # of the largest output, or of 1
+OF_HALF = 1e-2  # the same where a network computes with eleven bits or fewer
 ALIKE = 0.9  # of the answers of a network in integers are the same, or it is none to hand out
 GREY = 1 / 255  # half a grey level of a picture from -1 to 1
 # passes of each network: so many in any case, so many of quick ones; and seconds for both networks
@@ -38,10 +39,11 @@ class Check:
     unit: str
     images: int
     batches: tuple[int, ...]
+    tolerance: float = TOLERANCE  # share of the largest output that rounding may make
 
     @property
     def close(self) -> bool:
-        return self.difference <= TOLERANCE * max(1.0, self.largest)
+        return self.difference <= self.tolerance * max(1.0, self.largest)
 
     @property
     def alike(self) -> bool:
@@ -73,7 +75,8 @@ def compared(subject: Subject, run: Run, watch: Watch) -> Check:
         sizes.append(len(batch[0]))
     difference = float(np.max(differences))
     counts = (same, of, UNITS[subject.answers], len(given[0]))
-    return Check(difference, largest, *counts, tuple(sorted(set(sizes))))
+    coarse = any(each.dtype in (torch.float16, torch.bfloat16) for each in whole)
+    return Check(difference, largest, *counts, tuple(sorted(set(sizes))), OF_HALF if coarse else TOLERANCE)
 
 
 def _largest(values: Tensor) -> float:

@@ -95,7 +95,11 @@ def _session(source: str | bytes):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of its own kinds: it has no kernel for this, such as in other than float32
+        why = first_line(error)
+        raise ValueError(f"onnxruntime does not run the file: {why}; give a network in float32") from error
 
 
 def _cleaned(model):

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pruning.error_messages import choose
 from pruning.gates.decision import decided
 from pruning.gates.gate_trace import DECIDED, between, margin, opened, slope
 from pruning.gates.gates import SHUT, Gates
 from pruning.gates.loss_pull import PULLS
 from pruning.gates.placement import Placement
 from pruning.gates.resource_price import least
+from pruning.number_checks import of_python, share, whole
 
 LARGEST = 12.0  # times the share of all steps that one step is: how far, of itself, a gate goes at most
 RAMP = 0.45  # share of the steps in which the target falls to what is asked for
@@ -45,6 +47,9 @@ class GateOptimizer:
     overpulled: bool = False  # whether the loss alone would have shut more than was asked for
 
     def __post_init__(self):
+        share(of_python(self.cut), "cut")
+        whole(of_python(self.steps), "steps", 1)
+        choose(self.pull, PULLS, "pull")
         self.placement: Placement = self.gates.placement
         self.shutting: np.ndarray | None = None  # [N] once decided
         self.shut_at = np.full(len(self.gates), -1)  # step at which each gate was shut for good

@@ -19,6 +19,7 @@ from pruning.gates.held_norms import SettledNorms, held, norms_with_statistics
 from pruning.gates.last_norms import PARTS, last_norms
 from pruning.gates.placement import Placement, place
 from pruning.models.module_modes import evaluating
+from pruning.number_checks import positive
 
 SHUT = 1e-3  # a gate below it is set to exact zero, and stays there
 
@@ -48,6 +49,7 @@ class Gates:
         device = next(self.model.parameters()).device
         channels = len(self.placement.owner)
         self.blocks = self.placement.branches if blocks else ()
+        positive(eps, "eps", "a number", 0.1)
         self.eps_start = self.eps = float(eps)
         self.start = np.ones(channels + len(self.blocks))  # t / sqrt(eps); t starts where g is a half
         self.start[:channels] = 1.0 if start is None else start

@@ -13,12 +13,12 @@ import pandas as pd
 
 from pruning.channels.indices import cut_where_read
 from pruning.criteria.registry import must_be_scored
-from pruning.experiment.field_values import share as must_be_a_share
 from pruning.experiment.loaded_networks import loaded
 from pruning.experiment.recipe import Recipe
 from pruning.inspection.channel_removal import IMAGES, Steps, batches, holdout_of, learned, losses
 from pruning.inspection.preview import scored
 from pruning.metric_words import correct
+from pruning.number_checks import share as must_be_a_share
 from pruning.progress import Watch, silent
 from pruning.search.removal_order import Order
 from pruning.tasks import TASKS

@@ -24,6 +24,7 @@ from pruning.latency.in_torch import InTorch, Runtime, Timed, block_of
 from pruning.latency.table import Form, Grid, LatencyTable
 from pruning.latency.timing import milliseconds
 from pruning.models.module_modes import evaluating
+from pruning.number_checks import of_python, whole
 from pruning.progress import Watch, silent, timed
 from pruning.surgery import cut
 
@@ -42,6 +43,8 @@ def latency_table(
     batch: images at once; unsaid 64, or fewer where that is more than some 32 thousand million
     multiply-accumulates.   runtime: None: torch itself. Seconds there: 5 for ResNet-20, 15 for ResNet-56. The
     network is not changed. Raises ValueError in one sentence where the runtime can't compute it."""
+    if batch is not None:
+        whole(of_python(batch), "batch", 1)
     keep_freed_memory()
     structure, model, watch = graph.structure, graph.model, timed(watch)
     batch, runtime = batch or batch_size(graph.macs), InTorch() if runtime is None else runtime

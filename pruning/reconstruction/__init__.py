@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pruning.error_messages import choose
 from pruning.models.fill_weights import restore
+from pruning.number_checks import of_python, whole
 from pruning.progress import Watch, silent
 from pruning.reconstruction.recalibration import recalibrate
 from pruning.terms import MERGING
@@ -50,6 +51,10 @@ def repair(
     from pruning.statistics.calibration_images import CalibrationImages
 
     choose(how, REPAIRS, "repair")
+    for value, name, least in ((calibration, "calibration", 1), (seed, "seed", 0)):
+        whole(of_python(value), name, least)
+    whole(of_python(match_steps), "match_steps", 1)
+    must_be_its_cut(small, plan, model)
     images = CalibrationImages(small, data, calibration, seed)
     if how == "recalibrate":
         return recalibrate(small, images, watch=watch)
@@ -61,6 +66,20 @@ def repair(
     return _as_it_was_unless_done(
         small, lambda: _by_blocks(small, plan, model, images, how, match_steps, reconstructed, watch)
     )
+
+
+def must_be_its_cut(small: "nn.Module", plan: "Plan", model: "nn.Module"):
+    """Raises ValueError where a network is not what a plan makes of the whole one, by the widths that it
+    says."""
+    from pruning.channels.slices import named_tensors
+    from pruning.surgery import must_fit
+
+    must_fit(model, plan)
+    tensors = named_tensors(small)
+    for name, kept in plan.by_tensor.items():
+        shape = tensors[name].shape if name in tensors else None
+        if shape and any(shape[dimension] != len(channels) for dimension, channels in kept.items()):
+            raise ValueError(f"{name} is not as the plan cuts it; give cut(model, plan)")
 
 
 def _by_blocks(small, plan, model, images, how: str, steps: int, done: bool, watch: Watch) -> list[str]:

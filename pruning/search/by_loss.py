@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,6 +55,8 @@ def holdout_batches(model: nn.Module, data, number: int, seed: int, *, moved: bo
         fewer = f"{number:,} hold-out images were asked for; of such large ones {len(rows):,} are used"
     batches = [batch_of(chosen, part, normalization, device) for part in parts]
     inputs, targets = ([batch[side] for batch in batches] for side in (0, 1))
+    kind = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    inputs = [part.to(kind) for part in inputs]
     if moved:
         inputs = _moved(inputs, dataset, seed)
     return Holdout(inputs, targets, chosen.task, fewer if len(rows) < number else "")
@@ -99,7 +102,9 @@ class Loss:
 
     def _answer(self, inputs: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return self.model(inputs)
+            answer = self.model(inputs)
+        must_be_for(self.holdout.task, answer, inputs)
+        return answer
 
     def without(self, levels: Mapping[int, int]) -> float:
         with silenced(self.model, self._gone(levels)):
@@ -137,6 +142,14 @@ class Loss:
             return float(self.holdout.task.loss(outputs, self.holdout.targets[number]))
         divergence = self.holdout.task.divergence(outputs, self.full[number], self.temperature)
         return self.temperature**2 * float(divergence)
+
+
+def must_be_for(task: Task, answer: Any, inputs: torch.Tensor):
+    """Raises ValueError where a network answers in another form than the images ask for."""
+    wide = isinstance(answer, torch.Tensor) and answer.dim() > 1
+    problem = task.misfit(answer, len(inputs), answer.shape[1] if wide else 0, inputs.shape[-1])
+    if problem:
+        raise ValueError(f"{problem}: such a network is scored and repaired, but no plan is searched for it")
 
 
 def _follow_the_batch(model: nn.Module):

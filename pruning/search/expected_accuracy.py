@@ -100,7 +100,7 @@ def tried_cuts(
     from pruning.surgery import cut as cut_by
 
     drawn = holdout_batches(graph.model, data, IMAGES, seed)
-    if not drawn.task.forecast:
+    if not drawn.task.forecast or not _answers(graph.model, drawn):
         return None
     (whole, labels), tried = _said(graph.model, drawn), []
     baseline = drawn.task.value(whole, labels)
@@ -139,6 +139,22 @@ def _tried(task: Task, error: float, whole: Statistics, small: Statistics, label
         return Tried(error, task.value(whole, labels) - task.value(small, labels))
     gap = task.difference([whole], [small], labels)
     return Tried(error, gap.mean, (gap.high - gap.low) / 2)
+
+
+def _answers(model, drawn) -> bool:
+    """Whether a network answers what the images ask for; one that answers a dict, say, has no accuracy."""
+    import torch
+
+    from pruning.models.module_modes import evaluating
+    from pruning.search.by_loss import must_be_for
+
+    few = drawn.inputs[0][:2]
+    try:
+        with evaluating(model), torch.no_grad():
+            must_be_for(drawn.task, model(few), few)
+    except ValueError:
+        return False
+    return True
 
 
 def _said(model, drawn) -> tuple[Statistics, np.ndarray]:

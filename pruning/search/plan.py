@@ -33,6 +33,7 @@ from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
 from pruning.error_messages import choose
 from pruning.latency import LatencyTable
+from pruning.number_checks import of_python, positive, share, whole
 from pruning.progress import Watch, silent
 from pruning.search.budget import Budget
 from pruning.search.by_error import by_error, lost_at
@@ -79,7 +80,7 @@ def search_plan(
     **options,
 ) -> Plan:
     """Which channels stay so that `cut` of `measure` goes; see above. ValueError: that is out of reach."""
-    _check(criterion, cut, measure, allocation, by, blocks)
+    _check(criterion, cut, measure, allocation, by, blocks, images, every, kl_temperature)
     net = getattr(graph, "structure", graph)
     limits = limits_of(net, groups, protect, dict(cut_group), max_cut_per_group, min_channels, round_to)
     budget = Budget(with_blocks(graph, limits, blocks), cost_of(net, measure, limits, latency), cut)
@@ -90,14 +91,26 @@ def search_plan(
     return search.plan(allocation, measure, scores, errors, expect)
 
 
-def _check(criterion: str, cut: float, measure: str, allocation: str, by: str, blocks):
+def _check(
+    criterion: str,
+    cut: float,
+    measure: str,
+    allocation: str,
+    by: str,
+    blocks,
+    images: int,
+    every: int,
+    temperature: float,
+):
     choose(measure, MEASURES, "measure")
     choose(allocation, SEARCHES, "allocation that runs the network")
     choose(by, PRICES, "price of a step")
     must_close_blocks(allocation, blocks)
     must_be_scored(choose(criterion, CRITERIA, "criterion"))
-    if not 0 <= cut < 1:
-        raise ValueError(f"cut is {cut}; give a share from 0 to below 1, such as 0.5")
+    share(of_python(cut), "cut")
+    whole(of_python(images), "images", 1)
+    whole(of_python(every), "every", 0)
+    positive(of_python(temperature), "kl_temperature", "a temperature", 4, most=100)
 
 
 @dataclass(frozen=True)

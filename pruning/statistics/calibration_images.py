@@ -58,5 +58,7 @@ class CalibrationImages:
     def rows(self, rows: "slice | list[int]") -> tuple["torch.Tensor", "torch.Tensor"]:
         """The same of some of them: a slice, or row numbers."""
         inputs = inputs_of(self.asked, rows, self.normalization, self.device)
+        if not inputs.isfinite().all():  # of pictures none is; tensors that are given may hold any
+            raise ValueError("images for calibration hold NaN or infinite numbers; leave those images out")
         targets = self.task.targets(self.split.labels[rows], self.device)
         return inputs.to(self.dtype or inputs.dtype), targets

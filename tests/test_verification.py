@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import pruning
+from pruning.channels import verification
 from tests.benchmarks.verification import KINDS, Planted, found
 from tests.zoo import conv
 
@@ -121,3 +122,29 @@ def test_a_blank_example_is_no_proof():
     assert not pruning.ChannelGraph(model, torch.zeros(1, 3, 8, 8)).groups
     unasked = pruning.ChannelGraph(model, torch.zeros(1, 3, 8, 8), verify=False).verified
     assert not unasked and "not asked for" in str(unasked)
+
+
+class Sized(nn.Module):
+    """Its first layer's width stands in the code, and the first plan leaves that layer whole."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.third, self.head = conv(3, 8), conv(8, 8), conv(8, 8), conv(8, 2)
+
+    def forward(self, x):
+        x = self.first(x).relu()
+        x = x.view(len(x), 8, -1).view(len(x), 8, *x.shape[2:])
+        return self.head(self.third(self.second(x).relu()).relu())
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+def test_what_no_plan_has_cut_when_the_time_is_over_is_not_cut(seconds, monkeypatch):
+    monkeypatch.setattr(verification, "FORWARD", 9 if seconds else 0)
+    monkeypatch.setattr(verification, "SECONDS", seconds)
+    model, example = Sized().eval(), torch.randn(2, 3, 8, 8)
+    graph = pruning.ChannelGraph(model, example)
+    assert [group.name for group in graph.groups] == ["second", "third"] and "first" in graph.fixed
+    assert bool(graph.verified) is bool(seconds)
+    plan = pruning.plan(graph, pruning.score(graph, "l1"), cut=0.3)
+    with torch.no_grad(), pruning.masked(model, plan):
+        assert torch.allclose(pruning.cut(model, plan)(example), model(example), atol=1e-5)

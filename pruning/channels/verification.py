@@ -54,6 +54,7 @@ def verified(
             if search.over:
                 left = f"{len(trials) - number} of {len(trials)} plans, since the time was over"
                 search.left_out.append(left)
+                search.settle(search.untried(trials[number:]))  # all at once: they are right, or all stay
                 break
             search.settle(kept)
         if structure.heads and not search.over:
@@ -79,6 +80,7 @@ class _Search:
         self.tolerance = SINGLE
         self.wrong: dict[int, str] = {}
         self.seen: set[int] = set()
+        self.tried: set[int] = set()
         self.left_out: list[str] = []
         self.plans = self.passes = 0
         self.start = _now()
@@ -100,11 +102,19 @@ class _Search:
         result = Verification(self.plans, self.passes, tuple(self.left_out), tuple(unseen))
         return replace(structure, verified=result)
 
+    def untried(self, plans: list[dict[int, np.ndarray]]) -> dict[int, np.ndarray]:
+        """Of the groups that no plan has cut yet, what one of these keeps."""
+        found: dict[int, np.ndarray] = {}
+        for kept in plans:
+            found |= {g: kept[g] for g in kept.keys() - self.tried - found.keys()}
+        return found
+
     # ------------------------------------------------------------------------------------- one random plan
 
     def settle(self, kept: dict[int, np.ndarray]):
         """Fixes groups until the cut network agrees with the masked one on this plan."""
         kept = {g: channels for g, channels in kept.items() if g not in self.wrong}
+        self.tried |= kept.keys()
         if not kept:
             return
         drop = cut_where_read(self.structure, kept)

@@ -175,7 +175,8 @@ def must_be_several(name: str, labels: np.ndarray, classes: Sequence[str]) -> No
     if counts.min() < 2:
         least = classes[int(counts.argmin())]
         raise ValueError(
-            f"class {least!r} of {name} has {counts.min()} training images; give each class two or more"
+            f"class {least!r} of {name} has {counts.min()} to train with, once those for the test are apart; "
+            "give each class two or more"
         )
 
 

@@ -94,7 +94,9 @@ def test_good_widths():
     for repair in ("none", "recalibrate", "match"):
         for criterion in ("random", "l1"):
             good, plain = mean[criterion, "error", repair], mean[criterion, "uniform", repair]
-            assert good > plain and percent(good) in text and percent(plain) in text
+            assert percent(good) in text and percent(plain) in text
+            helped = repair == "recalibrate" or (criterion, repair) == ("l1", "none")
+            assert good > plain + 0.01 if helped else abs(good - plain) < 0.005
     for repair in ("none", "recalibrate"):  # what the last sentences claim
         assert mean["random", "error", repair] < mean["l1", "uniform", repair] - 0.1
     assert abs(mean["random", "error", "match"] - mean["l1", "uniform", "match"]) < 0.01

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from pruning.channels.closed_layers import close
+from pruning.error_messages import first_line
 from pruning.models.reparametrizations import computed_tensors
 
 # tensor name -> dimension -> indices that stay; or the name of an attribute that holds a width, dimension 0
@@ -39,6 +40,17 @@ def copy_with(model: nn.Module, kept: Kept, *, shared: bool = False) -> nn.Modul
     for name, dimensions in kept.items():
         _follow(modules, name, dimensions, tensors.get(name))
     return small
+
+
+def must_be_copied(model: nn.Module):
+    """Raises ValueError where no cut could be made of a network, whatever it cuts."""
+    try:
+        copy_with(model, {}, shared=True)
+    except Exception as error:
+        raise ValueError(
+            f"the network cannot be copied, and a cut is a copy: {first_line(error)}; leave out what it "
+            "holds of that kind"
+        ) from error
 
 
 def _skeleton(model: nn.Module, memo: dict[int, object]) -> nn.Module:

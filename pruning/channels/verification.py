@@ -22,7 +22,7 @@ from pruning.channels.ids import answer, flat
 from pruning.channels.indices import cut_where_read, kept_by_tensor
 from pruning.channels.random_plans import PLANS, constants_drawn, trial_plans, varied
 from pruning.channels.random_state import own_random_numbers
-from pruning.channels.slices import copy_with, silenced
+from pruning.channels.slices import copy_with, must_be_copied, silenced
 from pruning.channels.structure import IndexMap, Structure, Verification
 from pruning.channels.training_heads import with_heads
 from pruning.devices import for_double
@@ -232,17 +232,6 @@ class _Search:
         except Exception:  # single precision is written into the user's code
             return
         self.model, self.example, self.device, self.tolerance = twin, inputs, home, DOUBLE
-
-
-def must_be_copied(model: nn.Module):
-    """Raises ValueError where no cut could be made of a network, whatever it cuts."""
-    try:
-        copy_with(model, {}, shared=True)
-    except Exception as error:
-        raise ValueError(
-            f"the network cannot be copied, and a cut is a copy: {first_line(error)}; leave out what it "
-            "holds of that kind"
-        ) from error
 
 
 def _now() -> tuple[float, float]:

@@ -146,8 +146,9 @@ class Loss:
 
 def must_be_for(task: Task, answer: Any, inputs: torch.Tensor):
     """Raises ValueError where a network answers in another form than the images ask for."""
-    wide = isinstance(answer, torch.Tensor) and answer.dim() > 1
-    problem = task.misfit(answer, len(inputs), answer.shape[1] if wide else 0, inputs.shape[-1])
+    maps = answer.get("out") if isinstance(answer, Mapping) else answer  # as torchvision's segmenters answer
+    outputs = maps.shape[1] if isinstance(maps, torch.Tensor) and maps.dim() > 1 else 0
+    problem = task.misfit(answer, len(inputs), outputs, inputs.shape[-1])
     if problem:
         raise ValueError(f"{problem}: such a network is scored and repaired, but no plan is searched for it")
 

@@ -9,6 +9,7 @@ from pruning.figures.empty_figure import nothing
 from pruning.figures.method_style import KEPT, QUIET
 from pruning.terms import percent, sentence
 
+WHISKER = "#7a7a86"  # seen on a bar, on white and on black
 LARGE = 0.05  # a share that is named in the sentence
 
 
@@ -29,7 +30,7 @@ def factor_shares(shares: pd.DataFrame) -> go.Figure:
         y=[term_in_words(term) for term in rows["term"]],
         orientation="h",
         marker_color=[KEPT if _is_factor(term) else QUIET for term in rows["term"]],
-        error_x={"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1},
+        error_x={"symmetric": False, "array": above, "arrayminus": below, "color": WHISKER, "thickness": 2},
         customdata=100 * rows[["low", "high"]].to_numpy("float64"),
         hovertemplate="%{y}: %{x:.1f} % (95 %: %{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>",
     )

@@ -43,6 +43,8 @@ def totals(found: list[dict]) -> list[list[str]]:
     for package in PACKAGES:
         for side in SIDES:
             mine = [row for row in found if row["package"] == package and row["side"] == side]
+            if not mine:
+                continue
             counts = Counter(row["verdict"] for row in mine)
             verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
             medians = [[float(row[key]) for row in mine if row[key]] for key in ("left", "reach")]

@@ -89,15 +89,9 @@ def whole_number(kind: Any, words: Sequence[Any]) -> int:
 
 
 def _flag(name: str, kind: Any, text: str) -> inspect.Parameter:
-    if name in PLURAL:  # NAME=SHARE is read by `shares`
-        read = converter_of(PLURAL[name], True)
-        kind = tuple[PLURAL[name], ...]
-        parameter = Parameter(help=text, consume_multiple=True, negative="", converter=read)
-    else:
-        parameter = Parameter(help=text, negative="", converter=converter_of(kind))
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, parameter]
-    )
+    # NAME=SHARE, one of those of which there may be several, is read by `shares`
+    annotation = several(PLURAL[name], text) if name in PLURAL else one(kind, text)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def _help(field: dataclasses.Field) -> str:

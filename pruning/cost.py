@@ -209,6 +209,8 @@ class Plan:
         """Raises ValueError where the text is no plan."""
         try:
             content = parsed(text)
+            if content["version"] != 1:
+                raise ValueError
             return cls(
                 kept={name: indices(channels) for name, channels in content["kept"].items()},
                 measure=content["measure"],

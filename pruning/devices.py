@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 AUTO = "auto"
 FIRST = ("cuda", "mps")  # what AUTO takes before the processor, where there is one
@@ -104,6 +104,16 @@ def called(device: "torch.device") -> str:
     lines = told.read_text().splitlines() if told.is_file() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
+
+
+def of_network(model: "nn.Module") -> "tuple[torch.device, torch.dtype]":
+    """Where a network's parameters are, and the precision of its weights; where it has none, what torch would
+    make a new tensor of."""
+    import torch
+
+    device = next((p.device for p in model.parameters()), torch.get_default_device())
+    floats = (p.dtype for p in model.parameters() if p.is_floating_point())
+    return device, next(floats, torch.get_default_dtype())
 
 
 def wait_for(device: "torch.device"):

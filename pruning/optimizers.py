@@ -11,7 +11,7 @@ from torch import nn
 
 from pruning.channels.slices import selected
 from pruning.cost import Plan
-from pruning.surgery import must_fit
+from pruning.surgery import must_be_its_cut
 
 HOOKS = "_optimizer_"  # how torch calls an optimizer's dictionaries of hooks
 OWN = ("state", "param_groups")  # of every optimizer: followed apart, before any attribute of its own
@@ -33,7 +33,7 @@ def cut_optimizer(
     Raises ValueError where the optimizer holds parameters that are not the network's, where `small` was not
     cut by this plan, and where a state's entries cannot be told apart by its shape.
     """
-    must_fit(model, plan)
+    must_be_its_cut(small, plan, model)
     if not hasattr(optimizer, "param_groups"):
         raise ValueError(
             f"{type(optimizer).__name__} has no param_groups; give the torch optimizer inside it"
@@ -50,9 +50,9 @@ class _Following:
     def __init__(self, model: nn.Module, small: nn.Module, plan: Plan):
         self.lists: list[list[torch.Tensor]] = []  # parameters in the orders in which optimizers hold them
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
-        self.smaller, self.by_tensor = dict(small.named_parameters()), plan.by_tensor
+        self.by_tensor, smaller = plan.by_tensor, dict(small.named_parameters())
         self.seen: dict[int, Any] = {
-            id(parameter): self.smaller[name] for name, parameter in model.named_parameters()
+            id(parameter): smaller[name] for name, parameter in model.named_parameters()
         }
         modules = dict(small.named_modules())
         self.seen |= {id(m): modules[name] for name, m in model.named_modules() if name in modules}
@@ -83,16 +83,10 @@ class _Following:
         return found
 
     def _must_be_ours(self, parameter: torch.Tensor):
-        name = self.names.get(id(parameter))
-        if name is None:
+        if id(parameter) not in self.names:
             raise ValueError(
                 "the optimizer holds parameters of another network; give the one that trains this"
             )
-        kept = self.by_tensor.get(name, {})
-        if list(self.smaller[name].shape) != [
-            len(kept.get(d, range(n))) for d, n in enumerate(parameter.shape)
-        ]:
-            raise ValueError(f"{name} is not as the plan cuts it; give cut(model, plan)")
 
     def param_groups(self, whole: torch.optim.Optimizer) -> list[dict]:
         groups = [self.seen.setdefault(id(group), {}) for group in whole.param_groups]

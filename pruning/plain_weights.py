@@ -33,7 +33,7 @@ def plain(model: nn.Module, example: torch.Tensor | tuple | dict | None = None) 
     must_be_traceable(model, tensors)
     with own_random_numbers(tensors[0].device):
         another = tree_map(at_random, given)
-    return with_plain_layers(without_reparametrizations(model), given, [another])
+    return with_plain_layers(without_reparametrizations(model), given, another)
 
 
 def at_random(value: object) -> object:

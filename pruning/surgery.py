@@ -97,3 +97,14 @@ def must_fit(model: nn.Module, plan: Plan):
             size = sizes.get(dimension, -1)
             if max(channels, default=-1) >= size or len(channels) > size:
                 raise ValueError(f"the plan keeps channels that {name!r} does not have; make a new plan")
+
+
+def must_be_its_cut(small: nn.Module, plan: Plan, model: nn.Module):
+    """Raises ValueError where a network is not what a plan makes of the whole one, by its tensors' shapes."""
+    must_fit(model, plan)
+    smaller = named_tensors(small)
+    for name, tensor in named_tensors(model).items():
+        kept = plan.by_tensor.get(name, {})
+        shape = [len(kept.get(dimension, range(size))) for dimension, size in enumerate(tensor.shape)]
+        if name not in smaller or list(smaller[name].shape) != shape:
+            raise ValueError(f"{name} is not as the plan cuts it; give cut(model, plan)")

@@ -36,6 +36,12 @@ WRITTEN = {  # names and values as tools write them beside, or within, a network
         "state_dict": {n: int(t) if n.endswith("tracked") else t for n, t in w.items()}
     },
     "a sparsifier's mask": sparse,
+    "a backbone and a head": lambda w: {
+        f"{'head' if n.startswith('linear') else 'backbone'}.{n}": t for n, t in w.items()
+    },
+    "both within another": lambda w: {
+        f"model.{'head' if n.startswith('linear') else 'backbone'}.{n}": t for n, t in w.items()
+    },
 }
 
 

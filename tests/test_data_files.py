@@ -21,6 +21,19 @@ def test_an_npz_comes_back_as_it_was_written(tmp_path):
     assert len(data.train) + len(data.holdout) == 100 and data.classes == tuple("0123456789")
 
 
+def test_pictures_of_other_shapes_become_alike_and_it_is_said(tmp_path):
+    given = arrays(train=10)
+    side = given["x_train"].shape[1]
+    given["x_train"] = np.repeat(given["x_train"], 2, axis=2)
+    given["x_test"] = given["x_test"].repeat(2, axis=1).repeat(2, axis=2)
+    np.savez(tmp_path / "wide.npz", **given)
+    data = pruning.load_data(tmp_path / "wide.npz")
+    assert data.train.images.shape[1:3] == data.test.images.shape[1:3] == (side, side)
+    shapes = f"{side} x {2 * side} and {2 * side} x {2 * side}"
+    assert data.messages == (f"wide.npz has pictures of {shapes} pixels, scaled and cut to {side} x {side}",)
+    assert not pruning.load_data(tmp_path / "wide.npz", size=side).messages
+
+
 def test_a_changed_file_is_read_again(tmp_path):
     first = pruning.load_data(write_npz(tmp_path / "mine.npz", train=10))
     assert pruning.load_data(tmp_path / "mine.npz") is first

@@ -2,6 +2,7 @@
 a network that is another one, other precisions and answers. Each is right, or one sentence."""
 
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 import pruning
 from pruning.gates import GateOptimizer, Gates
 from pruning.reconstruction import REPAIRS
+from pruning.targets import Target
 from tests.front_door import forked
 from tests.zoo import seeded
 
@@ -23,6 +25,15 @@ def network() -> nn.Module:
 
     end = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5)]
     return seeded(nn.Sequential(*block(3, 12), *block(12, 16), *block(16, 16), *end))
+
+
+class TwoInputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = network()
+
+    def forward(self, image, other):
+        return self.body(image + other)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +89,49 @@ def test_gates_take_no_number_out_of_range(graph):
     for words, given in {"cut is 1.5": (1.5, 10), "steps is 0": (0.5, 0)}.items():
         with pytest.raises(ValueError, match=f"^{words}; give"):
             GateOptimizer(Gates(graph), *given)
+    with pytest.raises(ValueError, match=r"^a cut of 0.99 is out of reach; the largest .* here is 0\.9\d\d$"):
+        GateOptimizer(Gates(graph), 0.99, 10)
+
+
+def test_what_a_criterion_is_given_is_said(graph):
+    for words, given in {
+        "steps is 1.5; give a whole number": {"criterion": "integrated_gradients", "steps": 1.5},
+        "there is no choice of groups 'outer'": {"criterion": "l1", "groups": "outer"},
+        "there is no group 'conv9'": {"criterion": "l1", "groups": ["0", "conv9"]},
+    }.items():
+        with pytest.raises(ValueError, match=f"^{words}"):
+            pruning.score(graph, data=(IMAGES, LABELS), **given)
+    assert [*pruning.score(graph, "l1", groups=["3"])] == ["3"]
+
+
+def test_a_target_is_a_number():
+    for value in ("1", None, True, float("nan")):
+        with pytest.raises(ValueError, match=f"^the target is {value}; give points, such as 1$"):
+            Target("points_below", value)
+
+
+def test_a_plan_of_another_version_is_no_plan(graph, scores):
+    told = json.loads(pruning.plan(graph, scores, cut=0.2).to_json())
+    with pytest.raises(ValueError, match="that is no plan"):
+        pruning.Plan.from_json(json.dumps(told | {"version": 2}))
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_images_that_a_network_does_not_take_are_said(inputs, graph, scores):
+    given = (IMAGES[:, :1], LABELS) if inputs == 1 else (IMAGES, LABELS)
+    model = graph.model if inputs == 1 else TwoInputs()
+    two = graph if inputs == 1 else pruning.ChannelGraph(model, (IMAGES[:2], IMAGES[:2]))
+    channels = 1 if inputs == 1 else 3
+    told = (
+        rf"^the network does not run on images of shape \[{channels}, 16, 16\]: .+; give data that it takes"
+    )
+    plan = pruning.plan(two, pruning.score(two, "l1"), cut=0.2)
+    with pytest.raises(ValueError, match=told):
+        pruning.score(two, "energy", given)
+    with pytest.raises(ValueError, match=told):
+        pruning.repair(pruning.cut(model, plan), plan, model, given)
+    with pytest.raises(ValueError, match=told):
+        pruning.search_plan(two, "l1", given, cut=0.2)
 
 
 @pytest.mark.parametrize("how", REPAIRS)

@@ -149,6 +149,18 @@ def test_what_a_map_does_not_say_is_one_sentence(message, tmp_path):
     assert len(str(refused.value).splitlines()) == 1
 
 
+def test_two_maps_that_contradict_each_other_are_one_sentence(tmp_path):
+    root = as_folders(tmp_path / "imagenet")
+    (root / "classes.txt").write_text("\n".join(WNIDS))
+    assert pruning.load_data(root, size=12).classes[0] == "tench"
+    (root / "classes.txt").write_text("\n".join(WNIDS[::-1]))
+    told = f"'{WNIDS[4]}' is class 4 by imagenet_class_index.json and class 0 by classes.txt; leave the one"
+    with pytest.raises(ValueError, match=told):
+        pruning.load_data(root, size=12)
+    (root / "classes.txt").write_text("\n".join(NAMES))  # of other names, so no map of these folders
+    assert pruning.load_data(root, size=12).classes[0] == "tench"
+
+
 def test_the_devkits_numbers_are_not_taken_for_class_numbers(tmp_path):
     root = as_challenge(tmp_path / "challenge")
     (root / "LOC_val_solution.csv").unlink()

@@ -123,7 +123,10 @@ def _why_nothing(structure: Structure, groups: str, protect) -> str:
     if protect:
         return "all of its groups are protected"
     if structure.groups and groups == "inner":
-        return "all of its groups are residual streams; groups=all cuts those too"
+        return (
+            "each of its groups is written by several layers, as residual streams are; groups=all cuts those "
+            "too"
+        )
     why = next(
         iter(structure.fixed.values()),
         "it has no convolution or linear layer whose outputs are read by another",

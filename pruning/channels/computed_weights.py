@@ -127,18 +127,17 @@ def rounding_of(tensor: torch.Tensor) -> float:
     return 1e-5 * float(finite.abs().max()) if finite.numel() else 0.0
 
 
-def with_plain_layers(model: nn.Module, example: tuple | dict, others: Sequence[tuple | dict]) -> nn.Module:
+def with_plain_layers(model: nn.Module, example: tuple | dict, another: tuple | dict) -> nn.Module:
     """The network, in place (but one that is such a layer itself), with a plain layer in the place of every
-    one that computes its weight, as long as the network answers the examples as before.
+    one that computes its weight, as long as the network answers both examples as before.
 
-    Raises ValueError where it does not run on the example; one of the others is then left out."""
+    Raises ValueError where it does not run on the first; the other is then left out."""
     with Watched([module for module in model.modules() if may_compute_its_weight(module)]) as watched:
         answers = [(example, run(model, example))]
-        for other in others:
-            try:
-                answers.append((other, run(model, other)))
-            except ValueError:
-                watched.inside.clear()
+        try:
+            answers.append((another, run(model, another)))
+        except ValueError:
+            watched.inside.clear()
     layers = {module: layer for module, layer in watched.found.items() if layer is not None}
     whole = exchanged(model, layers, answers)
     if whole is not None:

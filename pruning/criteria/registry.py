@@ -44,9 +44,11 @@ class Option:
             number = self.kind(value)
         except (TypeError, ValueError):
             number = float("nan")
-        if not np.isfinite(number) or number < 0 or isinstance(value, bool):
+        fraction = isinstance(value, float) and number != value
+        if not np.isfinite(number) or number < 0 or isinstance(value, bool) or fraction:
+            kind = "whole number" if self.kind is int else "number"
             raise ValueError(
-                f"{self.name} is {value!r}; give a number, 0 or more, such as {self.default or 1}"
+                f"{self.name} is {value!r}; give a {kind}, 0 or more, such as {self.default or 1}"
             )
         return number
 

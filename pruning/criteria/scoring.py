@@ -66,7 +66,9 @@ def score_all(
         must_be_scored(name)
     structure: Structure = graph.structure
     named = {"all": structure.names, "inner": [group.name for group in structure.groups if group.inner]}
-    chosen = set(named[groups] if isinstance(groups, str) else groups)
+    if isinstance(groups, str):
+        groups = named[choose(groups, named, "choice of groups")]
+    chosen = {choose(group, structure.names, "group") for group in groups}
     wanted = [g for g, group in enumerate(structure.groups) if group.name in chosen]
     images = ImageStatistics(graph.model, data, seed, calibration)
     scores = {}

@@ -36,17 +36,41 @@ class LabelMap:
 
 def label_map(files: Mapping[str, DataFile]) -> LabelMap | None:
     """Of the files beside the class folders, by name; None where none is a label map."""
-    name = next((name for name in LABEL_MAPS if name in files), None)
-    if name is None:
+    present = [name for name in LABEL_MAPS if name in files]
+    if not present:
         return None
-    content = files[name].read()
-    folders, told = from_index(name, content) if name == INDEX else from_lines(name, content)
+    name, *others = present
+    folders, told = entries_of(name, files[name])
     if not 2 <= len(folders) <= MOST or len(set(folders)) < len(folders):
         raise ValueError(
             f"{name} names {len(set(folders)):,} classes in {len(folders):,} entries; give two or more, each "
             "once"
         )
-    return LabelMap(name, unique(told, folders), {folder: number for number, folder in enumerate(folders)})
+    numbers = {folder: number for number, folder in enumerate(folders)}
+    for other in others:
+        must_agree(name, numbers, other, files[other])
+    return LabelMap(name, unique(told, folders), numbers)
+
+
+def must_agree(name: str, numbers: Mapping[str, int], other: str, file: DataFile):
+    """Raises ValueError where another label map gives one of the folders another number. One that cannot be
+    read, or has other names, says nothing of them."""
+    try:
+        folders, _ = entries_of(other, file)
+    except ValueError:
+        return
+    for number, folder in enumerate(folders):
+        if numbers.get(folder, number) != number:
+            raise ValueError(
+                f"{folder!r} is class {numbers[folder]} by {name} and class {number} by {other}; leave "
+                "the one file there that is right"
+            )
+
+
+def entries_of(name: str, file: DataFile) -> tuple[list[str], list[str]]:
+    """Folders' names and class names, in the order of class numbers."""
+    content = file.read()
+    return from_index(name, content) if name == INDEX else from_lines(name, content)
 
 
 def from_index(name: str, content: bytes) -> tuple[list[str], list[str]]:

@@ -37,12 +37,22 @@ def load_npz(path: Path, *, size: int | None, watch: Watch = silent) -> Dataset:
         check_part(path.name, part, arrays[f"x_{part}"], arrays[f"y_{part}"], masked=masked)
     if masked:
         return with_masks(path.name, arrays, size)
+    sides = [arrays[f"x_{part}"].shape[1:3] for part in ("train", "test")]
+    wanted = size or min(sides[0])
     train, test = (
-        Split(fit_to(arrays[f"x_{part}"], size), arrays[f"y_{part}"].astype(np.int64))
+        Split(fit_to(arrays[f"x_{part}"], wanted), arrays[f"y_{part}"].astype(np.int64))
         for part in ("train", "test")
     )
     classes = class_names(path.name, arrays.get("classes"), max(train.labels.max(), test.labels.max()) + 1)
-    return assemble(path.name, train, test, classes, own=True)
+    messages = reshaped(path.name, sides, wanted) if size is None else ()
+    return assemble(path.name, train, test, classes, own=True, messages=messages)
+
+
+def reshaped(source: str, sides: list[tuple[int, ...]], size: int) -> tuple[str, ...]:
+    """What is said where pictures do not stay as they are."""
+    other = dict.fromkeys(side for side in sides if side != (size, size))
+    told = " and ".join(f"{height} x {width}" for height, width in other)
+    return (f"{source} has pictures of {told} pixels, scaled and cut to {size} x {size}",) if other else ()
 
 
 def with_masks(source: str, arrays: dict[str, np.ndarray], size: int | None) -> Dataset:

@@ -51,6 +51,7 @@ class GateOptimizer:
         whole(of_python(self.steps), "steps", 1)
         choose(self.pull, PULLS, "pull")
         self.placement: Placement = self.gates.placement
+        self.placement.must_reach(self.cut)
         self.shutting: np.ndarray | None = None  # [N] once decided
         self.shut_at = np.full(len(self.gates), -1)  # step at which each gate was shut for good
         n = len(self.placement.owner)

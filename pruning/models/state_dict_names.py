@@ -23,6 +23,7 @@ COUNTS = frozenset(
 )
 AVERAGED = ("ema", "teacher", "target", "momentum", "swa", "average")  # in a prefix: rather the other one
 WRAPPERS = ("_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_orig_mod")
+PARTS = 3  # of a network, at most, that have a prefix each: backbone, neck and head
 DEPTH = 6  # parts of a prefix: module._orig_mod.model.backbone.
 # torchvision's official files still have these names: DenseNet's, and those of its vision transformers
 RENEWED = (
@@ -60,11 +61,27 @@ def located(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]") -> Lo
             found.append(Located(mine, state, prefix, left_by(wanted, state, prefix), joined))
             if not prefix:
                 break
+    if not found:
+        found = [one for one in [in_parts(wanted, state, joined)] if one]
     if found:
         return min(found, key=lambda one: (len(resized(wanted, one.state)), averaged(one.prefix)))
     most = sum(not name.endswith(COUNTER) for name in state) - 1  # all but a number of steps, say
     prefix = max(prefixes(state, most) if most > 1 else [], key=len, default="")
     return Located(as_named_in(wanted, below(state, prefix)), state, prefix)
+
+
+def in_parts(wanted: "Mapping[str, Tensor]", state: "Mapping[str, Tensor]", joined) -> Located | None:
+    """The tensors of a network that a file has in parts, as a backbone and a head with a prefix each."""
+    for common in ("", *prefixes(state, sum(not name.endswith(COUNTER) for name in state))):
+        own = below(state, common)
+        parts = list(dict.fromkeys(f"{name.partition('.')[0]}." for name in own if "." in name))
+        bare = [name.partition(".")[2] for name in own if "." in name]
+        if not 2 <= len(parts) <= PARTS or len(set(bare)) < len(bare):
+            continue
+        mine = as_named_in(wanted, {name.partition(".")[2]: t for name, t in own.items() if "." in name})
+        if not other_names(wanted, mine):
+            return Located(mine, state, " and ".join(common + part for part in parts), (), joined)
+    return None
 
 
 def renewed(state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":

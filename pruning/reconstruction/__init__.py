@@ -49,6 +49,7 @@ def repair(
     Cancelled by its watch, the network is as it was. Raises ValueError for another `how`.
     """
     from pruning.statistics.calibration_images import CalibrationImages
+    from pruning.surgery import must_be_its_cut
 
     choose(how, REPAIRS, "repair")
     for value, name, least in ((calibration, "calibration", 1), (seed, "seed", 0)):
@@ -66,20 +67,6 @@ def repair(
     return _as_it_was_unless_done(
         small, lambda: _by_blocks(small, plan, model, images, how, match_steps, reconstructed, watch)
     )
-
-
-def must_be_its_cut(small: "nn.Module", plan: "Plan", model: "nn.Module"):
-    """Raises ValueError where a network is not what a plan makes of the whole one, by the widths that it
-    says."""
-    from pruning.channels.slices import named_tensors
-    from pruning.surgery import must_fit
-
-    must_fit(model, plan)
-    tensors = named_tensors(small)
-    for name, kept in plan.by_tensor.items():
-        shape = tensors[name].shape if name in tensors else None
-        if shape and any(shape[dimension] != len(channels) for dimension, channels in kept.items()):
-            raise ValueError(f"{name} is not as the plan cuts it; give cut(model, plan)")
 
 
 def _by_blocks(small, plan, model, images, how: str, steps: int, done: bool, watch: Watch) -> list[str]:

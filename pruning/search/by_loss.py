@@ -12,9 +12,11 @@ from pruning.allocation.limits import Limits
 from pruning.channels.indices import cut_where_read
 from pruning.channels.slices import copy_with, silenced
 from pruning.data import Dataset, batch_of, load_data, normalization_of
+from pruning.devices import of_network
 from pruning.reconstruction.moved_batches import MIXED, SHARE, mixed
 from pruning.reconstruction.moved_batches import moved as moved_by
 from pruning.search.prefix_cache import batches
+from pruning.statistics.calibration_images import must_take
 from pruning.tasks import Task
 
 PIXELS = 256 * 32 * 32  # of a batch's images: what an activation takes in memory grows with them
@@ -47,16 +49,16 @@ def holdout_batches(model: nn.Module, data, number: int, seed: int, *, moved: bo
     rows = np.random.default_rng(seed).permutation(len(dataset.holdout))[:most]
     chosen = dataset.holdout.take(rows)
     normalization = normalization_of(model, dataset)
-    device = str(next((p.device for p in model.parameters()), "cpu"))
+    device, kind = of_network(model)
     wanted = -(-len(rows) * area // PIXELS)  # norms that use a batch's own statistics need two images
     parts = np.array_split(np.arange(len(rows)), max(1, min(wanted, len(rows) // 2)))
     fewer = f"{number:,} hold-out images were asked for; there are {len(rows):,}, and all are used"
     if len(rows) < len(dataset.holdout):
         fewer = f"{number:,} hold-out images were asked for; of such large ones {len(rows):,} are used"
-    batches = [batch_of(chosen, part, normalization, device) for part in parts]
+    batches = [batch_of(chosen, part, normalization, str(device)) for part in parts]
     inputs, targets = ([batch[side] for batch in batches] for side in (0, 1))
-    kind = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     inputs = [part.to(kind) for part in inputs]
+    must_take(model, inputs[0][:2])
     if moved:
         inputs = _moved(inputs, dataset, seed)
     return Holdout(inputs, targets, chosen.task, fewer if len(rows) < number else "")

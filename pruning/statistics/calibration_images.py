@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pruning.data import Dataset, calibration_images, inputs_of, load_data, normalization_of
+from pruning.devices import of_network
+from pruning.error_messages import first_line
 from pruning.statistics.class_labels import class_numbers
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 
 class CalibrationImages:
@@ -36,9 +39,10 @@ class CalibrationImages:
         self.classes = 0 if self.class_numbers is None else len(dataset.classes)
         self.normalization = normalization_of(model, dataset)
         self.flips, self.shift = dataset.flips, dataset.shift
-        self.device = next((p.device for p in model.parameters()), "cpu")
-        floats = (p.dtype for p in model.parameters() if p.is_floating_point())
-        self.dtype = next(floats, None)  # None: as images come, float32
+        self.device, self.dtype = of_network(model)
+        if dataset.normalised:  # of pictures no pixel is anything else
+            _must_be_finite(self.asked.images)
+        must_take(model, self.rows(slice(2))[0])
 
     def __len__(self) -> int:
         return len(self.split)
@@ -58,7 +62,29 @@ class CalibrationImages:
     def rows(self, rows: "slice | list[int]") -> tuple["torch.Tensor", "torch.Tensor"]:
         """The same of some of them: a slice, or row numbers."""
         inputs = inputs_of(self.asked, rows, self.normalization, self.device)
-        if not inputs.isfinite().all():  # of pictures none is; tensors that are given may hold any
-            raise ValueError("images for calibration hold NaN or infinite numbers; leave those images out")
         targets = self.task.targets(self.split.labels[rows], self.device)
-        return inputs.to(self.dtype or inputs.dtype), targets
+        return inputs.to(self.dtype), targets
+
+
+def _must_be_finite(images: np.ndarray):
+    """images: [M, ...], looked at one by one, since they may lie on disk."""
+    if not all(np.isfinite(image).all() for image in images):
+        raise ValueError("images for calibration hold NaN or infinite numbers; leave those images out")
+
+
+def must_take(model: "nn.Module", inputs: "torch.Tensor"):
+    """Raises ValueError where a network does not run on such images, as where it has several inputs, or where
+    they have another number of channels. inputs: a few of them, [N, C, H, W]."""
+    import torch
+
+    from pruning.channels.random_state import own_random_numbers
+    from pruning.models.module_modes import evaluating
+
+    try:
+        with evaluating(model), torch.no_grad(), own_random_numbers(inputs.device):
+            model(inputs)
+    except Exception as error:
+        raise ValueError(
+            f"the network does not run on images of shape {list(inputs.shape[1:])}: {first_line(error)}; "
+            "give data that it takes, and a network of several inputs inside one that takes images alone"
+        ) from error

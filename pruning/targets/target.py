@@ -44,8 +44,9 @@ class Target:
     def __post_init__(self):
         choose(self.kind, KINDS, "target")
         limit = 1.0 if self.kind == "keep_metric" else 100.0 if self.kind == "points_below" else 1e9
-        low_ok = self.value >= 0 if self.kind == "points_below" else self.value > 0
-        if not (isinstance(self.value, (int, float)) and low_ok and self.value <= limit):
+        number = isinstance(self.value, (int, float)) and not isinstance(self.value, bool)
+        low_ok = number and (self.value >= 0 if self.kind == "points_below" else self.value > 0)
+        if not (low_ok and self.value <= limit):
             right = {"keep_metric": "a share, such as 0.92", "points_below": "points, such as 1"}
             raise ValueError(f"the target is {self.value}; give {right.get(self.kind, 'a number above 0')}")
 

@@ -6,8 +6,8 @@ types and help texts stand in one place.
 
 import dataclasses
 import inspect
-import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args
 from cyclopts import CoercionError, Parameter
 
 from pruning.criteria import CRITERIA
+from pruning.experiment.checks import must_be_heard
 from pruning.experiment.latency_tables import found_beside
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import replaced_upload
@@ -124,7 +125,12 @@ def _option_flag(name: str) -> inspect.Parameter:
 def as_flags(message: str) -> str:
     """An error's settings as they are typed: give repair=match -> give --repair match."""
     names = "|".join(sorted({*(f.name for f in dataclasses.fields(Recipe)), *_option_names()}, key=len)[::-1])
-    return re.sub(rf"\b({names})=", lambda found: f"--{found[1].replace('_', '-')} ", message)
+    return re.sub(rf"\b({names})=(true\b)?", lambda found: _typed(found[1], switch=bool(found[2])), message)
+
+
+def _typed(name: str, *, switch: bool) -> str:
+    """switch: given by its name alone."""
+    return f"--{name.replace('_', '-')}{'' if switch else ' '}"
 
 
 def recipe_of(given: dict[str, Any], base: Recipe | None = None) -> Recipe:
@@ -160,7 +166,9 @@ def recipe_of_run(
         files = {name: given.pop(name) for name in ("checkpoint", "data") if name in given}
         base = replaced_upload(read_recipe(file), **files)
         base = found_beside(base, file.parent, given.pop("latency", None))
-    return recipe_of(given, base), out
+    asked = recipe_of(given, base)
+    must_be_heard(asked, given)
+    return asked, out
 
 
 def _kept_recipe(folder: Path) -> Recipe:
@@ -204,8 +212,17 @@ def writable(out: Path, *, folder: bool, flag: str = "--out") -> Path:
         raise ValueError(f"{flag} {out} is a folder; give a file's name")
     while not parent.exists():
         parent = parent.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
+    if not parent.is_dir() or not takes_files(parent):
         raise ValueError(
             f"{flag} {out} cannot be written, since {parent} is not writable; give another place"
         )
     return out
+
+
+def takes_files(folder: Path) -> bool:
+    """Tried, since permission is not all that it takes: an account may be above it, and a disk read-only."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True

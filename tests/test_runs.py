@@ -14,8 +14,9 @@ import pytest
 import pruning
 from pruning.experiment.shared_steps import SharedSteps
 from pruning.models import weights_digest
-from pruning.runs import RunStore, run_key
+from pruning.runs import Comparison, RunStore, run_key
 from pruning.runs import store as runs_store
+from pruning.runs.forecast import foresee, measured_seconds
 from tests.front_door import REPOSITORY
 from tests.small_data import arrays
 
@@ -179,3 +180,11 @@ def test_recipes_that_share_their_steps_give_the_numbers_that_they_give_alone(fe
         assert one.plan.to_json() == other.plan.to_json()
         assert weights_digest(one.model) == weights_digest(other.model)
         assert all(np.array_equal(one.predictions[name], other.predictions[name]) for name in one.predictions)
+
+
+def test_what_cannot_be_loaded_is_foreseen(tmp_path):
+    """Known only once it is tried: a listed network without weights for these data."""
+    asked = Comparison(models=("resnet20", "resnet56"), datasets=("digits",), settings={"calibration": 60})
+    with RunStore(tmp_path) as store:
+        found = foresee(asked, store, measured_seconds)
+    assert (found.recipes, found.failed) == (6, 3) and found.seconds > 0  # random and energy beside L1

@@ -1,9 +1,12 @@
 """What a recipe may not be: wrong values when it is made, and settings that would do nothing when it is run.
 Each is a ValueError of one sentence that says what would be right."""
 
+from collections.abc import Iterable
+
 from pruning.allocation import must_close_blocks
 from pruning.error_messages import choose
 from pruning.experiment.defaults import UNMATCHED_STEPS
+from pruning.experiment.dependent_defaults import idle
 from pruning.experiment.recipe_fields import RecipeFields
 from pruning.number_checks import brief, positive, share, whole
 from pruning.tasks import TASKS
@@ -117,6 +120,16 @@ def must_mean_something(recipe: RecipeFields) -> None:
         )
     if recipe.trained:
         must_train(recipe)
+
+
+def must_be_heard(recipe: RecipeFields, typed: Iterable[str]) -> None:
+    """Raises ValueError for a setting that somebody has typed and that has no say beside the others. On a
+    page it may wait there until it has one."""
+    must_mean_something(recipe)
+    without_say = idle(recipe)
+    for name in typed:
+        if name in without_say:
+            raise ValueError(f"{name} does nothing here; leave it out, or give {without_say[name]}")
 
 
 def must_train(recipe: RecipeFields) -> None:

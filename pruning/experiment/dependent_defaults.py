@@ -20,6 +20,9 @@ from pruning.models import MODELS
 from pruning.terms import MERGING
 
 OF_GATES = ("allocation", "gate_epochs")  # mean nothing, or another thing, where no gates are trained
+OF_BITS = ("bit_choices", "bits_by", "bits_epochs")
+OF_DISTILLATION = ("distill_temperature", "distill_logits", "distill_features")
+OF_SEARCH = ("search_by", "search_temperature", "search_images", "search_every")
 TIMED = ("measure", "model", "subtask", "runtime")  # another one of these has no use for the measured times
 
 
@@ -33,6 +36,28 @@ def derived(recipe: RecipeFields) -> dict[str, Any]:
     steps = MATCH_STEPS if recipe.repair == "match" else UNMATCHED_STEPS
     allocation = "gates" if recipe.trained else "uniform"
     return {"allocation": allocation, "gate_epochs": gates, "lr": rate, "match_steps": steps}
+
+
+def idle(recipe: RecipeFields) -> dict[str, str]:
+    """Fields that say nothing beside the others: {name: what would give it a say}."""
+    found: dict[str, str] = {}
+    if not recipe.epochs:
+        found["lr"] = "epochs=1"
+        if not recipe.bits_epochs:
+            found["batch_size"] = "epochs=1"
+    if recipe.bits is None:
+        found |= dict.fromkeys(OF_BITS, "bits=4")
+    if not recipe.distill:
+        found |= dict.fromkeys(OF_DISTILLATION, "distill=true")
+    if recipe.allocation != "greedy":
+        found |= dict.fromkeys(OF_SEARCH, "allocation=greedy")
+    elif recipe.search_by == "di":
+        found["search_images"] = "search_by=kl"
+    if recipe.allocation == "greedy" and not recipe.search_by.startswith("kl"):
+        found["search_temperature"] = "search_by=kl"
+    if recipe.repair != "match":
+        found["match_steps"] = "repair=match"
+    return found
 
 
 def combination(recipe: RecipeFields) -> dict[str, str]:

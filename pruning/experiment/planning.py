@@ -12,6 +12,7 @@ from pruning.cost import Plan
 from pruning.criteria.scores import Scores
 from pruning.criteria.scoring import score_all
 from pruning.data import Dataset
+from pruning.experiment.dependent_defaults import OF_SEARCH
 from pruning.experiment.latency_tables import named_table
 from pruning.experiment.loading import Loaded
 from pruning.experiment.recipe import Recipe
@@ -39,8 +40,7 @@ def scores_of(loaded: Loaded, watch: Watch = silent, *, groups: str | None = Non
 
 LIMITS: tuple[str, ...] = ("cut", "measure", "allocation", "groups", "protect", "cut_group")
 LIMITS += ("max_cut_per_group", "min_channels", "round_to", "blocks")
-SEARCHING: tuple[str, ...] = ("search_by", "search_temperature", "search_images", "search_every")
-SEARCHING += ("latency",)  # what else a plan depends on
+SEARCHING: tuple[str, ...] = (*OF_SEARCH, "latency")  # what else a plan depends on
 
 
 def planned(

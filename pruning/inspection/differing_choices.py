@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from pruning.experiment.dependent_defaults import derived
+from pruning.experiment.dependent_defaults import derived, idle
 from pruning.experiment.recipe import Recipe
 
 SEED = "seed"
@@ -22,13 +22,6 @@ NAMES = {
     "subtask": "classes",
     "control": "what is trained from new weights",
 }
-# Fields that say nothing where another one is as given here.
-IDLE: dict[tuple[str, Any], tuple[str, ...]] = {
-    ("bits", None): ("bit_choices", "bits_by", "bits_epochs"),
-    ("distill", False): ("distill_temperature", "distill_logits", "distill_features"),
-    ("epochs", 0): ("lr", "batch_size"),
-}
-SEARCHING = ("search_by", "search_temperature", "search_images", "search_every")  # of a greedy allocation
 NOTHING = "says nothing"
 SHOWN = 3  # pairs named in one sentence
 
@@ -39,10 +32,7 @@ def choices(recipe: Recipe, control: str = "") -> dict[str, Any]:
     place."""
     told = {name: value for name, value in recipe.to_dict().items() if name not in NO_CHOICE}
     told |= {name: None for name, value in derived(recipe).items() if told[name] == value}
-    idle = [name for (field, value), names in IDLE.items() if told[field] == value for name in names]
-    idle += SEARCHING if recipe.allocation != "greedy" else ()
-    idle += ["match_steps"] if recipe.repair != "match" else []
-    return told | dict.fromkeys(idle, NOTHING) | {"control": control}
+    return told | dict.fromkeys(idle(recipe), NOTHING) | {"control": control}
 
 
 def differing(several: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -43,18 +43,18 @@ def repair(
     """Repairs a cut network in place from unlabelled training images; returns messages.
 
     small: what `cut(model, plan)` gave; changed.   model: the whole network, not changed.   data: a Dataset,
-    its name or path, or a tuple of normalised tensors.   how: one of REPAIRS.
-    match_steps: of gradient descent, for match.   reconstructed: for match, that it was done before.
-    moments: for transport and merge, what `merging.moments_of` gives, where it is known already.
-    Cancelled by its watch, the network is as it was. Raises ValueError for another `how`.
+    its name or path, or a tuple of normalised tensors.   how: one of REPAIRS.   match_steps: of gradient
+    descent, for match.   reconstructed: for match, that it was done before.   moments: for transport and
+    merge, what `merging.moments_of` gives, where it is known. Cancelled by its watch, the network is as it
+    was. Raises ValueError for another `how`, and where the images are none for this network.
     """
     from pruning.statistics.calibration_images import CalibrationImages
     from pruning.surgery import must_be_its_cut
 
     choose(how, REPAIRS, "repair")
-    for value, name, least in ((calibration, "calibration", 1), (seed, "seed", 0)):
+    numbers = {"calibration": (calibration, 1), "seed": (seed, 0), "match_steps": (match_steps, 1)}
+    for name, (value, least) in numbers.items():
         whole(of_python(value), name, least)
-    whole(of_python(match_steps), "match_steps", 1)
     must_be_its_cut(small, plan, model)
     images = CalibrationImages(small, data, calibration, seed)
     if how == "recalibrate":
@@ -64,9 +64,8 @@ def repair(
 
         given: dict[str, Any] = {"heirs": how == "transport", "known": moments, "watch": watch}
         return _as_it_was_unless_done(small, lambda: merge(small, plan, model, images, **given))
-    return _as_it_was_unless_done(
-        small, lambda: _by_blocks(small, plan, model, images, how, match_steps, reconstructed, watch)
-    )
+    asked = (how, match_steps, reconstructed, watch)
+    return _as_it_was_unless_done(small, lambda: _by_blocks(small, plan, model, images, *asked))
 
 
 def _by_blocks(small, plan, model, images, how: str, steps: int, done: bool, watch: Watch) -> list[str]:

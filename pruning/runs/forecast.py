@@ -31,7 +31,7 @@ def foresee(comparison: Comparison, store: RunStore, measure: Callable | None = 
     known, paces = store.all_finished(comparison.size), _seconds_of_like(store)
     recipes = controls = found = failed = 0
     seconds: float | None = 0.0
-    guessed: dict[tuple, float | None] = {}
+    guessed: dict[tuple, float | None | ValueError] = {}
     at_once = 1
     for entry in comparison.entries():
         recipes += 1
@@ -39,15 +39,19 @@ def foresee(comparison: Comparison, store: RunStore, measure: Callable | None = 
             failed += 1
             continue
         trains = comparison.with_controls and entry.recipe.epochs
-        controls += len(CONTROLS) if trains else 0
         at_once = processes(entry.recipe.threads)
         if known(run_key(entry.recipe)) is not None:
+            controls += len(CONTROLS) if trains else 0
             found += 1
             continue
         like = _like(entry.fields)
         if like not in guessed:
-            guessed[like] = paces.get(like) or (measure(entry.recipe) if measure else None)
+            guessed[like] = paces.get(like) or (_told(measure, entry.recipe) if measure else None)
         one = guessed[like]
+        if isinstance(one, ValueError):
+            failed += 1
+            continue
+        controls += len(CONTROLS) if trains else 0
         seconds = (
             None if one is None or seconds is None else seconds + one * (1 + len(CONTROLS) * bool(trains))
         )
@@ -61,11 +65,17 @@ def forecast_of(recipe: Recipe, comparison: Comparison, watch: Watch = silent) -
 
 
 def measured_seconds(recipe: Recipe) -> float:
-    """Of a recipe whose like was never run: the network is timed."""
+    """Of a recipe whose like was never run: the network is timed. Raises ValueError where it can't be
+    loaded."""
+    return seconds_of(recipe, pace_now(recipe))
+
+
+def _told(measure: Callable, recipe: Recipe) -> float | ValueError:
+    """What a measurement tells; where the recipe can't be done, why, as its rows will say."""
     try:
-        return seconds_of(recipe, pace_now(recipe))
-    except ValueError:  # it can't be loaded: its rows will say so
-        return 0.0
+        return measure(recipe)
+    except ValueError as why:
+        return why
 
 
 def _like(fields) -> tuple:

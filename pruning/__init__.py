@@ -43,11 +43,17 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str):
-    if name not in _WHERE:
-        raise AttributeError(f"module 'pruning' has no attribute {name!r}")
-    value = getattr(import_module(_WHERE[name]), name)
-    globals()[name] = value
-    return value
+    if name in _WHERE:
+        value = globals()[name] = getattr(import_module(_WHERE[name]), name)
+        return value
+    where = f"pruning.{name}"
+    try:
+        if not name.startswith("_"):
+            return import_module(where)  # as pruning.gates
+    except ModuleNotFoundError as error:
+        if error.name != where:
+            raise
+    raise AttributeError(f"module 'pruning' has no attribute {name!r}")
 
 
 def __dir__():

@@ -142,3 +142,8 @@ def test_the_table_has_a_row_a_group():
     table = pruning.plan(NET, SCORES, cut=0.5).table()
     assert list(table["group"]) == list(NET.names) and (table["after"] < table["before"]).all()
     assert ((0 < table["share_cut"]) & (table["share_cut"] < 1)).all()
+
+
+def test_widths_too_wide_for_any_group_are_out_of_reach():
+    with pytest.raises(ValueError, match=r"a cut of 0.3 is out of reach; the largest .* is 0.000"):
+        pruning.plan(NET, SCORES, cut=0.3, round_to=512)

@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 import pruning
-from pruning.export import exported_program, formats, plain_pytorch
+from pruning.export import exported_program, formats, layer_constructors
+from pruning.export.checked_files import write_checked
+from pruning.export.subject import subject_of
 from tests.front_door import forked
 from tests.test_saved_results import SAVED
 from tests.zoo import ZOO
@@ -60,6 +62,88 @@ def test_what_can_t_be_written_is_one_sentence_and_nothing_is_left(network, name
         pruning.export_onnx(network, tmp_path / name, torch.randn(2, 3, 4, 4))
     assert words in str(told.value) and "\n" not in str(told.value)
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+class Layer(nn.Module):
+    """A convolution, and what is done with its maps."""
+
+    def __init__(self, after=lambda maps: maps):
+        super().__init__()
+        self.layer, self.after = nn.Conv2d(3, 4, 3), after
+
+    def forward(self, output):  # a name that exporters give to answers
+        return self.after(self.layer(output))
+
+
+def in_place(maps):
+    torch.relu_(maps)
+    maps.mul_(0.5).add_(0.1)
+    return maps.mean((2, 3))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.GRU(3, 6, batch_first=True, bidirectional=True)
+        self.second = nn.LSTM(12, 5, 2, batch_first=True)
+
+    def forward(self, images):
+        return self.second(self.first(images.flatten(2).transpose(1, 2))[0])[0][:, -1]
+
+
+ODD = {
+    "truth values": lambda: Layer(lambda maps: (maps, maps > 0)),
+    "infinite scores": lambda: Layer(lambda maps: maps.masked_fill(maps < 0, -torch.inf)),
+    "results that nobody takes": lambda: Layer(in_place),
+    "any number of inputs": lambda: nn.DataParallel(Layer()),
+    "compiled": lambda: torch.compile(Layer()),
+    "recurrent layers": Recurrent,
+}
+
+
+@pytest.mark.parametrize("form", ["onnx", "exported", "pytorch"])
+@pytest.mark.parametrize("kind", ODD)
+def test_networks_of_odd_kinds_leave_as_they_answer(kind, form, tmp_path):
+    subject = subject_of(ODD[kind](), torch.randn(7, 3, 9, 9))
+    made = write_checked(form, subject, tmp_path / f"net{formats.FORMATS[form].endings[0]}")
+    assert made.check.close and made.check.difference < 1e-5 and made.check.images == 7
+
+
+def hooked() -> nn.Module:
+    network = Layer()
+    network.layer.register_forward_hook(lambda module, given, answer: 2 * answer)
+    return network
+
+
+NOT_WRITTEN = {
+    "the network itself answers NaN": ("onnx", lambda: Layer(lambda maps: maps / 0 * 0)),
+    "layer has forward hooks": ("pytorch", hooked),
+    "was traced or scripted by torch.jit": (
+        "onnx",
+        lambda: torch.jit.trace(Layer(), torch.zeros(1, 3, 9, 9)),
+    ),
+    "the network is a str": ("onnx", lambda: "net"),
+}
+
+
+@pytest.mark.parametrize("words", NOT_WRITTEN)
+def test_what_is_no_network_to_write_is_said(words, tmp_path):
+    form, network = NOT_WRITTEN[words]
+    with pytest.raises(ValueError, match=words):
+        write_checked(
+            form,
+            subject_of(network(), torch.randn(7, 3, 9, 9)),
+            tmp_path / f"net.{'py' if form == 'pytorch' else form}",
+        )
+    assert not [*tmp_path.iterdir()]
+
+
+def test_of_two_files_neither_is_left_where_one_has_no_place(tmp_path):
+    (tmp_path / "net.safetensors").mkdir()
+    (tmp_path / "net.py").write_text("# mine")
+    with pytest.raises(ValueError, match="net.safetensors is a folder; give another place"):
+        write_checked("pytorch", subject_of(Layer(), torch.randn(2, 3, 9, 9)), tmp_path / "net.py")
+    assert (tmp_path / "net.py").read_text() == "# mine"
 
 
 EXAMPLES = [3, (), (torch.randn(2, 3), torch.randn(3, 3)), [None], torch.tensor(1.0)]
@@ -134,7 +218,7 @@ LAYERS = [
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_a_layer_is_made_anew_as_it_is(layer):
-    again = eval(plain_pytorch.constructor(layer, "layer"), {"nn": nn})
+    again = eval(layer_constructors.constructor(layer, "layer"), {"nn": nn})
     assert str(again) == str(layer)
     numbers = {k: v for k, v in vars(layer).items() if isinstance(v, (int, float, str, tuple, bool))}
     assert {k: vars(again)[k] for k in numbers} == numbers
@@ -145,4 +229,4 @@ def test_a_layer_that_torch_does_not_have_is_refused():
         pass
 
     with pytest.raises(ValueError, match="is a Own, no layer of torch.nn"):
-        plain_pytorch.constructor(Own(1, 1, 1), "first")
+        layer_constructors.constructor(Own(1, 1, 1), "first")

@@ -215,3 +215,41 @@ def test_gates_that_start_from_a_criterion_change_no_output_and_stand_by_rank():
     fresh = digits()
     gates, (images, _) = Gates(fresh.graph, start=start), batch(fresh, 4)
     assert torch.equal(gates(images), fresh.model(images))
+
+
+@pytest.mark.parametrize("pull", ["worth", "signed"])
+def test_a_step_that_overflows_says_nothing_of_the_gates(pull):
+    """As the first ones under a scaled loss do; the worthless half of the channels goes all the same."""
+
+    def kept(overflowing: tuple[int, ...]) -> tuple[list[int], tuple[str, ...]]:
+        torch.manual_seed(0)
+        layers = [nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        network = nn.Sequential(*layers, nn.Linear(16, 5))
+        with torch.no_grad():
+            network[5].weight[:, 8:] *= 1e-3
+        gates = Gates(pruning.ChannelGraph(network, torch.rand(1, 3, 16, 16)))
+        mover = GateOptimizer(gates, cut=0.4, steps=40, pull=pull)
+        for step in range(40):
+            loss = F.cross_entropy(gates(torch.randn(16, 3, 16, 16)), torch.randint(0, 5, (16,)))
+            (loss * (torch.inf if step in overflowing else 1.0)).backward()
+            mover.move()
+        mover.finish()
+        return gates.plan().kept["0"].tolist(), gates.plan().messages
+
+    (calm, _), (once, told) = kept(()), kept((0, 1))
+    assert "in 2 steps no gradient of the loss was finite" in told[-1]
+    if pull == "worth":
+        assert set(once) >= set(range(8)) and set(calm) >= set(range(8))
+    with pytest.raises(ValueError, match="the loss has had no finite gradient in 12 steps"):
+        kept(tuple(range(40)))
+
+
+def test_a_move_without_a_loss_is_said():
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3))
+    graph = pruning.ChannelGraph(network, torch.rand(1, 3, 8, 8))
+    with pytest.raises(ValueError, match="before each move, call backward"):
+        GateOptimizer(Gates(graph), cut=0.3, steps=10).move()
+    with pytest.raises(ValueError, match="graph is a Sequential; give pruning.ChannelGraph"):
+        Gates(network)
+    with pytest.raises(ValueError, match="gates is a ChannelGraph; give pruning.gates.Gates"):
+        GateOptimizer(graph, cut=0.3, steps=10)

@@ -3,6 +3,7 @@ a network that is another one, other precisions and answers. Each is right, or o
 
 import copy
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import pruning
 from pruning.gates import GateOptimizer, Gates
 from pruning.reconstruction import REPAIRS
 from pruning.targets import Target
-from tests.front_door import forked
+from tests.front_door import REPOSITORY, forked, typed
 from tests.zoo import seeded
 
 IMAGES, LABELS = torch.randn(60, 3, 16, 16), torch.arange(60) % 5
@@ -207,3 +208,15 @@ def test_plain_pytorch_is_written_below_where_one_stands(tmp_path):
 def test_a_fraction_is_no_whole_number_on_the_command_line(word, tmp_path):
     done = forked("run", "--model", "resnet20", "--data", "digits", word, "1.5", "--out", "x", cwd=tmp_path)
     assert done.returncode == 2 and f'{word}: unable to convert "1.5" into int' in done.stderr
+
+
+def test_without_labels_no_accuracy_is_foretold(graph):
+    found = pruning.search_plan(graph, "l1", [IMAGES], cut=0.3, allocation="error")
+    assert found.expected is None
+
+
+def test_parts_of_the_package_need_no_import_of_their_own():
+    """As README's loop has it."""
+    code = "import pruning; print(pruning.gates.Gates.__name__, hasattr(pruning, 'nothing'))"
+    done = typed([sys.executable, "-c", code], REPOSITORY)
+    assert done.stdout == "Gates False\n", done.stderr

@@ -222,3 +222,32 @@ def test_a_refused_process_runs_none_of_it_whatever_the_way(tmp_path, monkeypatc
     with own_code.sent_by(False), pytest.raises(ValueError, match="this server runs none"):
         load(recipe)  # a worker that anybody may use, for an app that may not
     assert not trace.exists()
+
+
+FLATTENS = """
+from torch import nn
+class Net(nn.Module):
+    def __init__(self, num_classes=10):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 6, 3, 4))
+        self.head = nn.Linear(6 * 7 * 7, num_classes)
+    def forward(self, x):
+        x = self.body(x).relu()
+        return self.head(x.view(x.size(0), -1))
+"""
+
+
+def test_a_network_that_views_its_maps_as_they_lie_in_memory(tmp_path):
+    """Pictures lie with channels last, which `view` does not take: it is given what it takes."""
+    (tmp_path / "net.py").write_text(FLATTENS)
+    words = ("--model", "net.py:Net", "--data", "digits", *QUICK, "--repair", "match", "--match-steps", 3)
+    done = forked("run", *words, "--epochs", 1, "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    own: dict = {}
+    exec(FLATTENS, own)
+    model, images = own["Net"]().eval(), torch.randn(60, 3, 32, 32)
+    small, data = pruning.load(tmp_path / "out", model=model), (images, torch.arange(60) % 10)
+    assert not small.origin.normalization.channels_last
+    graph = pruning.ChannelGraph(model, images[:1])
+    plan = pruning.search_plan(graph, "l1", data, cut=0.2, by="kl-moved", images=40)
+    pruning.repair(pruning.cut(model, plan), plan, model, data, "match", match_steps=3)

@@ -238,3 +238,14 @@ def test_a_network_may_hold_a_container_that_holds_itself():
     model.own.append(model.own)
     graph = pruning.ChannelGraph(model, torch.zeros(1, 3, 8, 8))
     assert [group.name for group in graph.groups] == ["0"] and graph.verified
+
+
+def test_every_layer_that_holds_a_tied_weight_says_its_new_width():
+    network = nn.Sequential(
+        *[nn.Conv2d(8, 8, 3, padding=1) for _ in range(3)], nn.Flatten(), nn.Linear(128, 2)
+    )
+    network[2].weight = network[1].weight
+    graph = pruning.ChannelGraph(network, torch.randn(1, 8, 4, 4))
+    small = pruning.cut(network, pruning.plan(graph, pruning.score(graph, "l1"), cut=0.3, groups="all"))
+    for layer in small[:3]:
+        assert layer.weight.shape[:2] == (layer.out_channels, layer.in_channels) and layer.out_channels < 8

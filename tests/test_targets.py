@@ -10,6 +10,7 @@ import pruning
 from pruning import Recipe
 from pruning.targets import Target, by_metric, smallest
 from pruning.targets.target import Candidate
+from pruning.terms import percent
 from pruning.train import evaluate
 from tests.front_door import TINY, cli, forked
 from tests.page_door import look_until, open_page, said
@@ -71,7 +72,10 @@ def test_kilobytes_are_met_as_closely_as_channels_allow(tmp_path):
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert 480 < report["bytes"]["final"] / 1000 <= 500
     assert report["target"]["kind"] == "at_most_kb" and report["recipe"]["measure"] == "params"
-    assert report["messages"][0].startswith("The smallest network found with at most 500 kB")
+    told, parameters = report["messages"][0], report["parameters"]
+    assert told.startswith("The smallest network found with at most 500 kB")
+    made = percent(1 - parameters["final"] / parameters["baseline"])  # not what was asked of the planner
+    assert f": {made} of the parameters cut, " in told
 
 
 def test_milliseconds_are_planned_on_a_table_that_is_kept_beside_the_run(tmp_path):

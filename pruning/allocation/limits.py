@@ -161,17 +161,18 @@ def cost_of(structure: Structure, measure: str, limits: Limits, latency: Latency
 
 
 def must_reach(cost: Cost, limits: Limits, cut: float):
-    """Raises ValueError where even the caps, and all blocks closed that may close, leave too much; half of
-    the largest single step counts as reached."""
+    """Raises ValueError where even the most that may go, and all blocks closed that may close, leave too
+    much; half of the largest single step counts as reached."""
     limits = limits.furthest
-    least = cost.of(limits.caps)
+    least = cost.of(limits.most)
     if not cost.steady:
         least = min(least, *(cost.of(counts) for counts in common_shares(limits)))
-    steps = [
-        cost.of(limits.caps - (np.arange(len(limits.caps)) == g)) - least
-        for g in limits.open
-        if limits.caps[g]
-    ]
+    steps = []
+    for g in limits.open:
+        if limits.most[g]:
+            fewer = limits.most.copy()
+            fewer[g] = limits.levels[g][-2]
+            steps.append(cost.of(fewer) - least)
     if least - max(steps, default=0.0) / 2 > cost.target(cut) + 1e-9 * cost.whole:
         reach = np.floor(1000 * (1 - least / cost.whole)) / 1000
         raise ValueError(f"a cut of {cut:.3g} is out of reach; the largest within the limits is {reach:.3f}")

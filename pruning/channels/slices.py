@@ -36,10 +36,21 @@ def copy_with(model: nn.Module, kept: Kept, *, shared: bool = False) -> nn.Modul
     for name, tensor in tensors.items():
         memo[id(tensor)] = tensor if shared and name not in kept else _smaller(tensor, kept.get(name, {}))
     small = _skeleton(model, memo)
-    modules = dict(small.named_modules())
+    modules, others = dict(small.named_modules()), _other_names(model)
     for name, dimensions in kept.items():
-        _follow(modules, name, dimensions, tensors.get(name))
+        for each in (name, *others.get(id(tensors.get(name)), ())):
+            _follow(modules, each, dimensions, tensors.get(name))
     return small
+
+
+def _other_names(model: nn.Module) -> dict[int, list[str]]:
+    """{id of a tensor: its further names}, by which other modules hold it."""
+    found: dict[int, list[str]] = {}
+    for name, module in model.named_modules():  # each once
+        for own, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None:
+                found.setdefault(id(tensor), []).append(f"{name}.{own}" if name else own)
+    return {held: names[1:] for held, names in found.items() if len(names) > 1}
 
 
 def must_be_copied(model: nn.Module):

@@ -200,4 +200,7 @@ def normalization_of(model: "nn.Module", dataset: Dataset) -> Normalization:
             "what this network expects its pixels to be normalised by is not known; "
             "give it with the data: load_data(..., normalize='imagenet')"
         )
-    return dataset.normalization or (origin.normalization if origin else NORMALIZATIONS["none"])
+    found = dataset.normalization or (origin.normalization if origin else NORMALIZATIONS["none"])
+    if origin and not origin.normalization.channels_last:
+        return replace(found, channels_last=False)
+    return found

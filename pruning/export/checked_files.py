@@ -74,6 +74,8 @@ def write_checked(
             if whole is not None:
                 weighed = _weighed(form, subject, whole, made[0], watch)
             path.parent.mkdir(parents=True, exist_ok=True)
+            if taken := next((file.name for file in made[1] if (path.parent / file.name).is_dir()), None):
+                raise ValueError(f"{path.parent / taken} is a folder; give another place")
             for file in made[1]:
                 sizes[path.parent / file.name] = file.stat().st_size
                 os.replace(file, path.parent / file.name)

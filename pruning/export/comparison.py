@@ -68,7 +68,7 @@ def compared(subject: Subject, run: Run, watch: Watch) -> Check:
                 f"the file answers {shapes[0]} for {len(batch[0])} images, the network {shapes[1]}"
             )
         for one, other in zip(whole, told, strict=True):
-            differences.append(_largest(one.double() - other.double()))
+            differences.append(_difference(one, other))
             largest = max(largest, _largest(one))
         agree = _agree(subject.answers, whole[0], told[0])
         same, of = same + int(agree.sum()), of + agree.numel()
@@ -79,9 +79,23 @@ def compared(subject: Subject, run: Run, watch: Watch) -> Check:
     return Check(difference, largest, *counts, tuple(sorted(set(sizes))), OF_HALF if coarse else TOLERANCE)
 
 
+def _difference(one: Tensor, other: Tensor) -> float:
+    """The largest between what a network and its file answer; NaN where one of the file's is none: then
+    nothing is close. Raises ValueError where one of the network's is none."""
+    whole, told = one.detach().double(), other.detach().double()
+    if whole.isnan().any():
+        raise ValueError(
+            "the network itself answers NaN to these images; give it weights and images of numbers"
+        )
+    apart = torch.where(whole == told, 0.0, (whole - told).abs())  # masked scores are infinite in both
+    return float(apart.max()) if apart.numel() else 0.0
+
+
 def _largest(values: Tensor) -> float:
-    """NaN where there is one: then nothing is close."""
-    return float(values.detach().abs().max()) if values.numel() else 0.0
+    """Of the finite ones."""
+    finite = values.detach().double().abs()
+    finite = finite[finite.isfinite()]
+    return float(finite.max()) if finite.numel() else 0.0
 
 
 def _batches(given: Sequence[Tensor]) -> Iterator[slice]:

@@ -8,7 +8,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from pruning.error_messages import first_line
-from pruning.export.subject import Run, Subject, leaves
+from pruning.export.subject import Run, Subject, leaves, takes_any_number
 
 ABOUT = "about.json"  # in the file, beside the program
 LARGEST = 65_536  # images at once
@@ -45,9 +45,10 @@ def traced(subject: Subject) -> ExportedProgram:
     torch.export can't follow it."""
     batch, example = Dim("batch", min=1, max=LARGEST), subject.example
     given = tuple(example.values())
-    network = _Positional(subject) if subject.by_name else subject.network
+    together = subject.by_name or takes_any_number(subject.network)
+    network = _Positional(subject) if together else subject.network
     each = tuple({0: batch} for _ in given)
-    shapes: tuple = (each,) if subject.by_name else each  # of *given, or of named arguments
+    shapes: tuple = (each,) if together else each  # of *given, or of named arguments
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of things that the network does, said to who wrote it
@@ -60,14 +61,20 @@ def traced(subject: Subject) -> ExportedProgram:
 
 
 class _Positional(torch.nn.Module):
-    """A network that takes its inputs by name, given them in order: so files name and order them alike."""
+    """A network that takes its inputs by name, given them in order: so files name and order them alike. Or
+    one that takes any number of them."""
 
     def __init__(self, subject: Subject):
         super().__init__()
         self.network, self.names = subject.network, tuple(subject.inputs)
+        self.by_name = subject.by_name
 
     def forward(self, *given):
-        return self.network(**dict(zip(self.names, given, strict=True)))
+        return (
+            self.network(**dict(zip(self.names, given, strict=True)))
+            if self.by_name
+            else self.network(*given)
+        )
 
 
 def _reason(error: Exception) -> str:

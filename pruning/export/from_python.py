@@ -1,5 +1,6 @@
 """`pruning.export_onnx` and `pruning.export_program`: any network at hand, with an example of its input."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,6 @@ def _exported(name: str, model: "nn.Module", path: str | Path, example: Any) -> 
 
     path, ending = Path(path), FORMATS[name].endings[0]
     usable_format(name)
-    if path.suffix != ending or path.is_dir():
+    if path.suffix != ending or os.path.isdir(path):
         raise ValueError(f"{path} is no name of a {ending} file; give one, such as network{ending}")
     return write_checked(name, subject_of(model, example), path)

@@ -35,7 +35,10 @@ def write(subject: Subject, path: Path) -> list[Path]:
     import onnx
 
     model = model_of(subject)
-    onnx.checker.check_model(model)
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        raise ValueError(f"torch's ONNX exporter makes no valid file: {first_line(error)}") from error
     onnx.save(model, path)
     return [path]
 

@@ -2,14 +2,13 @@
 whoever has both needs torch and safetensors, and none of our code."""
 
 import importlib.util
-import inspect
 import json
 import math
+import operator
 import pprint
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from pruning.error_messages import first_line
+from pruning.export.layer_constructors import parts
 from pruning.export.subject import Run, Subject, leaves
 
 WEIGHTS = ".safetensors"
@@ -143,7 +143,9 @@ def must_run_alone(path: Path, subject: Subject):
             raise ValueError(f"the network does not run as plain PyTorch ({reason}); give another format")
         answers = load_file(files[1])
     here = opened(path)(*given)
-    if not all(torch.allclose(answers[str(k)], each, atol=1e-5) for k, each in enumerate(here)):
+    if not all(
+        torch.allclose(answers[str(k)], each, atol=1e-5, equal_nan=True) for k, each in enumerate(here)
+    ):
         raise ValueError("the network answers something else in a process of its own; give another format")
 
 
@@ -171,17 +173,37 @@ class _Tracer(fx.Tracer):
 
 def traced(subject: Subject) -> fx.Graph:
     """The network's operations, as torch.fx sees them."""
+    hooked = [name or "it" for name, part in subject.network.named_modules() if _hooks(part)]
+    if hooked:
+        raise ValueError(
+            f"{hooked[0]} has forward hooks, which are not part of a network's code; give another format, or "
+            "take them off"
+        )
     try:
         graph = _Tracer().trace(subject.network)
         _without_what_is_not_given(graph, list(subject.inputs))
         graph = fx.GraphModule(subject.network, graph).graph
-        graph.eliminate_dead_code()
+        graph.eliminate_dead_code(_has_effects)
     except Exception as error:
         reason = first_line(error).partition(". ")[0].rstrip(".")
         raise ValueError(
             f"torch.fx can't write this network's forward down ({reason}); give another format"
         ) from error
     return graph
+
+
+def _hooks(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def _has_effects(node: fx.Node) -> bool:
+    """Whether an operation matters although nobody uses what it returns: it changes what it is given."""
+    if node.is_impure() or node.kwargs.get("inplace") or node.target is operator.setitem:
+        return True
+    if node.op == "call_module":
+        return bool(getattr(node.graph.owning_module.get_submodule(node.target), "inplace", False))
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    return node.op in ("call_method", "call_function") and name.endswith("_") and not name.endswith("__")
 
 
 def _without_what_is_not_given(graph: fx.Graph, names: list[str]):
@@ -210,75 +232,3 @@ def forward(graph: fx.Graph) -> str:
         if not known and not isinstance(value, float):
             raise ValueError(f"the network calls {name}, which torch does not have; give another format")
     return code.src.strip()
-
-
-# -------------------------------------------------------------------------------------------- its layers
-
-
-def parts(network: nn.Module, graph: fx.Graph) -> tuple[list[str], dict[str, Tensor]]:
-    """Lines that make every layer and tensor that runs, and the state dict of these."""
-    modules, state = dict(network.named_modules(remove_duplicate=False)), network.state_dict(keep_vars=True)
-    used = {str(node.target): node.op for node in graph.nodes if node.op in ("call_module", "get_attr")}
-    lines, tensors = [], {}
-    for name, op in used.items():  # in the order in which they run
-        if op == "call_module":
-            lines.append(f'put(self, "{name}", {constructor(modules[name], name)})')
-            own = modules[name].state_dict(keep_vars=True)
-            tensors |= {f"{name}.{key}": tensor.detach() for key, tensor in own.items()}
-        else:
-            tensor = state.get(name)
-            tensor = _attribute(network, name) if tensor is None else tensor
-            kind = "nn.Parameter({})" if isinstance(tensor, nn.Parameter) else "{}"
-            empty = f"torch.zeros({tuple(tensor.shape)}, dtype={tensor.dtype})"
-            lines.append(f'put(self, "{name}", {kind.format(empty)})')
-            tensors[name] = tensor.detach()
-    return lines, tensors
-
-
-def _attribute(network: nn.Module, name: str) -> Tensor:
-    value: Any = network
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
-
-
-def constructor(module: nn.Module, name: str) -> str:
-    """`nn.Conv2d(16, 9, 3, padding=1, bias=False)`: what makes a layer of torch.nn anew."""
-    kind = type(module)
-    if getattr(nn, kind.__name__, None) is not kind:
-        raise ValueError(f"{name} is a {kind.__name__}, no layer of torch.nn; give another format")
-    words = list(_words(module))
-    text = f"nn.{kind.__name__}({', '.join(words)})"
-    try:
-        again = eval(text, {"nn": nn, "torch": torch, "inf": math.inf})  # noqa: S307 # written three lines above
-    except Exception as error:
-        raise ValueError(f"{name} can't be made anew as {text}: {first_line(error)}") from error
-    shapes = [{key: tensor.shape for key, tensor in each.state_dict().items()} for each in (module, again)]
-    if shapes[0] != shapes[1]:
-        raise ValueError(f"{name} can't be made anew as {text}; give another format")
-    return text
-
-
-def _words(module: nn.Module) -> Iterator[str]:
-    """Arguments of its class that differ from their defaults, by the attributes that hold them."""
-    plain = True
-    for parameter in inspect.signature(type(module)).parameters.values():
-        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            continue
-        missing = parameter.default is parameter.empty
-        value = getattr(module, parameter.name, parameter.default)
-        if parameter.name == "bias" and (value is None or isinstance(value, Tensor)):
-            value = value is not None
-        value = (
-            value[0] if isinstance(value, tuple) and len(set(value)) == 1 and _all_alike(module) else value
-        )
-        if missing and plain:
-            yield repr(value)
-        elif missing or value != parameter.default:
-            plain = False
-            yield f"{parameter.name}={value!r}"
-
-
-def _all_alike(module: nn.Module) -> bool:
-    """Layers that take one number for all dimensions."""
-    return isinstance(module, nn.modules.conv._ConvNd)

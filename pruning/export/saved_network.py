@@ -109,6 +109,8 @@ def _origin(network: "nn.Module") -> dict[str, str]:
         "std": origin.normalization.std,
         "name": origin.normalization.name,
     }
+    if not origin.normalization.channels_last:
+        normalization["channels_last"] = False
     told |= {"code": origin.code} if origin.code else {}
     return {key: str(value) for key, value in told.items()} | {"normalization": json.dumps(normalization)}
 
@@ -253,4 +255,5 @@ def _normalization(told: Mapping[str, str]) -> "Normalization":
 
     recorded = parsed(told["normalization"])
     mean, std = (tuple(map(float, recorded[name])) for name in ("mean", "std"))
-    return Normalization(mean, std, str(recorded["name"]))
+    last = recorded.get("channels_last") is not False
+    return Normalization(mean, std, str(recorded["name"]), last)

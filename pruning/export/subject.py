@@ -57,17 +57,20 @@ class Subject:
         count = len(self.run(*self.example.values()))
         if len(self.outputs) == count:
             return list(self.outputs)
-        return ["output"] if count == 1 else [f"output_{number}" for number in range(count)]
+        word = "answer" if any(name.startswith("output") for name in self.inputs) else "output"
+        return [word] if count == 1 else [f"{word}_{number}" for number in range(count)]
 
 
 def subject_of(network: nn.Module, example: Any) -> Subject:
     """Any network, with its example: a tensor, batch first; a tuple of what it takes in that order; or a dict
     of it by name. Raises ValueError where an example is none, or the network does not run on it."""
-    by_name = isinstance(example, Mapping)
+    network, by_name = unwrapped(network), isinstance(example, Mapping)
     given = list(example.values()) if by_name else list(example) if _several(example) else [example]
     if not given or not all(isinstance(each, Tensor) and each.dim() for each in given):
         raise ValueError("the example holds something else than tensors; give tensors, batch first")
-    if len({len(each) for each in given}) > 1 or not len(given[0]):
+    if not len(given[0]):
+        raise ValueError("the example holds no images; give some, such as images[:70]")
+    if len({len(each) for each in given}) > 1:
         raise ValueError(
             "the example's tensors differ in their first size; give the same number of items in each"
         )
@@ -87,8 +90,27 @@ def subject_of(network: nn.Module, example: Any) -> Subject:
     return found
 
 
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network inside what runs it on several devices, or compiles it. Raises ValueError where it has no
+    code of Python's."""
+    while isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        network = network.module
+    network = getattr(network, "_orig_mod", network)  # of torch.compile
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"the network is a {type(network).__name__}; give a torch.nn.Module")
+    if isinstance(network, torch.jit.ScriptModule):
+        raise ValueError("the network was traced or scripted by torch.jit; give the one that it was made of")
+    return network
+
+
 def _several(example: Any) -> bool:
     return isinstance(example, Sequence) and not isinstance(example, Tensor)
+
+
+def takes_any_number(network: nn.Module) -> bool:
+    """Whether its forward is written for any number of inputs, as those of wrappers are."""
+    given = inspect.signature(network.forward).parameters.values()
+    return any(one.kind is one.VAR_POSITIONAL for one in given)
 
 
 def _parameters(network: nn.Module) -> list[str]:

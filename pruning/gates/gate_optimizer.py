@@ -13,10 +13,10 @@ from pruning.error_messages import choose
 from pruning.gates.decision import decided
 from pruning.gates.gate_trace import DECIDED, between, margin, opened, slope
 from pruning.gates.gates import SHUT, Gates
-from pruning.gates.loss_pull import PULLS
+from pruning.gates.loss_pull import PULLS, finite_parts
 from pruning.gates.placement import Placement
 from pruning.gates.resource_price import least
-from pruning.number_checks import of_python, share, whole
+from pruning.number_checks import of_python, positive, share, whole
 
 LARGEST = 12.0  # times the share of all steps that one step is: how far, of itself, a gate goes at most
 RAMP = 0.45  # share of the steps in which the target falls to what is asked for
@@ -49,7 +49,11 @@ class GateOptimizer:
     def __post_init__(self):
         share(of_python(self.cut), "cut")
         whole(of_python(self.steps), "steps", 1)
+        positive(of_python(self.eps_end), "eps_end", "a number", 1e-4)
+        positive(of_python(self.rate), "rate", "a rate", 2.0, most=1e6)
         choose(self.pull, PULLS, "pull")
+        if not isinstance(self.gates, Gates):
+            raise ValueError(f"gates is a {type(self.gates).__name__}; give pruning.gates.Gates(graph)")
         self.placement: Placement = self.gates.placement
         self.placement.must_reach(self.cut)
         self.shutting: np.ndarray | None = None  # [N] once decided
@@ -66,9 +70,10 @@ class GateOptimizer:
         """One step of every gate. gradient: [N] of the loss, by what each gate multiplies, or [parts, N] of
         parts of a batch; what a backward pass left in the gates where none is given. Returns whether a block
         has closed."""
-        gradient = self.gates.gradient if gradient is None else gradient
+        gradient = np.atleast_2d(self.gates.gradient if gradient is None else gradient)
         self.step += 1
-        self.loss_pull.hear(np.atleast_2d(gradient), self.gates.factors)
+        self.gates.unheard += not len(finite_parts(gradient))
+        self.loss_pull.hear(gradient, self.gates.factors)
         self._hold_norms()
         eps = self.eps_at(self.step)
         drifted = self.gates.scaled * np.sqrt(self.gates.eps / eps)
@@ -102,6 +107,11 @@ class GateOptimizer:
 
     def _decided(self, scaled: np.ndarray) -> np.ndarray:
         """[N]: which gates are to shut."""
+        if self.gates.unheard == self.step:
+            raise ValueError(
+                f"the loss has had no finite gradient in {self.step} steps, so nothing says which gates "
+                "should shut; lower the learning rate, or the scale of the loss"
+            )
         goal = 1 - self.cut
         self.overpulled = self.placement.left(self.widths(scaled)) < goal - 0.02
         return decided(

@@ -5,6 +5,7 @@ The network itself is never touched while it is trained: it runs with other weig
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -14,12 +15,14 @@ from torch.func import functional_call
 
 from pruning.allocation import made
 from pruning.allocation.limits import cost_of
+from pruning.channels.graph import ChannelGraph
 from pruning.cost import Plan
 from pruning.gates.held_norms import SettledNorms, held, norms_with_statistics
 from pruning.gates.last_norms import PARTS, last_norms
 from pruning.gates.placement import Placement, place
 from pruning.models.module_modes import evaluating
 from pruning.number_checks import positive
+from pruning.terms import plural
 
 SHUT = 1e-3  # a gate below it is set to exact zero, and stays there
 
@@ -44,6 +47,8 @@ class Gates:
         start: np.ndarray | None = None,
         **where,
     ):
+        if not isinstance(graph, ChannelGraph):
+            raise ValueError(f"graph is a {type(graph).__name__}; give pruning.ChannelGraph(model, example)")
         self.model, self.graph = graph.model, graph
         self.placement = placement or place(graph, **where)
         device = next(self.model.parameters()).device
@@ -52,6 +57,10 @@ class Gates:
         positive(eps, "eps", "a number", 0.1)
         self.eps_start = self.eps = float(eps)
         self.start = np.ones(channels + len(self.blocks))  # t / sqrt(eps); t starts where g is a half
+        if start is not None and np.shape(start) != (channels,):
+            raise ValueError(
+                f"start is {list(np.shape(start))}; give one number for each of {channels} gates"
+            )
         self.start[:channels] = 1.0 if start is None else start
         self.scaled = self.start.copy()
         self.block_norms = [last_norms(graph, self._last(branch)) for branch in self.blocks]
@@ -61,6 +70,7 @@ class Gates:
         self._in_block = torch.from_numpy(self.block_of >= 0).to(device)
         self._readers = list(self._read_by(device))
         self._norms = norms_with_statistics(self.model)
+        self.unheard = 0  # steps whose gradients were no finite numbers
         self.norms_held = False  # whether norms take their statistics as they are, in training too
         self._show()
 
@@ -132,6 +142,11 @@ class Gates:
     @property
     def gradient(self) -> np.ndarray:
         """[N + blocks]: of the loss, by what each gate multiplies, as the last backward pass left it."""
+        if self.open.grad is None:
+            raise ValueError(
+                "no loss has been passed back since the gates moved last; before each move, call backward() "
+                "on the loss of what gates(images) gives"
+            )
         return self.open.grad.cpu().double().numpy()
 
     def _show(self):
@@ -215,7 +230,12 @@ class Gates:
         for g, channels in kept.items():
             lost[g] = limits.sizes[g] - len(channels)
         share = 1 - cost.of(lost) / cost.whole if cut is None else cut
-        return made(structure, kept, placement.measure, share, cost, limits)
+        found = made(structure, kept, placement.measure, share, cost, limits)
+        if not self.unheard:
+            return found
+        steps = plural(self.unheard, "step")
+        told = f"in {steps} no gradient of the loss was finite, so these said nothing of the gates"
+        return replace(found, messages=(*found.messages, told))
 
     def kept(self) -> dict[int, np.ndarray]:
         """{group: channels whose gate is open}, ascending; of the gated groups."""

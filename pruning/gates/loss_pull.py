@@ -12,6 +12,12 @@ import numpy as np
 MEMORY = 0.9  # what a mean of signed gradients keeps at a step; that of squares is over all steps
 
 
+def finite_parts(gradient: np.ndarray) -> np.ndarray:
+    """[parts, N] without parts that overflowed, as the first ones under a scaled loss (AMP) do: one of them
+    would stay in every mean."""
+    return gradient[np.isfinite(gradient).all(axis=1)]
+
+
 class ByWorth:
     """Each gate is pulled open, the more the more it is worth among those of its group.
 
@@ -31,7 +37,10 @@ class ByWorth:
         self.price = np.ones(len(self.squares))  # a block's worth is told per channel, and so is its price
 
     def hear(self, gradient: np.ndarray, factors: np.ndarray):
-        """gradient: [parts, N] of the loss, by what each gate multiplies.   factors: [N], that."""
+        """gradient: [parts, N] of the loss, by what each gate multiplies; parts that are no finite numbers
+        say nothing.   factors: [N], that."""
+        if not len(gradient := finite_parts(gradient)):
+            return
         self.heard += 1
         found = np.square(gradient * factors).mean(axis=0)
         self.squares = self.squares + (found - self.squares) / self.heard
@@ -73,7 +82,8 @@ class BySign:
         self.price = np.array([1.0] * channels + [float(len(inside)) for inside in blocks])
 
     def hear(self, gradient: np.ndarray, factors: np.ndarray):
-        self.mean = MEMORY * self.mean + (1 - MEMORY) * gradient.mean(axis=0)
+        if len(gradient := finite_parts(gradient)):
+            self.mean = MEMORY * self.mean + (1 - MEMORY) * gradient.mean(axis=0)
 
     def pull(self, steep: np.ndarray, alive: np.ndarray) -> np.ndarray:
         pull = -self.mean * steep

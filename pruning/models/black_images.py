@@ -21,12 +21,26 @@ def accepted_size(model: "nn.Module", data: Any) -> int:
     return own
 
 
-def answer_to_nothing(model: "nn.Module", data: Any, items: int, size: int) -> Any:
+def runs_channels_last(model: "nn.Module", data: Any, items: int, size: int) -> bool:
+    """Whether a network that answers black images answers them also where they lie in memory as pictures
+    do."""
+    try:
+        answer_to_nothing(model, data, items, size, channels_last=True)
+    except RuntimeError:
+        return False
+    return True
+
+
+def answer_to_nothing(
+    model: "nn.Module", data: Any, items: int, size: int, *, channels_last: bool = False
+) -> Any:
     """What a network says of so many black images; the model comes back as it was. data: whose task says what
-    it is given beside them, where they are loaded."""
+    it is given beside them, where they are loaded.   channels_last: how they lie in memory."""
     import torch
 
     inputs = torch.zeros(items, 3, size, size)
+    if channels_last:
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
     if hasattr(data, "train"):
         inputs = data.task.inputs(inputs, data.train.labels[:items])
     with evaluating(model), torch.no_grad():

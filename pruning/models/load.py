@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pruning.models.black_images import accepted_size
+from pruning.models.black_images import accepted_size, runs_channels_last
 from pruning.models.build import default_normalization, default_size, must_be_for, new_model
 from pruning.models.bundled_weights import bundled_file, find_weights
 from pruning.models.checkpoint import Checkpoint
@@ -135,6 +135,8 @@ def with_own_code(model: "nn.Module", data: str | Path | HasOutputs, *, kept: bo
 
     origin, own = model.origin, parted(model.origin.model)
     from_own_code.must_answer(model, origin.model, data, origin.classes, origin.size)
+    if not runs_channels_last(model, data, from_own_code.ITEMS, origin.size):
+        origin = replace(origin, normalization=replace(origin.normalization, channels_last=False))
     code = recorded(origin.model)
     told = [
         f"The network is what {own.told} makes (SHA-256 {digest_in(code)[:12]}); opening it needs that file."

@@ -7,11 +7,15 @@ from pruning.error_messages import choose
 
 @dataclass(frozen=True)
 class Normalization:
-    """Mean and standard deviation of each input channel, on pixels that were divided by 255."""
+    """Mean and standard deviation of each input channel, on pixels that were divided by 255.
+
+    channels_last: whether normalised images lie in memory as pictures do, which is faster; there are networks
+    that do not run on such, as those that flatten maps by `view`."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     name: str
+    channels_last: bool = True
 
     def __post_init__(self):
         object.__setattr__(self, "mean", tuple(map(float, self.mean)))

@@ -66,7 +66,9 @@ def match(
     inputs = images.rows(slice(part))[0]
     one, other = record_forward_pass(model, inputs[:2]), record_forward_pass(small, inputs[:2])
     blocks = blocks_of(plan, one, other)
-    if not blocks or not any(p.requires_grad and p.numel() for p in small.parameters()):
+    if not any(p.requires_grad and p.numel() for p in small.parameters()):
+        return ["no parameter of the pruned network asks for a gradient: nothing was matched"]
+    if not blocks:
         return ["no block of the pruned network can be compared with the full network's: nothing was matched"]
     learning = max(1, int(GRADIENTS / max(1.0, 2 * other.stored())))
     with _gradients_as_they_were(small), evaluating(small), evaluating(model):

@@ -60,4 +60,5 @@ def moved(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor) -> Tens
     columns = (torch.arange(width, **at) + right[:, None]).clamp_(0, width - 1)
     columns = torch.where(mirrored[:, None], columns.flip(1), columns)
     image = torch.arange(number, **at)[:, None, None]
-    return images.movedim(1, -1)[image, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
+    found = images.movedim(1, -1)[image, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
+    return found.contiguous() if images.is_contiguous() else found  # not every network takes channels last

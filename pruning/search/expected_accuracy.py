@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pruning.cost import Plan
+from pruning.data.calibration import NO_LABEL
 from pruning.progress import Watch, silent
 from pruning.tasks import Statistics, Task
 from pruning.terms import MERGING
@@ -103,6 +104,8 @@ def tried_cuts(
     if not drawn.task.forecast or not _answers(graph.model, drawn):
         return None
     (whole, labels), tried = _said(graph.model, drawn), []
+    if np.all(labels == NO_LABEL):
+        return None
     baseline = drawn.task.value(whole, labels)
     for done, share in enumerate(TRIED):
         watch("expect", done, len(TRIED))

@@ -21,8 +21,10 @@ def smallest_by_cost(recipe: Recipe, target: Target, watch: Watch) -> Found:
     found = [Candidate(0.0, 1.0, cost=cost(tried.plan(0.0)))]
     unit = "ms a batch" if measure == "latency" else "kB"
     if found[0].cost <= target.value:
+        given = " with the groups cut that have a ratio of their own" if recipe.cut_group else ""
         raise ValueError(
-            f"the full network takes {found[0].cost:,.4g} {unit} already; give less than that, or a cut"
+            f"the full network{given} takes {found[0].cost:,.4g} {unit} already; give less than that, or a "
+            "cut"
         )
     most = tried.most()
     low, high = 0.0, most
@@ -45,7 +47,7 @@ def smallest_by_cost(recipe: Recipe, target: Target, watch: Watch) -> Found:
 
 def candidate(tried: Candidates, cut: float, cost) -> Candidate:
     plan = tried.plan(cut)
-    return Candidate(cut, plan.macs / plan.macs_before, cost=cost(plan))
+    return Candidate(cut, plan.macs / plan.macs_before, cost=cost(plan), achieved=plan.achieved)
 
 
 def milliseconds(tried: Candidates):

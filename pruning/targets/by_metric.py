@@ -77,8 +77,9 @@ def judged(tried: Candidates, cut: float, whole) -> Candidate:
     plan = tried.plan(cut)
     said = tried.asked(tried.repaired(plan), tried.holdout)
     gap = whole.task.difference([whole.statistics], [said.statistics], whole.labels)
+    lost = {"lost": float(gap.mean), "low": float(gap.low), "high": float(gap.high)}
     macs = plan.macs / plan.macs_before
-    return Candidate(cut, macs, said.value, float(gap.mean), float(gap.low), float(gap.high))
+    return Candidate(cut, macs, said.value, **lost, achieved=plan.achieved)
 
 
 def standard_error(one: Candidate) -> float:

@@ -72,7 +72,7 @@ class Target:
 class Candidate:
     """A cut that was tried. macs: its share of the full network's.   value: metric on the hold-out.   lost,
     low, high: by how much that is below the full network's there, with its 95 % interval.   cost: ms or kB.
-    None: not asked."""
+    achieved: share of the measure that its plan takes, as widths round it. None: not asked."""
 
     cut: float
     macs: float
@@ -81,6 +81,7 @@ class Candidate:
     low: float | None = None
     high: float | None = None
     cost: float | None = None
+    achieved: float | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ class Found:
     def in_words(self) -> str:
         """One sentence: what was found, and how sure it is."""
         metric = self.metric
-        cut = f"{percent(self.recipe.cut)} of the {MEASURE_NAMES[self.recipe.measure]} cut"
+        share = self.recipe.cut if self.chosen.achieved is None else self.chosen.achieved
+        cut = f"{percent(share)} of the {MEASURE_NAMES[self.recipe.measure]} cut"
         start = f"The smallest network found with {self.target.in_words(metric)}: {cut}"
         if self.sure is None:
             unit = KINDS[self.target.kind][1]

@@ -75,6 +75,8 @@ SEARCHES = {
     "images is 1.5": {"images": 1.5},
     "every is -1": {"every": -1},
     "kl_temperature is 0": {"kl_temperature": 0},
+    "seed is -1": {"seed": -1, "allocation": "error"},
+    "calibration is 0": {"calibration": 0, "allocation": "error"},
 }
 
 

@@ -52,9 +52,7 @@ def repair(
     from pruning.surgery import must_be_its_cut
 
     choose(how, REPAIRS, "repair")
-    numbers = {"calibration": (calibration, 1), "seed": (seed, 0), "match_steps": (match_steps, 1)}
-    for name, (value, least) in numbers.items():
-        whole(of_python(value), name, least)
+    whole(of_python(match_steps), "match_steps", 1)
     must_be_its_cut(small, plan, model)
     images = CalibrationImages(small, data, calibration, seed)
     if how == "recalibrate":

@@ -9,6 +9,7 @@ import numpy as np
 from pruning.data import Dataset, calibration_images, inputs_of, load_data, normalization_of
 from pruning.devices import of_network
 from pruning.error_messages import first_line
+from pruning.number_checks import of_python, whole
 from pruning.statistics.class_labels import class_numbers
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class CalibrationImages:
     not be had as asked.   flips, shift: as the Dataset's."""
 
     def __init__(self, model, data, number: int, seed: int, *, shuffled: bool = False):
+        whole(of_python(number), "calibration", 1)
+        whole(of_python(seed), "seed", 0)
         dataset = data if isinstance(data, Dataset) else load_data(data)
         drawn = calibration_images(dataset, number, seed)
         self.split = self.asked = drawn.split  # asked: as the network is given it, however labels are dealt

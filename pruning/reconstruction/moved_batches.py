@@ -43,7 +43,8 @@ class MovedBatches:
         for step, rows in enumerate(self.order):
             row, down, right, mirrored = self.drawn[:, step]
             batch = self.images.rows(rows.tolist())[0] if self.all is None else self.all[row]
-            yield mixed(moved(batch, down, right, mirrored.bool()), self.others[step])
+            found = mixed(moved(batch, down, right, mirrored.bool()), self.others[step])
+            yield found if self.images.channels_last else found.contiguous()
 
 
 def mixed(images: Tensor, shares: Tensor) -> Tensor:
@@ -60,5 +61,4 @@ def moved(images: Tensor, down: Tensor, right: Tensor, mirrored: Tensor) -> Tens
     columns = (torch.arange(width, **at) + right[:, None]).clamp_(0, width - 1)
     columns = torch.where(mirrored[:, None], columns.flip(1), columns)
     image = torch.arange(number, **at)[:, None, None]
-    found = images.movedim(1, -1)[image, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
-    return found.contiguous() if images.is_contiguous() else found  # not every network takes channels last
+    return images.movedim(1, -1)[image, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)

@@ -16,7 +16,7 @@ from pruning.devices import of_network
 from pruning.reconstruction.moved_batches import MIXED, SHARE, mixed
 from pruning.reconstruction.moved_batches import moved as moved_by
 from pruning.search.prefix_cache import batches
-from pruning.statistics.calibration_images import must_take
+from pruning.statistics.calibration_images import must_take, takes_channels_last
 from pruning.tasks import Task
 
 PIXELS = 256 * 32 * 32  # of a batch's images: what an activation takes in memory grows with them
@@ -60,7 +60,8 @@ def holdout_batches(model: nn.Module, data, number: int, seed: int, *, moved: bo
     inputs = [part.to(kind) for part in inputs]
     must_take(model, inputs[0][:2])
     if moved:
-        inputs = _moved(inputs, dataset, seed)
+        last = takes_channels_last(model, inputs[0][:2])
+        inputs = [part if last else part.contiguous() for part in _moved(inputs, dataset, seed)]
     return Holdout(inputs, targets, chosen.task, fewer if len(rows) < number else "")
 
 

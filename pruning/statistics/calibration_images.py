@@ -25,7 +25,8 @@ class CalibrationImages:
     random, by the
     same seed: the control for criteria that use labels.   class_numbers: int64 [M], the class of every image,
     or of the pixels sampled from each (`class_labels`); None where there are none.   messages: what could
-    not be had as asked.   flips, shift: as the Dataset's."""
+    not be had as asked.   flips, shift: as the Dataset's.   channels_last:
+    whether the network takes images that lie in memory so."""
 
     def __init__(self, model, data, number: int, seed: int, *, shuffled: bool = False):
         whole(of_python(number), "calibration", 1)
@@ -45,7 +46,9 @@ class CalibrationImages:
         self.device, self.dtype = of_network(model)
         if dataset.normalised:  # of pictures no pixel is anything else
             _must_be_finite(self.asked.images)
-        must_take(model, self.rows(slice(2))[0])
+        few = self.rows(slice(2))[0]
+        must_take(model, few)
+        self.channels_last = takes_channels_last(model, few)
 
     def __len__(self) -> int:
         return len(self.split)
@@ -78,16 +81,34 @@ def _must_be_finite(images: np.ndarray):
 def must_take(model: "nn.Module", inputs: "torch.Tensor"):
     """Raises ValueError where a network does not run on such images, as where it has several inputs, or where
     they have another number of channels. inputs: a few of them, [N, C, H, W]."""
-    import torch
-
-    from pruning.channels.random_state import own_random_numbers
-    from pruning.models.module_modes import evaluating
-
     try:
-        with evaluating(model), torch.no_grad(), own_random_numbers(inputs.device):
-            model(inputs)
+        _run(model, inputs)
     except Exception as error:
         raise ValueError(
             f"the network does not run on images of shape {list(inputs.shape[1:])}: {first_line(error)}; "
             "give data that it takes, and a network of several inputs inside one that takes images alone"
         ) from error
+
+
+def takes_channels_last(model: "nn.Module", inputs: "torch.Tensor") -> bool:
+    """Whether a network that runs on these inputs also runs on such as lie with channels last in memory,
+    which is faster; those that flatten maps by `view` do not."""
+    import torch
+
+    if inputs.dim() != 4 or inputs.is_contiguous(memory_format=torch.channels_last):
+        return inputs.dim() == 4
+    try:
+        _run(model, inputs.contiguous(memory_format=torch.channels_last))
+    except RuntimeError:
+        return False
+    return True
+
+
+def _run(model: "nn.Module", inputs: "torch.Tensor"):
+    import torch
+
+    from pruning.channels.random_state import own_random_numbers
+    from pruning.models.module_modes import evaluating
+
+    with evaluating(model), torch.no_grad(), own_random_numbers(inputs.device):
+        model(inputs)

@@ -22,6 +22,7 @@ from pruning.app_command import start_app
 from pruning.bench.command import bench
 from pruning.comparison_command import compare
 from pruning.data_command import data
+from pruning.earlier_files import OF_RUN, replaced
 from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import in_one_line
@@ -143,23 +144,28 @@ def run(
     **given,
 ):
     """Scores, plans, cuts, repairs, fine-tunes and evaluates, as a recipe says."""
-    from pruning.runs import keeping
-
     target = target_in(given, resume)
     asked, out = recipe_of_run(out, recipe, resume, given)
     writable(out, folder=True)
     export_command.must_be_had(export)
     asked, found = met(asked, target, out) if target else (asked, None)
-    if keep and not again and (known := keeping.taken_from_store(asked, out)):
-        taken_away(out, export, report)
-        return print(f"{in_one_line(known)}; from the store of runs (--again repeats it), saved in {out}")
-    start = time.perf_counter()
-    result = run_to_end(asked, out, found)
+    print(f"{come_by(asked, out, found, keep=keep, again=again)}; saved in {out}")
+    taken_away(out, export, report)
+
+
+def come_by(asked: Recipe, out: Path, found: Found | None, *, keep: bool, again: bool) -> str:
+    """Saves what the recipe gives, from the store of runs or run now; in one line."""
+    from pruning.runs import keeping
+
+    with replaced(out, OF_RUN, (asked.model, asked.data, asked.checkpoint, asked.latency)):
+        if keep and not again and (known := keeping.taken_from_store(asked, out)):
+            return f"{in_one_line(known)}; from the store of runs (--again repeats it)"
+        start = time.perf_counter()
+        result = run_to_end(asked, out, found)
     if keep:
         seconds, rows = time.perf_counter() - start, (*result.gate_history, *result.history)
         keeping.keep(asked, out, result.report, seconds, rows)
-    print(f"{in_one_line(result.report)}; saved in {out}")
-    taken_away(out, export, report)
+    return in_one_line(result.report)
 
 
 def taken_away(out: Path, export: Sequence[str], report: bool):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from pruning.earlier_files import OF_COMPARISON, replaced
 from pruning.experiment.duration import about
 from pruning.flags import flags_of, one, recipe_of, several, writable
 from pruning.html_report.command import FLAG, write
@@ -78,7 +79,7 @@ def compare(
     try:
         if dry_run:
             return print(in_words(foresee(comparison, store, measured_seconds)))
-        with Bars() as watch:
+        with replaced(out, OF_COMPARISON), Bars() as watch:
             done = run_comparison(comparison, out, **how, store=store, watch=watch)
         where = f"in {out / 'results.csv'}; runs kept in {store.uri or store.folder}"
         print(*done.sentences, f"{rows_in_words(done)} {where}", sep="\n")

@@ -10,9 +10,10 @@ import pytest
 
 from pruning import Recipe
 from pruning.runs import Comparison, RunStore, run_list
+from pruning.runs.forecast import Forecast
 from pruning.runs.kept_comparisons import begin, comparison_id, kept_comparison, kept_comparisons
 from pruning.runs.results_table import COLUMNS
-from pruning.ui.compare import comparison_lists, kept_runs, run_store, shown_comparison
+from pruning.ui.compare import comparison_lists, kept_runs, new_comparison, run_store, shown_comparison
 from tests.page_door import OWNER, link_of, look_until, open_page, said
 
 LISTS = "criteria:l1|random;cuts:0.3|0.5|0.7;repairs:recalibrate;seeds:1;controls:0"
@@ -186,6 +187,14 @@ def test_a_link_that_says_too_much_leaves_a_page_that_can_be_used(workers, text)
 def test_a_link_s_lists_are_read_as_far_as_they_can_be(text):
     lists = comparison_lists.read(text)
     assert comparison_lists.read(comparison_lists.written(lists)) == lists
+
+
+def test_why_recipes_can_t_be_done_is_said_before_they_are_run():
+    why = ("l1 trains no gates; give criterion=gdp",)
+    some = new_comparison.foreseen(Forecast(4, 0, 0, 1, 0.0, 1, why))
+    assert "1 that can't be done" in some and "give criterion: GDP" in some
+    none = new_comparison.foreseen(Forecast(4, 0, 0, 4, 0.0, 1, why))
+    assert none.startswith("Not one of these recipes can be done.") and "trains no gates" in none
 
 
 def test_the_same_lists_are_the_same_comparison(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from pruning.earlier_files import OF_COMPARISON, replaced
 from pruning.experiment.duration import about
 from pruning.flags import as_flags, flags_of, one, recipe_of, several, writable
-from pruning.html_report.command import FLAG, write
+from pruning.html_report.command import FILE, FLAG, must_be_ours, write
 from pruning.progress_bars import Bars
 from pruning.runs.comparison_text import SETTINGS, reasons_in_words
 from pruning.runs.product import BASELINES, Comparison
@@ -66,14 +66,12 @@ def compare(
     cores at hand or on a Dask cluster. Ended in the middle, the same command goes on."""
     from pruning.runs.cluster import Keys
     from pruning.runs.compare import compare as run_comparison
-    from pruning.runs.comparison_folder import must_be_same
     from pruning.runs.forecast import foresee, measured_seconds
     from pruning.runs.store import RunStore
 
     comparison = asked_of(given, controls)
     how = {"scheduler": scheduler, "keys": Keys(tls_ca, tls_cert, tls_key), "again": bool(again)}
-    writable(out, folder=True)
-    must_be_same(out, comparison)
+    must_be_taken(out, comparison, report)
     store = RunStore()
     try:
         if dry_run:
@@ -101,6 +99,16 @@ def asked_of(given: dict[str, Any], controls: str | None) -> Comparison:
         reasons[entry.error] = None
     must_be_possible(comparison.size, comparison.size, tuple(reasons))
     return comparison
+
+
+def must_be_taken(out: Path, comparison: Comparison, report: bool | None) -> None:
+    """Raises ValueError where the folder can't take this comparison, or its report."""
+    from pruning.runs.comparison_folder import must_be_same
+
+    writable(out, folder=True)
+    must_be_same(out, comparison)
+    if report:
+        must_be_ours(out / FILE)
 
 
 def must_be_possible(failed: int, rows: int, reasons: Sequence[str]) -> None:

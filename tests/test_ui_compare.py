@@ -189,6 +189,18 @@ def test_a_link_s_lists_are_read_as_far_as_they_can_be(text):
     assert comparison_lists.read(comparison_lists.written(lists)) == lists
 
 
+def test_a_link_that_adds_nothing_or_names_a_run_again_says_what_it_is(workers):
+    app = on("new", **NEW, added="x")
+    assert "'x' holds no setting" in said(app) and "Added one by one" not in said(app)
+    with RunStore() as store:  # a list without any run says so, and nothing else
+        store.end(store.begin(TINY, "named", owner=OWNER), "failed", "too many channels")
+    app = look_until(on("runs", runs="a,a,a"), lambda app: "of this link can't be" in said(app), 60)
+    assert "1 run of this link" in said(app) and "most that stand" not in said(app)
+    many = ",".join(f"run{k}" for k in range(11))
+    app = look_until(on("runs", runs=many), lambda app: "of this link can't be" in said(app), 60)
+    assert "names 11 runs; the first 8 are shown" in said(app) and "8 runs of this link" in said(app)
+
+
 def test_why_recipes_can_t_be_done_is_said_before_they_are_run():
     why = ("l1 trains no gates; give criterion=gdp",)
     some = new_comparison.foreseen(Forecast(4, 0, 0, 1, 0.0, 1, why))

@@ -8,9 +8,7 @@ Bars go to standard error, one line of result to standard output.
 import csv
 import json
 import sys
-import tempfile
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,10 +20,21 @@ from pruning.app_command import start_app
 from pruning.bench.command import bench
 from pruning.comparison_command import compare
 from pruning.data_command import data
+from pruning.earlier_files import OF_RUN, replaced
+from pruning.error_messages import logged, nobody_reads
 from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import in_one_line
-from pruning.flags import STATE, as_flags, flags_of, recipe_of, recipe_of_run, writable
+from pruning.flags import (
+    STATE,
+    as_flags,
+    flags_of,
+    must_not_be_empty,
+    recipe_of,
+    recipe_of_run,
+    typed_wrongly,
+    writable,
+)
 from pruning.html_report import command as html_report
 from pruning.measuring_commands import SCORES_FIELDS, oracle, sensitivity
 from pruning.models import WrongWeights
@@ -82,7 +91,7 @@ def scores(
     from pruning.experiment.planning import scores_of
 
     recipe = recipe_to_score(given)
-    writable(out, folder=False)
+    writable(out, folder=False, ending=".csv")
     use_threads(recipe)
     with Bars(recipe.device) as watch:
         loaded = load(recipe, watch)
@@ -143,23 +152,32 @@ def run(
     **given,
 ):
     """Scores, plans, cuts, repairs, fine-tunes and evaluates, as a recipe says."""
-    from pruning.runs import keeping
-
     target = target_in(given, resume)
     asked, out = recipe_of_run(out, recipe, resume, given)
     writable(out, folder=True)
+    if again and not keep:
+        raise ValueError("--again repeats a run that the store has; give --keep with it, or leave it out")
+    if report:
+        html_report.must_be_ours(out / html_report.FILE)
     export_command.must_be_had(export)
     asked, found = met(asked, target, out) if target else (asked, None)
-    if keep and not again and (known := keeping.taken_from_store(asked, out)):
-        taken_away(out, export, report)
-        return print(f"{in_one_line(known)}; from the store of runs (--again repeats it), saved in {out}")
-    start = time.perf_counter()
-    result = run_to_end(asked, out, found)
+    print(f"{come_by(asked, out, found, keep=keep, again=again)}; saved in {out}")
+    taken_away(out, export, report)
+
+
+def come_by(asked: Recipe, out: Path, found: Found | None, *, keep: bool, again: bool) -> str:
+    """Saves what the recipe gives, from the store of runs or run now; in one line."""
+    from pruning.runs import keeping
+
+    with replaced(out, OF_RUN, (asked.model, asked.data, asked.checkpoint, asked.latency)):
+        if keep and not again and (known := keeping.taken_from_store(asked, out)):
+            return f"{in_one_line(known)}; from the store of runs (--again repeats it)"
+        start = time.perf_counter()
+        result = run_to_end(asked, out, found)
     if keep:
         seconds, rows = time.perf_counter() - start, (*result.gate_history, *result.history)
         keeping.keep(asked, out, result.report, seconds, rows)
-    print(f"{in_one_line(result.report)}; saved in {out}")
-    taken_away(out, export, report)
+    return in_one_line(result.report)
 
 
 def taken_away(out: Path, export: Sequence[str], report: bool):
@@ -210,7 +228,7 @@ def train(
     asked = recipe_of({"epochs": epochs, "checkpoint": "none", **rate, **given})
     if asked.epochs < 1:
         raise ValueError(f"epochs is {epochs}; give a whole number, 1 or more")
-    writable(out, folder=False)
+    writable(out, folder=False, ending=".safetensors")
     use_threads(asked)
     how = {
         name: getattr(asked, name)
@@ -244,15 +262,12 @@ app.command(start_app, name="app")
 def main(words: list[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     try:
+        must_not_be_empty(sys.argv[1:] if words is None else words)
         app(words, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
         return 0
     except CycloptsError as error:
-        wanted = {
-            "into float": "; give a number, such as 0.5",
-            "into int": "; give a whole number, such as 1",
-        }
-        message = str(error).rstrip(".")
-        return told(message + "".join(hint for words, hint in wanted.items() if words in message))
+        return told(typed_wrongly(error, (name for name in app if not name.startswith("-"))))
     except WrongWeights as error:
         return told(str(error) + "".join(f"; give --model {name}" for name in error.fits[:1]))
     except OwnCodeError as error:
@@ -264,15 +279,10 @@ def main(words: list[str] | None = None) -> int:
         print(*(ended.args or ["stopped; nothing was written"]), file=sys.stderr)
         return 130
     except Exception as error:  # a defect of ours: one sentence for the user, the trace in a file
+        if isinstance(error, BrokenPipeError) and nobody_reads():
+            return 141  # as of a process that SIGPIPE has ended
         told(f"unexpected {type(error).__name__}: {str(error)[:200]} (the trace is in {logged(error)})")
         return 1
-
-
-def logged(error: Exception) -> str:
-    """The file that an error's trace was written into."""
-    with tempfile.NamedTemporaryFile("w", prefix="pruning-", suffix=".log", delete=False) as log:
-        log.write("".join(traceback.format_exception(error)))
-    return log.name
 
 
 def told(message: str) -> int:

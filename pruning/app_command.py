@@ -1,7 +1,9 @@
 """The command that starts the app, wherever it is called from."""
 
+import errno
 import inspect
 import os
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -17,6 +19,7 @@ from pruning.models import own_code
 from pruning.places import APP
 from pruning.runs.store import FOLDER
 
+HOME = "127.0.0.1"  # server.address there
 STREAMLITS = 200  # MB that server.maxUploadSize of .streamlit/config.toml has
 PORT = "Where the app listens. [default: 8501, or the next that is free]"
 ADDRESS = "The address it listens on; 0.0.0.0 is all that this machine has. [default: 127.0.0.1]"
@@ -47,6 +50,36 @@ def with_limits(command: Callable) -> Callable:
     return typed
 
 
+def must_listen(address: str | None, port: int | None) -> None:
+    """Tries to listen there before the app does. Raises ValueError where the machine has no such address, or
+    the port is another program's. port: None is whichever is free."""
+    nowhere = (
+        f"--address is {address!r}, and this machine has no such address; give 127.0.0.1, or 0.0.0.0 for "
+    )
+    nowhere += "all that it has"
+    try:
+        places = socket.getaddrinfo(address or HOME, port or 0, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise ValueError(nowhere) from None
+    family, kind, protocol, _, place = places[0]
+    with socket.socket(family, kind, protocol) as tried:
+        if os.name == "posix":  # elsewhere it would take a port that is taken
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(place)
+        except PermissionError:
+            raise ValueError(
+                f"--port is {port}, which this account may not take; give 1024 or more"
+            ) from None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                told = (
+                    f"port {port} of {address or HOME} is taken; give another --port, or none for a free one"
+                )
+                raise ValueError(told) from None
+            raise ValueError(nowhere) from None
+
+
 @with_limits
 def start_app(
     *,
@@ -61,6 +94,7 @@ def start_app(
     """Starts the app; Ctrl-C ends it."""
     if port is not None and not 1 <= port <= 65535:
         raise ValueError(f"--port is {port}; give a whole number from 1 to 65535")
+    must_listen(address, port)
     settings = {
         "server.port": port,
         "server.address": address,

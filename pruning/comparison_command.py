@@ -1,17 +1,18 @@
 """`python -m pruning compare`: its flags, and what it says before, while and after it runs."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from pruning.earlier_files import OF_COMPARISON, replaced
 from pruning.experiment.duration import about
-from pruning.flags import flags_of, one, recipe_of, several, writable
-from pruning.html_report.command import FLAG, write
+from pruning.flags import as_flags, flags_of, one, recipe_of, several, writable
+from pruning.html_report.command import FILE, FLAG, must_be_ours, write
 from pruning.progress_bars import Bars
-from pruning.runs.comparison_text import SETTINGS
+from pruning.runs.comparison_text import SETTINGS, reasons_in_words
 from pruning.runs.product import BASELINES, Comparison
 from pruning.terms import plural
 
@@ -65,29 +66,72 @@ def compare(
     cores at hand or on a Dask cluster. Ended in the middle, the same command goes on."""
     from pruning.runs.cluster import Keys
     from pruning.runs.compare import compare as run_comparison
-    from pruning.runs.comparison_folder import must_be_same
     from pruning.runs.forecast import foresee, measured_seconds
     from pruning.runs.store import RunStore
 
-    lists = {name: given.pop(name) for name in LISTS if name in given}
-    comparison = Comparison(**lists, controls=controls, settings=settings(given))
+    comparison = asked_of(given, controls)
     how = {"scheduler": scheduler, "keys": Keys(tls_ca, tls_cert, tls_key), "again": bool(again)}
-    writable(out, folder=True)
-    must_be_same(out, comparison)
+    must_be_taken(out, comparison, report)
     store = RunStore()
     try:
         if dry_run:
-            return print(in_words(foresee(comparison, store, measured_seconds)))
-        with Bars() as watch:
+            return print(*foretold(foresee(comparison, store, measured_seconds)), sep="\n")
+        with replaced(out, OF_COMPARISON), Bars() as watch:
             done = run_comparison(comparison, out, **how, store=store, watch=watch)
         where = f"in {out / 'results.csv'}; runs kept in {store.uri or store.folder}"
-        print(*done.sentences, f"{rows_in_words(done)} {where}", sep="\n")
+        print(*ended(done), f"{rows_in_words(done)} {where}", sep="\n")
         if report:
             write(out)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; the same command goes on with what {out} lacks") from None
     finally:
         store.close()
+
+
+def asked_of(given: dict[str, Any], controls: str | None) -> Comparison:
+    """What was typed. Raises ValueError where no combination of it is a recipe at all."""
+    lists = {name: given.pop(name) for name in LISTS if name in given}
+    comparison = Comparison(**lists, controls=controls, settings=settings(given))
+    reasons: dict[str, None] = {}
+    for entry in comparison.entries():
+        if entry.recipe is not None:
+            return comparison
+        reasons[entry.error] = None
+    must_be_possible(comparison.size, comparison.size, tuple(reasons))
+    return comparison
+
+
+def must_be_taken(out: Path, comparison: Comparison, report: bool | None) -> None:
+    """Raises ValueError where the folder can't take this comparison, or its report."""
+    from pruning.runs.comparison_folder import must_be_same
+
+    writable(out, folder=True)
+    must_be_same(out, comparison)
+    if report:
+        must_be_ours(out / FILE)
+
+
+def must_be_possible(failed: int, rows: int, reasons: Sequence[str]) -> None:
+    """Raises ValueError where not one of the rows can be done."""
+    if failed and failed == rows:
+        raise ValueError(f"not one of {plural(rows, 'recipe')} can be done: {reasons_in_words(reasons)}")
+
+
+def foretold(found) -> list[str]:
+    """What would be done, and what can't be."""
+    must_be_possible(found.failed, found.recipes, found.reasons)
+    return [in_words(found), *why_not(found.failed, found.reasons)]
+
+
+def ended(done) -> list[str]:
+    """What came of it: who leads, and what could not be done."""
+    must_be_possible(done.failed, done.rows, done.reasons)
+    return [*done.sentences, *why_not(done.failed, done.reasons)]
+
+
+def why_not(failed: int, reasons: Sequence[str]) -> list[str]:
+    """A line on what can't be done; none where all can."""
+    return [f"{failed} that can't be done: {as_flags(reasons_in_words(reasons))}"] if failed else []
 
 
 def rows_in_words(done) -> str:

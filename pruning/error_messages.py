@@ -1,9 +1,13 @@
 """How errors are worded, everywhere: a wrong name with the nearest that exists, somebody else's error in a
-line."""
+line, the trace of a defect in a file."""
 
 import difflib
 import dis
 import os
+import select
+import sys
+import tempfile
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,7 +27,9 @@ def choose(name: str, known: Iterable[str], kind: str) -> str:
     offer = f"did you mean {near[0]!r}? " if near else ""
     given = name if len(str(name)) <= LONGEST else f"{str(name)[:LONGEST]}..."
     listed = ", ".join(known) if len(known) <= 24 else ", ".join(known[:20]) + f" and {len(known) - 20} more"
-    raise ValueError(f"there is no {kind} {given!r}; {offer}There is: {listed}")
+    raise ValueError(
+        f"there is no {kind} {given!r}; " + (f"{offer}There is: {listed}" if known else "there is none")
+    )
 
 
 def for_the_person(error: BaseException) -> bool:
@@ -44,3 +50,22 @@ def first_line(error: BaseException) -> str:
     """The first line of an error of somebody else's code, at most 200 letters; of one without words, its
     name."""
     return next(iter(str(error).strip().splitlines()), "")[:200] or type(error).__name__
+
+
+def nobody_reads() -> bool:
+    """Whether what reads the output has ended, as `head` does; what is left of it then goes nowhere."""
+    if not hasattr(select, "poll"):  # of Windows, which has no such pipes either
+        return False
+    gone = select.poll()
+    gone.register(sys.stdout.fileno(), 0)
+    if not any(state & select.POLLERR for _, state in gone.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
+
+
+def logged(error: Exception) -> str:
+    """The file that an error's trace was written into."""
+    with tempfile.NamedTemporaryFile("w", prefix="pruning-", suffix=".log", delete=False) as log:
+        log.write("".join(traceback.format_exception(error)))
+    return log.name

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from cyclopts import CoercionError, Parameter
+from cyclopts import CoercionError, CycloptsError, Parameter, UnknownCommandError
 
 from pruning.criteria import CRITERIA
+from pruning.error_messages import choose
 from pruning.experiment.checks import must_be_heard
 from pruning.experiment.latency_tables import found_beside
 from pruning.experiment.recipe import Recipe
@@ -203,13 +204,37 @@ def shares(words: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
     return tuple(pairs)
 
 
-def writable(out: Path, *, folder: bool, flag: str = "--out") -> Path:
-    """Refuses before any work what could not be written after it. flag: what the user typed it for."""
+def must_not_be_empty(words: Sequence[str]) -> None:
+    """Raises ValueError for a flag that got no text: as a path "" would be this folder."""
+    for before, word in zip(["", *words], words, strict=False):
+        flag, equals, value = word.partition("=")
+        if not word or (flag.startswith("--") and equals and not value):
+            named = flag or (before if before.startswith("--") else "a word")
+            raise ValueError(f"{named} is empty; give a value, or leave it out")
+
+
+def typed_wrongly(error: CycloptsError, commands: Iterable[str]) -> str:
+    """What cyclopts found wrong, with what would be right."""
+    if isinstance(error, UnknownCommandError) and error.unused_tokens:
+        try:
+            choose(error.unused_tokens[0], commands, "command")
+        except ValueError as told:
+            return str(told)
+    wanted = {"into float": "; give a number, such as 0.5", "into int": "; give a whole number, such as 1"}
+    message = str(error).rstrip(".")
+    return message + "".join(hint for words, hint in wanted.items() if words in message)
+
+
+def writable(out: Path, *, folder: bool, flag: str = "--out", ending: str = "") -> Path:
+    """Refuses before any work what could not be written after it. flag: what the user typed it for.   ending:
+    of the file that is written; a file of another kind is not written over."""
     parent = out if folder and out.exists() else out.absolute().parent
     if folder and out.exists() and not out.is_dir():
         raise ValueError(f"{flag} {out} is a file; give a folder, or a name that is not taken")
     if not folder and out.is_dir():
         raise ValueError(f"{flag} {out} is a folder; give a file's name")
+    if ending and out.is_file() and out.suffix.lower() != ending:
+        raise ValueError(f"{flag} {out} is there already, and no {ending} file; give a new name")
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir() or not takes_files(parent):

@@ -27,7 +27,7 @@ def oracle(
     from pruning.inspection.oracle import measure_oracle
 
     recipe = recipe_of(given)
-    writable(out, folder=False)
+    writable(out, folder=False, ending=".csv")
     use_threads(recipe)
     with Bars(recipe.device) as watch:
         found = measure_oracle(recipe, group, watch)
@@ -61,7 +61,7 @@ def sensitivity(
     from pruning.inspection import sensitivity as one_by_one
 
     recipe = recipe_of(given)
-    writable(out, folder=False)
+    writable(out, folder=False, ending=".csv")
     use_threads(recipe)
     with Bars(recipe.device) as watch:
         found = one_by_one.sensitivity(recipe, shares, watch)

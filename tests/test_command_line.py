@@ -26,7 +26,18 @@ def run(**changed) -> list[str]:
 
 # words typed, and words that the one line of answer holds: what was wrong and what would be right
 WRONG_WORDS = {
-    "no such command": ("prune", ["prune", "run"]),
+    "no such command": ("prune", ["prune", "run", "app"]),
+    "nearly a command": ("tran", ["did you mean 'train'", "app"]),
+    "a group cut and protected": (
+        run(protect="layer1.0.conv1", cut_group="layer1.0.conv1=0.5"),
+        ["layer1.0.conv1", "out of protect or of cut_group"],
+    ),
+    "a group cut twice": ([*run(), "--cut-group", "conv1=0.2", "conv1=0.5"], ["conv1", "twice"]),
+    "an option where there is none": ("compare --criteria l1:eps=2 --out out", ["there is none"]),
+    "again, and nothing kept": ([*run(), "--again"], ["--again", "--keep"]),
+    "an empty folder": ([*run(out=None), "--out", ""], ["--out is empty"]),
+    "an empty flag": ([*run(out=None), "--out="], ["--out is empty"]),
+    "the app on an address that is none": ("app --address 999.1.1.1", ["999.1.1.1", "127.0.0.1"]),
     "no such flag": (run(cutt="0.5"), ["cutt", "cut"]),
     "nothing to list": ("list models2", ["models2", "models"]),
     "unknown network": (run(model="resnet21"), ["resnet21", "resnet20"]),
@@ -247,7 +258,7 @@ def test_training_writes_weights_that_run_takes(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (80, 32, 32, 3), dtype=np.uint8)
     labels = np.arange(80) % 2
     np.savez(tiny, x_train=images, y_train=labels, x_test=images[:20], y_test=labels[:20])
-    weights = tmp_path / "weights.safetensors"
+    weights = tmp_path / "a folder" / "weights.safetensors"  # made, as those of run are
     done = forked("train", "--model", "resnet20", "--data", tiny, "--epochs", "1", "--out", weights)
     assert done.returncode == 0 and weights.exists(), done.stderr
     given = ("--model", "resnet20", "--data", tiny, "--checkpoint", weights, "--criterion", "l1")

@@ -13,15 +13,18 @@ import pytest
 
 from pruning import Recipe
 from pruning.__main__ import app, main
+from pruning.figures.comparison import factor_in_words
 from pruning.figures.structure import structure
 from pruning.figures.training import training
 from pruning.html_report.comparison_report import comparison_html
 from pruning.html_report.comparison_tables import PAIRS, ROWS
+from pruning.html_report.comparison_words import in_page_terms
 from pruning.html_report.drawing import drawn
 from pruning.html_report.run_report import run_html
 from pruning.runs.comparison_text import LISTS, command_line
 from pruning.runs.product import Comparison
 from pruning.tasks import DEFAULT
+from pruning.terms import title
 from tests.front_door import REPOSITORY
 from tests.reported import Read, expected_of_run
 
@@ -125,6 +128,14 @@ def test_the_command_of_a_comparison_asks_for_it_again(asked):
 def test_what_no_flag_says_is_no_command():
     assert not command_line(Comparison(recipes=(Recipe(cut=0.3).to_dict(),)))
     assert not command_line(Comparison(settings={"bits": 3}))
+
+
+def test_a_repair_s_title_is_left_as_it_is_where_a_criterion_has_that_name():
+    asked = Comparison(criteria=("l1", "reconstruction"), repairs=("reconstruct", "none"))
+    told = in_page_terms("repair reconstruct: l1 is ahead of reconstruction", asked)
+    head, rest = told.split(": ")
+    assert head.lower() == factor_in_words("repair", "reconstruct").lower()
+    assert "reconstruction" in head and title("reconstruction") in rest and "L1 norm" in rest
 
 
 @pytest.mark.parametrize("words, why", [("{here}", "holds no report"), ("{here}/gone", "holds no report")])

@@ -47,6 +47,7 @@ ORDER = (
         "data_command",
         "measuring_commands",
         "target_command",
+        "earlier_files",
         "comparison_command",
         "export_command",
         "app_command",

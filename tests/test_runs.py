@@ -16,8 +16,9 @@ from pruning.experiment.shared_steps import SharedSteps
 from pruning.models import weights_digest
 from pruning.runs import Comparison, RunStore, run_key
 from pruning.runs import store as runs_store
+from pruning.runs.comparison_text import reasons_in_words
 from pruning.runs.forecast import foresee, measured_seconds
-from tests.front_door import REPOSITORY
+from tests.front_door import REPOSITORY, forked
 from tests.small_data import arrays
 
 TINY = pruning.Recipe(model="resnet20", data="digits", criterion="l1", calibration=20, threads=1)
@@ -188,3 +189,37 @@ def test_what_cannot_be_loaded_is_foreseen(tmp_path):
     with RunStore(tmp_path) as store:
         found = foresee(asked, store, measured_seconds)
     assert (found.recipes, found.failed) == (6, 3) and found.seconds > 0  # random and energy beside L1
+    assert len(found.reasons) == 1 and "resnet56" in found.reasons[0]
+
+
+FAILS = {
+    "no recipe at all": ("--allocations gates", ["trains no gates", "--criterion gdp"]),
+    "no recipe at all, asked first": ("--allocations gates --dry-run", ["trains no gates"]),
+    "nothing loads": ("--models resnet56", ["resnet56"]),
+    "nothing would load": ("--models resnet56 --dry-run", ["resnet56"]),
+}
+
+
+@pytest.mark.parametrize("words, told", FAILS.values(), ids=FAILS)
+def test_a_comparison_of_which_nothing_can_be_done_says_why(words, told, tmp_path):
+    asked = ("compare", "--datasets", "digits", "--controls", "none", *words.split(), "--threads", "1")
+    done = forked(*asked, "--out", tmp_path / "out", env={"PRUNING_RUNS": str(tmp_path / "runs")})
+    assert done.returncode == 2 and not done.stdout, done.stdout
+    assert all(word in done.stderr for word in ("not one of 1 recipe can be done", *told)), done.stderr
+    assert (tmp_path / "out").exists() == (words == "--models resnet56")  # rows with their reason
+
+
+def test_a_comparison_says_why_some_of_it_can_t_be_done(tmp_path):
+    asked = ["compare", "--datasets", "digits", "--controls", "none", "--calibration", "20", "--threads", "1"]
+    asked += ["--models", "resnet20", "resnet56", "--allocations", "uniform", "gates"]
+    for words in (["--dry-run"], []):
+        done = forked(*asked, *words, "--out", tmp_path / "out", env={"PRUNING_RUNS": str(tmp_path / "runs")})
+        assert done.returncode == 0 and "3 that can't be done: " in done.stdout, done.stderr
+        assert done.stdout.count("trains no gates") == 1 and "resnet56" in done.stdout
+
+
+def test_of_many_reasons_the_first_are_told():
+    assert reasons_in_words([f"reason {k}." for k in range(4)]) == (
+        "reason 0; reason 1; reason 2; and 1 more reason"
+    )
+    assert reasons_in_words(["one."]) == "one"

@@ -10,9 +10,10 @@ import pytest
 
 from pruning import Recipe
 from pruning.runs import Comparison, RunStore, run_list
+from pruning.runs.forecast import Forecast
 from pruning.runs.kept_comparisons import begin, comparison_id, kept_comparison, kept_comparisons
 from pruning.runs.results_table import COLUMNS
-from pruning.ui.compare import comparison_lists, kept_runs, run_store, shown_comparison
+from pruning.ui.compare import comparison_lists, kept_runs, new_comparison, run_store, shown_comparison
 from tests.page_door import OWNER, link_of, look_until, open_page, said
 
 LISTS = "criteria:l1|random;cuts:0.3|0.5|0.7;repairs:recalibrate;seeds:1;controls:0"
@@ -186,6 +187,26 @@ def test_a_link_that_says_too_much_leaves_a_page_that_can_be_used(workers, text)
 def test_a_link_s_lists_are_read_as_far_as_they_can_be(text):
     lists = comparison_lists.read(text)
     assert comparison_lists.read(comparison_lists.written(lists)) == lists
+
+
+def test_a_link_that_adds_nothing_or_names_a_run_again_says_what_it_is(workers):
+    app = on("new", **NEW, added="x")
+    assert "'x' holds no setting" in said(app) and "Added one by one" not in said(app)
+    with RunStore() as store:  # a list without any run says so, and nothing else
+        store.end(store.begin(TINY, "named", owner=OWNER), "failed", "too many channels")
+    app = look_until(on("runs", runs="a,a,a"), lambda app: "of this link can't be" in said(app), 60)
+    assert "1 run of this link" in said(app) and "most that stand" not in said(app)
+    many = ",".join(f"run{k}" for k in range(11))
+    app = look_until(on("runs", runs=many), lambda app: "of this link can't be" in said(app), 60)
+    assert "names 11 runs; the first 8 are shown" in said(app) and "8 runs of this link" in said(app)
+
+
+def test_why_recipes_can_t_be_done_is_said_before_they_are_run():
+    why = ("l1 trains no gates; give criterion=gdp",)
+    some = new_comparison.foreseen(Forecast(4, 0, 0, 1, 0.0, 1, why))
+    assert "1 that can't be done" in some and "give criterion: GDP" in some
+    none = new_comparison.foreseen(Forecast(4, 0, 0, 4, 0.0, 1, why))
+    assert none.startswith("Not one of these recipes can be done.") and "trains no gates" in none
 
 
 def test_the_same_lists_are_the_same_comparison(tmp_path, monkeypatch):

@@ -45,7 +45,7 @@ def bench(
     )
     must_fit(bool(accuracy), timing, judging | given)
     if json_file is not None:
-        writable(json_file, folder=False, flag="--json")
+        writable(json_file, folder=False, flag="--json", ending=".json")
     show = accuracy_table if accuracy else table
     with Bars() as watch:
         how: dict[str, Any] = {"watch": watch, "tell": above(show.in_one_line)}

@@ -27,6 +27,7 @@ def check(recipe: RecipeFields) -> None:
     _check_numbers(recipe)
     _check_classes_and_bits(recipe)
     _check_gates(recipe)
+    _check_shares(recipe)
     must_close_blocks(recipe.allocation, recipe.blocks)
     if recipe.blocks and recipe.search_every:
         raise ValueError(
@@ -75,6 +76,19 @@ def _check_classes_and_bits(recipe: RecipeFields) -> None:
         raise ValueError("bit_choices are bit-widths from 1 to 8, such as 2 4 8")
     if recipe.bits is not None:
         positive(recipe.bits, "bits", "mean bits per weight", 4, most=8)
+
+
+def _check_shares(recipe: RecipeFields) -> None:
+    """A group's own pruning ratio: one, and of a group that may be cut at all."""
+    named = [name for name, _ in recipe.cut_group]
+    for name, value in recipe.cut_group:
+        if named.count(name) > 1:
+            raise ValueError(f"cut_group names {brief(name)} twice; give one ratio for each group")
+        if name in recipe.protect:
+            raise ValueError(
+                f"a group that is protected has no ratio of its own, and {brief(name)} has {value:g}; leave "
+                "it out of protect or of cut_group"
+            )
 
 
 def _check_gates(recipe: RecipeFields) -> None:

@@ -6,6 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from pruning.flags import writable
+from pruning.html_report.own_reports import is_ours
+
 FILE = "report.html"
 FLAG = "Also write OUT/report.html: one file that opens in any browser, offline."
 
@@ -17,7 +20,17 @@ def report(
     out: Annotated[Path | None, Parameter(help="The file. [default: FOLDER/report.html]")] = None,
 ):
     """Writes the report of a run or of a comparison: one HTML file that opens in any browser, offline."""
+    if out is not None:
+        writable(out, folder=False, ending=".html")
+        if out.suffix.lower() != ".html":
+            raise ValueError(f"--out {out} is no name of a web page; give one that ends in .html")
     print(f"saved in {write(folder, out)}")
+
+
+def must_be_ours(file: Path) -> None:
+    """Raises ValueError where somebody else's file would be written over."""
+    if file.exists() and not is_ours(file):
+        raise ValueError(f"{file} is no report that this program wrote; move it, or give another file")
 
 
 def write(folder: Path, out: Path | None = None) -> Path:
@@ -27,8 +40,9 @@ def write(folder: Path, out: Path | None = None) -> Path:
     from pruning.html_report.run_report import run_html
     from pruning.runs.comparison_folder import ASKED
 
-    text = (comparison_html if (folder / ASKED).is_file() else run_html)(folder)
     out = out or folder / FILE
+    must_be_ours(out)
+    text = (comparison_html if (folder / ASKED).is_file() else run_html)(folder)
     scratch = out.with_name(f".{out.name}.writing")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -63,8 +63,10 @@ def in_page_terms(said: str, asked: Comparison) -> str:
             factor_in_words(name, float(value) if name in ("cut", "epochs") else value)
             for name, value in parts
         )
-        said = f"{sentence(head)}: {rest}"
-    return re.sub(rf"\b({terms})\b(?!=)", lambda found: title(found[0]), said) if terms else said
+        head, said = f"{sentence(head)}: ", rest  # which is in words of pages then, titles of repairs too
+    else:
+        head = ""
+    return head + (re.sub(rf"\b({terms})\b(?!=)", lambda found: title(found[0]), said) if terms else said)
 
 
 def repair_in_words(table: pd.DataFrame) -> str:

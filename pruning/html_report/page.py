@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from pruning.html_report.drawing import drawn
+from pruning.html_report.own_reports import BEGINNING
 
-# No script, no request: a browser that opens the file is told so, whatever stands in it.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = """
 :root {color-scheme: light dark; --ink: #1c2024; --page: #fff; --quiet: #5b6570; --line: #dfe3e8;
  --raised: #f5f7f9; --mark: #1f6fb2}
@@ -71,11 +70,10 @@ def escaped(text: Any) -> str:
 
 def page(title: str, parts: Iterable[str]) -> str:
     """A whole page. title: plain text.   parts: HTML."""
-    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    head += '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = '<meta name="viewport" content="width=device-width, initial-scale=1">'
     head += f"<title>{escaped(title)}</title><style>{STYLE}</style>"
     body = "\n".join(parts)
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+    return f"{BEGINNING}{head}</head>\n<body>\n{body}\n</body></html>\n"
 
 
 def heading(title: str) -> str:

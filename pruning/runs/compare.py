@@ -39,7 +39,7 @@ GROUP = ("model", "data", "seed", "criterion")  # what share most of their steps
 @dataclass(frozen=True)
 class Outcome:
     """How a comparison ended, as counts of rows. known: taken from the store.   rows: all.   sentences: who
-    leads."""
+    leads.   reasons: why rows failed, each once."""
 
     rows: int
     known: int
@@ -47,6 +47,7 @@ class Outcome:
     failed: int
     lost: int
     sentences: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -108,6 +109,7 @@ class _Running:
     same: dict[str, list[Wanted]] = field(default_factory=dict)  # key: rows that wait for one run
     ids: dict[str, str] = field(default_factory=dict)  # key: run of the store, once it is under way
     counts: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, None] = field(default_factory=dict)  # of rows that failed, in their order
     took: list[float] = field(default_factory=list)
     verdicts: Verdicts = field(default_factory=Verdicts)
     threads: int = 1
@@ -239,6 +241,8 @@ class _Running:
             with np.load(said) as predictions:
                 self.verdicts.add(row, report["task"], predictions)
         self.counts["known" if known else status] += 1
+        if status == "failed":
+            self.reasons[more.get("error", "")] = None
         self.tell()
 
     def tell(self):
@@ -263,7 +267,8 @@ class _Running:
         table(families).to_csv(self.out / LEADS, index=False)
         told = tuple(sentences(families))
         (self.out / SAID).write_text("".join(f"{sentence}\n" for sentence in told), encoding="utf-8")
-        return Outcome(sum(self.counts.values()), **self.counts, sentences=told)
+        counts, why = self.counts, tuple(self.reasons)
+        return Outcome(sum(counts.values()), **counts, sentences=told, reasons=why)
 
 
 def nothing(key: str) -> None:

@@ -1,13 +1,25 @@
-"""A comparison as text that runs it again: on the command line where that can say it, and in Python."""
+"""A comparison as text that runs it again, on the command line where that can say it, and in Python; and why
+some of it can't be done."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from pruning.runs.product import Comparison
+from pruning.terms import plural
 
+REASONS = 3  # told in full
 LISTS = "models datasets criteria cuts measures allocations repairs epochs seeds".split()
 # Fields that `compare` has a flag for; any other is said in Python alone.
 SETTINGS = "checkpoint normalize size groups calibration match_steps lr batch_size device threads".split()
+
+
+def reasons_in_words(reasons: Sequence[str]) -> str:
+    """Why recipes can't be done: the first few reasons, and how many there are besides."""
+    told = [reason.strip().rstrip(".") for reason in reasons[:REASONS]]
+    if len(reasons) > REASONS:
+        told.append(f"and {plural(len(reasons) - REASONS, 'more reason')}")
+    return "; ".join(told)
 
 
 def command_line(asked: Comparison, out: str = "compared") -> str:

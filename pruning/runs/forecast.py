@@ -16,7 +16,8 @@ from pruning.runs.store import RunStore
 @dataclass(frozen=True)
 class Forecast:
     """What a comparison would do. recipes, controls: how many.   known: recipes that the store has.   failed:
-    that can't be done.   seconds: of all that is to do, None where nothing like it was run before."""
+    that can't be done.   seconds: of all that is to do, None where nothing like it was run before.   reasons:
+    why those that failed do, each once."""
 
     recipes: int
     controls: int
@@ -24,19 +25,21 @@ class Forecast:
     failed: int
     seconds: float | None
     at_once: int
+    reasons: tuple[str, ...] = ()
 
 
 def foresee(comparison: Comparison, store: RunStore, measure: Callable | None = None) -> Forecast:
     """measure: (recipe) -> seconds, for recipes whose like the store lacks."""
     known, paces = store.all_finished(comparison.size), _seconds_of_like(store)
-    recipes = controls = found = failed = 0
+    recipes = controls = found = 0
+    failed: list[str] = []
     seconds: float | None = 0.0
     guessed: dict[tuple, float | None | ValueError] = {}
     at_once = 1
     for entry in comparison.entries():
         recipes += 1
         if entry.recipe is None:
-            failed += 1
+            failed.append(entry.error)
             continue
         trains = comparison.with_controls and entry.recipe.epochs
         at_once = processes(entry.recipe.threads)
@@ -49,13 +52,14 @@ def foresee(comparison: Comparison, store: RunStore, measure: Callable | None = 
             guessed[like] = paces.get(like) or (_told(measure, entry.recipe) if measure else None)
         one = guessed[like]
         if isinstance(one, ValueError):
-            failed += 1
+            failed.append(str(one))
             continue
         controls += len(CONTROLS) if trains else 0
         seconds = (
             None if one is None or seconds is None else seconds + one * (1 + len(CONTROLS) * bool(trains))
         )
-    return Forecast(recipes, controls, found, failed, seconds and seconds / at_once, at_once)
+    reasons = tuple(dict.fromkeys(failed))
+    return Forecast(recipes, controls, found, len(failed), seconds and seconds / at_once, at_once, reasons)
 
 
 def forecast_of(recipe: Recipe, comparison: Comparison, watch: Watch = silent) -> Forecast:

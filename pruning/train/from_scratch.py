@@ -91,6 +91,7 @@ def opponent(path: Path, dataset: Dataset, origin: Origin) -> dict[str, Any]:
         return {}
     from pruning.train.adversarial import new_adversary
 
+    path.parent.mkdir(parents=True, exist_ok=True)  # sheets are written before the first state is
     sheet = SampleSheet(path.with_suffix(".samples.png"), dataset, origin.normalization)
     return {
         "adversary": new_adversary(len(dataset.classes), origin.size),
@@ -121,10 +122,9 @@ def rate_of_new_weights(dataset: Dataset) -> float:
 
 def writable(out: str | Path) -> Path:
     path = Path(out)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(
-            f"{out} cannot be written; give a file in a folder that exists, such as network.safetensors"
-        )
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir() or not there.is_dir():
+        raise ValueError(f"{out} cannot be written; give a file's name, such as network.safetensors")
     return path
 
 

@@ -65,9 +65,9 @@ log = logging.getLogger(__name__)
 def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
     """A link's keys as a recipe and what is looked at; raises ValueError in one sentence for a link of
     another kind."""
-    options = {option for known in CRITERIA.values() for option in known.options}
+    own = {option for known in CRITERIA.values() for option in known.options}
     for key in query:
-        choose(key, {*Recipe.__dataclass_fields__, *LOOKING_AT, *options} - {"options"}, "key of a link")
+        choose(key, sorted({*Recipe.__dataclass_fields__, *LOOKING_AT, *own} - {"options"}), "key of a link")
     opened = {key: query[key] for key in LOOKING_AT if key in query}
     recipe = Recipe.from_query({key: value for key, value in query.items() if key not in LOOKING_AT})
     if len(opened.get("lesson", "")) > LONGEST_NAME:

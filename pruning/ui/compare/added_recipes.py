@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlencode
 import streamlit as st
 
 from pruning.experiment import Recipe
+from pruning.number_checks import brief
 from pruning.terms import ALLOCATIONS, REPAIRS, plural, title
 from pruning.ui import display_names, state
 from pruning.ui.page_messages import in_page_words
@@ -25,7 +26,10 @@ def _read() -> tuple[list[Recipe], list[str]]:
     found, wrong = [], []
     for text in filter(None, (state.looking_at("added") or "").split(BETWEEN)):
         try:
-            recipe = Recipe.from_query(dict(parse_qsl(text)))
+            query = dict(parse_qsl(text))
+            if not query:  # else it would be the recipe of all defaults
+                raise ValueError(f"{brief(text)} holds no setting; give some, such as criterion=l1")
+            recipe = Recipe.from_query(query)
             state.must_be_known(recipe.model)
             found.append(recipe)
         except ValueError as error:

@@ -27,13 +27,18 @@ def panel(store: RunStore, picked: Sequence[str]):
         st.button(
             f"Side by side ({min(MOST, len(picked))})", on_click=look, args=(told,), help=text, type="primary"
         )
-    named = list(filter(None, (state.looking_at("runs") or "").split(BETWEEN)))
+    named = list(dict.fromkeys(filter(None, (state.looking_at("runs") or "").split(BETWEEN))))
     if not named:
         return
+    asked, named = len(named), named[:MOST]
     left, right = st.columns([5, 1], vertical_alignment="bottom")
     left.subheader("Side by side", anchor=False)
     right.button("Close", on_click=state.look_at, kwargs={"runs": None}, key="close side by side")
-    found = [run for id in named[:MOST] if (run := run_list.get(store, id)) is not None]
+    if asked > MOST:
+        st.info(
+            f"This link names {asked} runs; the first {MOST} are shown, the most that stand side by side."
+        )
+    found = [run for id in named if (run := run_list.get(store, id)) is not None]
     recipes = [run_list.recipe_of(store, run) for run in found]
     found = [
         run

@@ -13,6 +13,7 @@ from pruning.experiment import Recipe
 from pruning.experiment.duration import about
 from pruning.experiment.recipe_fields import Allocation, Measure, Repair
 from pruning.figures.comparison import factor_in_words
+from pruning.runs.comparison_text import reasons_in_words
 from pruning.runs.forecast import Forecast, forecast_of
 from pruning.runs.kept_comparisons import (
     KeptComparison,
@@ -196,7 +197,10 @@ def foreseen(found: Forecast) -> str:
     elif found.seconds == 0:
         words.append("nothing to run")
     told = "; ".join(words)
-    return f"{told[:1].upper()}{told[1:]}."
+    why = f" Why some can't: {in_page_words(reasons_in_words(found.reasons))}." if found.reasons else ""
+    if found.failed == found.recipes:
+        return f"Not one of these recipes can be done.{why}"
+    return f"{told[:1].upper()}{told[1:]}.{why}"
 
 
 def start(asked: Comparison):

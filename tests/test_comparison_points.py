@@ -64,3 +64,19 @@ def test_dominated_is_what_brute_force_says():
 def test_a_folder_without_results_is_a_sentence(tmp_path):
     with pytest.raises(ValueError, match="give a folder that compare wrote"):
         read_results(tmp_path)
+
+
+def test_what_comes_after_a_stage_has_no_part_in_it(tmp_path):
+    """Four repairs of one cut are one point right after it, of no repair; once repaired they are three."""
+    repaired = {"match": "0.8", "none": "", "reconstruct": "0.75", "recalibrate": "0.7"}
+    rows = [
+        ROW | {"seed": seed, "repair": repair, "accuracy_cut": "0.4", "accuracy_repaired": after}
+        for seed in (0, 1)
+        for repair, after in repaired.items()
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "results.csv", index=False)
+    table = read_results(tmp_path)
+    (point,) = points(table, "cut").to_dict("records")
+    assert (point["repair"], point["seeds"], point["accuracy"]) == ("none", 2, 0.4)
+    assert varying(at_stage(table, "cut")) == [] and varying(at_stage(table, "repaired")) == ["repair"]
+    assert len(points(table, "repaired")) == 3 and len(points(table)) == 4

@@ -17,6 +17,7 @@ FACTORS = (
     *("model", "data", "criterion", "measure", "cut", "allocation", "repair", "epochs", "control"),
     SETTINGS,
 )
+LATER = {"cut": ("repair", "epochs"), "repaired": ("epochs",)}  # factors that a stage does not know yet
 NUMBERS = (
     "cut",
     *(f"accuracy_{stage}" for stage in STAGES),
@@ -56,14 +57,19 @@ def stages_of(table: pd.DataFrame) -> list[str]:
 
 def at_stage(table: pd.DataFrame, stage: str = LAST) -> pd.DataFrame:
     """The finished rows that went through a stage, with `accuracy` there (the task's metric). LAST: what each
-    recipe ends with."""
+    recipe ends with. Of rows that differ in what comes after the stage alone, one: the plainest."""
     found = table[table["status"] == "finished"]
     if stage == LAST:
         columns = [f"accuracy_{name}" for name in STAGES]
         accuracy = found[columns].ffill(axis=1).iloc[:, -1]
     else:
         accuracy = found[f"accuracy_{stage}"]
-    return found.assign(accuracy=accuracy.astype(float)).dropna(subset="accuracy")
+    found = found.assign(accuracy=accuracy.astype(float)).dropna(subset="accuracy")
+    if not (later := LATER.get(stage, ())):
+        return found
+    same = [name for name in (*FACTORS, "seed", "accuracy") if name not in later]
+    plainest = found.sort_values("repair", key=lambda repairs: repairs != "none", kind="stable")
+    return plainest.drop_duplicates(same).sort_index()
 
 
 def points(table: pd.DataFrame, stage: str = LAST, cost: str = "macs") -> pd.DataFrame:

@@ -57,7 +57,7 @@ ELSEWHERE = "Others"  # the group of a criterion that the table above does not n
 
 ALLOCATIONS = {
     "error": Term("reconstruction error", "where the error after repair rises least"),
-    "uniform": Term("uniform", "the same ratio in every group"),
+    "uniform": Term("uniform", "one ratio for every group"),
     "global": Term("global ranking", "one ranking over all groups"),
     "greedy": Term("greedy search", "step by step, where it costs least"),
     "trace-ratio": Term("trace ratio", "least separation of classes lost"),

@@ -116,7 +116,7 @@ def test_a_wide_group_is_drawn_in_fewer_squares():
 
 
 def test_ranks_in_words():
-    assert "cuts 2 of 6 channels in 2 groups, the most in b (50 %)" in channel_ranks.ranks_in_words(
+    assert "cuts 2 of 6 channels, in 2 of 2 groups, the most in b (50 %)" in channel_ranks.ranks_in_words(
         channels()
     )
     assert channel_ranks.ranks_in_words(channels(kept={})).startswith(

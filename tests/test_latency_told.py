@@ -34,7 +34,7 @@ def test_fewer_macs_that_are_not_faster_are_told_with_the_layers_where_time_stay
     macs = {"before": 400, "after": 256}
     latency = {"baseline": 28.0, "final": 25.0, "batch": 64, "threads": 1}
     (told,) = hardly_faster(latency, layers, macs, ["groups=all"])
-    assert "36 % fewer MACs made it only 11 % faster at batch 64 on 1 thread" in told
+    assert "36 % fewer MACs took only 11 % off its time at batch 64 on 1 thread" in told
     assert (
         "stayed in layer2.0.conv1: 44 % fewer MACs, 3 % less time; a: 50 % fewer MACs, 20 % more time; "
         "b" in told

@@ -113,7 +113,7 @@ def hardly_faster(
     if saved <= 0:
         words = f"{percent(fewer, 0)} fewer MACs did not make it faster {how}"
     else:
-        words = f"{percent(fewer, 0)} fewer MACs made it only {percent(saved, 0)} faster {how}"
+        words = f"{percent(fewer, 0)} fewer MACs took only {percent(saved, 0)} off its time {how}"
     lesser = layers[(layers["macs_after"] < layers["macs_before"]) & (layers["ms_before"] > 0)]
     most = lesser.sort_values("ms_after", ascending=False).head(NAMED)
     if len(most):
@@ -138,6 +138,8 @@ def _ways(recipe: "Recipe", block: int) -> list[str]:
 def _in_words(row) -> str:
     fewer, less = 1 - row.macs_after / row.macs_before, 1 - row.ms_after / row.ms_before
     change = f"{percent(less, 0)} less time" if less >= 0 else f"{percent(-less, 0)} more time"
+    if percent(abs(less), 0) == percent(0.0, 0):
+        change = "no less time"
     return f"{row.layer}: {percent(fewer, 0)} fewer MACs, {change}"
 
 

@@ -148,8 +148,9 @@ def ranks_in_words(table: pd.DataFrame) -> str:
     if not cut:
         return f"Nothing is cut: all {len(table):,} channels of {groups} groups are kept, ranked by {who}."
     most, share = by_group.mean().idxmax(), by_group.mean().max()
+    some = int((by_group.sum() > 0).sum())
     return (
-        f"{who} cuts {cut:,} of {len(table):,} channels in {plural(groups, 'group')}, "
+        f"{who} cuts {cut:,} of {len(table):,} channels, in {some} of {plural(groups, 'group')}, "
         f"the most in {most} ({percent(share, 0)}); "
         "they are outlined in red. A rank compares the channels of one row; "
         "scores of different rows are not comparable."

@@ -57,7 +57,13 @@ RECIPES = {  # name: flags of `run`
 FILES = ("plan.json", "recipe.json", "predictions.npz", "gates.npz", "model.safetensors")
 OF_TIME = {"seconds", "latency_ms", "versions", "images_per_second", "took"}
 # of both networks' measured times
-TIMED_MESSAGES = (" faster at batch ", " slower at batch ", "timed by ", "; measured were ")
+TIMED_MESSAGES = (
+    " faster at batch ",
+    " off its time at batch ",
+    " slower at batch ",
+    "timed by ",
+    "; measured were ",
+)
 MOVED = {"metric": "metric.name"}  # a value of before, and where the second build says it
 
 

@@ -179,7 +179,7 @@ def grouped(criteria: Iterable[str]) -> dict[str, list[str]]:
 
 
 def listed(terms: Mapping[str, Term]) -> str:
-    """As the command line has them: "uniform: the same ratio in every group; global: ..."."""
+    """As the command line has them: "uniform: one ratio for every group; global: ..."."""
     return "; ".join(f"{value}: {term.about}" for value, term in terms.items()) + "."
 
 

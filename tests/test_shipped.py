@@ -64,7 +64,7 @@ def test_a_bundled_network_s_page_opens_with_its_numbers_and_asks_nobody(model, 
     )
     app = open_page(page, model=model, data=dict(PAIRS)[model])
     assert not app.exception and not app.error
-    words = {"1_Channels": "channels in", "2_Prune": "hold-out", "4_Compress": "on average"}
+    words = {"1_Channels": "channels, in", "2_Prune": "hold-out", "4_Compress": "on average"}
     assert words[page] in said(app) and not begun
     assert not re.search(r"Repaired by .* in \d", said(app))  # how long that took elsewhere says nothing here
 

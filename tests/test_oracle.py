@@ -49,16 +49,21 @@ def without(network, channels) -> pruning.Plan:
     return pruning.plan(graph, scores, cut=0, measure="channels", cut_group={GROUP: share})
 
 
+ROUNDING = 5e-6  # of float32 losses of a few nats, which processors add up in their own orders
+
+
 def test_a_rise_is_what_removing_the_channel_costs(found, network):
     model, data, _ = network
     whole = loss(model, data)
     for channel in (0, 7):
         plan = without(network, [channel])
         with pruning.masked(model, plan):
-            assert found.channels["rise"][channel] == pytest.approx(loss(model, data) - whole, abs=1e-6)
+            assert found.channels["rise"][channel] == pytest.approx(loss(model, data) - whole, abs=ROUNDING)
         small = pruning.cut(model, plan)
         recalibrate(small, CalibrationImages(small, data, 60, 0))
-        assert found.channels["rise_repaired"][channel] == pytest.approx(loss(small, data) - whole, abs=1e-6)
+        assert found.channels["rise_repaired"][channel] == pytest.approx(
+            loss(small, data) - whole, abs=ROUNDING
+        )
 
 
 def test_each_criterion_is_judged_by_its_own_choice(found, network):
@@ -67,7 +72,7 @@ def test_each_criterion_is_judged_by_its_own_choice(found, network):
     l1 = pruning.score(graph, "l1")[GROUP]
     assert rows.loc["l1", "foresight"] == pytest.approx(spearmanr(l1, found.channels["rise"]).statistic)
     with pruning.masked(model, without(network, np.argsort(l1, kind="stable")[: found.removed])):
-        assert rows.loc["l1", "rise"] == pytest.approx(loss(model, data) - whole, abs=1e-6)
+        assert rows.loc["l1", "rise"] == pytest.approx(loss(model, data) - whole, abs=ROUNDING)
     assert (rows["regret"] >= 0).all() and found.best <= rows["rise"].min() + 1e-12
     assert {"l1", "cpot", "di", "catro", "taylor", "random"} <= set(rows.index)
 

@@ -156,5 +156,7 @@ def test_a_trained_network_is_a_file_that_says_how_it_was_made(small_file, tmp_p
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_training(tmp_path):
-    with pytest.raises(ValueError, match="folder that exists"):
-        train_network("resnet20", "digits", epochs=1, out=tmp_path / "no" / "x.safetensors")
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file" / "x.safetensors", tmp_path):
+        with pytest.raises(ValueError, match="cannot be written; give a file's name"):
+            train_network("resnet20", "digits", epochs=1, out=out)

@@ -206,7 +206,7 @@ def test_why_recipes_can_t_be_done_is_said_before_they_are_run():
     some = new_comparison.foreseen(Forecast(4, 0, 0, 1, 0.0, 1, why))
     assert "1 that can't be done" in some and "give criterion: GDP" in some
     none = new_comparison.foreseen(Forecast(4, 0, 0, 4, 0.0, 1, why))
-    assert none.startswith("Not one of these recipes can be done.") and "trains no gates" in none
+    assert none.startswith("Not one of these recipes can be done: ") and "trains no gates" in none
 
 
 def test_the_same_lists_are_the_same_comparison(tmp_path, monkeypatch):

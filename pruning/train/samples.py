@@ -9,7 +9,6 @@ import numpy as np
 from pruning.data import Dataset, Split, inputs_of
 from pruning.models import Normalization
 from pruning.models.module_modes import evaluating
-from pruning.tasks.translation import as_pixels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +28,8 @@ def in_every_domain(
             labels = np.stack([split.labels[:, 0], np.full(len(split), domain)], axis=1)
             asked = Split(split.images, labels, split.task)
             outputs = model(inputs_of(asked, slice(None), normalization, device))
-            found.append(as_pixels(outputs, max(outputs.shape[2:])))
+            pixels = outputs.float().add(1).mul(127.5).round().clamp(0, 255).permute(0, 2, 3, 1)
+            found.append(pixels.to(torch.uint8).cpu().numpy())
     return np.stack(found, axis=1)
 
 

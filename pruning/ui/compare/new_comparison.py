@@ -197,10 +197,10 @@ def foreseen(found: Forecast) -> str:
     elif found.seconds == 0:
         words.append("nothing to run")
     told = "; ".join(words)
-    why = f" Why some can't: {in_page_words(reasons_in_words(found.reasons))}." if found.reasons else ""
+    why = in_page_words(reasons_in_words(found.reasons))
     if found.failed == found.recipes:
-        return f"Not one of these recipes can be done.{why}"
-    return f"{told[:1].upper()}{told[1:]}.{why}"
+        return f"Not one of these recipes can be done: {why}."
+    return f"{told[:1].upper()}{told[1:]}." + (f" Why some can't: {why}." if why else "")
 
 
 def start(asked: Comparison):

@@ -4,7 +4,7 @@ import pytest
 
 from pruning import Recipe
 from pruning.flags import as_flags
-from pruning.ui import display_names, state
+from pruning.ui import display_names, link_choices, state
 from pruning.ui.page_messages import in_page_words
 from tests.front_door import REPOSITORY
 from tests.page_door import link_of, open_page
@@ -39,6 +39,9 @@ def test_a_link_is_a_recipe_and_what_is_looked_at():
         ({"temperature": "2"}, "cpot"),
         ({"beside": "catros"}, "catro"),
         ({"estimated": "onnxruntim"}, "onnxruntime"),
+        ({"view": "kept"}, "runs"),
+        ({"stage": "repair"}, "repaired"),
+        ({"against": "time"}, "latency"),
         ({"sead": "1"}, "seed"),
     ],
     ids=lambda case: (
@@ -95,6 +98,16 @@ def test_a_widget_changes_the_recipe_and_the_link():
     assert "beside" not in link_of(app)
     app.toggle(key="widget lesson").set_value(True).run()
     assert link_of(app)["lesson"] == "1" and not app.exception
+
+
+def test_what_a_link_may_look_at_on_compare_is_what_that_page_has():
+    """Its modules are not imported before it is opened, so the names stand twice."""
+    from pruning.figures.comparison import COSTS
+    from pruning.ui.compare import results, tabs
+
+    assert link_choices.COMPARE_VIEWS == tuple(tabs.VIEWS)
+    assert link_choices.STAGES == tuple(results.STAGES)
+    assert link_choices.AGAINST == (results.BY_CHOICE, *COSTS)
 
 
 def test_a_link_on_its_way_does_not_undo_what_was_done():

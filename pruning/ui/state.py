@@ -16,14 +16,13 @@ from typing import Any
 import streamlit as st
 
 from pruning import data, models
-from pruning.criteria import CRITERIA, SCORED
+from pruning.criteria import CRITERIA
 from pruning.criteria.registry import with_option
 from pruning.error_messages import choose
 from pruning.experiment import Recipe
 from pruning.models.own_code import is_own, must_be_allowed, parted
-from pruning.terms import RUNTIMES
 from pruning.ui.hideable import HIDEABLE, LONGEST_NAME
-from pruning.ui.learn.articles import VIEWS
+from pruning.ui.link_choices import must_be_choices
 
 LOOKING_AT = {
     "group": "the channel group that is opened",
@@ -76,12 +75,7 @@ def read_link(query: Mapping[str, str]) -> tuple[Recipe, dict[str, str]]:
         )
     for name in filter(None, opened.get("hide", "").split(",")):
         choose(name, HIDEABLE, "thing to hide")
-    if "article" in opened:
-        choose(opened["article"], VIEWS, "article")
-    if "estimated" in opened:
-        choose(opened["estimated"], RUNTIMES, "runtime")
-    if "beside" in opened:
-        choose(opened["beside"], SCORED, "criterion to stand beside")
+    must_be_choices(opened)
     for key, told in (("channel", "a channel's number"), ("gone", "a number of channels")):
         if not opened.get(key, "0").isdecimal():
             raise ValueError(f"{key} is {opened[key]!r}; give {told}, such as 7")

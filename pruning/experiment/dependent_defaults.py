@@ -51,10 +51,11 @@ def idle(recipe: RecipeFields) -> dict[str, str]:
         found |= dict.fromkeys(OF_DISTILLATION, "distill=true")
     if recipe.allocation != "greedy":
         found |= dict.fromkeys(OF_SEARCH, "allocation=greedy")
-    elif recipe.search_by == "di":
-        found["search_images"] = "search_by=kl"
-    if recipe.allocation == "greedy" and not recipe.search_by.startswith("kl"):
-        found["search_temperature"] = "search_by=kl"
+    else:
+        if recipe.search_by == "di":
+            found["search_images"] = "search_by=kl"
+        if not recipe.search_by.startswith("kl"):
+            found["search_temperature"] = "search_by=kl"
     if recipe.repair != "match":
         found["match_steps"] = "repair=match"
     return found

@@ -17,6 +17,7 @@ from pruning.allocation import made
 from pruning.allocation.limits import cost_of
 from pruning.channels.graph import ChannelGraph
 from pruning.cost import Plan
+from pruning.devices import of_network
 from pruning.gates.held_norms import SettledNorms, held, norms_with_statistics
 from pruning.gates.last_norms import PARTS, last_norms
 from pruning.gates.placement import Placement, place
@@ -51,7 +52,7 @@ class Gates:
             raise ValueError(f"graph is a {type(graph).__name__}; give pruning.ChannelGraph(model, example)")
         self.model, self.graph = graph.model, graph
         self.placement = placement or place(graph, **where)
-        device = next(self.model.parameters()).device
+        device, _ = of_network(self.model)
         channels = len(self.placement.owner)
         self.blocks = self.placement.branches if blocks else ()
         positive(eps, "eps", "a number", 0.1)

@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 import psutil
 from playwright.sync_api import Page, expect
 
+from pruning.runs.comparison_folder import RESULTS
 from pruning.runs.comparison_points import read_results
 from pruning.runs.kept_comparisons import kept_comparison
 from tests.browser.conftest import running, visitors
@@ -26,12 +27,18 @@ def test_a_comparison_outlives_its_server_and_its_runs_open_on_prune(browser, st
         page.get_by_role("button", name="Compare", exact=True).click()
         expect(page.get_by_text(re.compile("of 4 runs"))).to_be_visible()
         id = re.search(r"comparison=(\w+)", page.url)[1]
+        until(lambda: ended(id))
+        everything = [server.process, *server.process.children(recursive=True)]
+        for process in everything[1:]:  # held: else the rest might end while the page loads
+            process.suspend()
         page.reload()
-        expect(page.get_by_text(re.compile("[1-3] of 4 runs"))).to_be_visible()
+        expect(page.get_by_text(re.compile("^[1-3] finished"))).to_be_visible()
+        expect(page.get_by_text(re.compile("[0-3] of 4 runs"))).to_be_visible()
         expect(page.get_by_role("button", name="Cancel")).to_be_visible()
         picture(page, "compare-running")
-        everything = [server.process, *server.process.children(recursive=True)]
         server.process.kill()
+        for process in everything[1:]:
+            process.resume()
         psutil.wait_procs(everything, timeout=600)
         until(lambda: not any(process.is_running() for process in everything))
 
@@ -55,6 +62,12 @@ def test_a_comparison_outlives_its_server_and_its_runs_open_on_prune(browser, st
         expect(page).to_have_url(re.compile("/Prune.*kept="))
         expect(page.get_by_text(re.compile("test accuracy .* full network"))).to_be_visible()
         expect(page.get_by_role("button", name="Network (zip)")).to_be_visible()
+
+
+def ended(id: str) -> int:
+    """How many of a comparison's runs have their row."""
+    results = kept_comparison(id).folder / RESULTS
+    return results.read_bytes().count(b"\n") - 1 if results.exists() else 0
 
 
 def tab(page: Page, name: str):

@@ -1,7 +1,11 @@
 """Waiting for something to come true, and looking at processes by Linux's /proc."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 
 def until(true, seconds=600.0):
@@ -10,6 +14,18 @@ def until(true, seconds=600.0):
     while not true():
         assert time.monotonic() < end, f"did not happen within {seconds} s"
         time.sleep(0.005)
+
+
+@contextmanager
+def held(processes: list[psutil.Process]) -> Iterator[None]:
+    """They stand still meanwhile: what they would have ended is still under way then."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
 
 
 def descendants(pid: int) -> list[int]:

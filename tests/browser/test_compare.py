@@ -11,7 +11,7 @@ from pruning.runs.comparison_points import read_results
 from pruning.runs.kept_comparisons import kept_comparison
 from tests.browser.conftest import running, visitors
 from tests.browser.walk import picture, rest
-from tests.processes import until
+from tests.processes import held, until
 
 LISTS = "criteria:l1|random;cuts:0.3|0.5;allocations:uniform;repairs:recalibrate;seeds:1;controls:0"
 LINK = f"/Compare?data=digits&criterion=l1&threads=1&calibration=300&size=16&lists={LISTS}"
@@ -29,16 +29,13 @@ def test_a_comparison_outlives_its_server_and_its_runs_open_on_prune(browser, st
         id = re.search(r"comparison=(\w+)", page.url)[1]
         until(lambda: ended(id))
         everything = [server.process, *server.process.children(recursive=True)]
-        for process in everything[1:]:  # held: else the rest might end while the page loads
-            process.suspend()
-        page.reload()
-        expect(page.get_by_text(re.compile("^[1-3] finished"))).to_be_visible()
-        expect(page.get_by_text(re.compile("[0-3] of 4 runs"))).to_be_visible()
-        expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-        picture(page, "compare-running")
-        server.process.kill()
-        for process in everything[1:]:
-            process.resume()
+        with held(everything[1:]):  # else the rest might end while the page loads
+            page.reload()
+            expect(page.get_by_text(re.compile("^[1-3] finished"))).to_be_visible()
+            expect(page.get_by_text(re.compile("[0-3] of 4 runs"))).to_be_visible()
+            expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+            picture(page, "compare-running")
+            server.process.kill()
         psutil.wait_procs(everything, timeout=600)
         until(lambda: not any(process.is_running() for process in everything))
 

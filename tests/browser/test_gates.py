@@ -8,6 +8,7 @@ import pruning
 from pruning.terms import percent
 from pruning.train import evaluate
 from tests.browser.walk import metric, picture, rest
+from tests.processes import held
 
 LINK = "/Gates?data=digits&size=16&epochs=2&threads=1"
 HISTOGRAM = "Histogram of the gates"
@@ -22,18 +23,19 @@ def heaps(page: Page, axis: str) -> list[tuple[float, float]]:
     return [pair for _, _, x, y in bars for pair in zip(x, y, strict=True)]
 
 
-def test_gates_are_trained_seen_again_after_a_reload_and_their_zeros_removed(visit, tmp_path):
+def test_gates_are_trained_seen_again_after_a_reload_and_their_zeros_removed(visit, server, tmp_path):
     page = visit(LINK)
     expect(page.get_by_role("heading", name="Gates that close channels in training")).to_be_visible()
     expect(page.get_by_label("The gate over t, and its slope").first).to_be_visible()
     picture(page, "gates-start")
     page.get_by_role("button", name="Train the gates").click()
     expect(page.get_by_label(HISTOGRAM).first).to_be_visible()
-    page.reload()
-    expect(page).to_have_url(re.compile("job=.*"))
-    chart = page.get_by_label(HISTOGRAM).locator("canvas, svg").first
-    expect(chart).to_be_visible()
-    drawn, before = chart.element_handle(), metric(page, "eps").inner_text()
+    with held(server.process.children(recursive=True)):  # else it might end while the page loads
+        page.reload()
+        expect(page).to_have_url(re.compile("job=.*"))
+        chart = page.get_by_label(HISTOGRAM).locator("canvas, svg").first
+        expect(chart).to_be_visible()
+        drawn, before = chart.element_handle(), metric(page, "eps").inner_text()
     expect(metric(page, "eps")).not_to_have_text(before, use_inner_text=True)
     assert drawn.evaluate("chart => chart.isConnected")  # it moved, and was not mounted anew
     picture(page, "gates-middle")

@@ -33,12 +33,12 @@ from pruning.flags import (
     recipe_of,
     recipe_of_run,
     typed_wrongly,
-    writable,
 )
 from pruning.html_report import command as html_report
 from pruning.measuring_commands import SCORES_FIELDS, oracle, sensitivity
 from pruning.models import WrongWeights
 from pruning.models.own_code import OwnCodeError
+from pruning.output_places import writable
 from pruning.progress import Paused
 from pruning.progress_bars import Bars
 from pruning.target_command import met, target_in

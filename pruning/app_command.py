@@ -13,9 +13,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pruning.flags import writable
 from pruning.limits import Limits, variable
 from pruning.models import own_code
+from pruning.output_places import writable
 from pruning.places import APP
 from pruning.runs.store import FOLDER
 
@@ -106,7 +106,7 @@ def start_app(
     if allow_code:
         os.environ[own_code.ALLOWED] = "1"
     if runs is not None:
-        os.environ[FOLDER] = str(writable(runs, folder=True, flag="--runs").absolute())
+        os.environ[FOLDER] = str(writable(runs, folder=True, name="--runs").absolute())
     os.environ |= {variable(name.removeprefix("limit_")): str(value) for name, value in limits.items()}
     most = Limits.from_environment().file  # a wrong one is told now, not by every page
     if most is not None and most > STREAMLITS:

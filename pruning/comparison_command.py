@@ -9,8 +9,9 @@ from cyclopts import Parameter
 
 from pruning.earlier_files import OF_COMPARISON, replaced
 from pruning.experiment.duration import about
-from pruning.flags import as_flags, flags_of, one, recipe_of, several, writable
+from pruning.flags import as_flags, flags_of, one, recipe_of, several
 from pruning.html_report.command import FILE, FLAG, must_be_ours, write
+from pruning.output_places import writable
 from pruning.progress_bars import Bars
 from pruning.runs.comparison_text import SETTINGS, reasons_in_words
 from pruning.runs.product import BASELINES, Comparison

@@ -9,7 +9,8 @@ from cyclopts import Parameter
 from pruning.experiment.recipe_fields import Runtime
 from pruning.export.export_words import in_words, slower, title
 from pruning.export.formats import FORMATS, usable_format
-from pruning.flags import as_flags, writable
+from pruning.flags import as_flags
+from pruning.output_places import writable
 from pruning.progress_bars import Bars
 from pruning.runtimes import must_be_timed
 

@@ -7,7 +7,6 @@ types and help texts stand in one place.
 import dataclasses
 import inspect
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -223,31 +222,3 @@ def typed_wrongly(error: CycloptsError, commands: Iterable[str]) -> str:
     wanted = {"into float": "; give a number, such as 0.5", "into int": "; give a whole number, such as 1"}
     message = str(error).rstrip(".")
     return message + "".join(hint for words, hint in wanted.items() if words in message)
-
-
-def writable(out: Path, *, folder: bool, flag: str = "--out", ending: str = "") -> Path:
-    """Refuses before any work what could not be written after it. flag: what the user typed it for.   ending:
-    of the file that is written; a file of another kind is not written over."""
-    parent = out if folder and out.exists() else out.absolute().parent
-    if folder and out.exists() and not out.is_dir():
-        raise ValueError(f"{flag} {out} is a file; give a folder, or a name that is not taken")
-    if not folder and out.is_dir():
-        raise ValueError(f"{flag} {out} is a folder; give a file's name")
-    if ending and out.is_file() and out.suffix.lower() != ending:
-        raise ValueError(f"{flag} {out} is there already, and no {ending} file; give a new name")
-    while not parent.exists():
-        parent = parent.parent
-    if not parent.is_dir() or not takes_files(parent):
-        raise ValueError(
-            f"{flag} {out} cannot be written, since {parent} is not writable; give another place"
-        )
-    return out
-
-
-def takes_files(folder: Path) -> bool:
-    """Tried, since permission is not all that it takes: an account may be above it, and a disk read-only."""
-    try:
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError:
-        return False
-    return True

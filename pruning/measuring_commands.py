@@ -6,8 +6,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pruning.flags import flags_of, recipe_of, writable
+from pruning.flags import flags_of, recipe_of
 from pruning.inspection.sensitivity import SHARES
+from pruning.output_places import writable
 from pruning.progress_bars import Bars
 
 LOADED = "model task data checkpoint normalize size subtask calibration seed device threads".split()

@@ -25,16 +25,19 @@ NO_ROOM |= {"seconds_left", "run_seconds_left"}  # the bar has a time left of it
 
 
 class Bars:
-    """A watch that draws. A stage that takes under a second is not worth a bar; in a file, under three.
+    """A watch that draws. A stage that takes under a second is not worth a bar; in a file, under three, and
+    there a line says something new, ten seconds after the one before it.
 
     device: by name, told to a person who watches before the first bar."""
 
     def __init__(self, device: str = ""):
         self.bar: tqdm | None = None
         self.key: tuple | None = None
-        watched = sys.stderr.isatty()
-        self.told = f"computing on {in_words(device)}" if watched and device else ""
-        self.pace = {"delay": 1.0 if watched else 3.0, "mininterval": 0.2 if watched else 1.0}
+        self.watched = sys.stderr.isatty()
+        self.told = f"computing on {in_words(device)}" if self.watched and device else ""
+        self.pace = (
+            {"delay": 1.0, "mininterval": 0.2} if self.watched else {"delay": 3.0, "mininterval": 10.0}
+        )
 
     def __enter__(self) -> "Bars":
         if self.told:
@@ -56,7 +59,8 @@ class Bars:
         }
         if shown:
             self.bar.set_postfix({name: f"{value:.4g}" for name, value in shown.items()}, refresh=False)
-        self.bar.update(done - self.bar.n)
+        if self.watched or done != self.bar.n:
+            self.bar.update(done - self.bar.n)
 
     def _close(self):
         if self.bar is not None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
@@ -182,6 +183,15 @@ def test_a_stage_that_takes_long_is_drawn_on_standard_error(capsys):
             bars("tune", done, 2, loss=0.25)
     told = capsys.readouterr()
     assert told.out == "" and "fine-tuning" in told.err and "2/2" in told.err and "loss=0.25" in told.err
+
+
+def test_in_a_file_no_line_of_progress_repeats_the_one_before_it(capsys):
+    with Bars() as bars:
+        bars.pace = {"delay": 0, "mininterval": 0}
+        for done in (0, 0, 0, 1, 1, 1, 2):  # as of a batch that is asked between its layers
+            bars("repair", done, 2)
+    told = re.findall(r"repairing: .*?(\d)/2", capsys.readouterr().err)
+    assert told == sorted(told) and told.count("1") == 1
 
 
 def report(folder) -> dict:

@@ -21,6 +21,7 @@ ORDER = (
         "number_checks",
         "terms",
         "places",
+        "output_places",
         "untrusted",
         "tasks",
         "metric_words",

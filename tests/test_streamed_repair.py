@@ -143,7 +143,7 @@ def test_an_error_on_the_way_ends_all_passes_and_leaves_the_network(monkeypatch)
     must_agree(small.state_dict(), before, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("told", ["much", "-"])
+@pytest.mark.parametrize("told", ["much", "-", "-5", "inf", "nan"])
 def test_a_budget_that_is_no_number_says_what_would_be(told, monkeypatch):
     monkeypatch.setenv(BUDGET, told)
     with pytest.raises(ValueError, match="give a number of MiB, such as 512"):

@@ -157,6 +157,12 @@ def test_a_trained_network_is_a_file_that_says_how_it_was_made(small_file, tmp_p
 
 def test_a_file_that_cannot_be_written_is_refused_before_training(tmp_path):
     (tmp_path / "file").write_text("")
-    for out in (tmp_path / "file" / "x.safetensors", tmp_path):
-        with pytest.raises(ValueError, match="cannot be written; give a file's name"):
+    (tmp_path / "page.html").write_text("")
+    refused = {
+        tmp_path / "file" / "x.safetensors": "file is not writable; give another place",
+        tmp_path: "is a folder; give a file's name",
+        tmp_path / "page.html": "is there already, and no .safetensors file; give a new name",
+    }
+    for out, why in refused.items():
+        with pytest.raises(ValueError, match=f"^out {out} .*{why}"):
             train_network("resnet20", "digits", epochs=1, out=out)

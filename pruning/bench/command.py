@@ -11,7 +11,8 @@ from cyclopts import Parameter
 from pruning.bench import accuracy_table, table
 from pruning.bench.accuracy import measure_accuracy
 from pruning.bench.measure import measure
-from pruning.flags import flags_of, one, recipe_of, several, writable
+from pruning.flags import flags_of, one, recipe_of, several
+from pruning.output_places import writable
 from pruning.progress_bars import Bars
 
 FIELDS = "model data checkpoint normalize size calibration threads".split()
@@ -45,7 +46,7 @@ def bench(
     )
     must_fit(bool(accuracy), timing, judging | given)
     if json_file is not None:
-        writable(json_file, folder=False, flag="--json", ending=".json")
+        writable(json_file, folder=False, name="--json", ending=".json")
     show = accuracy_table if accuracy else table
     with Bars() as watch:
         how: dict[str, Any] = {"watch": watch, "tell": above(show.in_one_line)}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pruning.cost import Plan
+from pruning.devices import of_network
 from pruning.experiment.loading import Loaded
 from pruning.experiment.runtime_times import side_by_side
 from pruning.progress import Watch
@@ -42,7 +43,7 @@ def latencies(loaded: Loaded, small, plan: Plan, watch: Watch) -> tuple[dict[str
     if loaded.table is not None:
         told["runtimes"] = side_by_side(loaded, small, None, watch)
     macs = {"before": plan.macs_before, "after": plan.macs}
-    ways = _ways(loaded.recipe, block_of(next(loaded.model.parameters()).device))
+    ways = _ways(loaded.recipe, block_of(of_network(loaded.model)[0]))
     runtime = loaded.recipe.runtime
     where = "" if runtime == "torch" else f"in {RUNTIMES['torch']} "
     return told, [*hardly_faster(told, layers, macs, ways, where), *_unforeseen(told, runtime)]

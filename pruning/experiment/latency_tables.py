@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pruning.devices import of_network
 from pruning.experiment.loading import Loaded
 from pruning.experiment.uploaded_files import UPLOADS
 from pruning.latency import FILE, LatencyTable
@@ -102,7 +103,7 @@ def with_table(
 
 def foreign(table: LatencyTable, loaded: Loaded) -> list[str]:
     """A message where the times are not this machine's, as it computes now."""
-    here = machine_now(table.runtime, next(loaded.model.parameters()).device)
+    here = machine_now(table.runtime, of_network(loaded.model)[0])
     if here is None:
         return [f"the widths were planned on times of {table.runtime}, which is not installed here."]
     if here == table.machine:

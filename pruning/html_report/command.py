@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pruning.flags import writable
 from pruning.html_report.own_reports import is_ours
+from pruning.output_places import writable
 
 FILE = "report.html"
 FLAG = "Also write OUT/report.html: one file that opens in any browser, offline."

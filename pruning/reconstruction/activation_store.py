@@ -19,12 +19,14 @@ import torch
 from torch import Tensor
 
 from pruning.latency.freed_memory import give_back_freed_memory
+from pruning.number_checks import share
 
 BUDGET = "PRUNING_ACTIVATION_MIB"  # environment variable: MiB that may be held in memory
 LIMIT = "PRUNING_LIMIT_MEMORY"  # environment variable: GiB that a worker of the app may use in all
 SHARE = 0.1  # of the memory that is free: workers beside this one take theirs
 OF_LIMIT = 0.25  # of what a worker may use
 LEAST = 64 * 2**20
+MOST = 2.0**30  # MiB
 TRIM = 2**28, 2**31  # bytes parked after which what is free goes back to the system: the budget, within these
 SMALL = 2**16  # bytes: what is smaller stays in memory
 
@@ -35,13 +37,14 @@ def budget(device: torch.device | str = "cpu") -> int:
     ValueError for a number that is none."""
     if told := os.environ.get(BUDGET):
         try:
-            return max(0, int(float(told) * 2**20))
+            share(mib := float(told), BUDGET, most=MOST)
+            return int(mib * 2**20)
         except ValueError:
             raise ValueError(f"{BUDGET} is {told!r}; give a number of MiB, such as 512") from None
-    share = int(SHARE * free_memory(device))
+    most = int(SHARE * free_memory(device))
     if limit := os.environ.get(LIMIT):  # a number: the app has looked at it
-        share = min(share, int(OF_LIMIT * float(limit) * 2**30))
-    return max(LEAST, share)
+        most = min(most, int(OF_LIMIT * float(limit) * 2**30))
+    return max(LEAST, most)
 
 
 def free_memory(device: torch.device | str = "cpu") -> int:

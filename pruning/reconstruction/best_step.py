@@ -48,7 +48,7 @@ class BestStep:
             restore(self.small, self.state)
         if not self.number or len(self.seen) < 2:
             return []
-        told = ", ".join(f"{_mean(parts):.3g} {name}" for name, parts in self.seen.items())
+        told = ", ".join(f"{max(_mean(parts), 0.0):.3g} {name}" for name, parts in self.seen.items())
         kept = "" if self.best == [*self.seen][-1] else f"; {self.best} is kept"
         return [
             f"divergence from the full network's answers on {self.number:,} images set aside: {told}{kept}"

@@ -244,9 +244,9 @@ def with_domains(pictures: "Tensor", domains: "Tensor", number: int) -> "Tensor"
     return torch.cat([pictures, maps.expand(-1, -1, *pictures.shape[2:])], dim=1)
 
 
-def as_pixels(outputs: "Tensor", most: int = KEPT_SIDE) -> np.ndarray:
-    """uint8 [N, h, w, 3]: every s-th pixel, the least s that leaves at most so many a side."""
-    step = max(1, *(-(-side // most) for side in outputs.shape[2:]))
+def as_pixels(outputs: "Tensor") -> np.ndarray:
+    """uint8 [N, h, w, 3]: every s-th pixel, the least s that leaves at most KEPT_SIDE a side."""
+    step = max(1, *(-(-side // KEPT_SIDE) for side in outputs.shape[2:]))
     few = outputs.detach()[:, :, step // 2 :: step, step // 2 :: step]
     pixels = few.float().add(1).mul(127.5).round().clamp(0, 255).permute(0, 2, 3, 1)
     import torch

@@ -14,6 +14,7 @@ from pruning.data import Dataset, load_data, must_ask
 from pruning.devices import usable
 from pruning.models import Origin, asked_task, default_size, load_model, write_checkpoint
 from pruning.models.bundled_weights import discriminator_file
+from pruning.output_places import writable
 from pruning.progress import Watch, silent
 from pruning.train.evaluation import Predictions, evaluate
 from pruning.train.fit import fit
@@ -54,7 +55,7 @@ def train_network(
     task: of `pruning.tasks.TASKS`, or the data's.   lr: 0.1 by gradient descent, 0.0004 where a discriminator
     is trained too, which is written beside, with a sheet of samples an epoch, and the state: asked for the
     same again, an ended training goes on. Raises ValueError before it trains."""
-    path, home = writable(out), usable(device)
+    path, home = writable(out, folder=False, name="out", ending=".safetensors"), usable(device)
     dataset = data_for(model, data, task, size=size, seed=seed)
     network = load_model(model, dataset, "none", size=size).to(home)
     options: dict[str, Any] = {"epochs": epochs, "lr": lr or rate_of_new_weights(dataset)}
@@ -118,14 +119,6 @@ def measured(test: Predictions, seconds: float) -> dict[str, str]:
 def rate_of_new_weights(dataset: Dataset) -> float:
     """The highest learning rate of a network that is newly initialised."""
     return ADVERSARIAL_RATE if dataset.task.taught else RATE
-
-
-def writable(out: str | Path) -> Path:
-    path = Path(out)
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if path.is_dir() or not there.is_dir():
-        raise ValueError(f"{out} cannot be written; give a file's name, such as network.safetensors")
-    return path
 
 
 def command(words: Mapping[str, object]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pruning.devices import random_states, set_random_states
+from pruning.devices import of_network, random_states, set_random_states
 from pruning.latency import FILE
 from pruning.models.fill_weights import restore
 
@@ -130,7 +130,7 @@ def state_of(
 ) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """All that the next steps of a training depend on, as `keep` takes it. best: a state dict beside the
     model's own."""
-    tensors = random_states(next(model.parameters()).device)
+    tensors = random_states(of_network(model)[0])
     tensors |= {f"now {name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best {name}": tensor for name, tensor in best.items()}
     return tensors | moments(optimizer), {"random": random.bit_generator.state}
@@ -171,6 +171,6 @@ def put_back(
 
     restore(model, part("now "))
     set_moments(optimizer, tensors)
-    set_random_states(tensors, next(model.parameters()).device)
+    set_random_states(tensors, of_network(model)[0])
     random.bit_generator.state = values["random"]
     return part("best ")

@@ -56,9 +56,13 @@ def test_a_comparison_outlives_its_server_and_its_runs_open_on_prune(browser, st
         expect(page.get_by_text(re.compile("1 to .*, the newest first"))).to_be_visible()
         tab(page, "Results")
         click_point(page)
-        expect(page).to_have_url(re.compile("/Prune.*kept="))
-        expect(page.get_by_text(re.compile("test accuracy .* full network"))).to_be_visible()
-        expect(page.get_by_role("button", name="Network (zip)")).to_be_visible()
+        is_a_run_on_prune(page)
+
+
+def is_a_run_on_prune(page: Page):
+    expect(page).to_have_url(re.compile("/Prune.*kept="))
+    expect(page.get_by_text(re.compile("test accuracy .* full network"))).to_be_visible()
+    expect(page.get_by_role("button", name="Network (zip)")).to_be_visible()
 
 
 def ended(id: str) -> int:

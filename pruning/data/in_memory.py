@@ -75,7 +75,13 @@ def as_array(given) -> np.ndarray:
     if hasattr(given, "detach"):
         given = given.detach().cpu()
         given = given.float() if given.is_floating_point() and given.element_size() < 4 else given
-    return np.asarray(given)
+    try:
+        return np.asarray(given)
+    except ValueError:  # a list of arrays that differ in shape
+        raise ValueError(
+            f"images of several shapes are given, or several inputs for each; {SHAPE}, and put a network of "
+            "several inputs inside one that takes images alone"
+        ) from None
 
 
 # ------------------------------------------------------------------------------------------------ streamed

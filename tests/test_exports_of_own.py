@@ -64,6 +64,21 @@ def test_what_can_t_be_written_is_one_sentence_and_nothing_is_left(network, name
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("answer", [2.0, 3, True, "a text", (1, None)])
+@pytest.mark.parametrize("export", [pruning.export_onnx, pruning.export_program])
+def test_a_plain_value_beside_the_tensors_is_written_right_or_refused_in_a_sentence(export, answer, tmp_path):
+    network = Layer(lambda maps: {"maps": maps, "beside": answer})
+    ending = ".onnx" if export is pruning.export_onnx else ".pt2"
+    if ending == ".pt2" and not isinstance(answer, str):
+        made = export(network, tmp_path / "net.pt2", torch.randn(2, 3, 9, 9))
+        again = torch.export.load(made.paths[0]).module()(torch.randn(5, 3, 9, 9))
+        assert again["maps"].shape == (5, 4, 7, 7) and again["beside"] == answer
+    else:
+        with pytest.raises(ValueError, match="which is no tensor, and an .* can't hold it; give a network"):
+            export(network, tmp_path / f"net{ending}", torch.randn(2, 3, 9, 9))
+        assert not [*tmp_path.iterdir()]
+
+
 class Layer(nn.Module):
     """A convolution, and what is done with its maps."""
 

@@ -25,6 +25,7 @@ def runtime() -> str:
 def write(subject: Subject, path: Path) -> list[Path]:
     """path: the .pt2 file."""
     program = traced(subject)
+    must_not_answer(program, str, "an exported program")  # torch writes it, and does not load it again
     about = {ABOUT: json.dumps(dict(subject.told), indent=2)}
     torch.export.save(program, path, extra_files=about)
     return [path]
@@ -58,6 +59,18 @@ def traced(subject: Subject) -> ExportedProgram:
     for node in program.graph.nodes:  # lines of files of this machine
         node.meta.pop("stack_trace", None)
     return program
+
+
+def must_not_answer(program: ExportedProgram, kinds: type | tuple[type, ...], what: str):
+    """Raises ValueError in one sentence where a network answers a value of these kinds beside its tensors.
+    what: that can't hold such, in words."""
+    for answer in program.graph_signature.output_specs:
+        value = getattr(answer.arg, "value", None)
+        if isinstance(value, kinds):
+            raise ValueError(
+                f"the network answers {value!r}, which is no tensor, and {what} can't hold it; give a network "
+                "that answers tensors alone"
+            )
 
 
 class _Positional(torch.nn.Module):

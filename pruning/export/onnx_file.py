@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from pruning.error_messages import first_line
-from pruning.export.exported_program import traced
+from pruning.export.exported_program import must_not_answer, traced
 from pruning.export.subject import Run, Subject
 
 OPSET = 20
@@ -62,6 +62,7 @@ def _made(subject: Subject):
             f"the weights take {size / 2**30:.1f} GiB, and one ONNX file holds 2; give another format"
         )
     program = traced(subject)
+    must_not_answer(program, (str, int, float), "an ONNX file")
     names = {"input_names": list(subject.inputs), "output_names": subject.output_names}
     try:
         with silence():

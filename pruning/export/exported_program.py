@@ -68,8 +68,8 @@ def must_not_answer(program: ExportedProgram, kinds: type | tuple[type, ...], wh
         value = getattr(answer.arg, "value", None)
         if isinstance(value, kinds):
             raise ValueError(
-                f"the network answers {value!r}, which is no tensor, and {what} can't hold it; give a network "
-                "that answers tensors alone"
+                f"the network answers {value!r}, which is no tensor, and {what} can't hold it; give a "
+                "network that answers tensors alone"
             )
 
 

@@ -102,16 +102,17 @@ def moving(table):
     spec = {
         "mark": {"type": "point", "filled": True, "size": 80},
         "encoding": {
-            "x": {
-                "field": "macs",
-                "type": "quantitative",
-                "title": "MACs (millions)",
-                "scale": {"zero": False},
-            },
-            "y": {"field": "accuracy", "type": "quantitative", "title": name, "scale": {"zero": False}},
+            "x": along("macs", "MACs (millions)"),
+            "y": along("accuracy", name),
             "color": {"field": "criterion", "type": "nominal", "title": None, "legend": legend}
             | {"scale": {"domain": list(colours), "range": list(colours.values())}},
             "tooltip": [{"field": one} for one in ("label", "accuracy", "macs", "seeds")],
         },
     }
     st.vega_lite_chart(drawn, spec, height=HEIGHT, key="comparison as it comes", alt="Points so far")
+
+
+def along(field: str, title: str) -> dict:
+    """An axis. Of a first point alone its one tick is the value, which has more digits than anybody reads."""
+    scale, ticks = {"zero": False}, {"format": ".4~r"}
+    return {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": ticks}

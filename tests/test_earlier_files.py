@@ -18,16 +18,21 @@ def names(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()}
 
 
-@pytest.fixture
-def exported(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory) -> Path:
     """A saved run with a report and files for other runtimes, and a person's own files beside them."""
-    out = Path(shutil.copytree(SAVED / "plain", tmp_path / "out"))
+    out = Path(shutil.copytree(SAVED / "plain", tmp_path_factory.mktemp("made") / "out"))
     for words in (("export", out, "--format", "exported", "pytorch"), ("report", out)):
         done = forked(*words)
         assert done.returncode == 0, done.stderr
     for name in ("notes.txt", "network.onnx", "network.xml"):
         (out / name).write_text("a file of yours")
     return out
+
+
+@pytest.fixture
+def exported(made_once, tmp_path) -> Path:
+    return Path(shutil.copytree(made_once, tmp_path / "out"))
 
 
 def test_files_made_of_an_earlier_run_go_once_another_is_saved(exported):

@@ -16,16 +16,15 @@ def data(
     size: Annotated[
         int | None, Parameter(help="Side of the images in pixels. Default: the data's own.")
     ] = None,
-    seed: Annotated[int, Parameter(help="Seed of the split into parts, where the data has none.")] = 0,
     as_json: Annotated[bool, Parameter(name="--json", help="As JSON, for scripts.", negative="")] = False,
 ):
     """Tells what a data set holds: its parts, classes, how often each occurs, and what was taken how."""
     from pruning.data import load_data
     from pruning.data.description import described
 
-    recipe = Recipe(data=what, size=size, seed=seed)  # refuses what is no size and no seed
+    recipe = Recipe(data=what, size=size)  # refuses what is no size
     with Bars() as watch:
-        told = described(load_data(recipe.data, seed=recipe.seed, size=recipe.size, watch=watch))
+        told = described(load_data(recipe.data, size=recipe.size, watch=watch))
     print(json.dumps(told, indent=2) if as_json else in_words(told))
 
 

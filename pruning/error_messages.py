@@ -24,11 +24,11 @@ def choose(name: str, known: Iterable[str], kind: str) -> str:
     near = difflib.get_close_matches(str(name)[:LONGEST], known, n=5, cutoff=0.5)
     # of equally near names the one that begins alike: resnet21 is nearer to resnet20 than to resnet32
     near.sort(key=lambda other: -len(os.path.commonprefix([str(name), other])))
-    offer = f"did you mean {near[0]!r}? " if near else ""
+    offer = f"did you mean {near[0]!r}? There is" if near else "there is"
     given = name if len(str(name)) <= LONGEST else f"{str(name)[:LONGEST]}..."
     listed = ", ".join(known) if len(known) <= 24 else ", ".join(known[:20]) + f" and {len(known) - 20} more"
     raise ValueError(
-        f"there is no {kind} {given!r}; " + (f"{offer}There is: {listed}" if known else "there is none")
+        f"there is no {kind} {given!r}; " + (f"{offer}: {listed}" if known else "there is none")
     )
 
 

@@ -18,9 +18,10 @@ from pruning.data.mask_folders import with_masks
 from pruning.data.npz import shapes_of
 from pruning.data.path_files import Listing, folder_listing, zip_listing
 from pruning.data.registry import DATA
+from pruning.experiment.loading import image_size
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import place_of
-from pruning.models import default_size, own_code
+from pruning.models import own_code
 from pruning.terms import plural
 
 PREFIX = "PRUNING_LIMIT_"
@@ -150,7 +151,7 @@ class Given:
 
     def decoded(self, recipe: Recipe) -> int:
         """Bytes that its images take in memory as the recipe's network has them."""
-        side = recipe.size or default_size(recipe.model) or self.side or OTHERWISE
+        side = image_size(recipe) or self.side or OTHERWISE
         return self.images * side**2 * (4 if self.masks else 3)
 
 

@@ -121,7 +121,8 @@ def _some(names: list[str]) -> str:
 
 def notes(family: ComparedResults) -> list[str]:
     """What is said once: what intervals hold for, and that few seeds say little."""
-    count, seeds = len(family.rows), int(family.rows["seeds"].min())
+    few, seeds = int(family.rows["seeds"].min()), int(family.rows["seeds"].max())
+    count = len(family.rows)
     told = []
     if count > 1:
         told.append(
@@ -130,8 +131,14 @@ def notes(family: ComparedResults) -> list[str]:
         )
     if seeds == 1:
         told.append("One seed: what is said holds for new images, not for new seeds.")
+    elif few == 1:
+        told.append(
+            "What is said of two results with one seed in common holds for new images, of others also for "
+            f"new seeds; up to {seeds} were run."
+        )
     else:
-        told.append(f"What is said holds for new images and new seeds; {seeds} seeds were run.")
-    if seeds == 2 or (seeds == 3 and len(family.values) == 2):
+        counted = str(seeds) if few == seeds else f"{few} to {seeds}"
+        told.append(f"What is said holds for new images and new seeds; {counted} seeds were run.")
+    if seeds > 1 and (few <= 2 or (few == 3 and len(family.values) == 2)):
         told.append("That is too few seeds to say much: only large differences can be shown.")
     return told

@@ -21,7 +21,7 @@ from pruning.data.resizing import fit_to, nearest_from
 from pruning.error_messages import choose
 from pruning.models import NORMALIZATIONS, Normalization
 from pruning.progress import Watch, silent
-from pruning.tasks import Task
+from pruning.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,7 +48,7 @@ def load_data(
     seed: int = 0,
     size: int | None = None,
     normalize: str | Normalization | None = None,
-    task: Task | None = None,
+    task: Task | str | None = None,
     watch: Watch = silent,
 ) -> Dataset:
     """Images and labels in three parts, raw uint8; a network is fed them normalised by what it expects.
@@ -60,14 +60,16 @@ def load_data(
     size: side of the images in pixels: the shorter side is resized and the centre cropped; with masks, the
     longer side is scaled down where it is above, and the rest filled. None is the data's own where all images
     share one, else 224; with masks the least that holds all pictures, at most 513.
-    seed: of the split into training and test part where the data has none.   normalize: for a network of
-    your own, which has not recorded what it expects: cifar10, imagenet, half, none, or a Normalization.
-    task: of the network that they are for: classes become the domains of a translation, and the other way
-    round.   watch: told how many images of a path have been read. Raises ValueError in one sentence on an
-    unknown name, and on files that hold anything but such data."""
+    seed: of the split into training and test part where the data has none; recipes take 0, so that all are
+    judged by the same images.   normalize: for a network of your own, which has not recorded what it expects:
+    cifar10, imagenet, half, none, or a Normalization.   task: of the network that they are for, or its name:
+    classes become the domains of a translation, and the other way round.   watch: told how many images of a
+    path have been read. Raises ValueError in one sentence on an unknown name, and on files that hold anything
+    but such data."""
     dataset = find(data, seed, size, watch) if isinstance(data, (str, Path, Dataset)) else given(data)
     if task is not None:
-        dataset = asked_by(dataset, task, found_at(data))
+        wanted = TASKS[choose(task, TASKS, "task")] if isinstance(task, str) else task
+        dataset = asked_by(dataset, wanted, found_at(data))
     if normalize is None:
         return dataset
     if not isinstance(normalize, Normalization):

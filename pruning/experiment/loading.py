@@ -8,9 +8,9 @@ from pruning.data import Dataset, inputs_of, load_data, must_ask
 from pruning.data.registry import DATA
 from pruning.devices import usable, wait_for
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.uploaded_files import located
+from pruning.experiment.uploaded_files import located, place_of
 from pruning.latency import LatencyTable
-from pruning.models import asked_task, default_size, load_model
+from pruning.models import asked_task, default_size, header_of, load_model, recorded_size
 from pruning.models.own_code import absolute, digest_in, is_own
 from pruning.progress import Watch, silent
 
@@ -27,7 +27,7 @@ class Loaded:
     changes: what makes the network and what was done to it before it was traced, as a plan notes it (code of
     one's own, a subtask's classes).
     table: of measured times, where the cut is one of latency.   changed: that the code which makes the
-    network is other than when the recipe was run."""
+    network, or the data that its weights were trained on, are other than they were then."""
 
     recipe: Recipe
     data: Dataset
@@ -50,10 +50,9 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
 
     device = usable(recipe.device)
     watch("trace", 0, 3, message="data")
-    size = recipe.size or default_size(recipe.model)
     task = asked_task(recipe.model, recipe.task)
-    where: dict[str, Any] = {"seed": recipe.seed, "task": task, "watch": watch}
-    data = load_data(located(recipe.data, "data"), **where, size=size)
+    where: dict[str, Any] = {"task": task, "watch": watch}  # parts are the same under every seed
+    data = load_data(located(recipe.data, "data"), **where, size=image_size(recipe))
     must_ask(data, recipe.task)
     watch("trace", 1, 3, message="network")
     model = load_model(
@@ -69,6 +68,7 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     watch("trace", 2, 3, message="channel groups")
     example = inputs_of(data.train, slice(1), model.origin.normalization, device)
     changes: tuple[dict, ...] = made_by(model)
+    whole = data
     if recipe.subtask:
         data = data.narrowed(recipe.subtask)
         model, change = _narrowed(model, recipe.subtask, example)
@@ -76,8 +76,16 @@ def load(recipe: Recipe, watch: Watch = silent) -> Loaded:
     graph = ChannelGraph(model, example)
     wait_for(device)
     watch("trace", 3, 3)
-    told = changed_code(recipe, model.origin.code)
+    told = (*changed_code(recipe, model.origin.code), *other_parts(model, whole))
     return Loaded(resolved(recipe, model), data, model, graph, changes, changed=told)
+
+
+def image_size(recipe: Recipe) -> int | None:
+    """Side of the images in pixels: as the recipe says, else its weights' file, else as the network has it;
+    None is the data's own."""
+    file = None if recipe.checkpoint in (None, "none") else place_of(recipe.checkpoint)
+    trained_at = recorded_size(header_of(file)) if file is not None and file.is_file() else None
+    return recipe.size or trained_at or default_size(recipe.model)
 
 
 def made_by(model: "nn.Module") -> tuple[dict, ...]:
@@ -100,6 +108,17 @@ def changed_code(recipe: Recipe, now: str) -> tuple[str, ...]:
     return (
         f"{name} has changed since this recipe was run (SHA-256 {before} then, {after} now), so its numbers "
         "may be others.",
+    )
+
+
+def other_parts(model: "nn.Module", data: Dataset) -> tuple[str, ...]:
+    """Whether the weights were trained on data of this name that held, or dealt out, other images."""
+    name, size, digest = model.origin.trained_on
+    if not digest or (name, size) != (data.name, str(data.size)) or digest == data.digest:
+        return ()
+    return (
+        f"{name} is not as it was when these weights were trained on it: other images, or otherwise dealt out, "
+        "so images that are tested here may be among those that were trained on.",
     )
 
 

@@ -160,7 +160,7 @@ class RecipeFields:
     )
     bits_epochs: int = setting(0, "Epochs of quantization-aware training, with rounded weights.")
     calibration: int = setting(1000, "Training images that data-driven criteria and the repair look at.")
-    seed: int = setting(0, "Seed of calibration images, shuffling, augmentation and splits.")
+    seed: int = setting(0, "Seed of calibration images, shuffling and augmentation.")
     device: str = setting(AUTO, "Device that PyTorch computes on.", "auto: cuda, else mps, else cpu.")
     threads: int = setting(
         default_threads(), "Threads that PyTorch uses; another number changes the last digits."

@@ -8,9 +8,10 @@ import numpy as np
 from pruning.data import calibration_images, load_data
 from pruning.data.description import described
 from pruning.data.resizing import nearest_from
+from pruning.experiment.loading import image_size
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.uploaded_files import located
-from pruning.models import asked_task, default_size
+from pruning.models import asked_task
 from pruning.progress import Watch, silent
 from pruning.tasks import PIXELWISE, TRANSLATED
 
@@ -35,9 +36,8 @@ class DataLook:
 def look_at_data(recipe: Recipe, watch: Watch = silent) -> DataLook:
     """Loads the recipe's data at the size that its network takes. Raises ValueError in one sentence."""
     watch("images", 0, 1)
-    size = recipe.size or default_size(recipe.model)
     task = asked_task(recipe.model, recipe.task)  # domains, for one that translates
-    where: dict[str, Any] = {"seed": recipe.seed, "size": size, "task": task}
+    where: dict[str, Any] = {"size": image_size(recipe), "task": task}
     data = load_data(located(recipe.data, "data"), **where, watch=watch)
     chosen = calibration_images(data, min(SAMPLES, len(data.train)), seed=0).split
     images, labels = chosen.images, chosen.labels

@@ -3,7 +3,7 @@
 from pruning.models import cifar_networks, segmentation_networks, translation_networks  # noqa: F401  (imported to be listed)
 from pruning.models.build import asked_task, default_size, names, task_of, torchvision_names
 from pruning.models.bundled_weights import bundled
-from pruning.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pruning.models.checkpoint import Checkpoint, header_of, read_checkpoint, recorded_size, write_checkpoint
 from pruning.models.digest import weights_digest
 from pruning.models.fill_weights import WrongWeights
 from pruning.models.load import Origin, load_model
@@ -23,9 +23,11 @@ __all__ = [
     "asked_task",
     "bundled",
     "default_size",
+    "header_of",
     "load_model",
     "names",
     "read_checkpoint",
+    "recorded_size",
     "task_of",
     "torchvision_names",
     "weights_digest",

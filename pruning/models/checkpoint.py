@@ -27,6 +27,7 @@ SECONDS = 120  # a state dict of a gigabyte takes a few
 LARGEST = 4 * 2**30  # bytes; the largest of torchvision's classifiers has 1.3 GB
 HEADER = 16 * 2**20  # bytes of a list of tensors; torchvision's longest has 0.1 MB
 TENSORS, LETTERS = 100_000, 400  # how many there may be, and how long their names
+SIDES = 8, 8192  # of images, in pixels
 SENTENCE = 1000  # bytes that are read of what the child says
 
 
@@ -82,14 +83,19 @@ def is_safetensors(path: Path) -> bool:
     )
 
 
+def header_size(path: Path) -> int:
+    """Bytes of a safetensors file's list of tensors, as it says itself."""
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(8), "little")
+
+
 def read_safetensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
     from safetensors import SafetensorError, safe_open
 
-    with path.open("rb") as file:
-        if int.from_bytes(file.read(8), "little") > HEADER:
-            raise ValueError(
-                f"{path.name} lists its tensors in more than {HEADER // 2**20} MiB; give weights alone"
-            )
+    if header_size(path) > HEADER:
+        raise ValueError(
+            f"{path.name} lists its tensors in more than {HEADER // 2**20} MiB; give weights alone"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name).clone() for name in file.keys()}, dict(file.metadata() or {})
@@ -98,6 +104,27 @@ def read_safetensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
             f"{path.name} is no whole safetensors file ({first_line(error)}); give one that was written "
             "completely"
         ) from None
+
+
+def header_of(path: Path) -> dict[str, str]:
+    """What a safetensors file says beside its tensors, which are not read; nothing of any other file."""
+    from safetensors import SafetensorError, safe_open
+
+    if not is_safetensors(path) or header_size(path) > HEADER:
+        return {}
+    try:
+        with safe_open(path, framework="np") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError, ValueError):
+        return {}
+
+
+def recorded_size(metadata: "Mapping[str, str]") -> int | None:
+    """The side of the images that a file says its weights were trained on; None where it says none that
+    images have."""
+    told = metadata.get("size", "")
+    known = told.isascii() and told.isdigit() and len(told) < 6
+    return int(told) if known and SIDES[0] <= int(told) <= SIDES[1] else None
 
 
 def read_in_child(path: Path) -> Checkpoint:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from pruning.models.black_images import accepted_size, runs_channels_last
 from pruning.models.build import default_normalization, default_size, must_be_for, new_model
 from pruning.models.bundled_weights import bundled_file, find_weights
-from pruning.models.checkpoint import Checkpoint
+from pruning.models.checkpoint import Checkpoint, recorded_size
 from pruning.models.digest import weights_digest
 from pruning.models.domain_inputs import join_where_asked
 from pruning.models.fill_weights import classes_in, fill, must_be_numbers
@@ -54,7 +54,8 @@ class Origin:
     """Where a network's weights come from, and what it expects. model: its name, with options where
     torchvision has built it by any.   digest: `weights_digest` when loaded.   messages: what was taken from
     the file, and how the network was built for it.   code: the file that made a network of one's own, as
-    `own_code.recorded` has it."""
+    `own_code.recorded` has it.   trained_on: name of the data that the file says its weights were trained on,
+    side of their images, and digest; three empty texts where it says nothing."""
 
     model: str
     data: str
@@ -64,6 +65,7 @@ class Origin:
     digest: str
     messages: tuple[str, ...] = ()
     code: str = ""
+    trained_on: tuple[str, str, str] = ("", "", "")
 
 
 def load_model(
@@ -83,7 +85,7 @@ def load_model(
     checkpoint: None is the bundled weights for exactly this network and data, "none" random ones (always the
     same), else a file; of one's own None and "none" are those that its factory gives it.   normalize: "auto"
     is what the checkpoint says, else CIFAR-10's constants at 32 pixels and ImageNet's at every other size.
-    classes, size: where they are not the data's and the network's own.
+    classes, size: where they are not the data's, and what the checkpoint says or else the network's own.
     Raises ValueError on an unknown name, a network for another task than the loaded data's, a pair without
     bundled weights, weights of another network, weights that are no finite numbers, and code that fails."""
     known_size = default_size(name)  # raises on an unknown name
@@ -94,17 +96,27 @@ def load_model(
     made = with_weights(name, data, classes or known_classes(data), weights, source)
     if is_own(name):
         join_where_asked(made.model, getattr(data, "task", None))
-    asked, size = size, size or known_size or accepted_size(made.model, data)
+    asked, trained_at = size, recorded_size(weights.metadata) if weights else None
+    size = size or trained_at or known_size or accepted_size(made.model, data)
     recorded = weights.metadata.get("normalize") if weights else None
     if normalize == "auto" and recorded:
         must_be_known(recorded, source)
     recorded = recorded or default_normalization(name, getattr(data, "task", None))
     normalization = resolve_normalization(normalize, size=size, recorded=recorded)
-    origin = (made.name, label, made.classes, size, normalization, weights_digest(made.model), made.messages)
-    made.model.origin = Origin(*origin)
+    told = made.messages
+    if asked is None and trained_at not in (None, known_size):
+        told += (f"{source} was trained on images of {trained_at} pixels, so that is the size here.",)
+    origin = (made.name, label, made.classes, size, normalization, weights_digest(made.model), told)
+    made.model.origin = Origin(*origin, trained_on=data_of(weights))
     if is_own(name):
         made.model.origin = with_own_code(made.model, data, kept=weights is None, scaled=asked is None)
     return made.model.eval()
+
+
+def data_of(weights: Checkpoint | None) -> tuple[str, str, str]:
+    """What the weights were trained on, as `Origin.trained_on`."""
+    told = weights.metadata if weights else {}
+    return told.get("data", ""), told.get("size", ""), told.get("data_digest", "")
 
 
 def must_be_known(normalization: str, source: str) -> None:

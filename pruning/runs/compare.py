@@ -28,7 +28,7 @@ from pruning.runs.product import CONTROLS, NARROW, SAME_COMPUTE, Comparison, Ent
 from pruning.runs.results_table import ResultsTable, row_of
 from pruning.runs.run_key import own_code, run_key, versions
 from pruning.runs.store import REPORT, KeptRun, RunStore
-from pruning.runs.verdicts import Verdicts, sentences, table
+from pruning.runs.verdicts import Verdicts, table
 from pruning.runs.worker_call import NAMING, Answer, Call, Files, answered
 
 log = logging.getLogger(__name__)
@@ -263,9 +263,8 @@ class _Running:
         return not self.again and others_wait(self.watch)
 
     def outcome(self) -> Outcome:
-        families = self.verdicts.families()
-        table(families).to_csv(self.out / LEADS, index=False)
-        told = tuple(sentences(families))
+        table(self.verdicts.families()).to_csv(self.out / LEADS, index=False)
+        told = tuple(self.verdicts.sentences())
         (self.out / SAID).write_text("".join(f"{sentence}\n" for sentence in told), encoding="utf-8")
         counts, why = self.counts, tuple(self.reasons)
         return Outcome(sum(counts.values()), **counts, sentences=told, reasons=why)

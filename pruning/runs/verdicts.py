@@ -24,7 +24,7 @@ class Verdicts:
     under terms that are otherwise the same."""
 
     found: dict[tuple, dict[str, dict[int, dict[str, np.ndarray]]]] = field(default_factory=dict)
-    labels: dict[tuple, np.ndarray] = field(default_factory=dict)
+    labels: dict[tuple, list[np.ndarray]] = field(default_factory=dict)  # that any result was judged by
     tasks: dict[tuple, str] = field(default_factory=dict)
 
     def expect(self, row: Mapping[str, Any]):
@@ -45,18 +45,28 @@ class Verdicts:
             name[cut:]: np.array(a) for name, a in predictions.items() if name.startswith(f"{last}_")
         }
         self._of(row)[int(row["seed"])] = statistics
-        self.labels[terms], self.tasks[terms] = np.array(predictions["labels"]), task
+        labels, known = np.array(predictions["labels"]), self.labels.setdefault(terms, [])
+        if not any(np.array_equal(labels, one) for one in known):
+            known.append(labels)
+        self.tasks[terms] = task
 
     def families(self) -> Families:
-        """{terms: Family}, of those with two results or more."""
+        """{terms: Family}, of those with two results or more on the same test images."""
         there = {
             terms: {label: of for label, of in results.items() if of} for terms, results in self.found.items()
         }
         return {
-            terms: compared(results, self.labels[terms], TASKS[self.tasks[terms]])
+            terms: compared(results, self.labels[terms][0], TASKS[self.tasks[terms]])
             for terms, results in there.items()
-            if len(results) > 1
+            if len(results) > 1 and len(self.labels[terms]) == 1
         }
+
+    def sentences(self) -> list[str]:
+        """Who leads, family by family; and of which results nothing can be said, and why."""
+        told = sentences(self.families())
+        apart = [terms for terms, labels in self.labels.items() if len(labels) > 1]
+        why = "these results were tested on different images, so they are not compared with one another"
+        return [*told, *(f"{_in_words(terms, list(self.labels))}{why}." for terms in apart)]
 
 
 def sentences(families: Families) -> list[str]:

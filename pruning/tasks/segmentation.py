@@ -184,10 +184,10 @@ class Segmentation(Task):
     ) -> dict[str, Any]:
         """pixel_accuracy of each stage; per_class, IoU before and after, None of a class that does not occur;
         flips: images that were right (a mean IoU of their own of 0.5) and are not, and the other way round;
-        agreement: the share of pixels of which both say the same."""
+        agreement: the share of the pixels that count of which both say the same."""
         last = list(stages)[-1]
         before, after = (self.right(stages[name], labels) for name in ("baseline", last))
-        same = stages["baseline"]["masks"] == stages[last]["masks"]
+        same = (stages["baseline"]["masks"] == stages[last]["masks"])[thinned(labels) != IGNORED]
         return {
             "pixel_accuracy": {name: pixel_accuracy(each) for name, each in stages.items()},
             "classes": list(classes),
@@ -196,7 +196,7 @@ class Segmentation(Task):
                 "final": self.per_class(stages[last], classes),
             },
             "flips": {"broken": int((before & ~after).sum()), "mended": int((~before & after).sum())},
-            "agreement": float(same.mean()),
+            "agreement": float(same.mean()) if same.size else 1.0,
         }
 
     def per_class(self, statistics: Statistics, classes: Sequence[str]) -> dict[str, float | None]:

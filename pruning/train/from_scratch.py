@@ -56,7 +56,7 @@ def train_network(
     is trained too, which is written beside, with a sheet of samples an epoch, and the state: asked for the
     same again, an ended training goes on. Raises ValueError before it trains."""
     path, home = writable(out, folder=False, name="out", ending=".safetensors"), usable(device)
-    dataset = data_for(model, data, task, size=size, seed=seed)
+    dataset = data_for(model, data, task, size=size)
     network = load_model(model, dataset, "none", size=size).to(home)
     options: dict[str, Any] = {"epochs": epochs, "lr": lr or rate_of_new_weights(dataset)}
     options |= {"batch_size": batch_size, "seed": seed}
@@ -77,10 +77,10 @@ def train_network(
     return Trained(path, test, seconds, history)
 
 
-def data_for(model: str, data: str, task: str | None, *, size: int | None, seed: int) -> Dataset:
+def data_for(model: str, data: str, task: str | None, *, size: int | None) -> Dataset:
     """The data, read for the task that is named, else for the network's own, where it has one. Raises
     ValueError where they ask for another one than is named."""
-    found = load_data(data, seed=seed, size=size or default_size(model), task=asked_task(model, task))
+    found = load_data(data, size=size or default_size(model), task=asked_task(model, task))
     must_ask(found, task)
     return found
 

@@ -8,8 +8,7 @@ Bars go to standard error, one line of result to standard output.
 import csv
 import json
 import sys
-import time
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,13 +19,10 @@ from pruning.app_command import start_app
 from pruning.bench.command import bench
 from pruning.comparison_command import compare
 from pruning.data_command import data
-from pruning.earlier_files import OF_RUN, replaced
 from pruning.error_messages import logged, nobody_reads
 from pruning.experiment.checks import must_train
 from pruning.experiment.recipe import Recipe
-from pruning.experiment.report import in_one_line
 from pruning.flags import (
-    STATE,
     as_flags,
     flags_of,
     must_not_be_empty,
@@ -39,10 +35,10 @@ from pruning.measuring_commands import SCORES_FIELDS, oracle, sensitivity
 from pruning.models import WrongWeights
 from pruning.models.own_code import OwnCodeError
 from pruning.output_places import writable
-from pruning.progress import Paused
 from pruning.progress_bars import Bars
+from pruning.run_command import Wanted, done, only_run
 from pruning.target_command import met, target_in
-from pruning.targets import KINDS, Found
+from pruning.targets import KINDS
 from pruning.terms import plural
 
 app = App(
@@ -155,57 +151,15 @@ def run(
     target = target_in(given, resume)
     asked, out = recipe_of_run(out, recipe, resume, given)
     writable(out, folder=True)
-    if again and not keep:
-        raise ValueError("--again repeats a run that the store has; give --keep with it, or leave it out")
-    if report:
-        html_report.must_be_ours(out / html_report.FILE)
-    export_command.must_be_had(export)
-    asked, found = met(asked, target, out) if target else (asked, None)
-    print(f"{come_by(asked, out, found, keep=keep, again=again)}; saved in {out}")
-    taken_away(out, export, report)
-
-
-def come_by(asked: Recipe, out: Path, found: Found | None, *, keep: bool, again: bool) -> str:
-    """Saves what the recipe gives, from the store of runs or run now; in one line."""
-    from pruning.runs import keeping
-
-    with replaced(out, OF_RUN, (asked.model, asked.data, asked.checkpoint, asked.latency)):
-        if keep and not again and (known := keeping.taken_from_store(asked, out)):
-            return f"{in_one_line(known)}; from the store of runs (--again repeats it)"
-        start = time.perf_counter()
-        result = run_to_end(asked, out, found)
-    if keep:
-        seconds, rows = time.perf_counter() - start, (*result.gate_history, *result.history)
-        keeping.keep(asked, out, result.report, seconds, rows)
-    return in_one_line(result.report)
-
-
-def taken_away(out: Path, export: Sequence[str], report: bool):
-    """What is made of a saved run: files for other runtimes, then the report that tells of them."""
-    try:
-        export_command.write(out, export)
-    finally:
-        if report:
-            html_report.write(out)
-
-
-def run_to_end(asked: Recipe, out: Path, found: Found | None = None):
-    """Runs a recipe and saves what came of it; stopped, it says how to go on. found: for a target."""
-    from pruning.experiment.loading import use_threads
-    from pruning.experiment.run import run as run_recipe
-
-    use_threads(asked)
-    state = out / STATE
-    try:
-        with Bars(asked.device) as watch:
-            result = run_recipe(asked, watch, state)
-    except (KeyboardInterrupt, Paused):
-        left = f"continue with: run --resume {out}" if state.exists() else "nothing was written"
-        raise KeyboardInterrupt(f"stopped; {left}") from None
-    if found is not None:
-        found.add_to(result.report)
-    result.save(out)
-    return result
+    wanted = Wanted(keep, again, report, tuple(export))
+    if resume is not None:
+        wanted = wanted.beside(Wanted.of_state(resume))
+    wanted.must_be_had(out)
+    with only_run(out):
+        if target:
+            asked, found = met(asked, target, out)
+            wanted = replace(wanted, found=found)
+        done(asked, out, wanted)
 
 
 RATE_HELP = "The highest learning rate of the one-cycle schedule: 0.1, or 0.0004 against a discriminator."

@@ -27,9 +27,7 @@ def choose(name: str, known: Iterable[str], kind: str) -> str:
     offer = f"did you mean {near[0]!r}? There is" if near else "there is"
     given = name if len(str(name)) <= LONGEST else f"{str(name)[:LONGEST]}..."
     listed = ", ".join(known) if len(known) <= 24 else ", ".join(known[:20]) + f" and {len(known) - 20} more"
-    raise ValueError(
-        f"there is no {kind} {given!r}; " + (f"{offer}: {listed}" if known else "there is none")
-    )
+    raise ValueError(f"there is no {kind} {given!r}; " + (f"{offer}: {listed}" if known else "there is none"))
 
 
 def for_the_person(error: BaseException) -> bool:

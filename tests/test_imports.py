@@ -52,6 +52,7 @@ ORDER = (
         "comparison_command",
         "export_command",
         "app_command",
+        "run_command",
         "__main__",
     ),
 )

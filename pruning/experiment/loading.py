@@ -117,8 +117,8 @@ def other_parts(model: "nn.Module", data: Dataset) -> tuple[str, ...]:
     if not digest or (name, size) != (data.name, str(data.size)) or digest == data.digest:
         return ()
     return (
-        f"{name} is not as it was when these weights were trained on it: other images, or otherwise dealt out, "
-        "so images that are tested here may be among those that were trained on.",
+        f"{name} is not as it was when these weights were trained on it: other images, or otherwise dealt "
+        "out, so images that are tested here may be among those that were trained on.",
     )
 
 

@@ -2,9 +2,11 @@
 
 import copy
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from pruning.experiment.stages import Clock, Stages
 from pruning.export import saved_network
 from pruning.latency import FILE, LatencyTable
 from pruning.progress import Watch, silent
-from pruning.train.training_state import Saved
+from pruning.train.training_state import DATA, Saved
 
 if TYPE_CHECKING:
     from torch import nn
@@ -79,12 +81,15 @@ def run(
     watch: Watch = silent,
     state: str | Path | None = None,
     shared: Alone = Alone(),  # noqa: B008 (without state)
+    *,
+    beside: Mapping[str, str] = MappingProxyType({}),
 ) -> Result:
     """Does what the recipe says: load, score, plan, cut, repair, fine-tune, evaluate after each. A criterion
     that trains gates does so in the place of scoring.
 
     state: a folder in which the state of the training is kept, epoch by epoch, and gone on from where it
     holds one of this recipe; removed at the end.   shared: steps that other recipes have done already.
+    beside: {file name: text} of what is kept with that state.
     Touches nothing else but what it loads; torch's number of threads is the caller's to set (the command line
     and the workers set it to the recipe's). Raises ValueError in one sentence where the recipe cannot be
     done, and lets a watch's Cancelled through.
@@ -93,7 +98,7 @@ def run(
     clock = Clock(watch)
     watch = clock.left
     loaded, messages = loaded_by(recipe, clock, state, watch, shared)
-    saved, stages = _state_of(state, loaded), Stages(loaded, watch, shared)
+    saved, stages = _state_of(state, loaded, beside, messages), Stages(loaded, watch, shared)
     prepared = _gated if recipe.trained else _scored
     whole, plan, gates = prepared(loaded, stages, clock, messages, watch, saved)
     watch("plan", 1, 1, macs=plan.macs, macs_before=plan.macs_before)
@@ -116,9 +121,22 @@ def run(
     return Result(loaded.recipe, small, plan, *said, loaded.table)
 
 
-def _state_of(state: str | Path | None, loaded: Loaded) -> Saved | None:
-    beside = {FILE: loaded.table.to_json()} if loaded.table else {}
-    return Saved(state, loaded.recipe.to_json(), beside) if state is not None else None
+def _state_of(
+    state: str | Path | None, loaded: Loaded, beside: Mapping[str, str], messages: list[str]
+) -> Saved | None:
+    if state is None:
+        return None
+    told = {**beside, DATA: loaded.data.digest}
+    if loaded.table:
+        told[FILE] = loaded.table.to_json()
+    saved = Saved(state, loaded.recipe.to_json(), told)
+    before = saved.said(DATA) or told[DATA]
+    if saved.holds and before != told[DATA]:
+        messages.append(
+            f"{loaded.data.name} has changed since this run was stopped: it was trained on other images "
+            "then, and all that is counted is of those of now."
+        )
+    return saved
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,12 +27,12 @@ from pruning.runs.dispatch import Dispatcher, Work
 from pruning.runs.product import CONTROLS, NARROW, SAME_COMPUTE, Comparison, Entry
 from pruning.runs.results_table import ResultsTable, row_of
 from pruning.runs.run_key import own_code, run_key, versions
-from pruning.runs.store import REPORT, KeptRun, RunStore
+from pruning.runs.store import PREDICTIONS, REPORT, KeptRun, RunStore
 from pruning.runs.verdicts import Verdicts, table
 from pruning.runs.worker_call import NAMING, Answer, Call, Files, answered
 
 log = logging.getLogger(__name__)
-PLAN, PREDICTIONS = "plan.json", "predictions.npz"  # of a run
+PLAN = "plan.json"  # of a run
 GROUP = ("model", "data", "seed", "criterion")  # what share most of their steps
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from pruning.experiment.recipe import Recipe
 from pruning.experiment.report import load_report
+from pruning.export.saved_network import NEEDED
 from pruning.inspection.prediction_changes import RunReport, run_and_report
 from pruning.progress import Watch, silent
 from pruning.runs.run_key import run_key
-from pruning.runs.store import RunStore
+from pruning.runs.store import PREDICTIONS, REPORT, RunStore
 
+FILES = (*NEEDED, REPORT, PREDICTIONS)  # that every run has
 log = logging.getLogger(__name__)
 
 
@@ -25,7 +27,15 @@ def taken_from_store(recipe: Recipe, out: Path) -> dict | None:
         found = store.finished(run_key(recipe))
         if found is None:
             return None
-        shutil.copytree(store.fetch(found, ""), out, dirs_exist_ok=True)
+        try:
+            files = store.fetch(found, "")
+        except ValueError as error:
+            log.warning("%s; it is run again", error)
+            return None
+        if gone := [name for name in FILES if not (files / name).is_file()]:
+            log.warning("the store has no %s of this run any more; it is run again", gone[0])
+            return None
+        shutil.copytree(files, out, dirs_exist_ok=True)
     return load_report(out)
 
 

@@ -36,7 +36,7 @@ QUIET = {  # MLflow reports to nobody, prints nothing, and soon says that a serv
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-REPORT = "report.json"
+REPORT, PREDICTIONS = "report.json", "predictions.npz"
 PATIENCE = 120.0  # seconds in which a server that is being started anew has to answer
 LOOK = 5.0  # seconds between two questions to it
 PAGE = 1000  # runs asked for at once

@@ -1,5 +1,6 @@
 """What is asked for in the place of a pruning ratio, and what was found for it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -115,6 +116,23 @@ class Found:
             "candidates": [asdict(one) for one in self.candidates],
         }
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it but the table, in plain values: with a run that is gone on with later."""
+        told: dict[str, Any] = {
+            "recipe": self.recipe.to_dict(),
+            "target": asdict(self.target),
+            "metric": asdict(self.metric),
+        }
+        told |= {"candidates": [asdict(one) for one in self.candidates], "messages": list(self.messages)}
+        return told | {"sure": self.sure, "holdout": self.holdout}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "Found":
+        """Raises ValueError, KeyError or TypeError for what `to_dict` does not give."""
+        candidates = tuple(Candidate(**one) for one in told["candidates"])
+        named = Recipe.from_dict(told["recipe"]), Target(**told["target"]), Metric(**told["metric"])
+        return cls(*named, candidates, told["sure"], told["holdout"], tuple(told["messages"]))
+
     def add_to(self, report: dict[str, Any]):
         """Puts what was found into a run's report, and whether the run met it."""
         messages = [self.in_words(), *self.messages]
@@ -144,7 +162,12 @@ class Found:
             return f"{start}, {self.chosen.cost:,.4g} {unit}"
         value = metric.in_words(self.chosen.value)
         lost, low, high = (100 * each for each in (self.chosen.lost, self.chosen.low, self.chosen.high))
+        away = f"{abs(lost):.1f} points {'above' if lost < 0 else 'below'} the full network"
         return (
-            f"{start}; on {self.holdout:,} hold-out images {metric.name} {value}, {lost:.1f} points below "
-            f"the full network ({low:.1f} to {high:.1f}); {percent(self.sure, 0)} sure for new images"
+            f"{start}; on {self.holdout:,} hold-out images {metric.name} {value}, {away} "
+            f"({_below(low)} to {_below(high)}); {percent(self.sure, 0)} sure for new images"
         )
+
+
+def _below(points: float) -> str:
+    return f"{abs(points):.1f} {'above' if points < 0 else 'below'}"

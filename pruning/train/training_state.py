@@ -30,6 +30,8 @@ MOMENTS = {  # as torch has them, and as they are kept
     "exp_avg_sq": "second_moment",
     "step": "steps",
 }
+ASKED, DATA = "asked.json", "data.txt"  # what else was asked for; digest of the data that it is trained on
+BESIDE = (FILE, ASKED, DATA)  # what may lie beside a recipe
 WISHES: tuple[Wish, ...] = ("pause", "stop")
 
 
@@ -87,6 +89,11 @@ class Saved:
                 f"{self._file(stage)} holds no state of a run; delete {self.folder} and start it again"
             ) from None
 
+    def said(self, name: str) -> str | None:
+        """A text that was kept beside the recipe; None where there is none."""
+        file = self.folder / name
+        return file.read_text() if self.told.is_file() and file.is_file() else None
+
     @property
     def holds(self) -> bool:
         """Whether the state of any stage is kept."""
@@ -112,7 +119,8 @@ class Saved:
     def remove(self) -> None:
         """Removes what was kept, and the folder unless it holds anything else."""
         kept = [*self.folder.glob(f"*{SUFFIX}"), *self.folder.glob("*.writing")]
-        for file in [*kept, self._wishes, *([self.told, self.folder / FILE] if kept else [])]:
+        others = [self.folder / name for name in BESIDE]
+        for file in [*kept, self._wishes, *([self.told, *others] if kept else [])]:
             file.unlink(missing_ok=True)
         with suppress(OSError):
             self.folder.rmdir()

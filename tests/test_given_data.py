@@ -120,6 +120,10 @@ NO_DATA = {
     "from 0": Items(lambda row: (torch.zeros(3, 8, 8), -2)),
     "yields no batch": DataLoader(Subset(Items(lambda row: 0), [])),
     "or several inputs for each": ((torch.zeros(4, 3, 8, 8), torch.zeros(4, 1, 8, 8)), torch.zeros(4)),
+    r"images float32 \[2, 4, 3, 8, 8\].*several inputs inside one": [
+        ((torch.zeros(4, 3, 8, 8), torch.zeros(4, 3, 8, 8)), torch.zeros(4).long())
+    ],
+    "object .*several inputs inside one": [({"a": torch.zeros(4, 3, 8, 8)}, torch.zeros(4).long())],
     "several inputs inside one": [((torch.zeros(4, 3, 8, 8), torch.zeros(4, 2)), torch.zeros(4).long())],
     "a int is no data": 3,
     "a dict is no data": {"images": 1},

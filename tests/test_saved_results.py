@@ -102,3 +102,8 @@ def test_a_link_of_0_1_opens_the_recipe_that_it_meant(row):
     then |= {"device": recipe.device} if "device" not in row["link"] else {}  # auto: that of this machine
     assert said_now(recipe, then) == then
     assert recipe.to_query() == row["link"]
+
+
+def test_weights_in_few_bits_that_are_given_as_a_checkpoint_say_how_they_are_opened():
+    with pytest.raises(ValueError, match="holds weights in few bits: the folder .* opens with pruning.load"):
+        pruning.load_model("resnet20", "digits", SAVED / "plain" / "model.safetensors")

@@ -13,6 +13,7 @@ from pruning.tasks import DEFAULT, IGNORED, PIXELWISE, Task
 
 LARGEST = 2**30  # bytes of the images that are kept of what is streamed: 1,783 colour images of 224 pixels
 BATCH = 32  # images read at once of a Dataset
+ALONE = "put a network of several inputs inside one that takes images alone"
 SHAPE = "give floats [N, C, H, W] as the network takes them"
 
 
@@ -79,8 +80,7 @@ def as_array(given) -> np.ndarray:
         return np.asarray(given)
     except ValueError:  # a list of arrays that differ in shape
         raise ValueError(
-            f"images of several shapes are given, or several inputs for each; {SHAPE}, and put a network of "
-            "several inputs inside one that takes images alone"
+            f"images of several shapes are given, or several inputs for each; {SHAPE}, and {ALONE}"
         ) from None
 
 
@@ -210,7 +210,8 @@ def parted(given) -> tuple[np.ndarray, np.ndarray]:
     if images.ndim == 3:  # no batch but one item
         images, labels = images[None], None if labels is None else labels.reshape(-1)
     if images.ndim != 4 or images.dtype.kind != "f":
-        raise ValueError(f"the data yields images {images.dtype} {list(images.shape)}; {SHAPE}")
+        inputs = f", and {ALONE}" if several and isinstance(given[0], (tuple, list, Mapping)) else ""
+        raise ValueError(f"the data yields images {images.dtype} {list(images.shape)}; {SHAPE}{inputs}")
     if labels is None:
         labels = np.full(len(images), NO_LABEL)
     elif labels.ndim == 3 and len(images) > 1:

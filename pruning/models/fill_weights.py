@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 STATISTICS = ("running_mean", "running_var")
 
 
+ROUNDED = ".weight.tops"  # a part of a weight that `run --bits` has saved
+
+
 class WrongWeights(ValueError):
     """Weights of another network, or for other classes. fits: the networks whose weights they are."""
 
@@ -45,6 +48,8 @@ def fill(model: "nn.Module", found: Located, name: str, *, source: str) -> None:
         fits = fitting(found.given)
         fits = () if name.partition(",")[0] in fits else fits  # only its classes are other ones
         hint = f"; its weights are those of {' or '.join(fits)}" if fits else ""
+        if any(each.endswith(ROUNDED) for each in found.given):
+            hint = "; it holds weights in few bits: the folder that it was saved in opens with pruning.load"
         raise WrongWeights(f"{source} does not fit {name}: {problem}{hint}", fits)
     must_be_numbers(found.state, source=source)
     must_be_of_their_kind(model.state_dict(), found.state, source=source)

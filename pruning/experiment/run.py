@@ -81,7 +81,6 @@ def run(
     watch: Watch = silent,
     state: str | Path | None = None,
     shared: Alone = Alone(),  # noqa: B008 (without state)
-    *,
     beside: Mapping[str, str] = MappingProxyType({}),
 ) -> Result:
     """Does what the recipe says: load, score, plan, cut, repair, fine-tune, evaluate after each. A criterion
@@ -90,13 +89,11 @@ def run(
     state: a folder in which the state of the training is kept, epoch by epoch, and gone on from where it
     holds one of this recipe; removed at the end.   shared: steps that other recipes have done already.
     beside: {file name: text} of what is kept with that state.
-    Touches nothing else but what it loads; torch's number of threads is the caller's to set (the command line
-    and the workers set it to the recipe's). Raises ValueError in one sentence where the recipe cannot be
-    done, and lets a watch's Cancelled through.
+    Touches nothing else but what it loads; torch's number of threads is the caller's to set. Raises
+    ValueError in one sentence where the recipe cannot be done, and lets a watch's Cancelled through.
     """
     must_mean_something(recipe)
-    clock = Clock(watch)
-    watch = clock.left
+    watch = (clock := Clock(watch)).left
     loaded, messages = loaded_by(recipe, clock, state, watch, shared)
     saved, stages = _state_of(state, loaded, beside, messages), Stages(loaded, watch, shared)
     prepared = _gated if recipe.trained else _scored

@@ -98,19 +98,22 @@ def load_model(
         join_where_asked(made.model, getattr(data, "task", None))
     asked, trained_at = size, recorded_size(weights.metadata) if weights else None
     size = size or trained_at or known_size or accepted_size(made.model, data)
-    recorded = weights.metadata.get("normalize") if weights else None
-    if normalize == "auto" and recorded:
-        must_be_known(recorded, source)
+    recorded = recorded_normalization(weights, source, asked=normalize)
     recorded = recorded or default_normalization(name, getattr(data, "task", None))
     normalization = resolve_normalization(normalize, size=size, recorded=recorded)
-    told = made.messages
-    if asked is None and trained_at not in (None, known_size):
-        told += (f"{source} was trained on images of {trained_at} pixels, so that is the size here.",)
+    told = (*made.messages, *size_in_words(source, None if asked else trained_at, known_size))
     origin = (made.name, label, made.classes, size, normalization, weights_digest(made.model), told)
     made.model.origin = Origin(*origin, trained_on=data_of(weights))
     if is_own(name):
         made.model.origin = with_own_code(made.model, data, kept=weights is None, scaled=asked is None)
     return made.model.eval()
+
+
+def size_in_words(source: str, trained_at: int | None, own: int | None) -> tuple[str, ...]:
+    """A sentence where the file's size is taken, and it is not the network's own."""
+    if trained_at in (None, own):
+        return ()
+    return (f"{source} was trained on images of {trained_at} pixels, so that is the size here.",)
 
 
 def data_of(weights: Checkpoint | None) -> tuple[str, str, str]:
@@ -119,12 +122,18 @@ def data_of(weights: Checkpoint | None) -> tuple[str, str, str]:
     return told.get("data", ""), told.get("size", ""), told.get("data_digest", "")
 
 
-def must_be_known(normalization: str, source: str) -> None:
-    if normalization not in NORMALIZATIONS:
+def recorded_normalization(
+    weights: Checkpoint | None, source: str, *, asked: str | Normalization
+) -> str | None:
+    """By what a file says that pixels were normalised. Raises ValueError where nothing else is asked for, and
+    it says what nobody knows."""
+    normalization = weights.metadata.get("normalize") if weights else None
+    if normalization and asked == "auto" and normalization not in NORMALIZATIONS:
         raise ValueError(
             f"{source} says that pixels are to be normalised by {normalization[:80]!r}, which is not known; "
             f"say by which they were: {', '.join(NORMALIZATIONS)}"
         )
+    return normalization
 
 
 def with_weights(

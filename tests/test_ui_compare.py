@@ -1,12 +1,14 @@
 """The Compare page without a browser: what came along, a new comparison, one that was cut off, kept
 runs. The walk through a real comparison is in tests/browser."""
 
+import json
 import pickle
 import re
 from dataclasses import replace
 
 import pandas as pd
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
 from pruning import Recipe
 from pruning.runs import Comparison, RunStore, run_list
@@ -141,6 +143,38 @@ def test_kept_runs_are_found_noted_deleted_by_their_owner_and_brought_back(worke
     )
     run_list.restore(store, [mine])
     assert run_list.get(store, mine).tags[run_list.NOTE] == "the one with the wide stem"
+
+
+def test_a_tick_on_a_list_that_is_out_of_date_meets_no_other_run(workers):
+    def kept(cut: float) -> str:
+        with RunStore() as store:
+            id = store.begin(replace(TINY, cut=cut, seed=7), f"out of date {cut}", owner=OWNER)
+            store.end(id, "failed", "too many channels")
+            return id
+
+    def tick(list_id: str):
+        state = WidgetState(id=list_id, string_value=json.dumps({"selection": {"rows": [0], "columns": []}}))
+        app._run(WidgetStates(widgets=[state]))
+        return [button for button in app.button if button.label.startswith("Delete (")]
+
+    first = kept(0.41)
+    app = look_until(on("runs", find="0.41"), lambda app: app.dataframe)
+    shown = app.dataframe[0].proto.id
+    second = kept(0.41)  # stands above the other from now on
+    assert not tick(shown)
+    (button,) = tick(app.dataframe[0].proto.id)
+    button.click().run()
+    assert run_list.get(run_store.store(), second) is None
+    assert run_list.get(run_store.store(), first) is not None
+
+
+def test_a_tick_in_a_comparison_is_dropped_as_soon_as_other_rows_are_shown(workers):
+    def table_of(**link) -> str:
+        app = open_page("3_Compare", **link)
+        return next(one.proto for one in app.dataframe if one.proto.alt == "Every run of the comparison").id
+
+    whole = table_of()
+    assert whole == table_of() != table_of(only="criterion:random")
 
 
 def store_session(app):

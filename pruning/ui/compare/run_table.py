@@ -16,6 +16,7 @@ from pruning.runs.store import RunStore
 from pruning.terms import plural
 from pruning.ui import charts, state
 from pruning.ui.compare import beside, open_run, run_store
+from pruning.ui.compare.ticked_rows import ticked
 
 FAILED = ("status", "error")
 COSTS = {"macs": "MACs left (%)", "parameters": "Parameters left (%)", "bytes": "Bytes left (%)"}
@@ -137,21 +138,13 @@ def draw(
     difference = against_pinned(rows, whole)
     if difference is not None:
         table["Against the pinned"] = difference
-    picked = st.dataframe(
-        table,
-        hide_index=True,
-        height=min(HEIGHT, 38 + 35 * max(1, len(table))),
-        on_select="rerun",
-        selection_mode="multi-row",
-        key=f"runs of {shown.id}",
-        alt="Every run of the comparison",
-    )
+    ids = [str(one) for one in zip(rows["digest"], rows["control"], rows["run"], strict=True)]
+    places = ticked(table, ids, key=f"runs of {shown.id}", most=HEIGHT, alt="Every run of the comparison")
     st.caption(
         f"{plural(len(rows), 'row')}. Tick rows to open, pin or note a run, or to see several side by side; "
         "a click on a column's name sorts, and the magnifying glass searches."
     )
     charts.csv(rows, f"comparison-{shown.id}", "All columns as CSV")
-    places = [place for place in picked.selection.rows if place < len(rows)]
     actions(shown, rows.iloc[places].to_dict("records"), notes, store)
     open_run.go()
 

@@ -177,6 +177,16 @@ def test_a_tick_in_a_comparison_is_dropped_as_soon_as_other_rows_are_shown(worke
     assert whole == table_of() != table_of(only="criterion:random")
 
 
+def test_columns_of_texts_hold_their_longest_word(workers):
+    with RunStore() as store:
+        for place, status in enumerate(("interrupted", *["failed"] * 5)):
+            store.end(store.begin(replace(TINY, seed=90), f"wide {place}", owner=OWNER), status, "why " * 99)
+    app = look_until(on("runs", find="digits l1"), lambda app: app.dataframe)
+    asked = json.loads(app.dataframe[0].proto.columns)
+    assert asked["State"]["width"] >= 7 * len("interrupted") and asked["Note"]["width"] < 400
+    assert "Full network (%)" not in asked  # numbers, which the browser measures
+
+
 def store_session(app):
     """A callback's surroundings: the session of a page, without its script."""
     from unittest import mock

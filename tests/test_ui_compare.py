@@ -84,6 +84,16 @@ def test_a_comparison_is_begun_kept_and_gone_on_with_after_the_server_has_ended(
     )
     shown = pinned.dataframe[0].value
     assert shown["Against the pinned"].tolist() == pytest.approx([0, -1, -3], abs=0.01)
+    offered = [offers(pinned, row) for row in (1, 0)]
+    assert offered == [["Pin as baseline"], ["Unpin"]]
+    [button for button in pinned.button if button.label == "Unpin"][0].click().run()
+    assert "pinned" not in link_of(pinned)
+
+
+def offers(app, row: int) -> list[str]:
+    """What a ticked row of the comparison may be asked for about pinning."""
+    tick_row(app, app.dataframe[0].proto.id, row)
+    return [button.label for button in app.button if button.label in ("Pin as baseline", "Unpin")]
 
 
 def row_of(entry, accuracy: float) -> dict:
@@ -145,6 +155,12 @@ def test_kept_runs_are_found_noted_deleted_by_their_owner_and_brought_back(worke
     assert run_list.get(store, mine).tags[run_list.NOTE] == "the one with the wide stem"
 
 
+def tick_row(app, id: str, row: int):
+    """As the browser sends it. id: Streamlit's name for the table."""
+    told = json.dumps({"selection": {"rows": [row], "columns": []}})
+    app._run(WidgetStates(widgets=[WidgetState(id=id, string_value=told)]))
+
+
 def test_a_tick_on_a_list_that_is_out_of_date_meets_no_other_run(workers):
     def kept(cut: float) -> str:
         with RunStore() as store:
@@ -153,8 +169,7 @@ def test_a_tick_on_a_list_that_is_out_of_date_meets_no_other_run(workers):
             return id
 
     def tick(list_id: str):
-        state = WidgetState(id=list_id, string_value=json.dumps({"selection": {"rows": [0], "columns": []}}))
-        app._run(WidgetStates(widgets=[state]))
+        tick_row(app, list_id, 0)
         return [button for button in app.button if button.label.startswith("Delete (")]
 
     first = kept(0.41)

@@ -153,7 +153,7 @@ def actions(shown: KeptComparison, rows: Sequence[dict], notes: dict[str, str], 
     """What can be done with the rows that are ticked."""
     if not rows:
         if state.looking_at("pinned"):
-            st.button("Unpin", on_click=state.look_at, kwargs={"pinned": None}, type="tertiary")
+            unpin(type="tertiary")
     elif len(rows) == 1:
         one_run(shown, rows[0], notes, store)
     if store is not None:
@@ -169,10 +169,16 @@ def one_run(shown: KeptComparison, row: dict, notes: dict[str, str], store: RunS
         for name, page in open_run.PAGES.items():
             how = {"on_click": open_run.open_row, "args": (shown, row, page), "key": f"open row on {name}"}
             st.button(f"Open on {name}", **how)
-        if row["status"] == "finished":
+        if row["run"] and row["run"] == state.looking_at("pinned"):
+            unpin()
+        elif row["status"] == "finished":
             text = "The other runs are shown as differences from it, and charts have a line at its value."
             st.button("Pin as baseline", on_click=state.look_at, kwargs={"pinned": row["run"]}, help=text)
     if store is not None and row["run"]:
         run = run_list.get(store, row["run"])
         if run is not None:
             beside.note(store, run)
+
+
+def unpin(**how):
+    st.button("Unpin", on_click=state.look_at, kwargs={"pinned": None}, **how)

@@ -50,6 +50,10 @@ def test_a_link_s_lists_make_runs_that_are_counted_before_they_are_begun(workers
     ]
     wrong = on("new", **NEW | {"lists": LISTS.replace("l1|random", "l2norm")})
     assert "l2" in wrong.error[0].value and not wrong.exception
+    empty = on("new", **NEW | {"lists": "networks:;criteria:;cuts:0.3;repairs:;measures:"})
+    named = [part.strip() for part in empty.error[0].value.split(": ")[1].split(". ")[0].split(";")]
+    assert named == ["Networks and data", "Criteria", "Repairs", "The ratio is of"]
+    assert set(named) < {field.label for field in empty.multiselect} and len(empty.error) == 1
     many = on("new", **NEW | {"lists": "seeds:20;criteria:" + "|".join(f"cpot:eps={k}" for k in range(999))})
     assert not many.exception and many.error
 

@@ -52,6 +52,15 @@ def test_a_gate_that_never_moved_opens_by_the_schedule_alone():
     assert figures.frozen_values(rows)[-1] == pytest.approx(0.999, abs=1e-3)
 
 
+def test_the_line_of_unmoved_gates_is_the_same_where_the_first_steps_are_not_known():
+    rows = trace(np.ones((5, 6))).rows
+    for figure in (figures.frozen, figures.frozen_values):
+        assert figure(rows.iloc[2:]).tolist() == pytest.approx(figure(rows)[2:].tolist())
+        assert len(figure(rows.iloc[2:3])) == 1
+    late = figures.paths(trace(SCALED)).query("step > 0")
+    assert "At step 10 they are between 0 and 0.99;" in figures.paths_in_words(late, 6)
+
+
 def test_start_middle_and_end_stand_side_by_side_with_the_ghost():
     figure = figures.polarization(trace(SCALED))
     assert [title.text for title in figure.layout.annotations] == ["step 0", "step 10", "step 20"]
@@ -183,6 +192,14 @@ def test_events_make_the_trace_and_what_is_resumed_goes_on_in_it():
     assert kept.rows["step"].tolist() == [2, 4] and kept.scaled[-1].tolist() == [7, 7, 7]
     assert training_events.latest(training_events.told([first]))["left"] == 0.5
     assert training_events.latest([]) is None and training_events.trace_of([]).rows.empty
+
+
+def test_before_its_first_step_a_training_has_gates_and_no_loss():
+    start = event(0, [1, 1, 1])
+    del start.values["loss"]
+    told = training_events.trace_of([start, event(1, [1, 1, 1])])
+    assert told.rows["step"].tolist() == [0, 1] and np.isnan(told.rows["loss"].iloc[0])
+    assert told.rows.dtypes.map(lambda kind: kind.kind).tolist() == [*"ii", *"f" * 7]
 
 
 def test_a_bin_says_what_is_open():

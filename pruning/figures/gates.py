@@ -285,11 +285,12 @@ def budget(rows: pd.DataFrame, measure: str) -> go.Figure:
     return figure
 
 
-def budget_in_words(rows: pd.DataFrame, cut: float, measure: str) -> str:
-    """Whether the target was reached. cut: the share of the measure that was to go."""
+def budget_in_words(rows: pd.DataFrame, cut: float, measure: str, left: float | None = None) -> str:
+    """Whether the target was reached. cut: the share of the measure that was to go.   left: what the pruned
+    network has of it, where that is known."""
     if rows.empty:
         return "No gate has been trained yet."
-    last = rows.iloc[-1]
-    words = f"{percent(last['left'])} of the {measure} are left (a half-open gate counts half), and "
+    how = " (a half-open gate counts half)" if left is None else ""
+    words = f"{percent(rows['left'].iloc[-1] if left is None else left)} of the {measure} are left{how}, and "
     words += f"{percent(1 - cut)} is the target. "
     return words + "The target falls along a ramp, so that the loss acts before gates close."

@@ -25,6 +25,7 @@ HELP = {
     "margin": "The smallest gate above 0.5 over the largest still below it; none once all are decided.",
     "price": "How hard the target pulls at the gates, in units of the loss's own pull.",
 }
+ENDED = "What the pruned network has left, and the target of the last step."
 HISTOGRAMS = (
     "Red gates are closed for good. The dashed line is where every gate would be had none been trained: the "
     "falling eps alone moves g to 1, so only the distance from that line has been learned."
@@ -195,12 +196,14 @@ def budget_spec(trace: GateTrace, measure: str) -> dict:
 # ---------------------------------------------------------------------------------------------------- numbers
 
 
-def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str):
-    """What the newest step says. now: its values; None before the first."""
+def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str, end: float | None = None):
+    """What the newest step says. now: its values; None before the first.   end: share of the measure that the
+    pruned network has, once there is one."""
     gates = sum(trace.sizes)
     closed = int((trace.scaled[-1] == 0).sum()) if len(trace.rows) else 0
+    left = end if end is not None or now is None else now["left"]
     shown = {
-        f"{measure} left": ("left", now and (percent(now["left"]), f"target {percent(now['target'])}")),
+        f"{measure} left": ("left", now and (percent(left), f"target {percent(now['target'])}")),
         "Closed gates": ("closed", now and (f"{closed:,}", f"of {gates:,}")),
         "In between": ("between", now and (percent(now["between"]), "of the gates")),
         "eps": ("eps", now and (f"{now['eps']:.2g}", f"√eps {np.sqrt(now['eps']):.2g}")),
@@ -211,7 +214,8 @@ def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str):
     for column, (label, (what, told)) in zip(columns, shown.items(), strict=False):
         value, below = told or ("–", " ")
         off = {"delta_color": "off", "delta_arrow": "off", "border": True}
-        column.metric(label, value, below, help=HELP[what], **off)
+        about = ENDED if what == "left" and end is not None else HELP[what]
+        column.metric(label, value, below, help=about, **off)
 
 
 def say(trace: GateTrace) -> str:

@@ -16,6 +16,7 @@ from pruning.terms import percent
 from pruning.ui import colour_key, display_names, state
 
 HEIGHT = 260  # pixels of a chart
+ROOM = {"left": 5, "top": 5, "right": 16, "bottom": 5}  # pixels around it: the last number of an axis stands out
 GATES, POINTS = 200, 60  # lines and points of a chart that is drawn again every second
 HELP = {
     "left": "What the gates leave now (a half-open gate counts half), and the target of this step.",
@@ -105,6 +106,7 @@ def bars(x: dict) -> dict:
 
 
 def native(place, table: pd.DataFrame, spec: dict, name: str, key: str, height: int = HEIGHT):
+    spec = {"padding": ROOM} | spec
     place.vega_lite_chart(table, spec, height=height, key=f"{name} {key}", alt=name)
 
 

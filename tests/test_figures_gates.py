@@ -1,5 +1,7 @@
 """The figures of the Gates page by their values: histograms, paths, the budget, the function, two seeds."""
 
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +16,7 @@ from pruning.figures import gates as figures
 from pruning.figures.gates import CLOSED, GHOST, OPEN
 from pruning.figures.method_style import CUT
 from pruning.gates.gate_trace import COLUMNS, GateTrace
+from pruning.terms import told_apart
 from pruning.ui.gates import live_charts, training_events
 from pruning.ui.gates.gate_function import function_table
 
@@ -89,6 +92,17 @@ def test_every_gate_has_its_path_and_its_group_a_colour():
     assert list(lines) == ["a", "b", GHOST] and np.isnan(lines["b"].y).sum() == 4
     assert lines["a"].line.color != lines["b"].line.color
     assert "a lost the largest share (100 % closed)" in figures.paths_in_words(table, 6)
+
+
+def test_long_names_of_groups_are_told_apart_in_the_live_legend():
+    groups = ("backbone.layer1.0.conv1", "backbone.layer2.0.conv1", "stem", "backbone.layer12.0.conv1")
+    legend = live_charts.path_spec(replace(trace(SCALED, sizes=(1, 1, 2, 2)), groups=groups))
+    legend = legend["layer"][0]["encoding"]["color"]["legend"]
+    shown = json.loads(legend["labelExpr"].removesuffix("[datum.label]"))
+    assert list(shown) == list(groups) and len(set(shown.values())) == 4 and legend["labelLimit"] == 0
+    assert shown["stem"] == "stem" and max(map(len, shown.values())) < 23 and "…" in shown[groups[0]]
+    twins = told_apart(("a.1.very.long.name", "a.2.very.long.name"), 9)
+    assert len(set(twins.values())) == 2
 
 
 def test_the_step_from_which_on_the_loss_has_no_say_is_drawn_and_told():

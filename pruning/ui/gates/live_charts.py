@@ -1,5 +1,6 @@
 """Gates while they are trained: native charts, which stay in place as their numbers change."""
 
+import json
 from collections.abc import Mapping
 from math import ceil
 from typing import Any
@@ -12,12 +13,18 @@ from pruning.figures import gates as figures
 from pruning.figures.gates import CLOSED, GHOST, OPEN, SETTLED
 from pruning.figures.method_style import CUT, KEPT, PALETTE, QUIET
 from pruning.gates.gate_trace import DECIDED, GateTrace
-from pruning.terms import percent
+from pruning.terms import percent, told_apart
 from pruning.ui import colour_key, display_names, state
 
 HEIGHT = 260  # pixels of a chart
-ROOM = {"left": 5, "top": 5, "right": 16, "bottom": 5}  # pixels around it: the last number of an axis stands out
+ROOM = {
+    "left": 5,
+    "top": 5,
+    "right": 16,
+    "bottom": 5,
+}  # pixels around it: the last number of an axis stands out
 GATES, POINTS = 200, 60  # lines and points of a chart that is drawn again every second
+NAMED = 18  # letters of a group's name in a legend of two columns
 HELP = {
     "left": "What the gates leave now (a half-open gate counts half), and the target of this step.",
     "closed": "Gates at exact zero. They stay there, and their channels will be removed.",
@@ -155,7 +162,8 @@ def path_spec(trace: GateTrace) -> dict:
     colours = figures.depth_colours(trace.groups)
     y = {"field": "g", "type": "quantitative", "title": "gate g", "scale": {"domain": [0, 1]}}
     legend = {"orient": "bottom", "title": None, "columns": 2, "symbolOpacity": 1, "symbolStrokeWidth": 3}
-    legend |= {"labelLimit": 110}
+    names = told_apart(trace.groups, NAMED)
+    legend |= {"labelLimit": 0, "labelExpr": f"{json.dumps(names, ensure_ascii=False)}[datum.label]"}
     scale = {"domain": list(colours), "range": list(colours.values())}
     colour = {"field": "group", "type": "nominal", "scale": scale, "legend": legend}
     ghost = f"datum.group == '{GHOST}'"

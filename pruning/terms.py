@@ -1,7 +1,7 @@
 """What things are called and how numbers are written, in every text: figures, pages, messages and the command
 line. A recipe's own values (`error`, `match`, `l1`) stay as they are in files, links and flags."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -195,6 +195,13 @@ def shortened(name: str, most: int = 28) -> str:
         return name
     head = (most - 1) // 2
     return f"{name[:head]}…{name[len(name) - (most - 1 - head) :]}"
+
+
+def told_apart(names: Collection[str], most: int = 28) -> dict[str, str]:
+    """{name: shortened}, all of them a little longer where two would be the same."""
+    while len({shortened(name, most) for name in names}) < len(set(names)):
+        most += 2
+    return {name: shortened(name, most) for name in names}
 
 
 def sentence(text: str) -> str:

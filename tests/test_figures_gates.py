@@ -1,5 +1,7 @@
 """The figures of the Gates page by their values: histograms, paths, the budget, the function, two seeds."""
 
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +16,7 @@ from pruning.figures import gates as figures
 from pruning.figures.gates import CLOSED, GHOST, OPEN
 from pruning.figures.method_style import CUT
 from pruning.gates.gate_trace import COLUMNS, GateTrace
+from pruning.terms import told_apart
 from pruning.ui.gates import live_charts, training_events
 from pruning.ui.gates.gate_function import function_table
 
@@ -52,6 +55,15 @@ def test_a_gate_that_never_moved_opens_by_the_schedule_alone():
     assert figures.frozen_values(rows)[-1] == pytest.approx(0.999, abs=1e-3)
 
 
+def test_the_line_of_unmoved_gates_is_the_same_where_the_first_steps_are_not_known():
+    rows = trace(np.ones((5, 6))).rows
+    for figure in (figures.frozen, figures.frozen_values):
+        assert figure(rows.iloc[2:]).tolist() == pytest.approx(figure(rows)[2:].tolist())
+        assert len(figure(rows.iloc[2:3])) == 1
+    late = figures.paths(trace(SCALED)).query("step > 0")
+    assert "At step 10 they are between 0 and 0.99;" in figures.paths_in_words(late, 6)
+
+
 def test_start_middle_and_end_stand_side_by_side_with_the_ghost():
     figure = figures.polarization(trace(SCALED))
     assert [title.text for title in figure.layout.annotations] == ["step 0", "step 10", "step 20"]
@@ -80,6 +92,17 @@ def test_every_gate_has_its_path_and_its_group_a_colour():
     assert list(lines) == ["a", "b", GHOST] and np.isnan(lines["b"].y).sum() == 4
     assert lines["a"].line.color != lines["b"].line.color
     assert "a lost the largest share (100 % closed)" in figures.paths_in_words(table, 6)
+
+
+def test_long_names_of_groups_are_told_apart_in_the_live_legend():
+    groups = ("backbone.layer1.0.conv1", "backbone.layer2.0.conv1", "stem", "backbone.layer12.0.conv1")
+    legend = live_charts.path_spec(replace(trace(SCALED, sizes=(1, 1, 2, 2)), groups=groups))
+    legend = legend["layer"][0]["encoding"]["color"]["legend"]
+    shown = json.loads(legend["labelExpr"].removesuffix("[datum.label]"))
+    assert list(shown) == list(groups) and len(set(shown.values())) == 4 and legend["labelLimit"] == 0
+    assert shown["stem"] == "stem" and max(map(len, shown.values())) < 23 and "…" in shown[groups[0]]
+    twins = told_apart(("a.1.very.long.name", "a.2.very.long.name"), 9)
+    assert len(set(twins.values())) == 2
 
 
 def test_the_step_from_which_on_the_loss_has_no_say_is_drawn_and_told():
@@ -183,6 +206,14 @@ def test_events_make_the_trace_and_what_is_resumed_goes_on_in_it():
     assert kept.rows["step"].tolist() == [2, 4] and kept.scaled[-1].tolist() == [7, 7, 7]
     assert training_events.latest(training_events.told([first]))["left"] == 0.5
     assert training_events.latest([]) is None and training_events.trace_of([]).rows.empty
+
+
+def test_before_its_first_step_a_training_has_gates_and_no_loss():
+    start = event(0, [1, 1, 1])
+    del start.values["loss"]
+    told = training_events.trace_of([start, event(1, [1, 1, 1])])
+    assert told.rows["step"].tolist() == [0, 1] and np.isnan(told.rows["loss"].iloc[0])
+    assert told.rows.dtypes.map(lambda kind: kind.kind).tolist() == [*"ii", *"f" * 7]
 
 
 def test_a_bin_says_what_is_open():

@@ -10,11 +10,14 @@ import torch.nn.functional as F
 from torch import nn
 
 import pruning
+from pruning.figures import gates as figures
 from pruning.gates import Gates, train_gates
 from pruning.gates.gate_optimizer import GateOptimizer
+from pruning.jobs import Event
 from pruning.models import Normalization
 from pruning.progress import Paused
 from pruning.train import Saved
+from pruning.ui.gates.training_events import trace_of
 from tests.zoo import conv
 
 PLAIN = Normalization((0.0,) * 3, (1.0,) * 3, "none")
@@ -107,6 +110,22 @@ def test_paused_in_the_middle_of_an_epoch_and_gone_on_with_it_ends_the_same(few,
     assert np.array_equal(again.gates.scaled, whole.gates.scaled)
     assert again.history[0]["loss"] == whole.history[0]["loss"]
     assert again.trace.rows.equals(whole.trace.rows)
+
+
+def test_what_is_told_as_it_trains_is_its_trace_and_unmoved_gates_are_where_their_line_is(few):
+    events = []
+
+    def heard(stage, done, total, **values):
+        events.append(Event(stage, done, total, values, 0.0))
+
+    gated = trained(few, watch=heard, control="frozen")
+    told = trace_of(events)
+    assert told.rows["step"].tolist() == gated.trace.rows["step"].tolist() == list(range(25))
+    both = (trace.rows.drop(columns="epoch") for trace in (told, gated.trace))
+    assert np.allclose(*both, equal_nan=True)
+    for trace in (told, gated.trace):
+        assert np.allclose(trace.scaled, figures.frozen(trace.rows)[:, None], rtol=2e-3)
+        assert "All start at 0.5;" in figures.paths_in_words(figures.paths(trace), 48)
 
 
 def test_stopped_it_keeps_what_is_shut_by_then(few, tmp_path):

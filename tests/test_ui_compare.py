@@ -1,12 +1,14 @@
 """The Compare page without a browser: what came along, a new comparison, one that was cut off, kept
 runs. The walk through a real comparison is in tests/browser."""
 
+import json
 import pickle
 import re
 from dataclasses import replace
 
 import pandas as pd
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
 from pruning import Recipe
 from pruning.runs import Comparison, RunStore, run_list
@@ -48,6 +50,10 @@ def test_a_link_s_lists_make_runs_that_are_counted_before_they_are_begun(workers
     ]
     wrong = on("new", **NEW | {"lists": LISTS.replace("l1|random", "l2norm")})
     assert "l2" in wrong.error[0].value and not wrong.exception
+    empty = on("new", **NEW | {"lists": "networks:;criteria:;cuts:0.3;repairs:;measures:"})
+    named = [part.strip() for part in empty.error[0].value.split(": ")[1].split(". ")[0].split(";")]
+    assert named == ["Networks and data", "Criteria", "Repairs", "The ratio is of"]
+    assert set(named) < {field.label for field in empty.multiselect} and len(empty.error) == 1
     many = on("new", **NEW | {"lists": "seeds:20;criteria:" + "|".join(f"cpot:eps={k}" for k in range(999))})
     assert not many.exception and many.error
 
@@ -82,6 +88,16 @@ def test_a_comparison_is_begun_kept_and_gone_on_with_after_the_server_has_ended(
     )
     shown = pinned.dataframe[0].value
     assert shown["Against the pinned"].tolist() == pytest.approx([0, -1, -3], abs=0.01)
+    offered = [offers(pinned, row) for row in (1, 0)]
+    assert offered == [["Pin as baseline"], ["Unpin"]]
+    [button for button in pinned.button if button.label == "Unpin"][0].click().run()
+    assert "pinned" not in link_of(pinned)
+
+
+def offers(app, row: int) -> list[str]:
+    """What a ticked row of the comparison may be asked for about pinning."""
+    tick_row(app, app.dataframe[0].proto.id, row)
+    return [button.label for button in app.button if button.label in ("Pin as baseline", "Unpin")]
 
 
 def row_of(entry, accuracy: float) -> dict:
@@ -141,6 +157,53 @@ def test_kept_runs_are_found_noted_deleted_by_their_owner_and_brought_back(worke
     )
     run_list.restore(store, [mine])
     assert run_list.get(store, mine).tags[run_list.NOTE] == "the one with the wide stem"
+
+
+def tick_row(app, id: str, row: int):
+    """As the browser sends it. id: Streamlit's name for the table."""
+    told = json.dumps({"selection": {"rows": [row], "columns": []}})
+    app._run(WidgetStates(widgets=[WidgetState(id=id, string_value=told)]))
+
+
+def test_a_tick_on_a_list_that_is_out_of_date_meets_no_other_run(workers):
+    def kept(cut: float) -> str:
+        with RunStore() as store:
+            id = store.begin(replace(TINY, cut=cut, seed=7), f"out of date {cut}", owner=OWNER)
+            store.end(id, "failed", "too many channels")
+            return id
+
+    def tick(list_id: str):
+        tick_row(app, list_id, 0)
+        return [button for button in app.button if button.label.startswith("Delete (")]
+
+    first = kept(0.41)
+    app = look_until(on("runs", find="0.41"), lambda app: app.dataframe)
+    shown = app.dataframe[0].proto.id
+    second = kept(0.41)  # stands above the other from now on
+    assert not tick(shown)
+    (button,) = tick(app.dataframe[0].proto.id)
+    button.click().run()
+    assert run_list.get(run_store.store(), second) is None
+    assert run_list.get(run_store.store(), first) is not None
+
+
+def test_a_tick_in_a_comparison_is_dropped_as_soon_as_other_rows_are_shown(workers):
+    def table_of(**link) -> str:
+        app = open_page("3_Compare", **link)
+        return next(one.proto for one in app.dataframe if one.proto.alt == "Every run of the comparison").id
+
+    whole = table_of()
+    assert whole == table_of() != table_of(only="criterion:random")
+
+
+def test_columns_of_texts_hold_their_longest_word(workers):
+    with RunStore() as store:
+        for place, status in enumerate(("interrupted", *["failed"] * 5)):
+            store.end(store.begin(replace(TINY, seed=90), f"wide {place}", owner=OWNER), status, "why " * 99)
+    app = look_until(on("runs", find="digits l1"), lambda app: app.dataframe)
+    asked = json.loads(app.dataframe[0].proto.columns)
+    assert asked["State"]["width"] >= 7 * len("interrupted") and asked["Note"]["width"] < 400
+    assert "Full network (%)" not in asked  # numbers, which the browser measures
 
 
 def store_session(app):

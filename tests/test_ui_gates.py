@@ -167,9 +167,14 @@ def test_a_job_that_ended_otherwise_says_so_and_goes_on_from_what_it_kept(server
 
 
 def test_zeros_are_removed_on_request_and_nothing_changes(server, tmp_path):
-    job = known(tmp_path, outcome=Outcome("done", report_of()))
+    job = known(tmp_path, gates_told(60, [0, 0, 9, 9]), outcome=Outcome("done", report_of()))
     app = open_gates(criterion="gdp", job=job.id)
-    assert "2 of 4 gates closed" in said(app) and "Gated" not in figures(app)
+    assert figures(app)["MACs left"] == "50.0 %"  # of the pruned network; the last step had told 73.1 %
+    assert (
+        "50.0 % of the MACs are left, and" in said(app)
+        and "2 of 4 gates closed" in said(app)
+        and "Gated" not in figures(app)
+    )
     assert "50 % of 4 gates are closed for good" in said(app)
     press(app, "Remove the zeros")
     told = figures(app)

@@ -155,6 +155,22 @@ def test_a_file_that_is_none_is_a_sentence_in_the_form(name, workers, tmp_path):
     assert not app.exception
 
 
+def test_a_refusal_goes_with_what_it_was_about_and_new_data_are_looked_at(workers, tmp_path):
+    app = open_page()
+    app.selectbox(key="own model").select("resnet44").run()
+    assert "There are no bundled weights for ResNet-44" in open_own(app).error[0].value
+    assert app.run().error  # it stays while the form stays
+    app.selectbox(key="own data").select("digits").run()
+    assert not app.error
+
+    (tmp_path / "text.pth").write_text("no weights")
+    served(open_own(give(app, "Weights", tmp_path / "text.pth")), workers, "Opening")
+    assert len(app.error) == 1 and app.run().error
+    data = packed(write_classes(tmp_path / "data", 12), tmp_path / "data.zip")
+    give(app, "or data of your own", data).run()
+    assert not app.error and [job.title for job in workers.waiting if job.title == "Data"]
+
+
 def test_weights_of_another_network_open_as_that_one(workers, tmp_path):
     save_file(new_model("resnet32", 10).state_dict(), tmp_path / "deep.safetensors")
     app = open_own(give(open_page(), "Weights", tmp_path / "deep.safetensors"))

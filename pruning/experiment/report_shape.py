@@ -109,3 +109,9 @@ def _is(value: Any, wanted: str) -> bool:
 def _told(value: Any) -> str:
     kinds = {list: "a list", dict: "an object", type(None): "null"}
     return kinds.get(type(value), repr(value)[:40])
+
+
+def left_in_the_end(report: Mapping[str, Any], measure: str) -> float | None:
+    """Share of a recipe's measure that the pruned network has; None for one that no report counts."""
+    sides = report.get({"macs": "macs", "params": "parameters"}.get(measure, ""))
+    return sides["final"] / sides["baseline"] if sides else None

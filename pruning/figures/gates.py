@@ -31,14 +31,22 @@ SETTLED = "decided"  # what stands at the step from which on the loss does not i
 
 def frozen(rows: pd.DataFrame) -> np.ndarray:
     """[T]: t / sqrt(eps) at each step had t stayed where it started, at sqrt of the first eps."""
-    eps = rows["eps"].to_numpy(np.float64)
-    return np.sqrt(eps[0] / eps)
+    return np.sqrt(_eps_start(rows) / rows["eps"].to_numpy(np.float64))
 
 
 def frozen_values(rows: pd.DataFrame) -> np.ndarray:
     """[T]: the gate itself had t never moved."""
-    eps = rows["eps"].to_numpy(np.float64)
-    return eps[0] / (eps[0] + eps)
+    start, eps = _eps_start(rows), rows["eps"].to_numpy(np.float64)
+    return start / (start + eps)
+
+
+def _eps_start(rows: pd.DataFrame) -> float:
+    """eps before the first step. It falls by the same factor at every step, so rows of which the first ones
+    are not known any more say it too."""
+    steps, eps = (rows[name].to_numpy(np.float64) for name in ("step", "eps"))
+    if len(rows) < 2 or not steps[0]:
+        return float(eps[0])
+    return float(eps[0] * (eps[0] / eps[-1]) ** (steps[0] / (steps[-1] - steps[0])))
 
 
 # ----------------------------------------------------------------------------------------------- as tables
@@ -232,9 +240,13 @@ def paths_in_words(table: pd.DataFrame, gates: int, decided: int | None = None) 
         return "No gate has been trained yet."
     drawn = table["gate"].nunique()
     some = f"One line per gate, {drawn:,} of {gates:,} drawn evenly" if drawn < gates else "One line per gate"
-    first = table.loc[table["step"] == table["step"].min(), "g"]
+    begun = table["step"].min()
+    first = table.loc[table["step"] == begun, "g"]
     least, most = first.min(), first.max()
-    start = f"All start at {least:.2g}" if least == most else f"They start between {least:.2g} and {most:.2g}"
+    place = f"at {least:.2g}" if least == most else f"between {least:.2g} and {most:.2g}"
+    start = f"{'All' if least == most else 'They'} start {place}"
+    if begun:  # what came before is not known any more
+        start = f"At step {begun:,} {'all' if least == most else 'they'} are {place}"
     words = f"{some}. {start}; a gate that reaches 0 stays there."
     last = table[table["step"] == table["step"].max()]
     by_group = (last["g"] == 0).groupby(last["group"], observed=True).mean()
@@ -273,11 +285,12 @@ def budget(rows: pd.DataFrame, measure: str) -> go.Figure:
     return figure
 
 
-def budget_in_words(rows: pd.DataFrame, cut: float, measure: str) -> str:
-    """Whether the target was reached. cut: the share of the measure that was to go."""
+def budget_in_words(rows: pd.DataFrame, cut: float, measure: str, left: float | None = None) -> str:
+    """Whether the target was reached. cut: the share of the measure that was to go.   left: what the pruned
+    network has of it, where that is known."""
     if rows.empty:
         return "No gate has been trained yet."
-    last = rows.iloc[-1]
-    words = f"{percent(last['left'])} of the {measure} are left (a half-open gate counts half), and "
+    how = " (a half-open gate counts half)" if left is None else ""
+    words = f"{percent(rows['left'].iloc[-1] if left is None else left)} of the {measure} are left{how}, and "
     words += f"{percent(1 - cut)} is the target. "
     return words + "The target falls along a ramp, so that the loss acts before gates close."

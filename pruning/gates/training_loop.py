@@ -26,6 +26,7 @@ MANY = 0.05  # of all gates: held back, that is worth a message
 OF_MAPS = 0.3  # of the learning rate while norms are held, where every pixel has a label: docs/methods/gdp.md
 PARTS = 4  # of a batch, whose gradients are squared each
 HEARD = 8  # images that the norms of a closed block are set by
+TOLD = ("left", "target", "price", "between", "margin")  # of a step, by its gates
 COUNTS = ("epoch", "batch", "seen", "busy", "total", "history", "rows")  # of the state, beside the tensors
 
 
@@ -70,9 +71,11 @@ class Training:
     def train(self):
         self.restored()
         self.first, self.began = self.gate_optimizer.step, time.perf_counter()
-        self.watch("gates", self.gate_optimizer.step, self.gate_optimizer.steps, **self.groups)
-        if not self.rows:
+        begun = not self.rows
+        if begun:
             self.record(math.nan)
+        told = self.moved | self.now if begun else self.groups  # where the gates start is seen as they move
+        self.watch("gates", self.gate_optimizer.step, self.gate_optimizer.steps, **told)
         while self.epoch < self.epochs and not self.stopped:
             self.model.train()
             while self.batch < self.batches and not self.asked():
@@ -102,11 +105,8 @@ class Training:
             return self.fall_back()
         self.batch, self.total, self.seen = self.batch + 1, self.total + loss, self.seen + len(rows)
         self.busy += time.perf_counter() - start
-        full = (
-            self.gate_optimizer.step % self.every == 0
-            or self.gate_optimizer.step == self.gate_optimizer.steps
-        )
-        if full:
+        step, steps = self.gate_optimizer.step, self.gate_optimizer.steps
+        if full := step % self.every == 0 or step == steps:
             self.record(loss)
         self.tell(loss, full)
 
@@ -272,28 +272,28 @@ class Training:
         self.rows.append([*told, gates.price, gates.between, gates.margin])
         self.paths.append(self.gates.scaled[gates.channels].astype(np.float32))
 
+    @property
+    def moved(self) -> dict[str, list]:
+        """Every gate at the last step that was recorded, and whose they are."""
+        return {"scaled": np.round(self.paths[-1].astype(float), 3).tolist()} | self.groups
+
+    @property
+    def now(self) -> dict[str, float]:
+        """What is known of a step without a loss."""
+        epochs = {"epoch": min(self.epochs, self.epoch + 1), "epochs": self.epochs}
+        return epochs | {"eps": self.gates.eps} | {name: getattr(self.gate_optimizer, name) for name in TOLD}
+
     def tell(self, loss: float, full: bool, **values):
         gates, passed = self.gate_optimizer, time.perf_counter() - self.began
         steps = gates.steps - gates.step
-        if full:
-            placement = gates.placement
-            values["scaled"] = np.round(self.paths[-1].astype(float), 3).tolist()
-            values["groups"] = [placement.structure.names[g] for g in placement.groups]
-            values["sizes"] = placement.sizes.tolist()
         self.watch(
             "gates",
             gates.step,
             gates.steps,
-            epoch=min(self.epochs, self.epoch + 1),
-            epochs=self.epochs,
             loss=loss,
-            left=gates.left,
-            target=gates.target,
-            eps=self.gates.eps,
-            price=gates.price,
-            between=gates.between,
-            margin=gates.margin,
             images_per_second=self.seen / self.busy,
             seconds_left=passed / max(1, gates.step - self.first) * steps,
+            **self.now,
+            **(self.moved if full else {}),
             **values,
         )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pruning.experiment.report_shape import left_in_the_end
 from pruning.experiment.runtime_times import no_faster, not_timed, runtime_table
 from pruning.export import export_words
 from pruning.figures import latency, prediction_changes, search_path, structure, tradeoff, training
@@ -232,7 +233,8 @@ def gates_of(saved: SavedRun, folder: Path) -> Iterator[str]:
         return
     recipe, closed = saved.recipe, told["closed_blocks"]
     yield heading("Gates")
-    yield paragraph(budget_in_words(trace.rows, recipe.cut, MEASURE_NAMES[recipe.measure]))
+    left = left_in_the_end(saved.report, recipe.measure)
+    yield paragraph(budget_in_words(trace.rows, recipe.cut, MEASURE_NAMES[recipe.measure], left))
     moved, metric = told["absorb_difference"], saved.task.metric
     with_gates = metric.in_words(told[metric.name])
     rows: list[list[Any]] = [

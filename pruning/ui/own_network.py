@@ -36,6 +36,7 @@ CODE = (
 )
 FIELDS = {"model": "own model", "data": "own data", "normalize": "own normalize", "seed": "own seed"}
 ASKED, PROBLEM = "own asked", "own problem"
+SAID_OF = "own said of"  # the form as it was when a refusal was first said
 
 
 def form(recipe: Recipe):
@@ -43,6 +44,8 @@ def form(recipe: Recipe):
     if state.lesson():
         return
     take_over(recipe)
+    if SAID_OF in st.session_state and st.session_state[SAID_OF] != filled_in():
+        forget()  # what was said is about another form
     with st.expander("Your own network, data or seed", key="own folded"):
         left, right = st.columns(2, gap="large")
         with left:
@@ -64,8 +67,20 @@ def take_over(recipe: Recipe):
     if st.session_state.get("own shows") != now or not here:
         st.session_state.update(now)
         st.session_state["own shows"] = now
-        st.session_state.pop(PROBLEM, None)
-        st.session_state.pop(ASKED, None)
+        forget()
+
+
+def forget():
+    """What was asked of the form, and what was said of that."""
+    for key in (ASKED, PROBLEM, SAID_OF):
+        st.session_state.pop(key, None)
+
+
+def filled_in() -> tuple:
+    """All that the form holds: what is chosen, what is typed, and which files."""
+    files = [getattr(st.session_state.get(key), "file_id", None) for key in ("own weights", "own images")]
+    chosen = [st.session_state.get(key) for key in ("own data", "own normalize", "own seed", "own random")]
+    return (model_typed(), task_typed(), size_typed(), *chosen, *files)
 
 
 def network(recipe: Recipe):
@@ -105,7 +120,9 @@ def look(recipe: Recipe):
     except ValueError as error:
         st.error(in_page_words(str(error)))
         return
-    if ASKED not in st.session_state and PROBLEM not in st.session_state:  # else that says what is wrong
+    asked = st.session_state.get(ASKED)
+    said = PROBLEM in st.session_state or (asked is not None and asked.data == found.data)
+    if not said:  # else that says what is wrong
         if sentence := data_look.ask(found, start=False).error:
             uploads.refused(found.data, sentence, images)
         data_look.follow(found)
@@ -113,9 +130,7 @@ def look(recipe: Recipe):
 
 def with_network(recipe: Recipe, data: str) -> Recipe:
     """The recipe's data as the form's network would take them."""
-    model = model_typed()
-    size = st.session_state.get("own size") if any_size(model) else None
-    typed = {"model": model, "task": task_typed(), "size": size, "data": data}
+    typed = {"model": model_typed(), "task": task_typed(), "size": size_typed(), "data": data}
     typed["seed"] = st.session_state["own seed"]
     return recipe.but(**(state.NOTHING_CHOSEN | typed))
 
@@ -128,6 +143,10 @@ def model_typed() -> str:
 def task_typed() -> str | None:
     """What code of one's own is asked to do, where the form says it: listed networks have their own task."""
     return st.session_state.get("own task") or None if is_own(model_typed()) else None
+
+
+def size_typed() -> int | None:
+    return st.session_state.get("own size") if any_size(model_typed()) else None
 
 
 def any_size(model: str) -> bool:
@@ -154,8 +173,7 @@ def help_of(field: str) -> str:
 
 def submit():
     """A click's callback: what the form says is tried before it is opened."""
-    st.session_state.pop(ASKED, None)
-    st.session_state.pop(PROBLEM, None)
+    forget()
     try:
         st.session_state[ASKED] = proposed(state.recipe_now())
     except ValueError as error:
@@ -183,8 +201,7 @@ def proposed(recipe: Recipe) -> Recipe:
         state.must_be_known(typed["model"])
     elif checkpoint is None and (typed["model"], typed["data"]) not in models.bundled():
         raise ValueError(without_weights(typed["model"], typed["data"]))
-    size = st.session_state.get("own size") if any_size(typed["model"]) else None
-    found = recipe.but(**(state.NOTHING_CHOSEN | typed | {"checkpoint": checkpoint, "size": size}))
+    found = recipe.but(**(state.NOTHING_CHOSEN | typed | {"checkpoint": checkpoint, "size": size_typed()}))
     refuse(jobs.limits().refusal(found, trains=False))
     return found
 
@@ -210,27 +227,33 @@ def opening() -> bool:
 def outcome():
     """What has become of the last click on Open: a sentence, how far it is, or the network itself."""
     if problem := st.session_state.get(PROBLEM):
-        st.error(in_page_words(problem))
+        refused(problem)
     if (asked := st.session_state.get(ASKED)) is None:
         return
     answer = ask(asked)
     if answer.pending:
         st.fragment(preview_cache.look_again, run_every=open_pages.every(0.6))(partial(ask, asked))
     elif answer.error:
-        st.error(in_page_words(answer.error))
+        refused(answer.error)
         given = (asked.checkpoint or "", asked.data)
         named = [text for text in given if display_names.name_of(text) in answer.error]
         for text in named or given:  # the form still holds both
             uploads.refused(text, answer.error)
     elif answer.value.error:
-        st.error(in_page_words(answer.value.error))
+        refused(answer.value.error)
         if not answer.value.fits:
             uploads.refused(asked.checkpoint or "", answer.value.error)
         offer(asked, answer.value)
     else:
-        del st.session_state[ASKED]
+        forget()
         state.open_network(asked)
         st.rerun()
+
+
+def refused(sentence: str):
+    """Said as long as the form is what it is now."""
+    st.session_state.setdefault(SAID_OF, filled_in())
+    st.error(in_page_words(sentence))
 
 
 def offer(recipe: Recipe, found: WeightsCheck):
@@ -244,7 +267,7 @@ def offer(recipe: Recipe, found: WeightsCheck):
 
 def instead(recipe: Recipe):
     """A click's callback: the same weights as those of another network, tried in their turn."""
-    st.session_state.pop(PROBLEM, None)
+    forget()
     st.session_state[ASKED] = recipe
 
 

@@ -256,3 +256,34 @@ def answers(page: Page):
     )
     said = page.locator(".said").inner_text()
     assert said.endswith(".") and "NaN" not in said
+
+
+OUTSIDE = """plots => plots.flatMap(plot => {
+  const room = 16;  // of a mark on an axis's end half is outside, of the ring around it as well
+  const shapes = ['circle', 'rect', 'path'].map(name => `:scope > g:nth-of-type(2) > ${name}`);
+  const marks = plot.querySelectorAll([...shapes, '.hand > .mark'].join());
+  const whole = plot.querySelector('.axis').getBoundingClientRect();
+  return [...marks].map(mark => {
+    const own = mark.getBoundingClientRect();
+    const [across, up] = [Math.max(whole.left - own.left, own.right - whole.right),
+                          Math.max(whole.top - own.top, own.bottom - whole.bottom)];
+    return Math.max(across, up) * plot.viewBox.baseVal.width / plot.getBoundingClientRect().width;
+  }).filter(out => out > room);
+})"""
+
+
+def test_every_mark_lies_in_its_plot_wherever_sliders_and_classes_are(visit):
+    page = visit("/Learn?article=catro")
+    for name in ("catro", "di", "repair", "gdp", "cpot", "channel"):
+        page.get_by_test_id("stMain").get_by_role("radio", name=TITLES[name], exact=True).click()
+        expect(page.locator(".toy")).to_have_attribute("data-built", name)
+        rest(page)
+        for key in ("End", "Home", "End"):
+            for slider in page.locator(".toy input[type=range]").all():
+                slider.press(key)
+            assert page.locator(".plot > svg").evaluate_all(OUTSIDE) == [], (name, key)
+        for hand in page.locator(".toy .hand").all()[:3]:
+            for _ in range(25):
+                hand.press("Shift+ArrowRight")
+                hand.press("Shift+ArrowUp")
+        assert page.locator(".plot > svg").evaluate_all(OUTSIDE) == [], name

@@ -15,6 +15,13 @@ from pruning.ui.compare import added_recipes
 CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 KNOWN = {"measures": get_args(Measure), "allocations": get_args(Allocation), "repairs": get_args(Repair)}
 MOST = {"seeds": (1, 20), "epochs": (0, 200)}  # least and most that the widgets take
+FIELDS = {  # what a list that can't be empty is called on the page
+    "networks": "Networks and data",
+    "criteria": "Criteria",
+    "cuts": "Pruning ratios",
+    "repairs": "Repairs",
+    "measures": "The ratio is of",
+}
 USUAL = {"cuts": (0.3, 0.5, 0.7), "seeds": 3, "epochs": 0}
 # Fields that all recipes of a comparison share, taken from the settings of the other pages.
 SHARED = (
@@ -78,10 +85,11 @@ def comparison_of(recipe: Recipe, lists: Mapping[str, Any]) -> Comparison:
     seeds, controls = tuple(range(lists["seeds"])), None if lists["controls"] else "none"
     if recipes and not lists["product"]:
         return Comparison(criteria=(), seeds=seeds, controls=controls, recipes=recipes)
+    empty = [FIELDS[name] for name in FIELDS if not lists[name] and not (name == "criteria" and recipes)]
+    if empty:
+        raise ValueError(f"Nothing is chosen under: {'; '.join(empty)}. Choose one or more there")
     pairs = [pair_in(one) for one in lists["networks"]]
-    models, datasets = (
-        (tuple(dict.fromkeys(names)) for names in zip(*pairs, strict=True)) if pairs else ((), ())
-    )
+    models, datasets = (tuple(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
     if len(models) * len(datasets) != len(pairs):
         raise ValueError(
             "Networks and data are combined with each other: choose networks for one data set, or data sets "

@@ -14,8 +14,9 @@ from pruning.runs.store import KeptRun, RunStore
 from pruning.terms import plural
 from pruning.ui import display_names, state
 from pruning.ui.compare import added_recipes, beside, open_run, run_store
+from pruning.ui.compare.ticked_rows import ticked
 
-PAGE = 50  # runs of one look
+PAGE, HEIGHT = 50, 458  # runs of one look; pixels of their table
 STATES = ("", "finished", "running", "failed", "interrupted", "lost")
 FIELDS = ("criterion", "cut", "allocation", "repair", "epochs")
 FIND = "Words of network, data, criterion or ratio, such as: resnet20 digits cpot 0.5"
@@ -44,17 +45,10 @@ def listing(store: RunStore, status: str):
             "what `python -m pruning run --keep` runs."
         )
         return
-    picked = st.dataframe(
-        table(runs),
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="multi-row",
-        key=f"kept runs {len(tokens)} {words} {status} {st.session_state.get('deleted times', 0)}",
-        alt="Runs that are kept",
-        height=38 + 35 * min(12, len(runs)),
-    )
+    key = f"kept runs {len(tokens)} {words} {status} {st.session_state.get('deleted times', 0)}"
+    places = ticked(table(runs), [run.id for run in runs], key=key, most=HEIGHT, alt="Runs that are kept")
     turn(tokens, following, len(runs))
-    chosen = [runs[place] for place in picked.selection.rows if place < len(runs)]
+    chosen = [runs[place] for place in places]
     actions(store, chosen)
     beside.panel(store, [run.id for run in chosen if run.status == "finished"])
     open_run.go()

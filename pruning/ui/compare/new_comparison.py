@@ -29,6 +29,7 @@ from pruning.ui import display_names, jobs, preview_cache, state, visitor
 from pruning.ui.compare import added_recipes
 from pruning.ui.compare.comparison_lists import (
     CUTS,
+    FIELDS,
     MOST,
     comparison_of,
     lists_of,
@@ -76,24 +77,24 @@ def what(recipe: Recipe, lists: dict[str, Any]):
             st.caption(NO_PRODUCT)
     if lists["product"]:
         many = partial(st.multiselect, placeholder="Choose one or more")
-        many("Networks and data", networks(recipe, lists), format_func=pair, **tie("networks"))
-        many("Criteria", offered(CRITERIA, lists["criteria"]), format_func=titled, **tie("criteria"))
+        many(FIELDS["networks"], networks(recipe, lists), format_func=pair, **tie("networks"))
+        many(FIELDS["criteria"], offered(CRITERIA, lists["criteria"]), format_func=titled, **tie("criteria"))
         one, other = st.columns(2)
         with one:
             shown = partial(factor_in_words, "cut")
-            many("Pruning ratios", sorted({*CUTS, *lists["cuts"]}), format_func=shown, **tie("cuts"))
+            many(FIELDS["cuts"], sorted({*CUTS, *lists["cuts"]}), format_func=shown, **tie("cuts"))
             allocations = offered(get_args(Allocation), lists["allocations"])
             how = {"format_func": named(ALLOCATIONS), "placeholder": "Each criterion's own", "help": OWN}
             st.multiselect("Allocations", allocations, **how, **tie("allocations"))
         with other:
-            many("Repairs", get_args(Repair), format_func=named(REPAIRS), **tie("repairs"))
+            many(FIELDS["repairs"], get_args(Repair), format_func=named(REPAIRS), **tie("repairs"))
             st.number_input("Epochs of fine-tuning", *MOST["epochs"], step=1, **tie("epochs"))
     left, right = st.columns(2)
     text = "Each recipe is run with seeds 0, 1, 2, ...: they choose calibration images and their order."
     left.number_input("Seeds", *MOST["seeds"], step=1, help=text, **tie("seeds"))
     if lists["product"]:
         right.multiselect(
-            "The ratio is of", get_args(Measure), format_func=MEASURE_NAMES.get, **tie("measures")
+            FIELDS["measures"], get_args(Measure), format_func=MEASURE_NAMES.get, **tie("measures")
         )
     if lists["epochs"] or any(one.epochs for one in added_recipes.recipes()):
         st.toggle("Controls", help=CONTROLS, **tie("controls"))

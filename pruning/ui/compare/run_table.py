@@ -16,6 +16,7 @@ from pruning.runs.store import RunStore
 from pruning.terms import plural
 from pruning.ui import charts, state
 from pruning.ui.compare import beside, open_run, run_store
+from pruning.ui.compare.ticked_rows import ticked
 
 FAILED = ("status", "error")
 COSTS = {"macs": "MACs left (%)", "parameters": "Parameters left (%)", "bytes": "Bytes left (%)"}
@@ -137,21 +138,13 @@ def draw(
     difference = against_pinned(rows, whole)
     if difference is not None:
         table["Against the pinned"] = difference
-    picked = st.dataframe(
-        table,
-        hide_index=True,
-        height=min(HEIGHT, 38 + 35 * max(1, len(table))),
-        on_select="rerun",
-        selection_mode="multi-row",
-        key=f"runs of {shown.id}",
-        alt="Every run of the comparison",
-    )
+    ids = [str(one) for one in zip(rows["digest"], rows["control"], rows["run"], strict=True)]
+    places = ticked(table, ids, key=f"runs of {shown.id}", most=HEIGHT, alt="Every run of the comparison")
     st.caption(
         f"{plural(len(rows), 'row')}. Tick rows to open, pin or note a run, or to see several side by side; "
         "a click on a column's name sorts, and the magnifying glass searches."
     )
     charts.csv(rows, f"comparison-{shown.id}", "All columns as CSV")
-    places = [place for place in picked.selection.rows if place < len(rows)]
     actions(shown, rows.iloc[places].to_dict("records"), notes, store)
     open_run.go()
 
@@ -160,7 +153,7 @@ def actions(shown: KeptComparison, rows: Sequence[dict], notes: dict[str, str], 
     """What can be done with the rows that are ticked."""
     if not rows:
         if state.looking_at("pinned"):
-            st.button("Unpin", on_click=state.look_at, kwargs={"pinned": None}, type="tertiary")
+            unpin(type="tertiary")
     elif len(rows) == 1:
         one_run(shown, rows[0], notes, store)
     if store is not None:
@@ -176,10 +169,16 @@ def one_run(shown: KeptComparison, row: dict, notes: dict[str, str], store: RunS
         for name, page in open_run.PAGES.items():
             how = {"on_click": open_run.open_row, "args": (shown, row, page), "key": f"open row on {name}"}
             st.button(f"Open on {name}", **how)
-        if row["status"] == "finished":
+        if row["run"] and row["run"] == state.looking_at("pinned"):
+            unpin()
+        elif row["status"] == "finished":
             text = "The other runs are shown as differences from it, and charts have a line at its value."
             st.button("Pin as baseline", on_click=state.look_at, kwargs={"pinned": row["run"]}, help=text)
     if store is not None and row["run"]:
         run = run_list.get(store, row["run"])
         if run is not None:
             beside.note(store, run)
+
+
+def unpin(**how):
+    st.button("Unpin", on_click=state.look_at, kwargs={"pinned": None}, **how)

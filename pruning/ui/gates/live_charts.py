@@ -1,5 +1,6 @@
 """Gates while they are trained: native charts, which stay in place as their numbers change."""
 
+import json
 from collections.abc import Mapping
 from math import ceil
 from typing import Any
@@ -12,11 +13,18 @@ from pruning.figures import gates as figures
 from pruning.figures.gates import CLOSED, GHOST, OPEN, SETTLED
 from pruning.figures.method_style import CUT, KEPT, PALETTE, QUIET
 from pruning.gates.gate_trace import DECIDED, GateTrace
-from pruning.terms import percent
+from pruning.terms import percent, told_apart
 from pruning.ui import colour_key, display_names, state
 
 HEIGHT = 260  # pixels of a chart
+ROOM = {
+    "left": 5,
+    "top": 5,
+    "right": 16,
+    "bottom": 5,
+}  # pixels around it: the last number of an axis stands out
 GATES, POINTS = 200, 60  # lines and points of a chart that is drawn again every second
+NAMED = 18  # letters of a group's name in a legend of two columns
 HELP = {
     "left": "What the gates leave now (a half-open gate counts half), and the target of this step.",
     "closed": "Gates at exact zero. They stay there, and their channels will be removed.",
@@ -25,6 +33,7 @@ HELP = {
     "margin": "The smallest gate above 0.5 over the largest still below it; none once all are decided.",
     "price": "How hard the target pulls at the gates, in units of the loss's own pull.",
 }
+ENDED = "What the pruned network has left, and the target of the last step."
 HISTOGRAMS = (
     "Red gates are closed for good. The dashed line is where every gate would be had none been trained: the "
     "falling eps alone moves g to 1, so only the distance from that line has been learned."
@@ -104,6 +113,7 @@ def bars(x: dict) -> dict:
 
 
 def native(place, table: pd.DataFrame, spec: dict, name: str, key: str, height: int = HEIGHT):
+    spec = {"padding": ROOM} | spec
     place.vega_lite_chart(table, spec, height=height, key=f"{name} {key}", alt=name)
 
 
@@ -152,7 +162,8 @@ def path_spec(trace: GateTrace) -> dict:
     colours = figures.depth_colours(trace.groups)
     y = {"field": "g", "type": "quantitative", "title": "gate g", "scale": {"domain": [0, 1]}}
     legend = {"orient": "bottom", "title": None, "columns": 2, "symbolOpacity": 1, "symbolStrokeWidth": 3}
-    legend |= {"labelLimit": 110}
+    names = told_apart(trace.groups, NAMED)
+    legend |= {"labelLimit": 0, "labelExpr": f"{json.dumps(names, ensure_ascii=False)}[datum.label]"}
     scale = {"domain": list(colours), "range": list(colours.values())}
     colour = {"field": "group", "type": "nominal", "scale": scale, "legend": legend}
     ghost = f"datum.group == '{GHOST}'"
@@ -195,12 +206,14 @@ def budget_spec(trace: GateTrace, measure: str) -> dict:
 # ---------------------------------------------------------------------------------------------------- numbers
 
 
-def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str):
-    """What the newest step says. now: its values; None before the first."""
+def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str, end: float | None = None):
+    """What the newest step says. now: its values; None before the first.   end: share of the measure that the
+    pruned network has, once there is one."""
     gates = sum(trace.sizes)
     closed = int((trace.scaled[-1] == 0).sum()) if len(trace.rows) else 0
+    left = end if end is not None or now is None else now["left"]
     shown = {
-        f"{measure} left": ("left", now and (percent(now["left"]), f"target {percent(now['target'])}")),
+        f"{measure} left": ("left", now and (percent(left), f"target {percent(now['target'])}")),
         "Closed gates": ("closed", now and (f"{closed:,}", f"of {gates:,}")),
         "In between": ("between", now and (percent(now["between"]), "of the gates")),
         "eps": ("eps", now and (f"{now['eps']:.2g}", f"√eps {np.sqrt(now['eps']):.2g}")),
@@ -211,7 +224,8 @@ def numbers(trace: GateTrace, now: Mapping[str, Any] | None, measure: str):
     for column, (label, (what, told)) in zip(columns, shown.items(), strict=False):
         value, below = told or ("–", " ")
         off = {"delta_color": "off", "delta_arrow": "off", "border": True}
-        column.metric(label, value, below, help=HELP[what], **off)
+        about = ENDED if what == "left" and end is not None else HELP[what]
+        column.metric(label, value, below, help=about, **off)
 
 
 def say(trace: GateTrace) -> str:

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
+from pruning.experiment.report_shape import left_in_the_end
 from pruning.figures import gates as figures
 from pruning.inspection.prediction_changes import RunReport
 from pruning.jobs import Job
@@ -129,7 +130,7 @@ def whole(found: RunReport):
         table=bins(trace),
     )
     left, right = st.columns([3, 2], gap="large")
-    table = figures.paths(trace)
+    table, end = figures.paths(trace), left_in_the_end(found.report, found.recipe.measure)
     with left:
         charts.chart(
             figures.path_figure(table, trace.rows, trace.decided),
@@ -141,7 +142,7 @@ def whole(found: RunReport):
     with right:
         charts.chart(
             figures.budget(trace.rows, measure),
-            figures.budget_in_words(trace.rows, found.recipe.cut, measure),
+            figures.budget_in_words(trace.rows, found.recipe.cut, measure, end),
             key="gate-budget",
             alt=f"{measure} left against the target, and the loss",
             table=trace.rows,

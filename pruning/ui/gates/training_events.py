@@ -37,11 +37,12 @@ def latest(events: Sequence[Event]) -> Mapping[str, Any] | None:
 
 
 def trace_of(events: Sequence[Event]) -> GateTrace:
-    """The recorded steps as GateTrace has them; without any rows where nothing is known yet."""
+    """The recorded steps as GateTrace has them; without any rows where nothing is known yet. Before the first
+    step there is no loss."""
     first = next((event.values for event in events if "groups" in event.values), None)
     full = [event for event in events if "scaled" in event.values] if first else []
     known = first or {"groups": (), "sizes": ()}
-    rows = [{"step": event.done} | {name: event.values[name] for name in COLUMNS[1:]} for event in full]
+    rows = [{"step": event.done} | {name: event.values.get(name) for name in COLUMNS[1:]} for event in full]
     gates = sum(known["sizes"])
     scaled = np.array([event.values["scaled"] for event in full], np.float32).reshape(len(full), gates)
     epochs = full[-1].values["epochs"] if full else 1
@@ -51,6 +52,6 @@ def trace_of(events: Sequence[Event]) -> GateTrace:
         sizes=tuple(known["sizes"]),
         steps=steps,
         steps_per_epoch=steps // epochs,
-        rows=pd.DataFrame(rows, columns=list(COLUMNS)),
+        rows=pd.DataFrame(rows, columns=list(COLUMNS), dtype=float).astype({"step": int, "epoch": int}),
         scaled=scaled,
     )

@@ -7,6 +7,7 @@ import streamlit as st
 
 from pruning.allocation import MEASURE_NAMES
 from pruning.experiment import Recipe
+from pruning.experiment.report_shape import left_in_the_end
 from pruning.figures.training import TUNING
 from pruning.gates.gate_trace import GateTrace
 from pruning.jobs import Job
@@ -217,8 +218,10 @@ def follow_courses(job: Job):
 def draw_courses(job: Job):
     found, events = trace(job), training_events.told(training_events.jobs_of(jobs.workers(), job))
     if len(found.rows):
-        measure = MEASURE_NAMES[job.arguments[0].measure]
-        live_charts.numbers(found, training_events.latest(events), measure)
+        measure, left = MEASURE_NAMES[job.arguments[0].measure], None
+        if job.status == "done":
+            left = left_in_the_end(job.result().report, job.arguments[0].measure)
+        live_charts.numbers(found, training_events.latest(events), measure, left)
         if dict(job.arguments[0].options)["control"] != "frozen":
             st.caption(live_charts.say(found))
         if job.status != "done":

@@ -139,7 +139,7 @@ def progress(job: Job) -> tuple[float, str]:
     event = job.events[-1]
     words = STAGES.get(event.stage, event.stage.capitalize())
     same = (e.values for e in reversed(job.events) if e.stage == event.stage)
-    if epoch := next((values for values in same if "epochs" in values), None):
+    if epoch := next((values for values in same if "images_per_second" in values), None):
         speed = epoch["images_per_second"]
         words += f": epoch {epoch['epoch']} of {epoch['epochs']}, {speed:,.0f} images per second"
     elif "message" in event.values:

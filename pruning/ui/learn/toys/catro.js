@@ -12,12 +12,12 @@ export default function ({ data, parentElement }) {
     slider(toy, { label: 'Spread of every class', from: 0.1, to: 1.2, step: 0.05, value: state.spread, change: (v) => { state.spread = v; } });
     choice(toy, { label: 'Ratio', options: [[MENDED, `regularised (gamma ${MENDED})`], [0, 'plain (gamma 0)']], value: MENDED, change: (v) => { state.gamma = +v; } });
     check(toy, { label: 'Nearly silent channel F', value: true, change: (v) => { state.silent = v; kept.input.max = v ? 5 : 4; kept.set(Math.min(state.kept, v ? 5 : 4)); state.kept = +kept.input.value; } });
-    toy.hint.textContent = 'Drag a class in the first plot, or a channel C to F in the second. With the keyboard: focus one and use the arrow keys.';
-    const span = { from: -3, to: 3, ticks: [-2, 0, 2] };
+    toy.hint.textContent = `Drag a class in the first plot, each channel between -${REACH} and ${REACH}, or a channel C to F in the second. With the keyboard: focus one and use the arrow keys.`;
+    const span = { from: -3, to: 3 }, amount = { from: 0, to: 2 };
     const plane = new Plot(toy, { title: 'Three classes in channels A and B', x: { ...span, title: 'channel A' }, y: { ...span, title: 'channel B' }, height: 340 });
     const scatter = new Plot(toy, {
-      title: 'Every channel by its scatter', x: { from: 0, to: 1.8, title: 'within-class scatter w, per image', ticks: [0, 0.5, 1, 1.5] },
-      y: { from: 0, to: 2, title: 'between-class scatter b, per image', ticks: [0, 0.5, 1, 1.5, 2] }, height: 340,
+      title: 'Every channel by its scatter', x: { ...amount, title: 'within-class scatter w, per image' },
+      y: { ...amount, title: 'between-class scatter b, per image' }, height: 340,
     });
     return () => draw(toy, state, plane, scatter);
   });
@@ -34,6 +34,12 @@ export function measured(state) {
   return { features, labels, b, w, scores, ratio: traceRatio(b, w, state.kept, state.gamma), chosen: chosen(state.gamma), plain: chosen(0), mended: chosen(MENDED) };
 }
 
+// An axis from 0 that holds the values, its end on one of its numbers so that it stays where it is while one is dragged.
+function amounts(values) {
+  const to = Math.max(2, Math.ceil(2 * Math.max(...values)) / 2), step = to > 3 ? 1 : 0.5;
+  return { from: 0, to, ticks: Array.from({ length: Math.floor(to / step) + 1 }, (_, i) => i * step) };
+}
+
 function mark(kind, [x, y], size, attributes) {
   if (kind === 'circle') return shape('circle', { cx: x, cy: y, r: size, ...attributes });
   if (kind === 'square') return shape('rect', { x: x - size, y: y - size, width: 2 * size, height: 2 * size, ...attributes });
@@ -41,9 +47,11 @@ function mark(kind, [x, y], size, attributes) {
 }
 
 function drawClouds(plot, state, { features, labels }) {
+  const far = extent(state.spread), axis = { from: -far, to: far, ticks: far > 4 ? [-4, -2, 0, 2, 4] : [-2, 0, 2] };
+  plot.span(axis, axis);
   plot.draw(features.map((at, i) => mark(MARKS[labels[i]], plot.point(...at), 4, { fill: COLOURS[labels[i]], 'fill-opacity': 0.65 })));
   plot.handles(state.centres.map(([x, y], k) => ({
-    key: k, name: `class ${CLASSES[k]}`, x, y, colour: COLOURS[k], letter: k + 1, steps: [2, 2],
+    key: k, name: `class ${CLASSES[k]}`, x, y, colour: COLOURS[k], letter: k + 1, steps: [2, 2], reach: REACH,
     told: `centre at ${short(x)} in channel A, ${short(y)} in channel B`, move: (a, b) => { state.centres[k] = [a, b]; },
   })));
 }
@@ -51,6 +59,7 @@ function drawClouds(plot, state, { features, labels }) {
 function draw(toy, state, plane, plot) {
   const found = measured(state), { b, w, ratio, chosen, scores } = found, size = b.length;
   drawClouds(plane, state, found);
+  plot.span(amounts(w), amounts(b));
   const stays = (c) => chosen.includes(c), ordered = [...scores].sort((p, q) => q - p), threshold = (ordered[state.kept - 1] + ordered[state.kept]) / 2;
   const clipped = (above) => {
     const points = [];
@@ -64,10 +73,10 @@ function draw(toy, state, plane, plot) {
     plot.line(clipped(0), { stroke: 'var(--st-text-color)', 'stroke-width': 2 }),
     plot.line(clipped(threshold), { stroke: 'var(--st-text-color)', 'stroke-dasharray': '6 4' }),
     words(`solid: b = λ w, λ = ${short(ratio)}; dashed: threshold`, plot.left + 8, 22),
-    b.map((high, c) => (stays(c) ? null : shape('circle', { cx: plot.px(Math.min(w[c], plot.x.to)), cy: plot.py(Math.min(high, plot.y.to)), r: 15, fill: 'none', stroke: GONE, 'stroke-width': 2.5, 'stroke-dasharray': '4 3' }))),
+    b.map((high, c) => (stays(c) ? null : shape('circle', { cx: plot.px(w[c]), cy: plot.py(high), r: 15, fill: 'none', stroke: GONE, 'stroke-width': 2.5, 'stroke-dasharray': '4 3' }))),
     [0, 1].map((c) => [
-      mark('square', plot.point(Math.min(w[c], plot.x.to), Math.min(b[c], plot.y.to)), 9, { fill: stays(c) ? STAYS : GONE }),
-      words(NAMES[c], plot.px(Math.min(w[c], plot.x.to)), plot.py(Math.min(b[c], plot.y.to)) + 4.5, { 'text-anchor': 'middle', style: 'fill: var(--st-background-color); font-weight: 700' }),
+      mark('square', plot.point(w[c], b[c]), 9, { fill: stays(c) ? STAYS : GONE }),
+      words(NAMES[c], plot.px(w[c]), plot.py(b[c]) + 4.5, { 'text-anchor': 'middle', style: 'fill: var(--st-background-color); font-weight: 700' }),
     ]),
   );
   const points = [...state.others, ...(state.silent ? [state.faint] : [])];

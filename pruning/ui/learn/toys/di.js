@@ -8,8 +8,8 @@ export default function ({ data, parentElement }) {
     slider(toy, { label: 'Difference of the twin C from A', from: 0, to: 1, step: 0.02, value: state.twin, change: (v) => { state.twin = v; } });
     slider(toy, { label: 'Ridge rho', from: -4, to: 0, step: 0.25, value: -4, show: (v) => short(10 ** v, 2), change: (v) => { state.rho = 10 ** v; } });
     slider(toy, { label: 'Spread of every class', from: 0.1, to: 1.2, step: 0.05, value: state.spread, change: (v) => { state.spread = v; } });
-    toy.hint.textContent = 'Drag a class, or focus it and use the arrow keys. Channel C is a copy of A plus some noise; D is mostly noise.';
-    const span = { from: -3, to: 3, ticks: [-2, 0, 2] };
+    toy.hint.textContent = `Drag a class, each channel between -${REACH} and ${REACH}, or focus it and use the arrow keys. Channel C is a copy of A plus some noise; D is mostly noise.`;
+    const span = { from: -3, to: 3 };
     const plots = [
       new Plot(toy, { title: 'Three classes in channels A and B', x: { ...span, title: 'channel A' }, y: { ...span, title: 'channel B' }, height: 320 }),
       new Plot(toy, { title: 'Information lost without one channel alone', x: { from: 0, to: 2, title: 'DI lost' }, y: { from: 0, to: 1 }, left: 40, height: 200, bottom: 26 }),
@@ -40,9 +40,11 @@ function mark(kind, [x, y], size, attributes) {
 
 function draw(toy, state, [plane, one, turn, curve]) {
   const found = measured(state), { features, labels, alone, order, lost, naive, inOrder, oneByOne } = found;
+  const far = extent(state.spread), axis = { from: -far, to: far, ticks: far > 4 ? [-4, -2, 0, 2, 4] : [-2, 0, 2] };
+  plane.span(axis, axis);
   plane.draw(features.map((at, i) => mark(MARKS[labels[i]], plane.point(at[0], at[1]), 4, { fill: COLOURS[labels[i]], 'fill-opacity': 0.65 })));
   plane.handles(state.centres.map(([x, y], k) => ({
-    key: k, name: `class ${CLASSES[k]}`, x, y, colour: COLOURS[k], letter: k + 1, steps: [2, 2],
+    key: k, name: `class ${CLASSES[k]}`, x, y, colour: COLOURS[k], letter: k + 1, steps: [2, 2], reach: REACH,
     told: `centre at ${short(x)} in channel A, ${short(y)} in channel B`, move: (a, b) => { state.centres[k] = [a, b]; },
   })));
   const most = Math.max(...alone, ...lost, 1e-9), colour = (place) => (place < 2 ? GONE : STAYS);

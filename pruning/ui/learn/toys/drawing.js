@@ -106,7 +106,10 @@ class Plot {
     this.back = shape('g', { 'aria-hidden': true });
     this.layer = shape('g', { 'aria-hidden': true });
     this.hands = shape('g');
-    this.svg = shape('svg', { viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': title }, this.back, this.layer, this.hands);
+    this.frame = `frame-${Math.random().toString(36).slice(2)}`;
+    const inside = shape('rect', { x: left, y: this.top, width: width - left - this.right, height: height - bottom - this.top });
+    const frame = shape('clipPath', { id: this.frame }, inside);
+    this.svg = shape('svg', { viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': title }, frame, this.back, this.layer, this.hands);
     this.known = new Map();
     toy.plots.append(part('figure', { class: 'plot' }, part('figcaption', { text: title }), this.svg));
     this.axes();
@@ -141,9 +144,20 @@ class Plot {
     this.back.replaceChildren(...nodes);
   }
 
+  // Other ends and numbers of the axes: what is drawn has to lie between them.
+  span(x, y) {
+    Object.assign(this.x, x);
+    Object.assign(this.y, y);
+    this.axes();
+  }
+
+  // Lines that may leave the plot: they end at its frame and are not bent.
+  framed(...nodes) { return shape('g', { 'clip-path': `url(#${this.frame})` }, ...nodes.flat()); }
+
   draw(...nodes) { this.layer.replaceChildren(...nodes.flat(3).filter(Boolean)); }
 
-  // What can be moved: [{key, name, x, y, told, colour, letter, steps: [dx, dy], move(x, y)}]; a step of 0: not that way.
+  // What can be moved: [{key, name, x, y, told, colour, letter, steps: [dx, dy], reach, move(x, y)}]; a step of 0: not
+  // that way; reach: how far from 0 it may be, where that is not to the ends of the axes.
   handles(list) {
     const seen = new Set(list.map((one) => one.key));
     for (const [key, hand] of this.known) if (!seen.has(key)) { hand.node.remove(); this.known.delete(key); }
@@ -153,8 +167,9 @@ class Plot {
       const { node } = hand, across = one.steps[0] !== 0;
       node.setAttribute('transform', `translate(${this.px(one.x).toFixed(2)} ${this.py(one.y).toFixed(2)})`);
       const at = across ? [one.x, this.x] : [one.y, this.y];
+      const [least, most] = within(one, at[1]);
       for (const [name, value] of Object.entries({
-        label: one.name, valuenow: short(at[0]), valuemin: at[1].from, valuemax: at[1].to, valuetext: one.told,
+        label: one.name, valuenow: short(at[0]), valuemin: least, valuemax: most, valuetext: one.told,
       })) node.setAttribute(`aria-${name}`, value);
       node.style.setProperty('fill', one.colour);
       hand.letter.textContent = one.letter;
@@ -169,7 +184,7 @@ class Plot {
     this.hands.append(node);
     const move = (x, y) => {
       const { one } = hand, [dx, dy] = one.steps;
-      one.move(dx ? clamp(x, this.x.from, this.x.to) : one.x, dy ? clamp(y, this.y.from, this.y.to) : one.y);
+      one.move(dx ? clamp(x, ...within(one, this.x)) : one.x, dy ? clamp(y, ...within(one, this.y)) : one.y);
       this.toy.draw();
     };
     node.onpointerdown = (event) => {
@@ -195,6 +210,8 @@ class Plot {
     return hand;
   }
 }
+
+const within = ({ reach }, { from, to }) => (reach === undefined ? [from, to] : [-reach, reach]);
 
 // Bars, a name each.   rows: [{name, value, colour, note}].
 function bars(plot, rows, most) {

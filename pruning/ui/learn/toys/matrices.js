@@ -47,3 +47,10 @@ export function clouds(centres, spread, each = 14) {
   });
   return { features, labels };
 }
+
+// Classes stay within REACH of the middle. How far from it their clouds come then, so that an axis holds all of them.
+export const REACH = 2;
+export function extent(spread) {
+  const far = Math.max(...clouds([[0, 0], [0, 0], [0, 0]], 1).features.flat().map(Math.abs));
+  return Math.ceil(2 * (REACH + spread * far)) / 2;
+}

@@ -32,14 +32,14 @@ export function measured({ points, ridge, units, unit, steps }) {
 
 function draw(toy, state, [layer, block]) {
   const found = measured(state), { dv, db } = found, slope = WEIGHT + dv[0];
-  const gap = (x, from, to, attributes) => layer.line([[x, from], [x, to]], attributes), bounded = (y) => clamp(y, layer.y.from, layer.y.to);
+  const gap = (x, from, to, attributes) => layer.line([[x, from], [x, to]], attributes);
   layer.draw(
     state.points.map(([x, y]) => [
       gap(x, y, WEIGHT * x, { stroke: GONE, 'stroke-dasharray': '4 3', 'stroke-width': 1.5, transform: 'translate(-2 0)' }),
-      gap(x, y, bounded(slope * x + db), { stroke: STAYS, 'stroke-width': 2.5, transform: 'translate(2 0)' }),
+      layer.framed(gap(x, y, slope * x + db, { stroke: STAYS, 'stroke-width': 2.5, transform: 'translate(2 0)' })),
     ]),
     layer.line([[0, 0], [4, WEIGHT * 4]], { stroke: GONE, 'stroke-width': 2.5, 'stroke-dasharray': '7 4' }),
-    layer.line([[0, bounded(db)], [4, bounded(4 * slope + db)]], { stroke: STAYS, 'stroke-width': 3 }),
+    layer.framed(layer.line([[0, db], [4, 4 * slope + db]], { stroke: STAYS, 'stroke-width': 3 })),
     words('red, dashed: as cut; blue: refitted', layer.left + 8, 22),
   );
   layer.handles(state.points.map(([x, y], i) => ({
@@ -54,7 +54,7 @@ function draw(toy, state, [layer, block]) {
 
 function drawBlock(plot, state, { block, cut, refit, match }) {
   const along = Array.from({ length: 81 }, (_, i) => i / 20);
-  const curve = (one, attributes) => plot.line(along.map((x) => [x, clamp(output(one, x), plot.y.from, plot.y.to)]), attributes);
+  const curve = (one, attributes) => plot.framed(plot.line(along.map((x) => [x, output(one, x)]), attributes));
   plot.draw(
     curve(block, { stroke: QUIET, 'stroke-width': 7, 'stroke-opacity': 0.55 }), curve(cut, { stroke: GONE, 'stroke-width': 2.5, 'stroke-dasharray': '7 4' }),
     curve(refit, { stroke: STAYS, 'stroke-width': 2.5 }), curve(match, { stroke: COLOURS[3], 'stroke-width': 2.5, 'stroke-dasharray': '2 3' }),

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 HEADER, ROW = 38, 35  # pixels
-LETTER, AROUND, WIDEST = 7, 24, 320  # pixels of a letter, of what is beside a text, of a column
+LETTER, AROUND, WIDEST = 6.2, 26, 320  # pixels of a letter, of what is beside a text, of a column
 
 
 def ticked(table: pd.DataFrame, ids: Sequence[str], *, key: str, most: int, **how) -> list[int]:
@@ -37,5 +37,5 @@ def widths(table: pd.DataFrame) -> dict[str, int]:
     for name in table:
         texts = [text for text in table[name] if isinstance(text, str)]
         if texts:
-            found[str(name)] = min(WIDEST, AROUND + LETTER * max(map(len, [str(name), *texts])))
+            found[str(name)] = min(WIDEST, round(AROUND + LETTER * max(map(len, [str(name), *texts]))))
     return found

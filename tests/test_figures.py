@@ -163,6 +163,10 @@ def test_differences_count_what_the_other_would_keep():
     assert agreement.disagreement_in_words(table, "l1").startswith(
         "L2 norm agrees most with L1 norm: of the 2 channels cut here it would keep 1; DI agrees least"
     )
+    tied = pd.DataFrame({"criterion": ["l2", "fpgm", "di"], "differ": [1, 1, 2], "of": 2})
+    assert agreement.disagreement_in_words(tied, "l1").startswith(
+        "L2 norm and FPGM agree most with L1 norm: of the 2 channels cut here they would keep 1; DI agrees"
+    )
     bars = agreement.disagreement(table, chosen="di").data[0]
     assert list(bars.x) == [1, 2] and [point[0] for point in bars.customdata] == ["l2", "di"]
     assert bars.text == ("1", "<b>2</b>") and bars.marker.color == (colour("l2"), colour("di"))

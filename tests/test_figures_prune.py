@@ -66,7 +66,7 @@ def test_every_channel_is_in_one_bar():
 def test_the_structure_in_words():
     words = structure.structure_in_words(WIDTHS)
     assert (
-        "16 of 48 channels are cut in 2 groups" in words
+        "16 of 56 channels are cut in 2 groups" in words
         and "a (8 of 16 are kept)" in words
         and "1 group is not cut" in words
     )

@@ -11,6 +11,9 @@ import pruning
 from pruning.attribution import grad_cam
 from pruning.data import Split
 from pruning.data.dataset import Dataset, digest_of
+from pruning.figures import discriminant_information
+from pruning.inspection import scored
+from pruning.inspection.criterion_views import di_view
 from pruning.models import NONE
 from pruning.search import by_loss
 from pruning.tasks import IGNORED, PIXELWISE, Task
@@ -222,3 +225,15 @@ def test_searches_look_at_few_large_images_two_or_more_at_a_time(monkeypatch):
     drawn = by_loss.holdout_batches(torch.nn.Conv2d(3, 2, 1), data, 20, 0)
     assert [len(part) for part in drawn.inputs] == [3, 2, 2, 2]
     assert "9 are used" in drawn.message
+
+
+def test_di_of_pixels_says_of_how_many_images_they_are():
+    mine = {"model": "deeplabv3plus_small", "data": "scenes_masks", "calibration": 12, "threads": 1}
+    recipe = pruning.Recipe(criterion="di", **mine)
+    view = di_view(recipe, next(iter(scored(recipe))))
+    assert view.images == 12 < view.labels
+    told = view.channels.assign(cut=False)
+    words = discriminant_information.curve_in_words(
+        told, "taylor", view.most, view.images, labels=view.labels
+    )
+    assert f"({view.labels} pixels of 12 images)" in words

@@ -89,6 +89,7 @@ def test_dis_curve_falls_in_the_order_of_the_cut(options):
     assert view.others.shape == (5, 17) and view.others[:, 0] == pytest.approx(np.full(5, kept[0]))
     told = discriminant_information.with_fates(view.channels, rows_of(scores[GROUP], 5))
     words = discriminant_information.curve_in_words(told, view.form, view.most, view.images, view.others)
+    assert view.labels == 60 and "(60 images)" in words
     assert "DI never rises as a channel goes, in this order and in 5 random ones" in words
     rising = discriminant_information.never_rises(kept, view.others[:, ::-1])
     assert "which it must not" in rising

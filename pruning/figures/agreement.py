@@ -79,14 +79,21 @@ def disagreement_in_words(differing: pd.DataFrame, own: str) -> str:
     near, far = differing.iloc[0], differing.iloc[-1]
     if not near["of"]:
         return "Nothing is cut, so all criteria agree."
-    words = (
-        f"{title(near['criterion'])} agrees most with {title(own)}: of the "
-        f"{plural(near['of'], 'channel')} cut "
-    )
-    words += f"here it would keep {near['differ']}"
-    if len(differing) > 1:
-        words += f"; {title(far['criterion'])} agrees least and would keep {far['differ']}"
+    nearest, agrees = _named(differing, near["differ"])
+    words = f"{nearest} {agrees} most with {title(own)}: of the {plural(near['of'], 'channel')} cut "
+    words += f"here {'it' if agrees == 'agrees' else 'they'} would keep {near['differ']}"
+    if far["differ"] > near["differ"]:
+        farthest, agrees = _named(differing, far["differ"])
+        words += f"; {farthest} {agrees} least and would keep {far['differ']}"
     return words + ". All criteria cut to the same budget. Click a bar to see the channels."
+
+
+def _named(differing: pd.DataFrame, differ: int) -> tuple[str, str]:
+    """The criteria that keep so many, and the verb after them."""
+    names = [title(name) for name in differing.loc[differing["differ"] == differ, "criterion"]]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])), (
+        "agree" if len(names) > 1 else "agrees"
+    )
 
 
 def swaps(channels: pd.DataFrame, own: str, other: str) -> pd.DataFrame:

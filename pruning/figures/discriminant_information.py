@@ -148,9 +148,16 @@ def share_in_words(share: float) -> str:
 
 
 def curve_in_words(
-    channels: pd.DataFrame, form: str, most: int, images: int, others: np.ndarray | None = None
+    channels: pd.DataFrame,
+    form: str,
+    most: int,
+    images: int,
+    others: np.ndarray | None = None,
+    *,
+    labels: int | None = None,
 ) -> str:
-    """What the curve shows, and whether DI ever rises as a channel goes."""
+    """What the curve shows, and whether DI ever rises as a channel goes. labels: of the images, where these
+    are more, since pixels have classes."""
     if channels.empty or channels["kept"].iloc[0] <= 0:
         return "The pooled features of this layer hold no information about the class."
     whole, cut = float(channels["kept"].iloc[0]), int(channels["cut"].sum())
@@ -158,10 +165,11 @@ def curve_in_words(
     rest = np.append(channels["kept"], 0.0)
     free = int((rest >= 0.95 * whole).sum()) - 1
     twice = f" The first {free} cost less than 5 % together: that much is redundant." if free else ""
+    seen = f"{labels:,} pixels of {images:,} images" if (labels or 0) > images else f"{images:,} images"
     order = "" if form == "exact" else " (not the quantity scored above, but in that order)"
     return (
         f"The exact DI of these {len(channels)} pooled channels{order} is {whole:.3g} of at most {most} "
-        f"({images:,} images). Without the {cut} that are cut, {percent(left / whole, 0)} of it is "
+        f"({seen}). Without the {cut} that are cut, {percent(left / whole, 0)} of it is "
         f"kept.{twice}{never_rises(rest, others)}"
     )
 

@@ -254,6 +254,8 @@ def paths_in_words(table: pd.DataFrame, gates: int, decided: int | None = None) 
         return words + " None has yet."
     if decided is not None:
         words += f" At the dotted line, step {decided:,}, every gate was decided; the loss acts before."
+    if drawn < gates:  # of the others it is not known here
+        return words
     return words + f" {by_group.idxmax()} lost the largest share ({percent(by_group.max(), 0)} closed)."
 
 

@@ -118,7 +118,7 @@ def layer_times_in_words(layers: pd.DataFrame, alone: tuple[float, float] | None
     words = f"Full network: {before}; pruned network: {after}. "
     if alone is not None:
         words += f"Without a timer at every layer they take {alone[0]:.1f} and {alone[1]:.1f} ms. "
-    words += f"Most of it now is in {NAMES.get(most['layer'], most['layer'])} ({most['ms_after']:.1f} ms)"
+    words += f"The largest part now is {NAMES.get(most['layer'], most['layer'])} ({most['ms_after']:.1f} ms)"
     saved = (layers["ms_before"] - layers["ms_after"])[layers["kind"] != OTHER]
     if saved.empty or saved.max() <= 0:
         return words + ", and no layer has become faster."

@@ -88,7 +88,7 @@ def structure_in_words(widths: pd.DataFrame) -> str:
             f"Nothing is cut: all {widths['before'].sum():,} channels of {plural(len(widths), 'group')} "
             "are kept."
         )
-    gone, before = int((cut["before"] - cut["after"]).sum()), int(cut["before"].sum())
+    gone, before = int((cut["before"] - cut["after"]).sum()), int(widths["before"].sum())
     most = cut.loc[cut["share_cut"].idxmax()]
     words = f"{gone:,} of {before:,} channels are cut in {plural(len(cut), 'group')}, the largest share in "
     words += f"{most['group']} ({most['after']} of {most['before']} are kept)."

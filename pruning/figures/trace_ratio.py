@@ -178,7 +178,8 @@ def utility_in_words(worth: Mapping[str, np.ndarray], kept: Mapping[str, int], o
     words += f"utility; the next to be cut holds {of_next}."
     nothing_worth = int((own <= 0).sum())
     if nothing_worth:
-        words += f" {nothing_worth} of its {len(own)} channels have no utility."
+        have = "has" if nothing_worth == 1 else "have"
+        words += f" {nothing_worth} of its {len(own)} channels {have} no utility."
     return words + (
         " The curves are concave, so removing the least first is optimal: the allocation by trace ratio "
         "removes "

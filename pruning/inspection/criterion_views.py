@@ -65,6 +65,7 @@ class DiscriminantView:
     says that goes with it) and kept (exact DI of the pooled features of all channels from this row on).
     others: [n, C + 1], the same DI when channels go in n other orders, drawn at random.
     most: K - 1, what DI can reach.   share: DI / (K - 1) of the `taylor` form's own features, None for exact.
+    images: that were looked at.   labels: of them, more where pixels have classes and some of them are drawn.
     """
 
     form: str
@@ -75,6 +76,7 @@ class DiscriminantView:
     most: int
     share: float | None
     images: int
+    labels: int
 
 
 @dataclass(frozen=True)
@@ -183,8 +185,9 @@ def di_view(recipe: Recipe, group: str, layer: str | None = None, watch: Watch =
     share = [float(own[need][0]) for need in share_needed(options)]
     most = len(np.unique(own.labels)) - 1
     names = tuple(map(_short, seen))
+    counted = _images(found, recipe), len(own.labels)
     return DiscriminantView(
-        options["form"], _short(own), names, table, others, most, share[0] if share else None, len(own.labels)
+        options["form"], _short(own), names, table, others, most, share[0] if share else None, *counted
     )
 
 
@@ -220,6 +223,13 @@ def catro_view(recipe: Recipe, group: str, watch: Watch = silent) -> TraceRatioV
 
 
 # ------------------------------------------------------------------------------------------- of one layer
+
+
+def _images(found: Loaded, recipe: Recipe) -> int:
+    """How many calibration images a recipe's scores are of."""
+    from pruning.statistics.calibration_images import CalibrationImages
+
+    return len(CalibrationImages(found.model, found.data, recipe.calibration, recipe.seed))
 
 
 def _seen(

@@ -184,7 +184,9 @@ def draw_curve(told: pd.DataFrame, view: DiscriminantView, chosen: int | None):
     """told: `discriminant.with_fates`."""
     charts.chart(
         discriminant_information.curve(told, view.most, chosen, view.others),
-        discriminant_information.curve_in_words(told, view.form, view.most, view.images, view.others),
+        discriminant_information.curve_in_words(
+            told, view.form, view.most, view.images, view.others, labels=view.labels
+        ),
         key="di-curve",
         alt=f"Exact DI kept in {view.layer} as channels go",
         table=told[["channel", "kept", "cut"]],

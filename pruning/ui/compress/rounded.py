@@ -83,7 +83,7 @@ def metrics(recipe: Recipe, now: RoundedNow):
         column.metric(
             label, task.metric.in_words(value), told, help=f"{text} {of and of + '.'}".strip(), **off
         )
-    name = "Hold-out accuracy: right answers" if task.counts_right else f"Hold-out {task.metric.name}"
+    name = f"Hold-out {task.metric.name}" + ": right answers" * task.counts_right
     st.caption(f"{name} on the same {now.images} hold-out images, before any training.")
     test_accuracy.memorised(now.learned)
 

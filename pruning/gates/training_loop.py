@@ -268,7 +268,8 @@ class Training:
 
     def record(self, loss: float):
         gates = self.gate_optimizer
-        told = [gates.step, 1 + gates.step // self.batches, self.gates.eps, gates.target, gates.left, loss]
+        epoch = max(1, -(-gates.step // self.batches))  # that this step was in
+        told = [gates.step, epoch, self.gates.eps, gates.target, gates.left, loss]
         self.rows.append([*told, gates.price, gates.between, gates.margin])
         self.paths.append(self.gates.scaled[gates.channels].astype(np.float32))
 

@@ -122,12 +122,17 @@ def only_run(out: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     place = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:32]
-    locks = cache_folder() / "running"
-    locks.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(cache_folder() / "running" / f"{place}.lock", timeout=0)
     try:
-        with FileLock(locks / f"{place}.lock", timeout=0):
-            yield
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except Timeout:
         raise ValueError(
             f"another process is at a run in {out}; let it end, or give another folder"
         ) from None
+    except OSError:  # a cache that can't be written keeps nobody out
+        pass
+    try:
+        yield
+    finally:
+        lock.release()

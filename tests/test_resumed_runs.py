@@ -89,6 +89,10 @@ def test_a_second_process_is_not_let_into_the_folder_of_a_run(tmp_path, monkeypa
         done = forked("run", *TINY, "--out", tmp_path / "out")
         assert done.returncode == 2 and "another process is at a run in" in done.stderr
         assert not (tmp_path / "out").exists()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PRUNING_CACHE", str(tmp_path / "file"))  # where no lock can lie
+    with only_run(tmp_path / "out"), only_run(tmp_path / "out"):
+        pass
 
 
 def test_a_run_whose_files_the_store_has_lost_is_run_again(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from pruning.figures import side_by_side as figures
 from pruning.figures.method_style import colour, look
 from pruning.inspection.differing_choices import choices, in_words
 from pruning.inspection.runs_side_by_side import side_by_side
-from pruning.tasks import DEFAULT
+from pruning.tasks import DEFAULT, PIXELWISE
 from tests.front_door import REPOSITORY
 
 SAVED = REPOSITORY / "tests" / "saved" / "0.1"
@@ -150,6 +151,55 @@ def test_runs_of_other_images_are_only_told_in_tables(two, tmp_path):
     assert side_by_side([two[0], ("D", split)]).pairs.empty
     again = saved(tmp_path / "again", (1,), seed=1)  # under which the whole network says the same
     assert len(side_by_side([two[0], ("D", again)]).pairs) == 1
+
+
+@pytest.fixture(scope="module")
+def of_other_task(tmp_path_factory):
+    """A run whose metric is another one, beside runs of classes."""
+    folder = saved(tmp_path_factory.mktemp("masks") / "m", criterion="l1", epochs=2, data="scenes_masks")
+    report = json.loads((folder / "report.json").read_text())
+    epochs = [row | {"holdout_mean IoU": row["holdout_accuracy"]} for row in report["history"]]
+    report |= {"task": PIXELWISE.name, "metric": asdict(PIXELWISE.metric), "history": epochs}
+    (folder / "report.json").write_text(json.dumps(report))
+    return ("M", folder)
+
+
+def panel_of(runs):
+    from pruning.ui.compare import side_by_side
+
+    side_by_side.panel(runs)
+
+
+def test_runs_of_other_metrics_keep_their_own_and_share_no_axis(two, of_other_task):
+    found = side_by_side([of_other_task, *two])
+    assert {run: metric.name for run, metric in found.metrics.items()} == {
+        "M": "mean IoU",
+        "A": "accuracy",
+        "B": "accuracy",
+    }
+    (told,) = [told for told in found.sentences if told.startswith("Their metrics differ")]
+    assert "(mean IoU and accuracy): figures of one are not compared with those of another." in told
+    for table in (found.stages, found.epochs):
+        assert (table["metric"] == table["run"].map(lambda run: found.metrics[run].name)).all()
+    assert not any("metrics differ" in told for told in side_by_side(two).sentences)
+    app = AppTest.from_function(panel_of, args=([of_other_task, *two],), default_timeout=600).run()
+    said = [element.value for element in app.caption]
+    assert not app.exception
+    assert "Test mean IoU in the end: M 100.0 %." in said
+    assert "Test accuracy in the end: A 70.0 %, B 80.0 %." in said
+    drawn = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    axes = {}
+    for figure in drawn:
+        title = figure["layout"].get("yaxis", {}).get("title", {}).get("text")
+        axes.setdefault(title, []).append([trace["name"] for trace in figure["data"] if "name" in trace])
+    assert axes["test mean IoU (%)"] == [["M"]] and axes["test accuracy (%)"] == [["A", "B"]]
+    assert axes["hold-out mean IoU (%)"] == [["M"]] and axes["hold-out accuracy (%)"] == [["A"]]
+
+
+def test_a_run_looks_the_same_in_the_charts_of_every_metric():
+    every = pd.DataFrame({"run": ["a", "b", "c"], "criterion": ["l1", "l1", "l1"]})
+    whole = figures.looks(every)
+    assert figures.looks(every.iloc[1:2], every) == {"b": whole["b"]} and whole["b"] != look("l1")
 
 
 def test_other_networks_show_the_groups_that_they_share(two, tmp_path):

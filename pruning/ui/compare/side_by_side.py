@@ -1,6 +1,6 @@
 """Runs beside each other: what they differ in, how each went, what each kept, and where each is wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -74,8 +74,10 @@ ALT = {
 }
 
 
-def _chart(name: str, figure, words: str, table: pd.DataFrame):
-    charts.chart(figure, words, key=f"side-by-side-{name}", alt=ALT[name], table=table)
+def _chart(name: str, figure, words: str, table: pd.DataFrame, of: str = ""):
+    """of: the metric, where there are charts of several."""
+    key = f"side-by-side-{name}" + (f"-{of.lower().replace(' ', '-')}" if of else "")
+    charts.chart(figure, words, key=key, alt=ALT[name] + (f", {of}" if of else ""), table=table)
 
 
 def _fields(fields: pd.DataFrame):
@@ -90,26 +92,32 @@ def _fields(fields: pd.DataFrame):
 
 
 def _courses(found: RunsSideBySide):
-    """Stage by stage, and epoch by epoch where there are any."""
-    metric = found.metric
-    drawn = figures.stages(found.stages, metric.name, metric.unit)
-    if found.epochs.empty:
-        _chart("stages", drawn, _stages_in_words(found), found.stages)
-        return
-    left, right = st.columns(2, gap="large")
-    with left:
-        _chart("stages", drawn, _stages_in_words(found), found.stages)
-    with right:
-        words = "On the hold-out, after every epoch; of a run with gates their epochs come first."
-        _chart("epochs", figures.epochs(found.epochs, metric.name, metric.unit), words, found.epochs)
+    """Stage by stage, and epoch by epoch where there are any: a row of charts for each metric."""
+    several = len(set(found.metrics.values())) > 1
+    for metric, stages, epochs in _by_metric(found):
+        of = metric.name if several else ""
+        how = (metric.name, metric.unit, found.stages)
+        left, right = st.columns(2, gap="large") if len(epochs) else (st.container(), None)
+        with left:
+            _chart("stages", figures.stages(stages, *how), _stages_in_words(stages, metric), stages, of)
+        if right is not None:
+            with right:
+                words = "On the hold-out, after every epoch; of a run with gates their epochs come first."
+                _chart("epochs", figures.epochs(epochs, *how), words, epochs, of)
 
 
-def _stages_in_words(found: RunsSideBySide) -> str:
-    last = found.stages.groupby("run", sort=False).tail(1)
-    told = [
-        f"{run} {found.metric.in_words(value)}" for run, value in zip(last["run"], last["value"], strict=True)
-    ]
-    return f"Test {found.metric.name} in the end: {', '.join(told)}."
+def _by_metric(found: RunsSideBySide) -> Iterator[tuple[Metric, pd.DataFrame, pd.DataFrame]]:
+    """Each metric with the stages and the epochs of its runs: shares of different things share no axis."""
+    for metric in dict.fromkeys(found.metrics.values()):
+        runs = [run for run, its in found.metrics.items() if its == metric]
+        stages, epochs = (table[table["run"].isin(runs)] for table in (found.stages, found.epochs))
+        yield metric, stages, epochs
+
+
+def _stages_in_words(stages: pd.DataFrame, metric: Metric) -> str:
+    last = stages.groupby("run", sort=False).tail(1)
+    told = [f"{run} {metric.in_words(value)}" for run, value in zip(last["run"], last["value"], strict=True)]
+    return f"Test {metric.name} in the end: {', '.join(told)}."
 
 
 def _differences(found: RunsSideBySide):

@@ -18,6 +18,7 @@ from pruning.figures.method_style import colour, look
 from pruning.inspection.differing_choices import choices, in_words
 from pruning.inspection.runs_side_by_side import side_by_side
 from pruning.tasks import DEFAULT, PIXELWISE
+from pruning.ui.compare import run_letters
 from tests.front_door import REPOSITORY
 
 SAVED = REPOSITORY / "tests" / "saved" / "0.1"
@@ -255,3 +256,34 @@ def test_the_panel_says_what_differs_and_what_it_is_worth(two):
     assert fields.values.tolist() == [["Criterion", "L1 norm", "CPOT"], ["Epochs", "2", "0"]]
     app = AppTest.from_function(page, args=([],), default_timeout=600).run()
     assert not app.exception and "Two runs or more" in app.info[0].value
+
+
+LONG = "deeplabv3plus_small, scenes_masks, L1 norm, {} cut, uniform, batch norm recalibration, 0 epochs"
+
+
+def test_long_names_are_letters_with_a_key_in_every_chart_and_table(two, of_other_task):
+    names = [LONG.format(share) for share in ("30 %", "50 %", "70 %")]
+    folders = [folder for _, folder in (*two, of_other_task)]
+    app = AppTest.from_function(panel_of, args=(list(zip(names, folders, strict=True)),), default_timeout=600)
+    app.run()
+    assert not app.exception
+    key = "\n".join(f"- **{letter}**: {name}" for letter, name in zip("ABC", names, strict=True))
+    assert app.markdown[0].value == key  # and nowhere else
+    rest = [element.value for kind in (app.markdown, app.caption, app.info) for element in kind][1:]
+    tables = [table.value for table in app.dataframe]
+    rest += [str(one.columns.tolist() + one.to_numpy().tolist()) for one in tables]
+    assert not any(name in text for text in rest for name in names)
+    assert any("A 70.0 %, B 80.0 %" in text for text in rest)
+    assert any(one.columns.tolist() == ["Differs", "A", "B", "C"] for one in tables)
+    drawn = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    ticks = [str(name) for one in drawn for trace in one["data"] for name in trace.get("y", ()) if name]
+    assert "A less B" in ticks and max(map(len, ticks)) < 20
+    legends = [trace for one in drawn for trace in one["data"] if "name" in trace]
+    assert {trace["name"] for trace in legends} == set("ABC")
+    for trace in legends:  # a chart that is taken away tells them in its hover
+        assert names["ABC".index(trace["name"])] in trace["hovertemplate"].replace("<br>", " ")
+
+
+def test_short_names_are_written_out(two):
+    assert run_letters.key(["30 % cut, L1 norm", "30 % cut, CPOT"]) == {}
+    assert list(run_letters.key([f"seed {seed}" for seed in range(8)])) == list("ABCDEFGH")

@@ -1,6 +1,6 @@
 """Runs beside each other: what they differ in, how each went, what each kept, and where each is wrong."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,16 +12,17 @@ from pruning.inspection.runs_side_by_side import RunsSideBySide, side_by_side
 from pruning.tasks import Metric
 from pruning.terms import percent, sentence
 from pruning.ui import charts, preview_cache
+from pruning.ui.compare import run_letters
 from pruning.ui.page_messages import VALUES, in_page_words
 
 NAMED = 3  # pairs told in a sentence each; of more it says who leads
 SHARES = ("same_answers", "same_channels")
 WRONG_HELP = "How many of the test images that either gets wrong are wrong in both."
 PAIRS = {
-    "a": "A",
-    "b": "B",
+    "a": "First",
+    "b": "Second",
     "differ_in": "Differ in",
-    "difference": "A less B",
+    "difference": "First less second",
     "interval": "95 % interval",
     "same_answers": "Same answers",
     "wrong": "Wrong in both, of either",
@@ -31,7 +32,9 @@ PAIRS = {
 
 def panel(runs: Sequence[tuple[str, Path]]):
     """runs: (what it is called, the folder that it was saved in)."""
-    found = _found(runs)
+    key = run_letters.key([label for label, _ in runs])
+    found = _found([(letter, folder) for letter, (_, folder) in zip(key, runs, strict=True)] if key else runs)
+    run_letters.told(key)
     if found.differ:
         st.markdown(found.differ)
     for told in found.sentences:
@@ -42,17 +45,19 @@ def panel(runs: Sequence[tuple[str, Path]]):
         _fields(found.fields)
     if found.family is not None:
         _differences(found)
-    _courses(found)
+    _courses(found, key)
     if len(found.wrong):
         _wrong(found)
     left, right = st.columns(2, gap="large") if len(found.classes) else (st.container(), None)
     with left:
-        _chart("kept", figures.kept(found.kept), figures.kept_in_words(found.kept), found.kept)
+        drawn = run_letters.hovered(figures.kept(found.kept), key)
+        _chart("kept", drawn, figures.kept_in_words(found.kept), found.kept)
     if right is not None:
         with right:
             of_class = "" if found.metric.name == found.task.of_class else found.task.of_class
             words = figures.classes_in_words(found.classes, of_class)
-            _chart("classes", figures.classes(found.classes, of_class), words, found.classes)
+            drawn = run_letters.hovered(figures.classes(found.classes, of_class), key)
+            _chart("classes", drawn, words, found.classes)
 
 
 def _found(runs: Sequence[tuple[str, Path]]) -> RunsSideBySide:
@@ -91,7 +96,7 @@ def _fields(fields: pd.DataFrame):
     st.dataframe(shown, hide_index=True, key="side by side fields", alt="What the runs differ in")
 
 
-def _courses(found: RunsSideBySide):
+def _courses(found: RunsSideBySide, key: Mapping[str, str]):
     """Stage by stage, and epoch by epoch where there are any: a row of charts for each metric."""
     several = len(set(found.metrics.values())) > 1
     for metric, stages, epochs in _by_metric(found):
@@ -99,11 +104,13 @@ def _courses(found: RunsSideBySide):
         how = (metric.name, metric.unit, found.stages)
         left, right = st.columns(2, gap="large") if len(epochs) else (st.container(), None)
         with left:
-            _chart("stages", figures.stages(stages, *how), _stages_in_words(stages, metric), stages, of)
+            drawn = run_letters.hovered(figures.stages(stages, *how), key)
+            _chart("stages", drawn, _stages_in_words(stages, metric), stages, of)
         if right is not None:
             with right:
                 words = "On the hold-out, after every epoch; of a run with gates their epochs come first."
-                _chart("epochs", figures.epochs(epochs, *how), words, epochs, of)
+                drawn = run_letters.hovered(figures.epochs(epochs, *how), key)
+                _chart("epochs", drawn, words, epochs, of)
 
 
 def _by_metric(found: RunsSideBySide) -> Iterator[tuple[Metric, pd.DataFrame, pd.DataFrame]]:

@@ -2,13 +2,10 @@
 
 import json
 import shutil
-from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
 from pruning.comparison_statistics import compared
@@ -17,43 +14,19 @@ from pruning.figures import side_by_side as figures
 from pruning.figures.method_style import colour, look
 from pruning.inspection.differing_choices import choices, in_words
 from pruning.inspection.runs_side_by_side import side_by_side
-from pruning.tasks import DEFAULT, PIXELWISE
-from pruning.ui.compare import run_letters
-from tests.front_door import REPOSITORY
-
-SAVED = REPOSITORY / "tests" / "saved" / "0.1"
-CLASSES = ["even", "odd"]
-LABELS = np.arange(10) % 2
-
-
-def saved(folder: Path, wrong: tuple[int, ...] = (), baseline: tuple[int, ...] = (), **changes) -> Path:
-    """A run as `run` saves it, with these images wrong in the end. changes: fields of its recipe."""
-    shutil.copytree(SAVED / "plain", folder)
-    report = json.loads((folder / "report.json").read_text())
-    recipe = Recipe.from_dict(report["recipe"] | {"bits": None}).but(**changes)
-    values = dict.fromkeys(report["values"] if "values" in report else report["accuracy"])
-    values |= {"baseline": 1 - len(baseline) / 10, "cut": 1 - len(wrong) / 10}
-    epochs = [
-        {"epoch": k, "loss": 1.0, "holdout_loss": 2.0, "holdout_accuracy": 0.5 + 0.1 * k} for k in (1, 2)
-    ]
-    report |= {"recipe": recipe.to_dict(), "values": values, "accuracy": values, "classes": CLASSES}
-    report |= {"history": epochs[: recipe.epochs], "gate_history": []}
-    (folder / "report.json").write_text(json.dumps(report))
-    arrays = {"labels": LABELS}
-    for stage, rows in (("baseline", baseline), ("cut", wrong)):
-        answer = LABELS.copy()
-        answer[list(rows)] = 1 - answer[list(rows)]
-        arrays |= {f"{stage}_classes": answer, f"{stage}_probabilities": np.full(10, 0.9, np.float32)}
-    np.savez(folder / "predictions.npz", **arrays)
-    return folder
+from pruning.tasks import DEFAULT
+from tests import side_by_side_runs
+from tests.side_by_side_runs import LABELS, SAVED, saved
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    place = tmp_path_factory.mktemp("two")
-    one = saved(place / "a", (0, 1, 2), criterion="l1", epochs=2, repair="none")
-    other = saved(place / "b", (2, 3), criterion="cpot", repair="none")
-    return [("A", one), ("B", other)]
+    return side_by_side_runs.two(tmp_path_factory.mktemp("two"))
+
+
+@pytest.fixture(scope="module")
+def of_other_metric(tmp_path_factory):
+    return side_by_side_runs.of_other_metric(tmp_path_factory.mktemp("masks"))
 
 
 def test_images_are_counted_by_who_gets_them_wrong(two):
@@ -154,25 +127,8 @@ def test_runs_of_other_images_are_only_told_in_tables(two, tmp_path):
     assert len(side_by_side([two[0], ("D", again)]).pairs) == 1
 
 
-@pytest.fixture(scope="module")
-def of_other_task(tmp_path_factory):
-    """A run whose metric is another one, beside runs of classes."""
-    folder = saved(tmp_path_factory.mktemp("masks") / "m", criterion="l1", epochs=2, data="scenes_masks")
-    report = json.loads((folder / "report.json").read_text())
-    epochs = [row | {"holdout_mean IoU": row["holdout_accuracy"]} for row in report["history"]]
-    report |= {"task": PIXELWISE.name, "metric": asdict(PIXELWISE.metric), "history": epochs}
-    (folder / "report.json").write_text(json.dumps(report))
-    return ("M", folder)
-
-
-def panel_of(runs):
-    from pruning.ui.compare import side_by_side
-
-    side_by_side.panel(runs)
-
-
-def test_runs_of_other_metrics_keep_their_own_and_share_no_axis(two, of_other_task):
-    found = side_by_side([of_other_task, *two])
+def test_runs_of_other_metrics_keep_their_own_and_share_no_axis(two, of_other_metric):
+    found = side_by_side([of_other_metric, *two])
     assert {run: metric.name for run, metric in found.metrics.items()} == {
         "M": "mean IoU",
         "A": "accuracy",
@@ -183,18 +139,6 @@ def test_runs_of_other_metrics_keep_their_own_and_share_no_axis(two, of_other_ta
     for table in (found.stages, found.epochs):
         assert (table["metric"] == table["run"].map(lambda run: found.metrics[run].name)).all()
     assert not any("metrics differ" in told for told in side_by_side(two).sentences)
-    app = AppTest.from_function(panel_of, args=([of_other_task, *two],), default_timeout=600).run()
-    said = [element.value for element in app.caption]
-    assert not app.exception
-    assert "Test mean IoU in the end: M 100.0 %." in said
-    assert "Test accuracy in the end: A 70.0 %, B 80.0 %." in said
-    drawn = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    axes = {}
-    for figure in drawn:
-        title = figure["layout"].get("yaxis", {}).get("title", {}).get("text")
-        axes.setdefault(title, []).append([trace["name"] for trace in figure["data"] if "name" in trace])
-    assert axes["test mean IoU (%)"] == [["M"]] and axes["test accuracy (%)"] == [["A", "B"]]
-    assert axes["hold-out mean IoU (%)"] == [["M"]] and axes["hold-out accuracy (%)"] == [["A"]]
 
 
 def test_a_run_looks_the_same_in_the_charts_of_every_metric():
@@ -240,50 +184,3 @@ def test_without_runs_every_figure_says_why():
     made += [figures.kept(none.kept), figures.wrong(none.wrong), figures.classes(none.classes)]
     made += [figures.differences(none.pairs, "accuracy", "share")]
     assert all(figure.layout.annotations[-1].text for figure in made)
-
-
-def test_the_panel_says_what_differs_and_what_it_is_worth(two):
-    def page(runs):
-        from pruning.ui.compare import side_by_side
-
-        side_by_side.panel(runs)
-
-    app = AppTest.from_function(page, args=(two,), default_timeout=600).run()
-    said = " ".join(element.value for element in (*app.markdown, *app.caption))
-    assert not app.exception and "criterion and epochs at once, so no difference can be laid" in said
-    assert "A against B: no difference these images can show (-10.0 points" in said
-    (fields,) = [table.value for table in app.dataframe if "Differs" in table.value]
-    assert fields.values.tolist() == [["Criterion", "L1 norm", "CPOT"], ["Epochs", "2", "0"]]
-    app = AppTest.from_function(page, args=([],), default_timeout=600).run()
-    assert not app.exception and "Two runs or more" in app.info[0].value
-
-
-LONG = "deeplabv3plus_small, scenes_masks, L1 norm, {} cut, uniform, batch norm recalibration, 0 epochs"
-
-
-def test_long_names_are_letters_with_a_key_in_every_chart_and_table(two, of_other_task):
-    names = [LONG.format(share) for share in ("30 %", "50 %", "70 %")]
-    folders = [folder for _, folder in (*two, of_other_task)]
-    app = AppTest.from_function(panel_of, args=(list(zip(names, folders, strict=True)),), default_timeout=600)
-    app.run()
-    assert not app.exception
-    key = "\n".join(f"- **{letter}**: {name}" for letter, name in zip("ABC", names, strict=True))
-    assert app.markdown[0].value == key  # and nowhere else
-    rest = [element.value for kind in (app.markdown, app.caption, app.info) for element in kind][1:]
-    tables = [table.value for table in app.dataframe]
-    rest += [str(one.columns.tolist() + one.to_numpy().tolist()) for one in tables]
-    assert not any(name in text for text in rest for name in names)
-    assert any("A 70.0 %, B 80.0 %" in text for text in rest)
-    assert any(one.columns.tolist() == ["Differs", "A", "B", "C"] for one in tables)
-    drawn = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    ticks = [str(name) for one in drawn for trace in one["data"] for name in trace.get("y", ()) if name]
-    assert "A less B" in ticks and max(map(len, ticks)) < 20
-    legends = [trace for one in drawn for trace in one["data"] if "name" in trace]
-    assert {trace["name"] for trace in legends} == set("ABC")
-    for trace in legends:  # a chart that is taken away tells them in its hover
-        assert names["ABC".index(trace["name"])] in trace["hovertemplate"].replace("<br>", " ")
-
-
-def test_short_names_are_written_out(two):
-    assert run_letters.key(["30 % cut, L1 norm", "30 % cut, CPOT"]) == {}
-    assert list(run_letters.key([f"seed {seed}" for seed in range(8)])) == list("ABCDEFGH")

@@ -48,16 +48,7 @@ def panel(runs: Sequence[tuple[str, Path]]):
     _courses(found, key)
     if len(found.wrong):
         _wrong(found)
-    left, right = st.columns(2, gap="large") if len(found.classes) else (st.container(), None)
-    with left:
-        drawn = run_letters.hovered(figures.kept(found.kept), key)
-        _chart("kept", drawn, figures.kept_in_words(found.kept), found.kept)
-    if right is not None:
-        with right:
-            of_class = "" if found.metric.name == found.task.of_class else found.task.of_class
-            words = figures.classes_in_words(found.classes, of_class)
-            drawn = run_letters.hovered(figures.classes(found.classes, of_class), key)
-            _chart("classes", drawn, words, found.classes)
+    _widths_and_classes(found, key)
 
 
 def _found(runs: Sequence[tuple[str, Path]]) -> RunsSideBySide:
@@ -154,6 +145,26 @@ def _in_words(pairs: pd.DataFrame, metric: Metric) -> pd.DataFrame:
         row |= shares | {"difference": f"{size} {metric.step}".rstrip(), "interval": f"{low} to {high}"}
         told.append(row | {"wrong": wrong})
     return pd.DataFrame(told)
+
+
+def _widths_and_classes(found: RunsSideBySide, key: Mapping[str, str]):
+    """What was kept of every group, and each class; of what there is nothing a sentence above says why."""
+    draws = [draw for table, draw in ((found.kept, _widths), (found.classes, _classes)) if len(table)]
+    places = st.columns(2, gap="large") if len(draws) > 1 else [st.container() for _ in draws]
+    for place, draw in zip(places, draws, strict=True):
+        with place:
+            draw(found, key)
+
+
+def _widths(found: RunsSideBySide, key: Mapping[str, str]):
+    drawn = run_letters.hovered(figures.kept(found.kept), key)
+    _chart("kept", drawn, figures.kept_in_words(found.kept), found.kept)
+
+
+def _classes(found: RunsSideBySide, key: Mapping[str, str]):
+    of_class = "" if found.metric.name == found.task.of_class else found.task.of_class
+    drawn = run_letters.hovered(figures.classes(found.classes, of_class), key)
+    _chart("classes", drawn, figures.classes_in_words(found.classes, of_class), found.classes)
 
 
 def _wrong(found: RunsSideBySide):

@@ -2,12 +2,10 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
 from pruning.comparison_statistics import compared
@@ -17,41 +15,18 @@ from pruning.figures.method_style import colour, look
 from pruning.inspection.differing_choices import choices, in_words
 from pruning.inspection.runs_side_by_side import side_by_side
 from pruning.tasks import DEFAULT
-from tests.front_door import REPOSITORY
-
-SAVED = REPOSITORY / "tests" / "saved" / "0.1"
-CLASSES = ["even", "odd"]
-LABELS = np.arange(10) % 2
-
-
-def saved(folder: Path, wrong: tuple[int, ...] = (), baseline: tuple[int, ...] = (), **changes) -> Path:
-    """A run as `run` saves it, with these images wrong in the end. changes: fields of its recipe."""
-    shutil.copytree(SAVED / "plain", folder)
-    report = json.loads((folder / "report.json").read_text())
-    recipe = Recipe.from_dict(report["recipe"] | {"bits": None}).but(**changes)
-    values = dict.fromkeys(report["values"] if "values" in report else report["accuracy"])
-    values |= {"baseline": 1 - len(baseline) / 10, "cut": 1 - len(wrong) / 10}
-    epochs = [
-        {"epoch": k, "loss": 1.0, "holdout_loss": 2.0, "holdout_accuracy": 0.5 + 0.1 * k} for k in (1, 2)
-    ]
-    report |= {"recipe": recipe.to_dict(), "values": values, "accuracy": values, "classes": CLASSES}
-    report |= {"history": epochs[: recipe.epochs], "gate_history": []}
-    (folder / "report.json").write_text(json.dumps(report))
-    arrays = {"labels": LABELS}
-    for stage, rows in (("baseline", baseline), ("cut", wrong)):
-        answer = LABELS.copy()
-        answer[list(rows)] = 1 - answer[list(rows)]
-        arrays |= {f"{stage}_classes": answer, f"{stage}_probabilities": np.full(10, 0.9, np.float32)}
-    np.savez(folder / "predictions.npz", **arrays)
-    return folder
+from tests import side_by_side_runs
+from tests.side_by_side_runs import LABELS, SAVED, saved
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    place = tmp_path_factory.mktemp("two")
-    one = saved(place / "a", (0, 1, 2), criterion="l1", epochs=2, repair="none")
-    other = saved(place / "b", (2, 3), criterion="cpot", repair="none")
-    return [("A", one), ("B", other)]
+    return side_by_side_runs.two(tmp_path_factory.mktemp("two"))
+
+
+@pytest.fixture(scope="module")
+def of_other_metric(tmp_path_factory):
+    return side_by_side_runs.of_other_metric(tmp_path_factory.mktemp("masks"))
 
 
 def test_images_are_counted_by_who_gets_them_wrong(two):
@@ -152,6 +127,26 @@ def test_runs_of_other_images_are_only_told_in_tables(two, tmp_path):
     assert len(side_by_side([two[0], ("D", again)]).pairs) == 1
 
 
+def test_runs_of_other_metrics_keep_their_own_and_share_no_axis(two, of_other_metric):
+    found = side_by_side([of_other_metric, *two])
+    assert {run: metric.name for run, metric in found.metrics.items()} == {
+        "M": "mean IoU",
+        "A": "accuracy",
+        "B": "accuracy",
+    }
+    (told,) = [told for told in found.sentences if told.startswith("Their metrics differ")]
+    assert "(mean IoU and accuracy): figures of one are not compared with those of another." in told
+    for table in (found.stages, found.epochs):
+        assert (table["metric"] == table["run"].map(lambda run: found.metrics[run].name)).all()
+    assert not any("metrics differ" in told for told in side_by_side(two).sentences)
+
+
+def test_a_run_looks_the_same_in_the_charts_of_every_metric():
+    every = pd.DataFrame({"run": ["a", "b", "c"], "criterion": ["l1", "l1", "l1"]})
+    whole = figures.looks(every)
+    assert figures.looks(every.iloc[1:2], every) == {"b": whole["b"]} and whole["b"] != look("l1")
+
+
 def test_other_networks_show_the_groups_that_they_share(two, tmp_path):
     other = saved(tmp_path / "other")
     report = json.loads((other / "report.json").read_text())
@@ -189,19 +184,3 @@ def test_without_runs_every_figure_says_why():
     made += [figures.kept(none.kept), figures.wrong(none.wrong), figures.classes(none.classes)]
     made += [figures.differences(none.pairs, "accuracy", "share")]
     assert all(figure.layout.annotations[-1].text for figure in made)
-
-
-def test_the_panel_says_what_differs_and_what_it_is_worth(two):
-    def page(runs):
-        from pruning.ui.compare import side_by_side
-
-        side_by_side.panel(runs)
-
-    app = AppTest.from_function(page, args=(two,), default_timeout=600).run()
-    said = " ".join(element.value for element in (*app.markdown, *app.caption))
-    assert not app.exception and "criterion and epochs at once, so no difference can be laid" in said
-    assert "A against B: no difference these images can show (-10.0 points" in said
-    (fields,) = [table.value for table in app.dataframe if "Differs" in table.value]
-    assert fields.values.tolist() == [["Criterion", "L1 norm", "CPOT"], ["Epochs", "2", "0"]]
-    app = AppTest.from_function(page, args=([],), default_timeout=600).run()
-    assert not app.exception and "Two runs or more" in app.info[0].value

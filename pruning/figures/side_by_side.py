@@ -23,8 +23,12 @@ SHARE = "share"  # a metric's unit that is drawn in percent
 ALL = "all"  # of `wrong_in`: every run
 
 
-def looks(runs: pd.DataFrame) -> dict[str, dict]:
-    """{run: what a Plotly line with markers takes}, in the runs' order. runs: with run and criterion."""
+def looks(runs: pd.DataFrame, every: pd.DataFrame | None = None) -> dict[str, dict]:
+    """{run: what a Plotly line with markers takes}, in the runs' order. runs: with run and criterion.
+    every: all runs of a view of which a chart shows some, so that a run looks the same in each."""
+    if every is not None:
+        there = set(runs["run"])
+        return {run: how for run, how in looks(every).items() if run in there}
     found: dict[str, dict] = {}
     seen: dict[str, int] = {}
     for run, criterion in runs[["run", "criterion"]].drop_duplicates("run").itertuples(index=False):
@@ -66,12 +70,13 @@ def titled(name: str, unit: str) -> str:
     return f"{name} ({'%' if unit == SHARE else unit})" if unit else name
 
 
-def stages(table: pd.DataFrame, metric: str, unit: str) -> go.Figure:
+def stages(table: pd.DataFrame, metric: str, unit: str, every: pd.DataFrame | None = None) -> go.Figure:
     """A line a run over the stages that it went through.
 
-    table: run, criterion, stage, value of the metric on the test images.   unit: share, or the metric's."""
+    table: run, criterion, stage, value of the metric on the test images.   unit: share, or the metric's.
+    every: as `looks` takes it."""
     figure = go.Figure(layout=layout(yaxis_title=titled(f"test {metric}", unit)))
-    for run, how in looks(table).items():
+    for run, how in looks(table, every).items():
         rows = table[table["run"] == run]
         names = [STAGES[stage][0] for stage in rows["stage"]]
         hover = f"%{{x}}: %{{y:.4g}}<extra>{run}</extra>"
@@ -84,11 +89,11 @@ def stages(table: pd.DataFrame, metric: str, unit: str) -> go.Figure:
     return figure
 
 
-def epochs(table: pd.DataFrame, metric: str, unit: str) -> go.Figure:
+def epochs(table: pd.DataFrame, metric: str, unit: str, every: pd.DataFrame | None = None) -> go.Figure:
     """The metric on the hold-out after every epoch.   table: run, criterion, epoch, value."""
     axis = {"title": "epoch", "dtick": max(1, table["epoch"].nunique() // 10)}
     figure = go.Figure(layout=layout(yaxis_title=titled(f"hold-out {metric}", unit), xaxis=axis))
-    for run, how in looks(table).items():
+    for run, how in looks(table, every).items():
         rows = table[table["run"] == run]
         line = {"mode": "lines+markers", "name": run}
         hover = f"epoch %{{x}}: %{{y:.4g}}<extra>{run}</extra>"

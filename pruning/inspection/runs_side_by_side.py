@@ -19,8 +19,8 @@ from pruning.terms import plural
 
 log = logging.getLogger(__name__)
 KEPT = ("run", "criterion", "group", "before", "after", "share")
-STAGE = ("run", "criterion", "stage", "value", "macs", "parameters", "latency_ms", "bytes")
-EPOCH = ("run", "criterion", "epoch", "loss", "holdout_loss", "value")
+STAGE = ("run", "criterion", "stage", "metric", "value", "macs", "parameters", "latency_ms", "bytes")
+EPOCH = ("run", "criterion", "epoch", "loss", "holdout_loss", "metric", "value")
 WRONG = ("wrong_in", "runs", "images", "share")
 PAIR = (
     *("a", "b", "differ_in", "difference", "low", "high", "verdict"),
@@ -35,21 +35,23 @@ class RunsSideBySide:
     """What N saved runs say beside each other. Every table is there, without rows where it can't be made;
     `sentences` then say why.
 
-    labels: of the runs that could be read.   task: of the first of them.   differ: what the runs differ in,
-    in a sentence.   fields: a row a recipe field that differs, a column a run.   stages: a row a run and
-    stage; value: of the task's metric.   kept: a row a run and group, channels before and after.   epochs: a
-    row a run and epoch of training, gates included; value: the hold-out's.   wrong: a row a set of runs that
-    are wrong on the same images and the others right; share: of all images.   pairs: a row a pair: value of a
-    less that of b with the interval of this pair alone, the verdict within the family, the share of images
-    (of masks: pixels) with the same answer, counts of images that both and that either gets wrong, and the
-    share of channels kept in either that both keep (NaN of different networks).   classes: a row a run and
-    class, the share right (of masks: the value of the class alone).   images: a row an image of which not all
-    have the same right or wrong: its row in the test part, its class and each run's answer.   family: what
-    the intervals come from, or None.   sentences: what could not be compared, and why.
+    labels: of the runs that could be read.   task: of the first of them, and of all whose answers are
+    compared.   metrics: {run: its own}.   differ: what the runs differ in, in a sentence.   fields: a row a
+    recipe field that differs, a column a run.   stages: a row a run and stage; value: of its metric.   kept:
+    a row a run and group, channels before and after.   epochs: a row a run and epoch of training, gates
+    included; value: the hold-out's.   wrong: a row a set of runs that are wrong on the same images and the
+    others right; share: of all images.   pairs: a row a pair: value of a less that of b with the interval of
+    this pair alone, the verdict within the family, the share of images (of masks: pixels) with the same
+    answer, counts of images that both and that either gets wrong, and the share of channels kept in either
+    that both keep (NaN of different networks).   classes: a row a run and class, the share right (of masks:
+    the value of the class alone).   images: a row an image of which not all have the same right or wrong: its
+    row in the test part, its class and each run's answer.   family: what the intervals come from, or None.
+    sentences: what could not be compared, and why.
     """
 
     labels: tuple[str, ...]
     task: Task
+    metrics: dict[str, Metric]
     differ: str
     fields: pd.DataFrame
     stages: pd.DataFrame
@@ -91,6 +93,7 @@ def side_by_side(runs: Sequence[tuple[str, str | Path]]) -> RunsSideBySide:
     return RunsSideBySide(
         labels=tuple(run.label for run in read),
         task=read[0].task if read else DEFAULT,
+        metrics={run.label: run.task.metric for run in read},
         differ=_differ(read),
         fields=_fields(read),
         stages=_table(STAGE, (row for run in read for row in _stages(run))),
@@ -103,7 +106,7 @@ def side_by_side(runs: Sequence[tuple[str, str | Path]]) -> RunsSideBySide:
         ),
         images=_images(answers, right),
         family=family,
-        sentences=(*told, *about_groups),
+        sentences=(*told, *_metrics(read), *about_groups),
     )
 
 
@@ -153,18 +156,25 @@ def _fields(runs: Sequence[SavedRun]) -> pd.DataFrame:
 
 
 def _stages(run: SavedRun) -> Iterable[tuple]:
-    report = run.report
     for stage in run.stages:
         when = "baseline" if stage == "baseline" else "final"
-        counts = [report.get(name, {}).get(when) for name in STAGE[4:]]
-        yield (run.label, run.recipe.criterion, stage, report["values"][stage], *counts)
+        counts = [run.report.get(name, {}).get(when) for name in STAGE[5:]]
+        value = run.report["values"][stage]
+        yield (run.label, run.recipe.criterion, stage, run.task.metric.name, value, *counts)
 
 
 def _epochs(run: SavedRun) -> Iterable[tuple]:
-    name = f"holdout_{run.task.metric.name}"
-    rows = [*run.report["gate_history"], *run.report["history"]]
-    for epoch, row in enumerate(rows, start=1):
-        yield run.label, run.recipe.criterion, epoch, row["loss"], row["holdout_loss"], row[name]
+    metric = run.task.metric.name
+    for epoch, row in enumerate([*run.report["gate_history"], *run.report["history"]], start=1):
+        losses, value = (row["loss"], row["holdout_loss"]), row[f"holdout_{metric}"]
+        yield (run.label, run.recipe.criterion, epoch, *losses, metric, value)
+
+
+def _metrics(runs: Sequence[SavedRun]) -> list[str]:
+    names = [*dict.fromkeys(run.task.metric.name for run in runs)]
+    if len(names) < 2:
+        return []
+    return [f"Their metrics differ ({listed(names)}): figures of one are not compared with those of another."]
 
 
 def _kept(runs: Sequence[SavedRun]) -> tuple[pd.DataFrame, list[str]]:

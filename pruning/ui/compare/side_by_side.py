@@ -1,6 +1,6 @@
 """Runs beside each other: what they differ in, how each went, what each kept, and where each is wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,16 +12,17 @@ from pruning.inspection.runs_side_by_side import RunsSideBySide, side_by_side
 from pruning.tasks import Metric
 from pruning.terms import percent, sentence
 from pruning.ui import charts, preview_cache
+from pruning.ui.compare import run_letters
 from pruning.ui.page_messages import VALUES, in_page_words
 
 NAMED = 3  # pairs told in a sentence each; of more it says who leads
 SHARES = ("same_answers", "same_channels")
 WRONG_HELP = "How many of the test images that either gets wrong are wrong in both."
 PAIRS = {
-    "a": "A",
-    "b": "B",
+    "a": "First",
+    "b": "Second",
     "differ_in": "Differ in",
-    "difference": "A less B",
+    "difference": "First less second",
     "interval": "95 % interval",
     "same_answers": "Same answers",
     "wrong": "Wrong in both, of either",
@@ -31,7 +32,9 @@ PAIRS = {
 
 def panel(runs: Sequence[tuple[str, Path]]):
     """runs: (what it is called, the folder that it was saved in)."""
-    found = _found(runs)
+    key = run_letters.key([label for label, _ in runs])
+    found = _found([(letter, folder) for letter, (_, folder) in zip(key, runs, strict=True)] if key else runs)
+    run_letters.told(key)
     if found.differ:
         st.markdown(found.differ)
     for told in found.sentences:
@@ -42,17 +45,10 @@ def panel(runs: Sequence[tuple[str, Path]]):
         _fields(found.fields)
     if found.family is not None:
         _differences(found)
-    _courses(found)
+    _courses(found, key)
     if len(found.wrong):
         _wrong(found)
-    left, right = st.columns(2, gap="large") if len(found.classes) else (st.container(), None)
-    with left:
-        _chart("kept", figures.kept(found.kept), figures.kept_in_words(found.kept), found.kept)
-    if right is not None:
-        with right:
-            of_class = "" if found.metric.name == found.task.of_class else found.task.of_class
-            words = figures.classes_in_words(found.classes, of_class)
-            _chart("classes", figures.classes(found.classes, of_class), words, found.classes)
+    _widths_and_classes(found, key)
 
 
 def _found(runs: Sequence[tuple[str, Path]]) -> RunsSideBySide:
@@ -74,8 +70,10 @@ ALT = {
 }
 
 
-def _chart(name: str, figure, words: str, table: pd.DataFrame):
-    charts.chart(figure, words, key=f"side-by-side-{name}", alt=ALT[name], table=table)
+def _chart(name: str, figure, words: str, table: pd.DataFrame, of: str = ""):
+    """of: the metric, where there are charts of several."""
+    key = f"side-by-side-{name}" + (f"-{of.lower().replace(' ', '-')}" if of else "")
+    charts.chart(figure, words, key=key, alt=ALT[name] + (f", {of}" if of else ""), table=table)
 
 
 def _fields(fields: pd.DataFrame):
@@ -89,27 +87,35 @@ def _fields(fields: pd.DataFrame):
     st.dataframe(shown, hide_index=True, key="side by side fields", alt="What the runs differ in")
 
 
-def _courses(found: RunsSideBySide):
-    """Stage by stage, and epoch by epoch where there are any."""
-    metric = found.metric
-    drawn = figures.stages(found.stages, metric.name, metric.unit)
-    if found.epochs.empty:
-        _chart("stages", drawn, _stages_in_words(found), found.stages)
-        return
-    left, right = st.columns(2, gap="large")
-    with left:
-        _chart("stages", drawn, _stages_in_words(found), found.stages)
-    with right:
-        words = "On the hold-out, after every epoch; of a run with gates their epochs come first."
-        _chart("epochs", figures.epochs(found.epochs, metric.name, metric.unit), words, found.epochs)
+def _courses(found: RunsSideBySide, key: Mapping[str, str]):
+    """Stage by stage, and epoch by epoch where there are any: a row of charts for each metric."""
+    several = len(set(found.metrics.values())) > 1
+    for metric, stages, epochs in _by_metric(found):
+        of = metric.name if several else ""
+        how = (metric.name, metric.unit, found.stages)
+        left, right = st.columns(2, gap="large") if len(epochs) else (st.container(), None)
+        with left:
+            drawn = run_letters.hovered(figures.stages(stages, *how), key)
+            _chart("stages", drawn, _stages_in_words(stages, metric), stages, of)
+        if right is not None:
+            with right:
+                words = "On the hold-out, after every epoch; of a run with gates their epochs come first."
+                drawn = run_letters.hovered(figures.epochs(epochs, *how), key)
+                _chart("epochs", drawn, words, epochs, of)
 
 
-def _stages_in_words(found: RunsSideBySide) -> str:
-    last = found.stages.groupby("run", sort=False).tail(1)
-    told = [
-        f"{run} {found.metric.in_words(value)}" for run, value in zip(last["run"], last["value"], strict=True)
-    ]
-    return f"Test {found.metric.name} in the end: {', '.join(told)}."
+def _by_metric(found: RunsSideBySide) -> Iterator[tuple[Metric, pd.DataFrame, pd.DataFrame]]:
+    """Each metric with the stages and the epochs of its runs: shares of different things share no axis."""
+    for metric in dict.fromkeys(found.metrics.values()):
+        runs = [run for run, its in found.metrics.items() if its == metric]
+        stages, epochs = (table[table["run"].isin(runs)] for table in (found.stages, found.epochs))
+        yield metric, stages, epochs
+
+
+def _stages_in_words(stages: pd.DataFrame, metric: Metric) -> str:
+    last = stages.groupby("run", sort=False).tail(1)
+    told = [f"{run} {metric.in_words(value)}" for run, value in zip(last["run"], last["value"], strict=True)]
+    return f"Test {metric.name} in the end: {', '.join(told)}."
 
 
 def _differences(found: RunsSideBySide):
@@ -139,6 +145,26 @@ def _in_words(pairs: pd.DataFrame, metric: Metric) -> pd.DataFrame:
         row |= shares | {"difference": f"{size} {metric.step}".rstrip(), "interval": f"{low} to {high}"}
         told.append(row | {"wrong": wrong})
     return pd.DataFrame(told)
+
+
+def _widths_and_classes(found: RunsSideBySide, key: Mapping[str, str]):
+    """What was kept of every group, and each class; of what there is nothing a sentence above says why."""
+    draws = [draw for table, draw in ((found.kept, _widths), (found.classes, _classes)) if len(table)]
+    places = st.columns(2, gap="large") if len(draws) > 1 else [st.container() for _ in draws]
+    for place, draw in zip(places, draws, strict=True):
+        with place:
+            draw(found, key)
+
+
+def _widths(found: RunsSideBySide, key: Mapping[str, str]):
+    drawn = run_letters.hovered(figures.kept(found.kept), key)
+    _chart("kept", drawn, figures.kept_in_words(found.kept), found.kept)
+
+
+def _classes(found: RunsSideBySide, key: Mapping[str, str]):
+    of_class = "" if found.metric.name == found.task.of_class else found.task.of_class
+    drawn = run_letters.hovered(figures.classes(found.classes, of_class), key)
+    _chart("classes", drawn, figures.classes_in_words(found.classes, of_class), found.classes)
 
 
 def _wrong(found: RunsSideBySide):

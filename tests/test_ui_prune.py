@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from pruning import Recipe
@@ -136,6 +137,30 @@ def test_a_job_that_fails_is_one_sentence(server):
     app = press(open_prune(**LINK, cut="0.95"), "Prune")
     look_until(app, lambda app: any("(ResNet-20 on digits" in error.value for error in app.error))
     assert not app.exception
+
+
+@pytest.mark.parametrize(
+    "recipe, epochs",
+    [
+        (Recipe(data="digits"), False),
+        (Recipe(data="digits", bits=4, bits_epochs=0), False),
+        (Recipe(data="digits", epochs=2), True),
+        (Recipe(data="digits", bits=4, bits_epochs=2), True),
+    ],
+)
+def test_of_epochs_nothing_is_drawn_where_there_are_none(recipe, epochs):
+    def page(recipe):
+        from types import SimpleNamespace
+
+        from pruning.ui.prune import run_job
+
+        run_job.curves(SimpleNamespace(events=[], arguments=(recipe,)))
+
+    app = AppTest.from_function(page, args=(recipe,), default_timeout=600).run()
+    charts = [chart.proto.alt for chart in app.get("vega_lite_chart")]
+    assert not app.exception and charts[-1] == "Accuracy against MACs"
+    assert charts[:-1] == (["Training loss", "Hold-out accuracy"] if epochs else [])
+    assert ("After each epoch" in said(app)) == epochs and "only used after each stage" in said(app)
 
 
 def test_an_old_link_s_job_is_unknown_and_can_be_closed(server):

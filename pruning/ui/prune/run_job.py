@@ -22,6 +22,10 @@ from pruning.ui.prune import kept_run, result
 
 STAGES = preview_cache.STAGES | {"plan": "Choosing channels", "cut": "Cutting", "tune": "Fine-tuning"}
 HEIGHT = 210  # pixels of a live chart
+OF_EPOCHS = (
+    "The loss is the mean of the epoch so far. After each epoch the hold-out images decide whether its state "
+    "is kept. "
+)
 
 
 def button(recipe: Recipe):
@@ -150,31 +154,34 @@ def progress(job: Job) -> tuple[float, str]:
 
 
 def curves(job: Job):
-    """Loss, hold-out metric, metric against MACs: native charts, which stay in place as they grow."""
-    events, epochs = list(job.events), job.arguments[0].epochs
-    first, second = st.columns(2), st.columns(2)
-    x = {"field": "epoch", "type": "quantitative", "title": "epoch"} | scale(domain=[0, max(1, epochs)])
-    task = preview_cache.task_of(job.arguments[0])
-    metric, loss_axis = task.metric, training.loss_axis(task, job.arguments[0].distill)
-    loss = {"field": "loss", "type": "quantitative", "title": loss_axis}
-    spec: dict[str, Any] = {"mark": "line", "encoding": {"x": x, "y": loss}}
-    native(first[0], training.loss_curve(events), spec, "Training loss")
+    """Loss, hold-out metric, metric against MACs: native charts, which stay in place as they grow. What is of
+    epochs is drawn where the recipe has any: an empty axis would promise some."""
+    recipe, events = job.arguments[0], list(job.events)
+    metric = preview_cache.task_of(recipe).metric
     value = {"field": "value", "type": "quantitative", "title": f"hold-out {axis(metric)}"}
     value |= scale(domain=[0, 100]) if metric.unit == "share" else {}
-    spec = {"mark": {"type": "line", "point": True}, "encoding": {"x": x, "y": value}}
-    native(first[1], training.metric_curve(events, metric), spec, f"Hold-out {metric.name}")
+    if epochs := max(recipe.epochs, recipe.bits_epochs if recipe.bits is not None else 0):
+        by_epoch(recipe, events, value, epochs)
     macs = {"field": "macs", "type": "quantitative", "title": "MACs (millions)"} | scale(domainMin=0)
     place = {"x": macs, "y": value | {"title": f"test {axis(metric)}"}}
     name = {"mark": {"type": "text", "dy": -12, "color": QUIET}, "encoding": {"text": {"field": "stage"}}}
     spec = {"layer": [{"mark": {"type": "point", "filled": True, "size": 80}}, name], "encoding": place}
-    native(second[0], stage_points(events, metric), spec, f"{sentence(metric.name)} against MACs")
-    with second[1].container(height=HEIGHT, border=False):
+    left, right = st.columns(2)
+    native(left, stage_points(events, metric), spec, f"{sentence(metric.name)} against MACs")
+    with right.container(height=HEIGHT, border=False):
         st.code(log(events, metric), language=None, wrap_lines=True)
-    st.caption(
-        "The loss is the mean of the epoch so far. After each epoch the hold-out images decide whether "
-        "its state is kept. "
-        "The test images are only used after each stage."
-    )
+    st.caption(f"{OF_EPOCHS if epochs else ''}The test images are only used after each stage.")
+
+
+def by_epoch(recipe: Recipe, events: list[Event], value: dict[str, Any], epochs: int):
+    """value: the axis of the hold-out's metric."""
+    task, columns = preview_cache.task_of(recipe), st.columns(2)
+    x = {"field": "epoch", "type": "quantitative", "title": "epoch"} | scale(domain=[0, epochs])
+    loss = {"field": "loss", "type": "quantitative", "title": training.loss_axis(task, recipe.distill)}
+    spec: dict[str, Any] = {"mark": "line", "encoding": {"x": x, "y": loss}}
+    native(columns[0], training.loss_curve(events), spec, "Training loss")
+    spec = {"mark": {"type": "line", "point": True}, "encoding": {"x": x, "y": value}}
+    native(columns[1], training.metric_curve(events, task.metric), spec, f"Hold-out {task.metric.name}")
 
 
 def scale(**how) -> dict:

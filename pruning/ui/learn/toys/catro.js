@@ -72,7 +72,7 @@ function draw(toy, state, plane, plot) {
   plot.draw(
     plot.line(clipped(0), { stroke: 'var(--st-text-color)', 'stroke-width': 2 }),
     plot.line(clipped(threshold), { stroke: 'var(--st-text-color)', 'stroke-dasharray': '6 4' }),
-    words(`solid: b = λ w, λ = ${short(ratio)}; dashed: threshold`, plot.left + 8, 22),
+    words(`solid: b = λ w, λ = ${short(ratio)}; dashed: threshold`, plot.left + 8, plot.top + 16),
     b.map((high, c) => (stays(c) ? null : shape('circle', { cx: plot.px(w[c]), cy: plot.py(high), r: 15, fill: 'none', stroke: GONE, 'stroke-width': 2.5, 'stroke-dasharray': '4 3' }))),
     [0, 1].map((c) => [
       mark('square', plot.point(w[c], b[c]), 9, { fill: stays(c) ? STAYS : GONE }),

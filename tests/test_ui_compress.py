@@ -61,6 +61,13 @@ def test_the_mean_of_bits_of_a_link_is_counted_and_drawn(server):
     assert any("--bits 3" in code.value for code in app.code)
 
 
+def test_a_pair_without_weights_is_said_before_a_run_is_asked_for(server):
+    app = look_until(open_compress(**LINK | {"model": "vgg16_slim"}), lambda app: app.error)
+    (start,) = [button for button in app.button if button.label == "Compress"]
+    assert start.disabled and "no bundled weights for VGG-16 slim on digits" in start.help
+    assert "no trained weights" in app.error[0].value and "How fast" not in said(app)
+
+
 def test_a_mean_out_of_reach_is_one_sentence_and_the_slider_stays(server):
     app = look_until(open_compress(bits="2"), lambda app: app.error)
     assert len(app.error) == 1 and "out of reach" in app.error[0].value and not app.exception

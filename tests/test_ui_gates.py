@@ -114,6 +114,18 @@ def test_another_criterion_stays_in_the_link_until_gates_are_asked_for(server):
     assert "eps falls from 0.1 to 0.5" in app.warning[0].value and link_of(app)["blocks"] == "True"
 
 
+def test_a_pair_without_weights_is_said_before_a_training_is_asked_for(server):
+    app = open_page("5_Gates", model="vgg16_slim", data="digits", criterion="gdp", epochs="1", threads="1")
+    (start,) = [button for button in app.button if button.label == "Train the gates"]
+    assert start.disabled and not app.exception
+    (told,) = [warning.value for warning in app.warning]
+    assert "no bundled weights for VGG-16 slim on digits" in told and "How fast" not in said(app)
+    for link in (LINK, LINK | {"model": "vgg16_slim", "checkpoint": "none"}):
+        app = open_page("5_Gates", **link, criterion="gdp")
+        (start,) = [button for button in app.button if button.label == "Train the gates"]
+        assert not start.disabled and not app.warning
+
+
 def test_a_page_that_scores_puts_gates_aside_and_they_are_taken_up_again(server):
     app = open_page("2_Prune", **LINK, criterion="gdp", gate_epochs="2", eps_end="0.01", cut="0.3")
     assert "GDP trains its gates" in said(app) and "on this page Reconstruction ranks" in said(app)

@@ -46,6 +46,13 @@ def test_costs_widths_and_accuracy_follow_the_recipe(server):
     assert app.query_params["cut"] in ("0.2", ["0.2"])
 
 
+def test_a_pair_without_weights_is_said_before_a_run_is_asked_for(server):
+    app = look_until(open_prune(**LINK | {"model": "vgg16_slim"}), lambda app: app.error)
+    (start,) = [button for button in app.button if button.label == "Prune"]
+    assert start.disabled and "no bundled weights for VGG-16 slim on digits" in start.help
+    assert "no trained weights" in app.error[0].value and "How fast" not in said(app)
+
+
 def test_a_target_out_of_reach_is_one_sentence_and_the_controls_stay(server):
     app = look_until(open_prune(**LINK, cut="0.95"), lambda app: app.error)
     assert len(app.error) == 1 and "out of reach" in app.error[0].value

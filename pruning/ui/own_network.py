@@ -212,6 +212,12 @@ def without_weights(model: str, data: str) -> str:
     return f"There are no bundled weights for {pair}, only for {pairs}; give a file, or take random weights."
 
 
+def lacks_weights(recipe: Recipe) -> str:
+    """Why no run of the recipe can start, known before one does; empty where there are weights for it."""
+    there = (recipe.model, recipe.data) in models.bundled() or is_own(recipe.model)
+    return "" if there or recipe.checkpoint is not None else without_weights(recipe.model, recipe.data)
+
+
 def ask(recipe: Recipe, **how) -> preview_cache.Answer:
     """WeightsCheck of what was proposed; does not wait. Nothing that the page asks meanwhile ends it."""
     key = preview_cache.digest(recipe, preview_cache.NETWORK)

@@ -7,7 +7,7 @@ import streamlit as st
 from pruning.experiment import Recipe
 from pruning.figures.bit_allocation import WAYS
 from pruning.shipped.questions import FIRST_BITS
-from pruning.ui import recipe_controls, state
+from pruning.ui import own_network, recipe_controls, state
 from pruning.ui.prune import controls, run_job
 
 HELP = (
@@ -45,11 +45,13 @@ def bits(recipe: Recipe):
 
 def button():
     """The primary action: the whole recipe as a job."""
+    lacking = own_network.lacks_weights(state.recipe_now())
     st.button(
         "Compress",
         type="primary",
         width="stretch",
-        help=HELP,
+        help=lacking or HELP,
+        disabled=bool(lacking),
         on_click=start,
     )
     run_job.foretold(shown(state.recipe_now()))

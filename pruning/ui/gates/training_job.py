@@ -14,7 +14,7 @@ from pruning.jobs import Job
 from pruning.runs.keeping import run_report_and_keep
 from pruning.terms import percent
 from pruning.train import Saved
-from pruning.ui import criterion_switch, duration, jobs, open_pages, state
+from pruning.ui import criterion_switch, duration, jobs, open_pages, own_network, state
 from pruning.ui.gates import live_charts, training_events
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import run_job
@@ -36,7 +36,9 @@ CANCEL = "Ends it without a result. It can be resumed from the last epoch."
 
 def button(recipe: Recipe):
     """Hands the recipe to a job; computes nothing here."""
-    refused = jobs.too_much(criterion_switch.with_gates(recipe))
+    if lacking := own_network.lacks_weights(recipe):  # nothing on this page asks for the network before
+        st.warning(lacking)
+    refused = bool(lacking) or jobs.too_much(criterion_switch.with_gates(recipe))
     st.button(
         "Train the gates",
         type="secondary" if goes_on(shown()) else "primary",
@@ -45,7 +47,7 @@ def button(recipe: Recipe):
         help=HELP,
         on_click=start,
     )
-    if (job := shown()) is None or job.finished:
+    if not lacking and ((job := shown()) is None or job.finished):
         duration.line(criterion_switch.with_gates(recipe))
 
 

@@ -16,7 +16,7 @@ from pruning.metric_words import axis
 from pruning.runs.keeping import run_report_and_keep
 from pruning.tasks import Metric
 from pruning.terms import sentence
-from pruning.ui import display_names, duration, jobs, open_pages, preview_cache, state
+from pruning.ui import display_names, duration, jobs, open_pages, own_network, preview_cache, state
 from pruning.ui.page_messages import in_page_words
 from pruning.ui.prune import kept_run, result
 
@@ -30,13 +30,14 @@ OF_EPOCHS = (
 
 def button(recipe: Recipe):
     """Hands the recipe to a job; computes nothing here."""
-    refused = jobs.too_much(recipe)
+    lacking = own_network.lacks_weights(recipe)
+    refused = jobs.too_much(recipe) or bool(lacking)
     st.button(
         "Prune and fine-tune" if recipe.epochs else "Prune",
         disabled=refused,
         type="primary",
         width="stretch",
-        help="Cuts the network, repairs and fine-tunes it, and measures it on the test images.",
+        help=lacking or "Cuts the network, repairs and fine-tunes it, and measures it on the test images.",
         on_click=start,
     )
     foretold(recipe)
@@ -44,7 +45,7 @@ def button(recipe: Recipe):
 
 def foretold(recipe: Recipe):
     """Under the button: how long a run takes, unless one is at work, and whose jobs come before it."""
-    if (job := shown()) is None or job.finished:
+    if not own_network.lacks_weights(recipe) and ((job := shown()) is None or job.finished):
         duration.line(recipe)
     told_of_others()
 

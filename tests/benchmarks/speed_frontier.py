@@ -2,15 +2,15 @@
 blocks, repaired without labels, timed in torch and in onnxruntime: docs/measured/speed_frontier.csv.
 
     python -m tests.benchmarks.speed_frontier make [--networks ...] [--arms ...] [--cuts 0.4 ...] [--seeds 0]
-        [--repairs reconstruct match] [--runtime torch]
-    python -m tests.benchmarks.speed_frontier time [--networks ...]
-    python -m tests.benchmarks.speed_frontier table    what docs/deployment.md has, by network
+        [--repairs reconstruct match] [--runtime torch] [--threads 1]
+    python -m tests.benchmarks.speed_frontier time [--networks ...] [--threads 1]
+    python -m tests.benchmarks.speed_frontier table [--threads 1]   what docs/deployment.md has, by network
 
 `make` cuts and repairs and keeps the networks and whether each test image is answered right; its plans go by
 a table of times of `--runtime`, measured when it starts, so the machine should be idle for its first minute.
-`time` times all kept networks of a place in turns with the whole one, norms folded in all, one thread,
-batches of 1 and of 64: medians, on a machine that does nothing else. Both go on where they were. Public
-networks need PRUNING_DATA.
+`time` times all kept networks of a place in turns with the whole one, norms folded in all, batches of 1 and
+of 64: medians, on a machine that does nothing else. --threads: of the table, the repair and the times. Both
+go on where they were. Public networks need PRUNING_DATA.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from tests.benchmarks.measured import KEPT, ROOT, in_points, right
 from tests.benchmarks.measured_rows import MeasuredRows, as_bits, hits
 from tests.benchmarks.repaired import CALIBRATION, DEEP, STEPS, TITLES, recipe_of
 
-KEY = ("network", "runtime", "arm", "cut", "repair", "seed")
+KEY = ("network", "runtime", "arm", "cut", "repair", "seed", "threads")
 MORE = ("closed", "estimated", "macs_cut", "images", "correct", "right")
 TIMES = ("torch_1", "torch_64", "onnxruntime_1", "onnxruntime_64")
 ROWS = MeasuredRows(ROOT / "docs" / "measured" / "speed_frontier.csv", KEY, (*KEY, *MORE, *TIMES))
@@ -68,11 +68,14 @@ def place_of(key: tuple[str, ...]) -> Path:
 
 
 def make(place: str, given: argparse.Namespace):
-    recipe = recipe_of(place, criterion="reconstruction", allocation="error", repair="none", threads=1)
+    recipe = recipe_of(
+        place, criterion="reconstruction", allocation="error", repair="none", threads=given.threads
+    )
     loaded = load(recipe)
-    table = _table(loaded, place, given.runtime)
+    table = _table(loaded, place, given.runtime, given.threads)
     judge = partial(right, split=loaded.data.test, normalization=loaded.model.origin.normalization)
     told = {"network": place, "arm": WHOLE, "cut": 0, "repair": "none", "runtime": "", "seed": 0}
+    told["threads"] = given.threads
     if ROWS.of(told) not in ROWS.known():
         _keep(told, loaded.model, judge)
     for seed in given.seeds:
@@ -80,6 +83,7 @@ def make(place: str, given: argparse.Namespace):
         for arm in given.arms:
             for cut in given.cuts:
                 told = {"network": place, "runtime": given.runtime, "arm": arm, "cut": cut, "seed": seed}
+                told["threads"] = given.threads
                 missing = [r for r in given.repairs if ROWS.of(told | {"repair": r}) not in ROWS.known()]
                 if not missing:
                     continue
@@ -97,9 +101,9 @@ def make(place: str, given: argparse.Namespace):
                 _repaired(told, found, plan, table, missing, judge)
 
 
-def _table(loaded, place: str, runtime: str) -> LatencyTable:
-    """Measured once a network and runtime, and kept."""
-    path = KEPT / "speed_frontier" / f"{place}-{runtime}.json"
+def _table(loaded, place: str, runtime: str, threads: int) -> LatencyTable:
+    """Measured once a network, runtime and number of threads, and kept."""
+    path = KEPT / "speed_frontier" / f"{place}-{runtime}-{threads}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(latency_table(loaded.graph, runtime=runtime).to_json())
@@ -138,15 +142,16 @@ def folded(network: nn.Module) -> nn.Module:
 # ------------------------------------------------------------------------------------------- times
 
 
-def time(place: str):
+def time(place: str, threads: int):
     """Times the whole network's speed of every row of a network that has none."""
     keep_freed_memory()
-    rows = [r for r in ROWS.known().values() if r["network"] == place and not r["torch_1"]]
+    rows = [r for r in ROWS.known().values() if r["network"] == place and r["threads"] == str(threads)]
+    rows = [r for r in rows if not r["torch_1"]]
     rows = [r for r in rows if r["arm"] != WHOLE and place_of(ROWS.of(r)).exists()]
-    whole = place_of((place, "", WHOLE, "0", "none", "0"))
+    whole = place_of((place, "", WHOLE, "0", "none", "0", str(threads)))
     if not rows:
         return
-    loaded = load(recipe_of(place, criterion="l1", allocation="uniform", repair="none", threads=1))
+    loaded = load(recipe_of(place, criterion="l1", allocation="uniform", repair="none", threads=threads))
     paths = [whole, *(place_of(ROWS.of(row)) for row in rows)]
     networks = [torch.load(path, weights_only=False) for path in paths]
     for batch, passes in PASSES.items():
@@ -175,13 +180,13 @@ def in_turns(runs, passes: int) -> list[float]:
 # ------------------------------------------------------------------------------------------- the table
 
 
-def table_lines() -> list[str]:
+def table_lines(threads: int) -> list[str]:
     """A row a timed network, with its paired difference to the whole one over the seeds it has."""
-    known = ROWS.known()
+    known = {key: row for key, row in ROWS.known().items() if row["threads"] == str(threads)}
     lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
     for key in dict.fromkeys(k[:5] for k in known if known[k]["torch_1"]):
         rows = [row for k, row in known.items() if k[:5] == key and row["torch_1"]]
-        full = known[key[0], "", WHOLE, "0", "none", "0"]
+        full = known[key[0], "", WHOLE, "0", "none", "0", str(threads)]
         less = paired_difference([hits(r) for r in rows], [hits(full)] * len(rows))
         macs = np.mean([float(r["macs_cut"]) for r in rows])
         place, runtime, arm, share, repair = key
@@ -203,14 +208,15 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=(0,))
     parser.add_argument("--repairs", nargs="+", default=("reconstruct", "match"))
     parser.add_argument("--runtime", default="torch")
+    parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
-    torch.set_num_threads(1)
-    threadpool_limits(1, user_api="blas")
+    torch.set_num_threads(given.threads)
+    threadpool_limits(given.threads, user_api="blas")
     if given.what == "table":
-        print("\n".join(table_lines()))
+        print("\n".join(table_lines(given.threads)))
         return
     for place in given.networks:
-        make(place, given) if given.what == "make" else time(place)
+        make(place, given) if given.what == "make" else time(place, given.threads)
 
 
 if __name__ == "__main__":

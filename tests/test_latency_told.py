@@ -67,7 +67,7 @@ def test_a_sentence_names_where_time_is_left_and_where_it_was_saved():
         in told
     )
     assert "pruned network: 14.5 ms = 10.5 in layers and batch norms + 4.0 in activations" in told
-    assert "now is in activations, additions and the rest (4.0 ms)" in told
+    assert "The largest part now is activations, additions and the rest (4.0 ms)" in told
     assert "layer5 saved most (6.0 to 3.0 ms)" in told
     assert "they take 24.0 and 15.0 ms" in layer_times_in_words(layers_of(6), (24.0, 15.0))
     assert layer_times_in_words(layers_of(0)).endswith("no layer has become faster.")

@@ -129,6 +129,13 @@ def test_the_command_line_writes_and_tells_what_it_has_checked(taken):
         assert export_words.in_words(row) in told
 
 
+def test_threads_of_a_file_that_is_timed_are_still_between_its_runs(taken):
+    """Else networks that are timed in turns with more than one thread take the cores from each other."""
+    call = onnx_file.again_and_again((taken[0] / "network.onnx").read_bytes(), {})
+    options = call.func.__self__.get_session_options()
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
+
+
 def test_an_onnx_file_says_what_it_is_and_nothing_of_this_machine(taken):
     import onnx
 

@@ -98,6 +98,9 @@ def _session(source: str | bytes):
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 4
+    # threads of a session go on spinning after its run, and networks that are timed in turns slow each other
+    # down fourfold (public ResNet-56, one image, two threads)
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     try:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -60,8 +60,8 @@ class SavedRun:
         return self.statistics(self.stages[-1])
 
     def same_images(self, other: "SavedRun") -> bool:
-        """Whether both were tested on the same images. Data without a test part of their own were split by the
-        seed in earlier versions; where both began with one network, its answers tell."""
+        """Whether both were tested on the same images. Data without a test part of their own were split by
+        the seed in earlier versions; where both began with one network, its answers tell."""
         one, two = self.recipe, other.recipe
         if any(getattr(one, name) != getattr(two, name) for name in ("data", "subtask")):
             return False

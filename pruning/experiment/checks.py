@@ -8,6 +8,7 @@ from pruning.error_messages import choose
 from pruning.experiment.defaults import UNMATCHED_STEPS
 from pruning.experiment.dependent_defaults import idle
 from pruning.experiment.recipe_fields import RecipeFields
+from pruning.models.checkpoint import SIDES
 from pruning.number_checks import brief, positive, share, whole
 from pruning.tasks import TASKS
 from pruning.terms import ALLOCATIONS, MERGING, REPAIRS
@@ -15,7 +16,7 @@ from pruning.terms import ALLOCATIONS, MERGING, REPAIRS
 LEAST = {"min_channels": 1, "round_to": 1, "epochs": 0, "batch_size": 1, "seed": 0, "calibration": 2}
 LEAST |= {"threads": 1, "search_images": 1, "search_every": 0, "bits_epochs": 0, "match_steps": 1}
 # Beyond all that anybody asks for. Random numbers of torch take seeds of 64 bits; each thread has a stack.
-LARGEST, MOST = 10**9, {"seed": 2**63 - 1, "size": 8192, "threads": 1024, "batch_size": 2**20}
+LARGEST, MOST = 10**9, {"seed": 2**63 - 1, "threads": 1024, "batch_size": 2**20}
 LETTERS = 4096  # of a name or a path
 TEXTS = {"checkpoint": "a file of weights, or none", "latency": "a latency.json that run wrote"}
 TEXTS |= {"code": "what run has written there"}
@@ -51,7 +52,7 @@ def _check_numbers(recipe: RecipeFields) -> None:
     for name, least in LEAST.items():
         whole(getattr(recipe, name), name, least, MOST.get(name, LARGEST))
     if recipe.size is not None:
-        whole(recipe.size, "size", 8, MOST["size"])
+        whole(recipe.size, "size", *SIDES)
     positive(recipe.lr, "lr", "a learning rate", 0.05)
     positive(recipe.search_temperature, "search_temperature", "a temperature", 4, most=100)
     positive(recipe.distill_temperature, "distill_temperature", "a temperature", 4, most=100)

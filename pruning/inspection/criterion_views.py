@@ -6,7 +6,7 @@ A layer is looked at by itself: of a group that several layers write or read, on
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,9 @@ from pruning.progress import Watch, silent
 from pruning.statistics import Grid, LayerStatistics, PooledFeatures
 from pruning.statistics.layer_sides import positions
 from pruning.statistics.specifications import Statistic
+
+if TYPE_CHECKING:
+    from pruning.statistics.calibration_images import CalibrationImages
 
 BESIDE = ("l1", "fpgm", "energy")  # whose order CPOT's is compared with
 OTHERS = 5  # orders drawn at random, in which DI is followed beside its own
@@ -185,7 +188,7 @@ def di_view(recipe: Recipe, group: str, layer: str | None = None, watch: Watch =
     share = [float(own[need][0]) for need in share_needed(options)]
     most = len(np.unique(own.labels)) - 1
     names = tuple(map(_short, seen))
-    counted = _images(found, recipe), len(own.labels)
+    counted = len(_drawn(found, recipe)), len(own.labels)
     return DiscriminantView(
         options["form"], _short(own), names, table, others, most, share[0] if share else None, *counted
     )
@@ -193,13 +196,12 @@ def di_view(recipe: Recipe, group: str, layer: str | None = None, watch: Watch =
 
 def catro_view(recipe: Recipe, group: str, watch: Watch = silent) -> TraceRatioView:
     """On how many images and places CATRO's scatters of a group rest. Looks at no image but the example."""
-    from pruning.statistics.calibration_images import CalibrationImages
     from pruning.statistics.collect import collect
 
     group = choose(group, loaded(recipe, watch).graph.structure.names, "group")
     found, options = loaded(recipe, watch), dict(recipe.options)
     structure, number = found.graph.structure, found.graph.structure.names.index(group)
-    drawn = CalibrationImages(found.model, found.data, recipe.calibration, recipe.seed)
+    drawn = _drawn(found, recipe)
     batch = next(iter(drawn.batches(2)))
     how: dict[str, Any] = {
         "classes": drawn.classes,
@@ -225,11 +227,11 @@ def catro_view(recipe: Recipe, group: str, watch: Watch = silent) -> TraceRatioV
 # ------------------------------------------------------------------------------------------- of one layer
 
 
-def _images(found: Loaded, recipe: Recipe) -> int:
-    """How many calibration images a recipe's scores are of."""
+def _drawn(found: Loaded, recipe: Recipe) -> "CalibrationImages":
+    """The calibration images that a recipe's scores are of."""
     from pruning.statistics.calibration_images import CalibrationImages
 
-    return len(CalibrationImages(found.model, found.data, recipe.calibration, recipe.seed))
+    return CalibrationImages(found.model, found.data, recipe.calibration, recipe.seed)
 
 
 def _seen(
